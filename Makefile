@@ -1,0 +1,121 @@
+# Everything this repository can be asked to do. `make help` lists it; the
+# tools it needs are built into bin/, which git ignores.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+# The modules of go.work. This is the one place that lists them for make.
+MODULES := . examples
+# Modules of build tools: outside go.work, as their requirements conflict.
+TOOLS := tools/lint
+
+# A tool must be rebuilt when Go changes, so Go's version is in the path.
+BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
+LINT := $(BIN)/golangci-lint
+
+# What a user may set: make fuzz FUZZTIME=5m, make sim SIMFLAGS=-sim.seed=7 …
+ARGS ?=
+BENCH ?= .
+BENCHFLAGS ?=
+FUZZTIME ?= 30s
+SIMFLAGS ?=
+TESTFLAGS ?=
+
+# each runs a command in every module and goes on after a failure, so that one
+# run reports all there is to repair.
+each = @failed=; for m in $(MODULES); do (cd "$$m" && $(1)) || failed="$$failed $$m"; done; \
+	if [ -n "$$failed" ]; then echo "make $@: failed in:$$failed" >&2; exit 1; fi
+
+.PHONY: help
+help: ## list what make can do
+	@echo 'make TARGET, where TARGET is one of:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## start the example shop (ARGS='-load 50' places orders by itself)
+	@go run ./examples/shop $(ARGS)
+
+.PHONY: setup
+setup: ## install what the tests need: a C compiler and Chromium
+	@./tools/setup.sh
+
+.PHONY: test
+test: setup ## run every test of every module under the race detector
+	@go run ./internal/gotest $(addprefix -C ,$(MODULES)) -race -shuffle=on $(TESTFLAGS) ./...
+
+.PHONY: race
+race: test ## the same as test, which always runs under the race detector
+
+.PHONY: check
+check: static short ## the quick gate before each commit: static checks and short tests
+
+.PHONY: static
+static: format vet tidy ## the static half of check: gofmt, go vet, go mod tidy
+
+.PHONY: short
+short: ## the tests that are quick, without the race detector
+	@go run ./internal/gotest $(addprefix -C ,$(MODULES)) -short -shuffle=on $(TESTFLAGS) ./...
+
+.PHONY: format
+format:
+	@bad=$$(gofmt -l .) || exit 1; \
+	if [ -n "$$bad" ]; then echo "not formatted; run: gofmt -w" $$bad >&2; exit 1; fi
+
+# GOWORK=off proves that each module builds with its own go.mod alone; the
+# tests run in the workspace and so cover the other half. The library is vetted
+# for the systems that its tests do not run on here.
+.PHONY: vet
+vet: export GOWORK := off
+vet:
+	$(call each,go vet ./...)
+	@for os in darwin windows; do \
+		CGO_ENABLED=0 GOOS=$$os go vet ./... || { echo "make vet: failed for GOOS=$$os" >&2; exit 1; }; \
+	done
+
+.PHONY: tidy
+tidy: export GOWORK := off
+tidy:
+	@failed=; for m in $(MODULES) $(TOOLS); do go -C "$$m" mod tidy -diff || failed="$$failed $$m"; done; \
+	if [ -n "$$failed" ]; then echo "not tidy; run GOWORK=off go mod tidy in:$$failed" >&2; exit 1; fi
+
+.PHONY: lint
+lint: $(LINT) ## run the linters of .golangci.yml on every module
+	$(call each,$(LINT) run $(LINTFLAGS) ./...)
+
+# -trimpath and -s -w keep the binary small; the first build takes minutes, the
+# Go build cache makes later ones quick.
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	@echo 'building golangci-lint (once; a minute or two)'
+	@mkdir -p $(@D)
+	@GOWORK=off go -C tools/lint build -trimpath -ldflags='-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+.PHONY: sim
+sim: ## run the runner's simulator (SIMFLAGS='-sim.seed=N -sim.steps=N')
+	@go test ./runner -run Sim -count=1 $(SIMFLAGS)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	$(call each,FUZZTIME=$(FUZZTIME) $(CURDIR)/tools/fuzz.sh)
+
+.PHONY: bench
+bench: ## run every benchmark (BENCH=regexp BENCHFLAGS='-count=6')
+	$(call each,go test -run='^$$' -bench='$(BENCH)' -benchmem $(BENCHFLAGS) ./...)
+
+# Compared with the state before, so that it can be run on unfinished work.
+.PHONY: generate
+generate: ## renew generated files; fails if that changes any
+	@state() { git status --porcelain && git diff HEAD | git hash-object --stdin; }; \
+	before=$$(state) || exit 1; \
+	for m in $(MODULES); do (cd "$$m" && go generate ./...) || exit 1; done; \
+	after=$$(state) || exit 1; \
+	if [ "$$before" != "$$after" ]; then \
+		git status --short >&2; \
+		echo 'make generate: generated files were out of date; commit the ones above that changed' >&2; exit 1; \
+	fi
+
+.PHONY: clean
+clean: ## remove built tools and test binaries
+	@rm -rf bin
+	@find . -name '*.test' -type f -not -path './.git/*' -exec rm -f {} +
