@@ -1,0 +1,67 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Errors that After and Go return. ErrNoScope, ErrInvalidName and ErrNilFunc
+// are mistakes in the call: no callback was asked for and nothing is counted.
+// The others refuse a callback, which is counted as [Rejected].
+var (
+	// ErrNoScope: the context comes from no Middleware, Scope or callback of
+	// the runner, so there is nothing to run after.
+	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware, open a Scope, or use Go")
+	// ErrInvalidName: a name is 1 to 100 bytes of printable ASCII without
+	// spaces, such as "order.email".
+	ErrInvalidName = errors.New("runner: invalid callback name: use 1 to 100 bytes of printable ASCII without spaces, as in order.email")
+	// ErrNilFunc: there is no function to run.
+	ErrNilFunc = errors.New("runner: nil callback")
+
+	// ErrClosed: Shutdown has been called.
+	ErrClosed = errors.New("runner: closed: Shutdown has been called")
+	// ErrQueueFull: every place of the queue is taken. A handler that must not
+	// lose the work answers 503 Service Unavailable.
+	ErrQueueFull = errors.New("runner: queue full: answer 503, raise Config.Queue, or choose another Config.Overflow")
+	// ErrMaxWait: under [Block], no place became free within Config.MaxWait.
+	// It wraps ErrQueueFull.
+	ErrMaxWait = fmt.Errorf("runner: no place became free within Config.MaxWait: %w", ErrQueueFull)
+	// ErrNested: a callback asked for another one and the queue was full. Under
+	// [Block] it may not wait, and under [RunInCaller] a callback that already
+	// runs in its caller may not nest deeper. It wraps ErrQueueFull.
+	ErrNested = fmt.Errorf("runner: a callback may not wait for a place of the queue: %w", ErrQueueFull)
+)
+
+// Causes, as [context.Cause] of a callback's context reports them, and errors
+// that [FinishedInfo] carries.
+var (
+	// ErrTimeout: the callback's own deadline has passed. It matches
+	// [context.DeadlineExceeded] as well.
+	ErrTimeout = fmt.Errorf("runner: callback timed out: %w", context.DeadlineExceeded)
+	// ErrShutdown: the drain gave up waiting. It is the cause of a canceled
+	// callback and the error of a dropped or abandoned one.
+	ErrShutdown = errors.New("runner: shut down before the callback had ended")
+	// ErrEvicted: [DropOldest] gave the callback's place to a newer one.
+	ErrEvicted = errors.New("runner: evicted from a full queue by a newer callback")
+	// ErrGoexit: the callback ended its goroutine with runtime.Goexit.
+	ErrGoexit = errors.New("runner: callback called runtime.Goexit")
+)
+
+// ErrResponseDone is what a ResponseWriter's methods return once the handler
+// has returned: a callback must not touch it.
+var ErrResponseDone = errors.New("runner: the response is over: a callback cannot write to it")
+
+// PanicError is the error of a callback that panicked.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // the panicking goroutine's stack, as debug.Stack formats it
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("runner: callback panicked: %v", e.Value) }
+
+// Unwrap returns the panic's value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

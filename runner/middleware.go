@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Middleware gives each request a scope, so that [After] works with the
+// request's context, and makes the callbacks due when the response is done:
+// see [Runner.Bind] for what that means. They run however the handler ends,
+// panic and a client that leaves included.
+//
+// The response is what it would be without Middleware. The ResponseWriter that
+// next gets has the same of http.Flusher, http.Hijacker, io.ReaderFrom and
+// http.Pusher as the server's, and Unwrap for http.ResponseController. Once
+// the handler has returned its methods do nothing but return [ErrResponseDone].
+// One thing is lost, as with every wrapper: http.MaxBytesReader closes the
+// connection after an oversized body only if it is given the server's own
+// ResponseWriter. Put http.MaxBytesHandler around Middleware for that.
+func (r *Runner) Middleware(next http.Handler) http.Handler {
+	if next == nil {
+		panic("runner: Middleware of a nil http.Handler")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		s, ctx := r.open(req.Context())
+		inner := req.WithContext(ctx)
+		res := &response{inner: w}
+		conn := connectionOf(req)
+		number := conn.current()
+		start := time.Now()
+		returned := false
+		defer func() {
+			res.over.Store(true)
+			// http.ServeMux sets it for whoever looks at the request
+			// afterwards; here it has set it on a copy.
+			req.Pattern = inner.Pattern
+			s.freeze(inner, res, start, !returned)
+			conn.releaseAfter(number, s)
+		}()
+		next.ServeHTTP(res.withCapabilities(), inner)
+		returned = true
+	})
+}
+
+// freeze keeps what RequestFrom returns. Only requests with callbacks pay for
+// copies.
+func (s *scope) freeze(req *http.Request, res *response, start time.Time, panicked bool) {
+	frozen := &Request{
+		Method:     req.Method,
+		Pattern:    req.Pattern,
+		URL:        req.URL,
+		Proto:      req.Proto,
+		Host:       req.Host,
+		RemoteAddr: req.RemoteAddr,
+		Header:     req.Header,
+		Status:     int(res.status.Load()),
+		Bytes:      res.bytes.Load(),
+		Start:      start,
+		Duration:   time.Since(start),
+		Aborted:    errors.Is(req.Context().Err(), context.Canceled),
+		Panicked:   panicked,
+	}
+	if frozen.Status == 0 && !panicked && !res.hijacked.Load() {
+		frozen.Status = http.StatusOK // net/http writes it for the handler
+	}
+	if s.hasTasks() {
+		frozen.Header = req.Header.Clone()
+		if req.URL != nil {
+			url := *req.URL
+			frozen.URL = &url
+		}
+	}
+	s.frozen.Store(frozen)
+}
+
+// hasTasks tells whether a callback waits for the scope's release.
+func (s *scope) hasTasks() bool {
+	s.runner.mu.Lock()
+	defer s.runner.mu.Unlock()
+	return len(s.tasks) > 0
+}

@@ -1,0 +1,105 @@
+package runner
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// watched tells which events have an observer, so that the others cost
+// nothing.
+type watched struct {
+	accepted, rejected, started, finished bool
+
+	panics atomic.Uint64
+}
+
+func (w *watched) add(o Observer) {
+	w.accepted = w.accepted || o.Accepted != nil
+	w.rejected = w.rejected || o.Rejected != nil
+	w.started = w.started || o.Started != nil
+	w.finished = w.finished || o.Finished != nil
+}
+
+// recoverPanic is deferred around each call of an observer.
+func (w *watched) recoverPanic() {
+	if recover() != nil {
+		w.panics.Add(1)
+	}
+}
+
+func (r *Runner) observeAccepted(t *task) {
+	info := AcceptedInfo{Callback: t.info(), Depth: t.depth, Capacity: r.cfg.Queue}
+	for i := range r.cfg.Observers {
+		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Accepted, info)
+	}
+}
+
+func (r *Runner) observeStarted(t *task) {
+	t.ctx = context.WithoutCancel(t.ctx)
+	info := t.startedInfo()
+	for i := range r.cfg.Observers {
+		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Started, info)
+	}
+}
+
+func (r *Runner) observeRejected(t *task, err error) {
+	if !r.watched.rejected {
+		return
+	}
+	info := RejectedInfo{Callback: t.info(), Reason: reasonOf(err), Err: err}
+	for i := range r.cfg.Observers {
+		notify(&r.watched, t.ctx, r.cfg.Observers[i].Rejected, info)
+	}
+}
+
+func (r *Runner) observeFinished(t *task) {
+	ctx := context.WithoutCancel(t.ctx)
+	info := FinishedInfo{StartedInfo: t.startedInfo(), Outcome: t.outcome, Err: t.err, Finished: t.finished}
+	for i := range r.cfg.Observers {
+		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, info)
+	}
+}
+
+func (r *Runner) observeDrainStarted(ctx context.Context, info DrainInfo) context.Context {
+	for i := range r.cfg.Observers {
+		ctx = follow(&r.watched, ctx, r.cfg.Observers[i].DrainStarted, info)
+	}
+	return ctx
+}
+
+func (r *Runner) observeDrainFinished(ctx context.Context, report Report) {
+	for i := range r.cfg.Observers {
+		notify(&r.watched, ctx, r.cfg.Observers[i].DrainFinished, report)
+	}
+}
+
+// follow calls a start-like observer and returns the context to go on with.
+func follow[Info any](w *watched, ctx context.Context, observe func(context.Context, Info) context.Context, info Info) (next context.Context) {
+	next = ctx
+	if observe == nil {
+		return next
+	}
+	defer w.recoverPanic()
+	if c := observe(ctx, info); c != nil {
+		next = c
+	}
+	return next
+}
+
+// notify calls an observer that only looks on.
+func notify[Info any](w *watched, ctx context.Context, observe func(context.Context, Info), info Info) {
+	if observe == nil {
+		return
+	}
+	defer w.recoverPanic()
+	observe(ctx, info)
+}
+
+// since is the time from start to now, and 0 for a start that never was.
+func since(start, now time.Time) time.Duration {
+	if start.IsZero() {
+		return 0
+	}
+	return now.Sub(start)
+}

@@ -1,0 +1,123 @@
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// Observer is a set of functions that a runner calls as callbacks pass
+// through it. Any of them may be nil. They are called without a lock held, on
+// the goroutine the event happens on, so their time is the asker's or the
+// worker's; they must be safe for concurrent use and must not block.
+//
+// For one callback the order is Accepted, Started, Finished, each at most
+// once; a callback that never starts goes from Accepted to Finished. With
+// several observers each event visits them in the order of Config.Observers.
+// An observer that panics is recovered and counted in Stats.ObserverPanics;
+// the others still run. An observer must not call runtime.Goexit.
+type Observer struct {
+	// Accepted is called inside After or Go once a place is reserved. ctx is
+	// the asker's. The returned context takes its place from here on; nil
+	// keeps ctx.
+	Accepted func(ctx context.Context, info AcceptedInfo) context.Context
+
+	// Rejected is called inside After or Go when the callback is refused. It
+	// is the only event of such a callback.
+	Rejected func(ctx context.Context, info RejectedInfo)
+
+	// Started is called on the worker just before the callback. ctx holds the
+	// asker's values, without its cancellation. The callback's own context is
+	// derived from the one returned; nil keeps ctx.
+	Started func(ctx context.Context, info StartedInfo) context.Context
+
+	// Finished is called once for every accepted callback: on the worker after
+	// it has ended, on the evictor's goroutine for an evicted one, or on
+	// Shutdown's for those a drain lost. ctx is the one Started returned (or
+	// Accepted, if the callback never started); it is not canceled.
+	Finished func(ctx context.Context, info FinishedInfo)
+
+	// DrainStarted is called once, as Shutdown begins. The returned context is
+	// passed to DrainFinished; nil keeps ctx.
+	DrainStarted func(ctx context.Context, info DrainInfo) context.Context
+
+	// DrainFinished is called once, as Shutdown ends.
+	DrainFinished func(ctx context.Context, report Report)
+}
+
+// Callback is what every event says of its callback.
+type Callback struct {
+	Runner  string        // Config.Name
+	Name    string        // as given to After or Go
+	Timeout time.Duration // from its start; 0: none
+	Asked   time.Time     // when After or Go was called
+}
+
+// AcceptedInfo is the data of [Observer.Accepted].
+type AcceptedInfo struct {
+	Callback
+	Depth    int // places of the queue taken, this one included
+	Capacity int // Config.Queue
+}
+
+// RejectedInfo is the data of [Observer.Rejected].
+type RejectedInfo struct {
+	Callback
+	Reason Reason
+	Err    error // what After or Go returns
+}
+
+// Reason says in one constant word why a callback was rejected.
+type Reason string
+
+// The reasons, each with the error it stands for.
+const (
+	ReasonQueueFull Reason = "queue_full" // ErrQueueFull
+	ReasonClosed    Reason = "closed"     // ErrClosed
+	ReasonMaxWait   Reason = "max_wait"   // ErrMaxWait
+	ReasonNested    Reason = "nested"     // ErrNested
+	ReasonCanceled  Reason = "canceled"   // the asker's context ended while it waited for a place
+)
+
+// StartedInfo is the data of [Observer.Started].
+type StartedInfo struct {
+	Callback
+	// AfterResponse tells whether the callback was asked for before its scope
+	// was released and so had to wait for it. It is false for Go, and for an
+	// After that came late.
+	AfterResponse bool
+	Due           time.Time // its scope was released; Asked unless AfterResponse
+	Started       time.Time
+}
+
+// ResponseDelay is how long the callback waited for the response to be done.
+func (i StartedInfo) ResponseDelay() time.Duration { return i.Due.Sub(i.Asked) }
+
+// QueueWait is how long the callback, once due, waited for a worker.
+func (i StartedInfo) QueueWait() time.Duration { return i.Started.Sub(i.Due) }
+
+// FinishedInfo is the data of [Observer.Finished].
+type FinishedInfo struct {
+	StartedInfo // Started is zero if the callback never started; Due too if it was never released
+	Outcome     Outcome
+	Err         error // nil on Success
+	Finished    time.Time
+}
+
+// Duration is how long the callback ran; 0 if it never started.
+func (i FinishedInfo) Duration() time.Duration {
+	if i.Started.IsZero() {
+		return 0
+	}
+	return i.Finished.Sub(i.Started)
+}
+
+// DrainInfo is the data of [Observer.DrainStarted].
+type DrainInfo struct {
+	Runner   string
+	Reserved int // accepted, response not done yet
+	Queued   int // due, waiting for a worker
+	Running  int
+}
+
+// Pending is the number of accepted callbacks that have not ended.
+func (i DrainInfo) Pending() int { return i.Reserved + i.Queued + i.Running }

@@ -1,0 +1,70 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Report says what a drain did. Pending == Completed + len(Lost).
+type Report struct {
+	Runner    string
+	Started   time.Time
+	Duration  time.Duration
+	Pending   int    // accepted and not ended when the drain began
+	Completed int    // of those, came to their own end, well or badly
+	Lost      []Lost // of those, did not: canceled, dropped or abandoned
+}
+
+// Lost is a callback that a drain kept from coming to its own end.
+type Lost struct {
+	Name    string
+	Outcome Outcome       // Canceled, Dropped or Abandoned
+	Age     time.Duration // since it was asked for
+	Ran     time.Duration // since it started; 0 if it never did
+}
+
+// String tells the report in words: one line, then one line for each name
+// and outcome that was lost.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "runner %s drained in %v: %d of %d pending callbacks completed",
+		r.Runner, r.Duration.Round(time.Millisecond), r.Completed, r.Pending)
+	if len(r.Lost) == 0 {
+		b.WriteString(", nothing lost")
+		return b.String()
+	}
+	fmt.Fprintf(&b, ", %d lost:", len(r.Lost))
+	for _, g := range groupLost(r.Lost) {
+		fmt.Fprintf(&b, "\n  %d x %s %s, the oldest asked for %v ago", g.n, g.Name, g.Outcome, g.Age.Round(time.Millisecond))
+		if g.Ran > 0 {
+			fmt.Fprintf(&b, " and running for %v", g.Ran.Round(time.Millisecond))
+		}
+	}
+	return b.String()
+}
+
+type lostGroup struct {
+	Lost
+	n int
+}
+
+// groupLost folds callbacks of one name and outcome, in order of appearance,
+// into one that is as old as the oldest.
+func groupLost(lost []Lost) []lostGroup {
+	var groups []lostGroup
+	index := make(map[Lost]int)
+	for _, l := range lost {
+		key := Lost{Name: l.Name, Outcome: l.Outcome}
+		i, ok := index[key]
+		if !ok {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, lostGroup{Lost: key})
+		}
+		g := &groups[i]
+		g.n++
+		g.Age, g.Ran = max(g.Age, l.Age), max(g.Ran, l.Ran)
+	}
+	return groups
+}

@@ -1,0 +1,177 @@
+package runner
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Runner runs callbacks on a bounded pool of workers. Make one with [New] and
+// end it with [Runner.Shutdown]. All its methods are safe for concurrent use.
+type Runner struct {
+	cfg  Config    // written by New only
+	born time.Time // written by New only
+
+	// canceled is the parent of every callback's context; the drain cancels
+	// it, with ErrShutdown, when it gives up waiting.
+	canceled context.Context
+	cancel   context.CancelCauseFunc
+
+	// detached is the scope of callbacks that wait for nothing: it has been
+	// released from the start.
+	detached *scope
+
+	watched watched // which events have an observer; written by New only
+
+	mu   sync.Mutex
+	wake sync.Cond // L is &mu; signaled when queue has a task, broadcast when stopped
+
+	ledger // guarded by mu
+	pool   // guarded by mu
+
+	drain *drain // guarded by mu; not nil once Shutdown has been called
+}
+
+// New returns a runner that works as cfg says. Its error names every field
+// that cannot be used. It starts no goroutine before there is work.
+func New(cfg Config) (*Runner, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	r := &Runner{cfg: cfg.withDefaults(), born: time.Now()}
+	r.canceled, r.cancel = context.WithCancelCause(context.Background())
+	r.detached = &scope{runner: r, released: true}
+	r.wake.L = &r.mu
+	r.gone = make(chan struct{})
+	for _, o := range r.cfg.Observers {
+		r.watched.add(o)
+	}
+	return r, nil
+}
+
+// After asks for fn to be run after the response of the request that ctx
+// belongs to, by the runner whose [Runner.Middleware] or [Runner.Scope] is the
+// innermost in ctx. It returns at once; nil means that a place is reserved and
+// fn will run, or be named by Shutdown's Report.
+//
+// After works in callbacks too, to any depth. Called when the response is
+// already done, there or in a goroutine that outlives its handler, it makes
+// fn due at once.
+//
+// The name is constant and tells callbacks apart in metrics, spans and logs.
+//
+// fn's context has the values of ctx, but not its cancellation or deadline. It
+// is canceled when the callback's own timeout has passed (cause [ErrTimeout]),
+// when Shutdown gives up waiting (cause [ErrShutdown]), and after fn has
+// returned.
+//
+// The errors are [ErrNoScope], [ErrInvalidName] and [ErrNilFunc] for a mistake
+// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested] and [ErrClosed] for
+// a refused callback; under [Block] also the cause of ctx's end.
+func After(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
+	if s := scopeFrom(ctx); s != nil {
+		return s.runner.ask(ctx, s, name, fn, opts)
+	}
+	if t := taskFrom(ctx); t != nil {
+		return t.runner.ask(ctx, t.runner.detached, name, fn, opts)
+	}
+	return ErrNoScope
+}
+
+// After is the same as the function [After], for this runner out of several
+// whose scopes ctx has.
+func (r *Runner) After(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
+	for s := scopeFrom(ctx); s != nil; s = s.outer {
+		if s.runner == r {
+			return r.ask(ctx, s, name, fn, opts)
+		}
+	}
+	if t := taskFrom(ctx); t != nil && t.runner == r {
+		return r.ask(ctx, r.detached, name, fn, opts)
+	}
+	return ErrNoScope
+}
+
+// Go asks for fn to be run now: it is due at once, whatever ctx belongs to.
+// All else is as with [After].
+func (r *Runner) Go(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
+	return r.ask(ctx, r.detached, name, fn, opts)
+}
+
+// ask takes a callback the whole way from the call to its scope or the queue.
+func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) error {
+	if fn == nil {
+		return ErrNilFunc
+	}
+	if !validName(name) {
+		return ErrInvalidName
+	}
+	t := r.newTask(ctx, s, name, fn, opts)
+	evicted, err := r.admit(t)
+	if err != nil {
+		r.observeRejected(t, err)
+		return err
+	}
+	if evicted != nil {
+		r.report(evicted)
+	}
+	r.announce(t)
+	return nil
+}
+
+// announce tells the observers that t was accepted, and then makes it due if
+// nothing holds it back.
+func (r *Runner) announce(t *task) {
+	if r.watched.accepted {
+		r.observeAccepted(t)
+	}
+	r.mu.Lock()
+	t.observed = true
+	lost, here := t.owed, false
+	if !lost && t.scope.released {
+		here = r.makeDue(t, t.asked)
+	}
+	r.mu.Unlock()
+	switch {
+	case lost:
+		r.report(t)
+	case here:
+		r.runHere(t)
+	}
+}
+
+// Stats returns a snapshot of the runner's state.
+func (r *Runner) Stats() Stats {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Stats{
+		Name:     r.cfg.Name,
+		Workers:  r.cfg.Workers,
+		Capacity: r.cfg.Queue,
+		Closed:   r.drain != nil,
+
+		Asked:    r.asked,
+		Reserved: r.reserved.len,
+		Queued:   r.queue.len + r.overflow.len,
+		Running:  r.running.len,
+		Outcomes: r.outcomes,
+
+		Depth:     r.places,
+		HighWater: r.highWater.read(r.places, now),
+		Busy:      r.busy,
+		BusyTime:  r.busyTime(now.Sub(r.born)),
+
+		ObserverPanics: r.watched.panics.Load(),
+	}
+	if t := r.queue.first; t != nil {
+		s.OldestDue = t.due
+	}
+	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.due.Before(s.OldestDue)) {
+		s.OldestDue = t.due
+	}
+	if t := r.running.first; t != nil {
+		s.OldestRunning = t.started
+	}
+	return s
+}

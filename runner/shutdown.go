@@ -1,0 +1,214 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// cancelShare and maxCancelTime say how much of the time that Shutdown has
+	// is kept for canceled callbacks to return: a tenth, a second at the most.
+	cancelShare   = 10
+	maxCancelTime = time.Second
+	// lateCancelTime is what they get when Shutdown's context ends before.
+	lateCancelTime = 100 * time.Millisecond
+)
+
+// errShutdownInside: waiting for oneself would never end.
+var errShutdownInside = errors.New("runner: Shutdown called with the context of one of the runner's own callbacks, which it would wait for: call it from outside")
+
+// drain is what Shutdown does, once.
+type drain struct {
+	empty    chan struct{} // closed when nothing is left to wait for
+	isEmpty  bool          // guarded by mu
+	lost     []*task       // guarded by mu
+	finished chan struct{}
+
+	report Report // written before finished is closed
+	err    error  // written before finished is closed
+}
+
+// lose notes a task that came to no end of its own. mu is held.
+func (d *drain) lose(t *task) { d.lost = append(d.lost, t) }
+
+// markEmpty ends the wait. mu is held.
+func (d *drain) markEmpty() {
+	if !d.isEmpty {
+		d.isEmpty = true
+		close(d.empty)
+	}
+}
+
+// Shutdown closes the runner and drains it: from now on After and Go return
+// [ErrClosed], and what was accepted before is finished. That includes
+// callbacks whose response is not done yet, so shut the server down first.
+//
+// Shutdown returns when everything has finished, and at the latest when ctx's
+// deadline is reached, even if callbacks hang. When nine tenths of the time are
+// over (or one second is left, whichever is later) it cancels the contexts of
+// the callbacks still running, with the cause [ErrShutdown], and drops those
+// that have not started. A callback that then returns an error is [Canceled];
+// one that is still running at the deadline is [Abandoned]: its goroutine goes
+// on, but nothing counts or waits for it any more. If ctx is canceled, the same
+// happens at once, and Shutdown returns within 100 ms. Without deadline and
+// cancellation it waits for as long as it takes.
+//
+// The Report names everything that was lost. The error is nil if nothing was;
+// otherwise it wraps the reason for giving up. Observers have seen the end of
+// every accepted callback when Shutdown returns.
+//
+// Shutdown may be called more than once, concurrently too: one call drains,
+// with its ctx, and each other returns the same result when that is done, or
+// its own ctx's cause before. A callback must not call it: with its own
+// context it gets an error, with another one it waits for itself.
+//
+// Shutdown does not shut down the http.Server, nor flush what observers have
+// collected.
+func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
+	if t := taskFrom(ctx); t != nil && t.runner == r {
+		return Report{}, errShutdownInside
+	}
+	r.mu.Lock()
+	d := r.drain
+	first := d == nil
+	if first {
+		d = &drain{empty: make(chan struct{}), finished: make(chan struct{})}
+		r.drain = d
+		r.refuseWaiters()
+		if r.unreported == 0 {
+			d.markEmpty()
+		}
+	}
+	info := DrainInfo{
+		Runner:   r.cfg.Name,
+		Reserved: r.reserved.len,
+		Queued:   r.queue.len + r.overflow.len,
+		Running:  r.running.len,
+	}
+	r.mu.Unlock()
+
+	if first {
+		defer close(d.finished)
+		d.report, d.err = r.drainNow(ctx, d, info)
+		return d.report, d.err
+	}
+	select {
+	case <-d.finished:
+		return d.report, d.err
+	case <-ctx.Done():
+		return Report{}, fmt.Errorf("runner: stopped waiting for another call of Shutdown: %w", context.Cause(ctx))
+	}
+}
+
+func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report, error) {
+	start := time.Now()
+	octx := r.observeDrainStarted(ctx, info)
+	r.finishOrCancel(ctx, d)
+	r.stopWorkers()
+
+	report := Report{Runner: r.cfg.Name, Started: start, Duration: time.Since(start), Pending: info.Pending()}
+	report.Lost = r.lostOf(d)
+	report.Completed = report.Pending - len(report.Lost)
+	r.observeDrainFinished(octx, report)
+	if len(report.Lost) == 0 {
+		return report, nil
+	}
+	cause := context.Cause(ctx)
+	if cause == nil {
+		cause = context.DeadlineExceeded // what was left of it was too short to wait for
+	}
+	return report, fmt.Errorf("runner: drain gave up on %d callbacks: %w", len(report.Lost), cause)
+}
+
+// finishOrCancel waits for the callbacks to finish, cancels them when their
+// time is over, and gives up those that do not return.
+func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
+	var patience <-chan time.Time // fires shortly before ctx's deadline, if it has one
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		timer := time.NewTimer(left - min(left/cancelShare, maxCancelTime))
+		defer timer.Stop()
+		patience = timer.C
+	}
+	select {
+	case <-d.empty:
+		return
+	case <-patience:
+	case <-ctx.Done():
+	}
+
+	r.cancel(ErrShutdown)
+	r.giveUp(Dropped, &r.reserved, &r.queue, &r.overflow)
+
+	limit := ctx.Done()
+	if ctx.Err() != nil {
+		late, stop := context.WithTimeout(context.WithoutCancel(ctx), lateCancelTime)
+		defer stop()
+		limit = late.Done()
+	}
+	select {
+	case <-d.empty:
+	case <-limit:
+		r.giveUp(Abandoned, &r.running)
+	}
+}
+
+// giveUp settles every task of the lists and reports it, unless its observers
+// are under way: then the goroutine that calls them does.
+func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
+	var mine []*task
+	r.mu.Lock()
+	now := time.Now()
+	for _, l := range lists {
+		for t := l.first; t != nil; t = l.first {
+			r.settle(t, o, ErrShutdown, now)
+			if t.observed {
+				mine = append(mine, t)
+			} else {
+				t.owed = true
+			}
+		}
+	}
+	r.mu.Unlock()
+	for _, t := range mine {
+		r.report(t)
+	}
+}
+
+// stopWorkers ends the workers, and waits for them unless one is held by a
+// callback that was given up.
+func (r *Runner) stopWorkers() {
+	r.mu.Lock()
+	r.stopped = true
+	wait := r.workers > 0 && r.unreported == 0 && !r.drain.abandoned()
+	r.wake.Broadcast()
+	r.mu.Unlock()
+	if wait {
+		<-r.gone
+	}
+}
+
+// abandoned tells whether a callback was given up while it ran. mu is held.
+func (d *drain) abandoned() bool {
+	return slices.ContainsFunc(d.lost, func(t *task) bool { return t.outcome == Abandoned })
+}
+
+// lostOf lists what the drain lost, the longest asked for first.
+func (r *Runner) lostOf(d *drain) []Lost {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.SortStableFunc(d.lost, func(a, b *task) int { return a.asked.Compare(b.asked) })
+	var lost []Lost
+	for _, t := range d.lost {
+		lost = append(lost, Lost{
+			Name:    t.name,
+			Outcome: t.outcome,
+			Age:     t.finished.Sub(t.asked),
+			Ran:     since(t.started, t.finished),
+		})
+	}
+	return lost
+}

@@ -1,0 +1,143 @@
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// task is one callback that was asked for, from After to its outcome.
+type task struct {
+	runner  *Runner
+	scope   *scope
+	name    string
+	fn      func(context.Context) error
+	timeout time.Duration // 0: none
+	asked   time.Time
+
+	// afterResponse tells whether the scope was still open when the callback
+	// was asked for. Written by admit.
+	afterResponse bool
+	depth         int // places taken then, its own included. Written by admit.
+	// inCaller tells that RunInCaller took it in: it holds no place of the
+	// queue, and whoever makes it due runs it. Guarded by mu.
+	inCaller bool
+
+	// ctx has the asker's values, and what observers added to them. Written
+	// while observed is false, by the goroutine that calls the observers; read
+	// by others once they have seen observed, under mu.
+	ctx context.Context
+
+	// The rest is guarded by the runner's mu; due and started are not written
+	// again once the task is queued and running.
+	state    state
+	observed bool // no observer of Accepted or Started is under way
+	owed     bool // the drain settled it while one was: whoever calls it reports
+	onWorker bool // it runs on a worker, not in its caller
+	due      time.Time
+	started  time.Time
+	finished time.Time
+	outcome  Outcome // of an ended task
+	err      error   // of an ended task
+
+	list       *taskList // the one it is in
+	prev, next *task
+}
+
+// state is where a task is on its way; it only grows.
+type state uint8
+
+const (
+	reserved state = iota // its scope is open, or Accepted is being observed
+	queued                // due
+	running
+	ended
+)
+
+func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
+	t := &task{runner: r, scope: s, name: name, fn: fn, ctx: ctx, asked: time.Now(), timeout: r.cfg.Timeout}
+	for _, o := range opts {
+		if o.timeout != 0 {
+			t.timeout = o.timeout
+		}
+	}
+	t.timeout = max(t.timeout, 0)
+	return t
+}
+
+func (t *task) info() Callback {
+	return Callback{Runner: t.runner.cfg.Name, Name: t.name, Timeout: t.timeout, Asked: t.asked}
+}
+
+func (t *task) startedInfo() StartedInfo {
+	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Due: t.due, Started: t.started}
+}
+
+// callbackContext is the root of a callback's context: the asker's values with
+// the runner's cancellation.
+type callbackContext struct {
+	context.Context // Runner.canceled
+	values          context.Context
+	task            *task
+}
+
+type taskKey struct{}
+
+func (c *callbackContext) Value(key any) any {
+	if key == (taskKey{}) {
+		return c.task
+	}
+	// The runner's own context has no value but the one by which package
+	// context finds a cancelable parent; without it each callback's timeout
+	// would cost a goroutine.
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.values.Value(key)
+}
+
+// taskFrom returns the callback whose context ctx is or stems from.
+func taskFrom(ctx context.Context) *task {
+	t, _ := ctx.Value(taskKey{}).(*task)
+	return t
+}
+
+// context returns what fn is called with, and a function that ends it.
+func (t *task) context() (context.Context, context.CancelFunc) {
+	ctx := &callbackContext{Context: t.runner.canceled, values: context.WithoutCancel(t.ctx), task: t}
+	if t.timeout > 0 {
+		return context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// taskList is a doubly linked list of tasks in one state, oldest first.
+type taskList struct {
+	first, last *task
+	len         int
+}
+
+func (l *taskList) push(t *task) {
+	t.list, t.prev, t.next = l, l.last, nil
+	if l.last == nil {
+		l.first = t
+	} else {
+		l.last.next = t
+	}
+	l.last = t
+	l.len++
+}
+
+func (l *taskList) remove(t *task) {
+	if t.prev == nil {
+		l.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		l.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.list, t.prev, t.next = nil, nil, nil
+	l.len--
+}
