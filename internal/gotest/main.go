@@ -9,17 +9,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 )
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	dirs, args := parseArgs(os.Args[1:])
 	t := newTally(os.Stdout)
 	for _, dir := range dirs {
-		if err := run(dir, args, t); err != nil {
+		if err := run(ctx, dir, args, t); err != nil {
 			t.failure(fmt.Sprintf("go test in %s: %v", dir, err))
 		}
 	}
@@ -41,8 +45,8 @@ func parseArgs(args []string) (dirs, rest []string) {
 }
 
 // run tests the module in dir. That tests fail is no error: the tally knows.
-func run(dir string, args []string, t *tally) error {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+func run(ctx context.Context, dir string, args []string, t *tally) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -1,0 +1,130 @@
+package repotest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// consumer is a module of its own that uses this checkout.
+type consumer struct{ dir string }
+
+func newConsumer(t *testing.T, program string) consumer {
+	t.Helper()
+	// Now the module cache holds what this repository needs, so that from here
+	// on the network is not asked.
+	_, err := command(t, root(t), []string{"GOWORK=off"}, "go", "list", "-deps", "-test", "./...")
+	require.NoError(t, err)
+
+	c := consumer{t.TempDir()}
+	c.write(t, "go.mod", "module example.com/consumer\n\ngo 1.26.0\n\n"+
+		"require "+module+" v0.0.0\n\nreplace "+module+" => "+root(t)+"\n")
+	c.write(t, "main.go", program)
+	return c
+}
+
+func (c consumer) write(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600))
+}
+
+// read returns the text of a file, "" if there is none.
+func (c consumer) read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.dir, name))
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func (c consumer) build(t *testing.T) {
+	t.Helper()
+	c.do(t, "build", "-o", os.DevNull, ".")
+}
+
+func (c consumer) tidy(t *testing.T) {
+	t.Helper()
+	c.lendChecksums(t)
+	c.do(t, "mod", "tidy")
+}
+
+// lendChecksums gives the consumer this repository's go.sum, as a machine
+// without a network cannot ask the checksum database. go mod tidy keeps what
+// the consumer needs of it.
+func (c consumer) lendChecksums(t *testing.T) {
+	t.Helper()
+	sums, err := os.ReadFile(filepath.Join(root(t), "go.sum"))
+	require.NoError(t, err)
+	c.write(t, "go.sum", string(sums))
+}
+
+// do runs the go command with what the module cache holds.
+func (c consumer) do(t *testing.T, args ...string) {
+	t.Helper()
+	_, err := command(t, c.dir, []string{"GOWORK=off", "GOPROXY=off", "GOFLAGS=-mod=mod"}, "go", args...)
+	require.NoError(t, err)
+}
+
+// thirdParties lists the modules that a go.mod or go.sum names beside this one.
+func thirdParties(text string) []string {
+	var found []string
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+		if len(fields) >= 2 && strings.HasPrefix(fields[1], "v") && fields[0] != module && !slices.Contains(found, fields[0]) {
+			found = append(found, fields[0])
+		}
+	}
+	return found
+}
+
+const runnerProgram = `package main
+
+import "` + module + `/runner"
+
+func main() { _, _ = runner.New(runner.Config{}) }
+`
+
+func TestAProgramThatUsesOnlyTheRunnerGetsNoThirdPartyModule(t *testing.T) {
+	c := newConsumer(t, runnerProgram)
+	c.build(t)
+	require.Empty(t, thirdParties(c.read(t, "go.mod")))
+	require.Empty(t, c.read(t, "go.sum"))
+
+	c.tidy(t)
+	require.Empty(t, thirdParties(c.read(t, "go.mod")))
+	// go mod tidy also records what the tests of the imported packages need, so
+	// that their checksums are known to whoever runs them. Nothing else may be
+	// there, and nothing of it is built.
+	allowed := testOnlyModules(t)
+	for _, m := range thirdParties(c.read(t, "go.sum")) {
+		require.Contains(t, allowed, m, "neither the runner nor its tests need it")
+	}
+}
+
+// testOnlyModules lists the modules that the runner's tests need.
+func testOnlyModules(t *testing.T) []string {
+	t.Helper()
+	out, err := command(t, root(t), nil, "go", "list", "-deps", "-test", "-f", "{{with .Module}}{{.Path}}{{end}}", module+"/runner")
+	require.NoError(t, err)
+	mods := strings.Fields(out)
+	slices.Sort(mods)
+	return slices.Compact(mods)
+}
+
+// Without this one the test above could be looking at the wrong thing.
+func TestAProgramThatUsesTheTelemetryGetsThirdPartyModules(t *testing.T) {
+	c := newConsumer(t, `package main
+
+import _ "`+module+`/telemetry"
+
+func main() {}
+`)
+	c.lendChecksums(t)
+	c.build(t)
+	require.Contains(t, thirdParties(c.read(t, "go.mod")), "go.opentelemetry.io/otel")
+}

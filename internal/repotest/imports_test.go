@@ -1,0 +1,37 @@
+package repotest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// dependencies lists every package outside the standard library that pkg needs
+// to build, itself included.
+func dependencies(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := command(t, root(t), nil, "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", pkg)
+	require.NoError(t, err)
+	return strings.Fields(out)
+}
+
+func TestTheRunnerImportsOnlyTheStandardLibrary(t *testing.T) {
+	require.Equal(t, []string{module + "/runner"}, dependencies(t, module+"/runner"))
+}
+
+func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {
+	deps := dependencies(t, module+"/telemetry")
+	require.Contains(t, deps, module+"/runner", "the list is of the wrong package")
+	for _, dep := range deps {
+		for _, banned := range []string{
+			"go.opentelemetry.io/otel/sdk",
+			"go.opentelemetry.io/otel/exporters",
+			"go.opentelemetry.io/contrib",
+			module + "/examples",
+			module + "/internal/",
+		} {
+			require.False(t, strings.HasPrefix(dep, banned), "telemetry depends on %s", dep)
+		}
+	}
+}
