@@ -1,0 +1,97 @@
+package telemetry
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collector is what is registered: one for everything, because the order of a
+// scrape is a promise. A registry calls its collectors concurrently, but it
+// takes what one of them sends in the order it was sent, and reads each value
+// as it takes it.
+type collector struct {
+	metrics *metrics
+	catalog *catalog
+	state   *state
+	errors  *errorCounts
+
+	timeout, lastSuccess, telemetryErrors *prometheus.Desc
+	buildInfo                             prometheus.Metric
+}
+
+// errorCounts counts the panics recovered in each signal.
+type errorCounts struct{ metrics, traces, logs atomic.Uint64 }
+
+func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
+	return &collector{
+		metrics: m, catalog: c, state: s, errors: e,
+		timeout:         descOf(MetricCallbackTimeout),
+		lastSuccess:     descOf(MetricLastSuccess),
+		telemetryErrors: descOf(MetricTelemetryErrors),
+		buildInfo:       prometheus.MustNewConstMetric(descOf(MetricBuildInfo), prometheus.GaugeValue, 1, version(), runtime.Version()),
+	}
+}
+
+func descOf(name string) *prometheus.Desc {
+	f := familyOf(name)
+	return prometheus.V2.NewDesc(f.name, f.help, prometheus.UnconstrainedLabels(f.labels), nil, prometheus.WithUnit(f.unit))
+}
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, v := range c.inOrder() {
+		v.Describe(ch)
+	}
+	c.state.describe(ch)
+	for _, d := range []*prometheus.Desc{c.timeout, c.lastSuccess, c.telemetryErrors, c.buildInfo.Desc()} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for _, v := range c.inOrder() {
+		v.Collect(ch)
+	}
+	for _, r := range *c.catalog.runners.Load() {
+		r.each(func(name string, cb *callbackEntry) {
+			if t := cb.timeout.Load(); t > 0 {
+				ch <- prometheus.MustNewConstMetric(c.timeout, prometheus.GaugeValue, time.Duration(t).Seconds(), r.name, name)
+			}
+			if t := cb.lastSuccess.Load(); t != 0 {
+				ch <- prometheus.MustNewConstMetric(c.lastSuccess, prometheus.GaugeValue, unixSeconds(time.Unix(0, t)), r.name, name)
+			}
+		})
+	}
+	panics := c.state.collect(ch)
+	for signal, n := range map[string]uint64{
+		SignalMetrics:  c.errors.metrics.Load(),
+		SignalTraces:   c.errors.traces.Load(),
+		SignalLogs:     c.errors.logs.Load(),
+		SignalObserver: panics,
+	} {
+		ch <- prometheus.MustNewConstMetric(c.telemetryErrors, prometheus.CounterValue, float64(n), signal)
+	}
+	ch <- c.buildInfo
+}
+
+// inOrder lists the vectors as a scrape must read them: what has ended before
+// what was asked for. A callback is counted as asked for before it is counted
+// under an outcome; so whatever the first reading has seen, the second one has
+// seen as well.
+func (c *collector) inOrder() []prometheus.Collector {
+	return []prometheus.Collector{
+		c.metrics.callbacks,
+		c.metrics.scheduled,
+		c.metrics.rejected,
+		c.metrics.namesFolded,
+		c.metrics.queueWait,
+		c.metrics.responseDelay,
+		c.metrics.ranFor,
+		c.metrics.shutdownDuration,
+		c.metrics.shutdownLost,
+	}
+}

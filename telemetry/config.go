@@ -1,0 +1,133 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Config says where telemetry goes. The zero value uses what the process has
+// set globally. New copies it; changing it afterwards has no effect.
+type Config struct {
+	// TracerProvider makes the spans.
+	// nil: otel.GetTracerProvider(), which may be set after New.
+	TracerProvider trace.TracerProvider
+
+	// Registerer gets the metrics. A registerer takes them once: runners share
+	// one Telemetry.
+	// nil: prometheus.DefaultRegisterer.
+	Registerer prometheus.Registerer
+
+	// Logger writes the records.
+	// nil: slog.Default(), as it is when New is called.
+	Logger *slog.Logger
+
+	// Relation is how the span of a callback refers to the span that was
+	// current where it was asked for.
+	// Zero value: [Link].
+	Relation Relation
+
+	// DurationBuckets are the upper bounds of the classic buckets for run
+	// times, in seconds, increasing.
+	// Empty: 1 ms to 60 s in 15 steps.
+	DurationBuckets []float64
+
+	// WaitBuckets are the same for queue waits and response delays. Keep 1 as
+	// one of them if an objective says that callbacks start within a second.
+	// Empty: 0.1 ms to 60 s in 18 steps.
+	WaitBuckets []float64
+
+	// MaxNames is how many callback names each runner has in the metrics.
+	// Names are meant to be constants; should they not be, those beyond are
+	// counted together as [Other], and a record warns once. Spans and records
+	// keep the names.
+	// 0: 100.
+	MaxNames int
+}
+
+// Relation is how the span of a callback refers to its asker's.
+type Relation uint8
+
+const (
+	// Link makes each callback the root of a new trace, linked to the asker's
+	// span. The request's trace is complete when the response is.
+	Link Relation = iota
+	// Child makes each callback a child of the asker's span, in the same trace,
+	// and sampled as that is. The child mostly begins when its parent has ended.
+	Child
+
+	numRelations
+)
+
+// String returns the relation's name: Link or Child.
+func (r Relation) String() string {
+	if r < numRelations {
+		return [...]string{"Link", "Child"}[r]
+	}
+	return fmt.Sprintf("Relation(%d)", uint8(r))
+}
+
+const defaultMaxNames = 100
+
+func defaultDurationBuckets() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+}
+
+func defaultWaitBuckets() []float64 {
+	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+}
+
+// validate reports every field that cannot be used, joined.
+func (c Config) validate() error {
+	var errs []error
+	if c.Relation >= numRelations {
+		errs = append(errs, fmt.Errorf("telemetry: Config.Relation is %v: use Link or Child", c.Relation))
+	}
+	if c.MaxNames < 0 {
+		errs = append(errs, fmt.Errorf("telemetry: Config.MaxNames is %d: use 0 for the default, or a positive number", c.MaxNames))
+	}
+	if !increasing(c.DurationBuckets) {
+		errs = append(errs, fmt.Errorf("telemetry: Config.DurationBuckets are %v: use finite bounds, each above the one before", c.DurationBuckets))
+	}
+	if !increasing(c.WaitBuckets) {
+		errs = append(errs, fmt.Errorf("telemetry: Config.WaitBuckets are %v: use finite bounds, each above the one before", c.WaitBuckets))
+	}
+	return errors.Join(errs...)
+}
+
+// withDefaults replaces each zero field by what it stands for.
+func (c Config) withDefaults() Config {
+	if c.TracerProvider == nil {
+		c.TracerProvider = otel.GetTracerProvider()
+	}
+	if c.Registerer == nil {
+		c.Registerer = prometheus.DefaultRegisterer
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if len(c.DurationBuckets) == 0 {
+		c.DurationBuckets = defaultDurationBuckets()
+	}
+	if len(c.WaitBuckets) == 0 {
+		c.WaitBuckets = defaultWaitBuckets()
+	}
+	if c.MaxNames == 0 {
+		c.MaxNames = defaultMaxNames
+	}
+	return c
+}
+
+func increasing(bounds []float64) bool {
+	for i, b := range bounds {
+		if math.IsNaN(b) || math.IsInf(b, 0) || i > 0 && b <= bounds[i-1] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,54 @@
+// Package telemetry shows what a [runner.Runner] does: as Prometheus metrics,
+// as OpenTelemetry spans linked to the request that asked for the work, and as
+// log records that carry the ids of both.
+//
+// # Usage
+//
+// One Telemetry serves a whole process and any number of runners; the label
+// runner keeps them apart.
+//
+//	tel, err := telemetry.New(telemetry.Config{})
+//	...
+//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+//	...
+//	err = tel.Watch(r)
+//
+// # Metrics
+//
+// The names are API: names.go spells each of them once, and a golden
+// exposition guards them. Histograms are classic and native at once. Every
+// outcome of a callback exists at 0 from the moment its name is first seen, so
+// that rate sees the first failure. What a runner knows about itself, such as
+// the depth of its queue, is read at each scrape and costs nothing between two.
+//
+// A scrape never shows more callbacks finished than asked for, however busy
+// the runner is: for each runner and callback
+//
+//	afterglow_scheduled_total >= sum by (runner, callback) (afterglow_callbacks_total)
+//
+// and the difference is what is reserved, queued or running.
+//
+// The number of series is bounded. With the default buckets, C callback names
+// cost at most 49 C series, and each runner 58 more.
+//
+// # Spans
+//
+// Each callback that starts gets a span "process {name}" of kind consumer. It
+// is the root of a trace of its own, linked to the span that was current where
+// the callback was asked for, because that one has long ended when a queue is
+// deep; [Child] makes it a child instead. The asker's span gets an event for
+// each callback asked for, so both ends can be found.
+//
+// # Logs
+//
+// Records are written with the callback's context. Their messages are
+// constants; what varies is in the attributes. What a flood could repeat
+// without bound (refusals, evictions, slow starts) is written once a second
+// per runner, with the number of those left out. Texts that come from errors
+// and panics are cut to a bound and made valid UTF-8.
+//
+// # Failures of its own
+//
+// A panic inside one signal, a log handler's say, neither reaches the callback
+// nor stops the other signals. It is counted in afterglow_telemetry_errors_total.
+package telemetry

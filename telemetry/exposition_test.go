@@ -1,0 +1,192 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+var buildLabels = regexp.MustCompile(`(?m)^(afterglow_build_info)\{.*\}`)
+
+func golden(t *testing.T, name, got string) {
+	got = buildLabels.ReplaceAllString(got, `$1{goversion="GO",version="VERSION"}`)
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "run the test with -update to write it")
+	require.Equal(t, string(want), got, "the names, types, help texts, labels and buckets are API; run with -update if the change is meant")
+}
+
+// busyShop drives a runner to a moment at which every metric has something to
+// say: every outcome that needs no shutdown has happened, one callback hangs,
+// and one waits.
+func busyShop(t *testing.T, g *rig) *runner.Runner {
+	r := g.runner(runner.Config{Name: "shop", Workers: 1, Queue: 5, Timeout: 2 * time.Second})
+	ctx, _, release := g.request(r)
+	require.NoError(t, r.After(ctx, "order.email", takes(80*time.Millisecond)))
+	require.NoError(t, r.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") }))
+	require.NoError(t, r.After(ctx, "order.analytics", func(context.Context) error { panic("nil map") }))
+	require.NoError(t, r.After(ctx, "cache.revalidate", hang, runner.Timeout(500*time.Millisecond)))
+	require.NoError(t, r.After(ctx, "order.email", takes(8*time.Millisecond)))
+	require.ErrorIs(t, r.After(ctx, "order.email", succeed), runner.ErrQueueFull)
+	time.Sleep(30 * time.Millisecond)
+	release()
+	time.Sleep(time.Second)
+	require.NoError(t, r.Go(t.Context(), "activity.log", func(context.Context) error {
+		<-time.After(time.Minute)
+		return nil
+	}, runner.Timeout(-1)))
+	require.NoError(t, r.Go(t.Context(), "order.email", succeed))
+	time.Sleep(1500 * time.Millisecond)
+	return r
+}
+
+func TestTheExpositionOfABusyRunnerIsTheGoldenOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := busyShop(t, g)
+		golden(t, "busy.golden", g.scrape(textFormat))
+		g.shutdown(r)
+	})
+}
+
+func TestTheExpositionAfterADrainThatLostWorkIsTheGoldenOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := busyShop(t, g)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		require.ErrorIs(t, r.Go(t.Context(), "order.email", succeed), runner.ErrClosed)
+		golden(t, "drained.golden", g.scrape(textFormat))
+		time.Sleep(time.Minute) // The abandoned one ends before the bubble does.
+	})
+}
+
+func TestTheMetricsFollowTheConventionsOfPrometheus(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{})
+	g.run(r, "order.email", succeed)
+	problems, err := testutil.GatherAndLint(g.registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
+
+func TestUnitsAreSeconds(t *testing.T) {
+	g := newRig(t, nil)
+	g.run(g.runner(runner.Config{}), "order.email", succeed)
+	families, err := g.registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		want := ""
+		if strings.HasSuffix(strings.TrimSuffix(f.GetName(), "_total"), "_seconds") {
+			want = "seconds"
+		}
+		require.Equal(t, want, f.GetUnit(), f.GetName())
+	}
+}
+
+func TestHistogramsAreClassicAndNative(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{})
+	ctx, _, release := g.request(r)
+	require.NoError(t, r.After(ctx, "order.email", succeed))
+	release()
+	g.shutdown(r)
+	families, err := g.registry.Gather()
+	require.NoError(t, err)
+	seen := 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			h := m.GetHistogram()
+			if h == nil {
+				continue
+			}
+			seen++
+			require.NotNil(t, h.Schema, f.GetName())
+			require.EqualValues(t, 3, h.GetSchema(), "a factor of 1.1 is schema 3")
+			require.Contains(t, []int{15, 18}, len(h.GetBucket()), f.GetName())
+			bounds := make(map[float64]bool)
+			for _, b := range h.GetBucket() {
+				bounds[b.GetUpperBound()] = true
+			}
+			require.True(t, bounds[1], "%s: one second is the objective and must be a bound", f.GetName())
+			require.True(t, bounds[60], f.GetName())
+		}
+	}
+	require.Equal(t, 4, seen, "queue wait, response delay, and duration by two results")
+}
+
+func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		for _, signal := range []string{"metrics", "traces", "logs", "observer"} {
+			require.Contains(t, g.series(), fmt.Sprintf(`afterglow_telemetry_errors_total{signal=%q}`, signal))
+		}
+
+		r := g.runner(runner.Config{Name: "web"})
+		before := g.series()
+		for _, name := range []string{
+			`afterglow_rejected_total{reason="queue_full",runner="web"}`,
+			`afterglow_rejected_total{reason="closed",runner="web"}`,
+			`afterglow_rejected_total{reason="max_wait",runner="web"}`,
+			`afterglow_rejected_total{reason="nested",runner="web"}`,
+			`afterglow_rejected_total{reason="canceled",runner="web"}`,
+			`afterglow_queue_wait_seconds_count{runner="web"}`,
+			`afterglow_response_delay_seconds_count{runner="web"}`,
+			`afterglow_shutdown_lost_total{runner="web"}`,
+			`afterglow_names_folded_total{runner="web"}`,
+			`afterglow_queue_oldest_timestamp_seconds{runner="web"}`,
+			`afterglow_longest_running_seconds{runner="web"}`,
+		} {
+			require.Contains(t, before, name)
+			require.Zero(t, before[name], name)
+		}
+		require.NotContains(t, before, `afterglow_shutdown_duration_seconds{runner="web"}`)
+
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, r.After(ctx, "order.email", succeed))
+		asked := g.series()
+		for o := range runner.NumOutcomes {
+			name := fmt.Sprintf(`afterglow_callbacks_total{callback="order.email",outcome=%q,runner="web"}`, o)
+			require.Contains(t, asked, name)
+			require.Zero(t, asked[name], name)
+		}
+		require.Contains(t, asked, `afterglow_callback_duration_seconds_count{callback="order.email",result="failure",runner="web"}`)
+		require.InDelta(t, 1, asked[`afterglow_scheduled_total{callback="order.email",runner="web"}`], 0)
+		require.NotContains(t, asked, `afterglow_last_success_timestamp_seconds{callback="order.email",runner="web"}`)
+		release()
+		g.shutdown(r)
+		require.InDelta(t, float64(time.Now().Unix()), g.series()[`afterglow_last_success_timestamp_seconds{callback="order.email",runner="web"}`], 1)
+	})
+}
+
+// TestTheNumberOfSeriesFollowsTheFormula holds what doc.go says: 49 for each
+// callback name and 58 for each runner, besides 5 for the process.
+func TestTheNumberOfSeriesFollowsTheFormula(t *testing.T) {
+	for _, c := range []int{0, 1, 7, 100} {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{})
+		for i := range c {
+			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), succeed))
+		}
+		g.shutdown(r)
+		require.Len(t, g.series(), 49*c+58+5, "%d names", c)
+	}
+}

@@ -1,0 +1,188 @@
+package telemetry
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// metrics counts what the events say. Its vectors are read by the collector,
+// which decides the order of a scrape.
+type metrics struct {
+	callbacks, scheduled, rejected   *prometheus.CounterVec
+	namesFolded, shutdownLost        *prometheus.CounterVec
+	queueWait, responseDelay, ranFor *prometheus.HistogramVec
+	shutdownDuration                 *prometheus.GaugeVec
+}
+
+// runnerMetrics are the series of one runner, looked up once.
+type runnerMetrics struct {
+	rejected                  map[runner.Reason]prometheus.Counter // never written after newRunner
+	namesFolded, shutdownLost prometheus.Counter
+	queueWait, responseDelay  prometheus.Observer
+}
+
+// callbackMetrics are the series of one callback name of a runner, looked up
+// once.
+type callbackMetrics struct {
+	outcomes         [runner.NumOutcomes]prometheus.Counter
+	scheduled        prometheus.Counter
+	success, failure prometheus.Observer
+
+	// These two are gauges that may be absent, so the collector makes them.
+	timeout     atomic.Int64 // a time.Duration; 0: none
+	lastSuccess atomic.Int64 // Unix nanoseconds; 0: never
+}
+
+func newMetrics(cfg Config) *metrics {
+	return &metrics{
+		callbacks:        counters(MetricCallbacks),
+		scheduled:        counters(MetricScheduled),
+		rejected:         counters(MetricRejected),
+		namesFolded:      counters(MetricNamesFolded),
+		shutdownLost:     counters(MetricShutdownLost),
+		queueWait:        histograms(MetricQueueWait, cfg.WaitBuckets),
+		responseDelay:    histograms(MetricResponseDelay, cfg.WaitBuckets),
+		ranFor:           histograms(MetricCallbackDuration, cfg.DurationBuckets),
+		shutdownDuration: gauges(MetricShutdownDuration),
+	}
+}
+
+func counters(name string) *prometheus.CounterVec {
+	f := familyOf(name)
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.name, Help: f.help, Unit: f.unit}, f.labels)
+}
+
+func gauges(name string) *prometheus.GaugeVec {
+	f := familyOf(name)
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.name, Help: f.help, Unit: f.unit}, f.labels)
+}
+
+// histograms are classic and native at once: a scraper takes what it asks for.
+// The native part is bounded by its number of buckets; it is reset at most
+// once an hour to get back to its full resolution.
+func histograms(name string, buckets []float64) *prometheus.HistogramVec {
+	f := familyOf(name)
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: f.name, Help: f.help, Unit: f.unit,
+		Buckets:                         buckets,
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  160,
+		NativeHistogramMinResetDuration: time.Hour,
+	}, f.labels)
+}
+
+// newRunner makes every series of a runner, so that they exist at 0.
+func (m *metrics) newRunner(name string) runnerMetrics {
+	r := runnerMetrics{
+		rejected:      make(map[runner.Reason]prometheus.Counter),
+		namesFolded:   m.namesFolded.WithLabelValues(name),
+		shutdownLost:  m.shutdownLost.WithLabelValues(name),
+		queueWait:     m.queueWait.WithLabelValues(name),
+		responseDelay: m.responseDelay.WithLabelValues(name),
+	}
+	for _, reason := range []runner.Reason{
+		runner.ReasonQueueFull, runner.ReasonClosed, runner.ReasonMaxWait,
+		runner.ReasonNested, runner.ReasonCanceled,
+	} {
+		r.rejected[reason] = m.rejected.WithLabelValues(name, string(reason))
+	}
+	return r
+}
+
+// newCallback makes every series of a callback's name, so that they exist at 0.
+func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
+	c := &callbackMetrics{
+		scheduled: m.scheduled.WithLabelValues(runnerName, name),
+		success:   m.ranFor.WithLabelValues(runnerName, name, ResultSuccess),
+		failure:   m.ranFor.WithLabelValues(runnerName, name, ResultFailure),
+	}
+	for o := range runner.NumOutcomes {
+		c.outcomes[o] = m.callbacks.WithLabelValues(runnerName, name, o.String())
+	}
+	return c
+}
+
+// asked counts a callback as asked for. It comes before the same callback is
+// counted under an outcome: a scrape relies on it.
+func (m *metrics) asked(e entry, cb runner.Callback) {
+	e.callback.scheduled.Inc()
+	if e.folded {
+		e.runner.namesFolded.Inc()
+		return // A timeout shared by many names would be one of them at random.
+	}
+	// Loading first keeps the cache line shared while nothing changes.
+	if t := int64(cb.Timeout); e.callback.timeout.Load() != t {
+		e.callback.timeout.Store(t)
+	}
+}
+
+func (m *metrics) rejectedOne(e entry, info runner.RejectedInfo) {
+	m.asked(e, info.Callback)
+	c, ok := e.runner.rejected[info.Reason]
+	if !ok { // A reason that a later runner has and this package does not know.
+		c = m.rejected.WithLabelValues(e.runner.name, string(info.Reason))
+	}
+	c.Inc()
+	e.callback.outcomes[runner.Rejected].Inc()
+}
+
+func (m *metrics) started(e entry, info runner.StartedInfo) {
+	e.runner.queueWait.Observe(info.QueueWait().Seconds())
+	if info.AfterResponse {
+		e.runner.responseDelay.Observe(info.ResponseDelay().Seconds())
+	}
+}
+
+func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
+	if !info.Started.IsZero() {
+		h := e.callback.failure
+		if info.Outcome == runner.Success {
+			h = e.callback.success
+		}
+		observe(h, info.Duration().Seconds(), p.spanContext())
+	}
+	if info.Outcome == runner.Success {
+		storeMax(&e.callback.lastSuccess, info.Finished.UnixNano())
+	}
+	e.callback.outcomes[info.Outcome].Inc()
+}
+
+func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
+	m.shutdownDuration.WithLabelValues(r.name).Set(report.Duration.Seconds())
+	r.shutdownLost.Add(float64(len(report.Lost)))
+}
+
+// observe adds an exemplar only if its trace is kept: one that leads nowhere
+// is worse than none, and making it costs more than the observation.
+func observe(h prometheus.Observer, v float64, sc trace.SpanContext) {
+	if eo, ok := h.(prometheus.ExemplarObserver); ok && sc.IsSampled() {
+		eo.ObserveWithExemplar(v, prometheus.Labels{
+			ExemplarTraceID: sc.TraceID().String(),
+			ExemplarSpanID:  sc.SpanID().String(),
+		})
+		return
+	}
+	h.Observe(v)
+}
+
+// storeMax raises a to v: callbacks may be counted in another order than they
+// ended in.
+func storeMax(a *atomic.Int64, v int64) {
+	for {
+		old := a.Load()
+		if old >= v || a.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}
+
+// unixSeconds is t as Prometheus writes times.
+func unixSeconds(t time.Time) float64 {
+	return math.Round(float64(t.UnixNano())/1e3) / 1e6
+}

@@ -1,0 +1,184 @@
+package telemetry
+
+// The names of the metrics. They are API: dashboards and alerts use no other.
+const (
+	MetricCallbacks        = "afterglow_callbacks_total"
+	MetricScheduled        = "afterglow_scheduled_total"
+	MetricRejected         = "afterglow_rejected_total"
+	MetricNamesFolded      = "afterglow_names_folded_total"
+	MetricQueueWait        = "afterglow_queue_wait_seconds"
+	MetricResponseDelay    = "afterglow_response_delay_seconds"
+	MetricCallbackDuration = "afterglow_callback_duration_seconds"
+	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"
+	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds"
+	MetricQueueDepth       = "afterglow_queue_depth"
+	MetricQueueCapacity    = "afterglow_queue_capacity"
+	MetricQueueHighWater   = "afterglow_queue_depth_high_water"
+	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds"
+	MetricWorkers          = "afterglow_workers"
+	MetricWorkersBusy      = "afterglow_workers_busy"
+	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"
+	MetricLongestRunning   = "afterglow_longest_running_seconds"
+	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"
+	MetricShutdownLost     = "afterglow_shutdown_lost_total"
+	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"
+	MetricBuildInfo        = "afterglow_build_info"
+)
+
+// The labels of the metrics, and the keys of exemplars.
+const (
+	LabelRunner    = "runner"    // runner.Config.Name
+	LabelCallback  = "callback"  // the callback's name, or Other
+	LabelOutcome   = "outcome"   // as runner.Outcome spells it
+	LabelReason    = "reason"    // as runner.Reason spells it
+	LabelResult    = "result"    // ResultSuccess or ResultFailure
+	LabelSignal    = "signal"    // which part of the telemetry failed: SignalMetrics, ...
+	LabelVersion   = "version"   // of this module
+	LabelGoVersion = "goversion" // that built the program
+
+	ExemplarTraceID = "trace_id"
+	ExemplarSpanID  = "span_id"
+)
+
+// Values of labels.
+const (
+	// Other is the callback label of every name beyond Config.MaxNames.
+	Other = "other"
+
+	ResultSuccess = "success"
+	ResultFailure = "failure" // it started and ended in any other outcome
+
+	SignalMetrics  = "metrics"
+	SignalTraces   = "traces"
+	SignalLogs     = "logs"
+	SignalObserver = "observer" // any observer of a watched runner, this package's included
+)
+
+// The names of what spans carry. Attributes without the prefix afterglow are
+// those of the OpenTelemetry semantic conventions.
+const (
+	// ScopeName is the instrumentation scope of the spans.
+	ScopeName = "github.com/afterglow-go/afterglow/telemetry"
+
+	SpanProcess = "process" // followed by a space and the callback's name
+
+	AttrRunner        = "afterglow.runner"
+	AttrCallbackName  = "afterglow.callback.name"
+	AttrOutcome       = "afterglow.outcome"
+	AttrReason        = "afterglow.reason"
+	AttrQueueWait     = "afterglow.queue.wait"     // seconds
+	AttrResponseDelay = "afterglow.response.delay" // seconds
+	AttrTimeout       = "afterglow.timeout"        // seconds
+
+	EventScheduled = "afterglow.scheduled" // on the asker's span: accepted
+	EventRejected  = "afterglow.rejected"  // on the asker's span: refused
+	EventDeadline  = "afterglow.deadline"  // on the process span, at its deadline, if it ran past it
+)
+
+// The messages of log records.
+const (
+	LogFailed        = "callback failed"
+	LogPanicked      = "callback panicked"
+	LogTimedOut      = "callback timed out"
+	LogCanceled      = "callback canceled by shutdown"
+	LogDropped       = "callback dropped before it started"
+	LogAbandoned     = "callback abandoned while it was running"
+	LogRejected      = "callback rejected"
+	LogSlowStart     = "callback started late"
+	LogFinished      = "callback finished"
+	LogNamesFolded   = "too many callback names: further ones are counted as other"
+	LogDrainStarted  = "drain started"
+	LogDrainFinished = "drain finished"
+)
+
+// The keys of log attributes. Durations are in seconds and say so.
+const (
+	KeyRunner         = "runner"
+	KeyCallback       = "callback"
+	KeyTraceID        = "trace_id"         // of the process span; of the asker's if there is none
+	KeySpanID         = "span_id"          // likewise
+	KeyRequestTraceID = "request.trace_id" // of the request, through any number of nested callbacks
+
+	KeyOutcome             = "outcome"
+	KeyError               = "error"
+	KeyErrorType           = "error.type"
+	KeyExceptionType       = "exception.type"
+	KeyExceptionMessage    = "exception.message"
+	KeyExceptionStacktrace = "exception.stacktrace"
+	KeyReason              = "reason"
+	KeySuppressed          = "suppressed" // records like this one left out since the last
+	KeyAge                 = "age_seconds"
+	KeyDuration            = "duration_seconds"
+	KeyTimeout             = "timeout_seconds"
+	KeyQueueWait           = "queue_wait_seconds"
+	KeyResponseDelay       = "response_delay_seconds"
+	KeyMaxNames            = "max_names"
+	KeyReserved            = "reserved"
+	KeyQueued              = "queued"
+	KeyRunning             = "running"
+	KeyPending             = "pending"
+	KeyCompleted           = "completed"
+	KeyLost                = "lost"
+	KeyLostNames           = "lost_callbacks"
+)
+
+// family is what a metric says of itself.
+type family struct {
+	name, help, unit string
+	labels           []string
+}
+
+const seconds = "seconds"
+
+// familyOf returns the family of a name spelled above. It is a function and
+// not a table, so that no caller can change it for the others.
+func familyOf(name string) family {
+	of := func(help, unit string, labels ...string) family {
+		return family{name: name, help: help, unit: unit, labels: labels}
+	}
+	switch name {
+	case MetricCallbacks:
+		return of("Callbacks that came to an end, by outcome. Each callback asked for ends here exactly once.", "", LabelRunner, LabelCallback, LabelOutcome)
+	case MetricScheduled:
+		return of("Callbacks asked for, refused ones included. Minus afterglow_callbacks_total: reserved, queued or running.", "", LabelRunner, LabelCallback)
+	case MetricRejected:
+		return of("Callbacks refused when they were asked for, by reason.", "", LabelRunner, LabelReason)
+	case MetricNamesFolded:
+		return of("Callbacks asked for under a name beyond the limit of names, and therefore counted as other.", "", LabelRunner)
+	case MetricQueueWait:
+		return of("Time from being due to being started by a worker.", seconds, LabelRunner)
+	case MetricResponseDelay:
+		return of("Time from being asked for to the end of the response, for callbacks that had to wait for it.", seconds, LabelRunner)
+	case MetricCallbackDuration:
+		return of("Run time of callbacks that were started, by result.", seconds, LabelRunner, LabelCallback, LabelResult)
+	case MetricCallbackTimeout:
+		return of("Timeout of the callback asked for last. Absent if it has none, and for folded names.", seconds, LabelRunner, LabelCallback)
+	case MetricLastSuccess:
+		return of("When a callback last succeeded. Absent before the first success.", seconds, LabelRunner, LabelCallback)
+	case MetricQueueDepth:
+		return of("Places of the queue taken now.", "", LabelRunner)
+	case MetricQueueCapacity:
+		return of("Places of the queue.", "", LabelRunner)
+	case MetricQueueHighWater:
+		return of("Most places of the queue taken at once within the last one to two minutes.", "", LabelRunner)
+	case MetricQueueOldest:
+		return of("When the longest-waiting callback became due. 0 when none waits.", seconds, LabelRunner)
+	case MetricWorkers:
+		return of("Callbacks that may run at once.", "", LabelRunner)
+	case MetricWorkersBusy:
+		return of("Workers that run a callback.", "", LabelRunner)
+	case MetricWorkerBusyTime:
+		return of("Worker time spent on callbacks, those running now included.", seconds, LabelRunner)
+	case MetricLongestRunning:
+		return of("Run time so far of the callback that has been running longest. 0 when none runs.", seconds, LabelRunner)
+	case MetricShutdownDuration:
+		return of("How long the last drain took. Absent before the first.", seconds, LabelRunner)
+	case MetricShutdownLost:
+		return of("Callbacks that a drain kept from coming to their own end.", "", LabelRunner)
+	case MetricTelemetryErrors:
+		return of("Panics recovered inside telemetry, by signal. observer: in any observer of a watched runner.", "", LabelSignal)
+	case MetricBuildInfo:
+		return of("Always 1; the labels tell what was built.", "", LabelVersion, LabelGoVersion)
+	}
+	panic("telemetry: no family is called " + name)
+}

@@ -1,0 +1,91 @@
+package telemetry
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// Observer returns what records a runner's callbacks, for
+// [runner.Config.Observers]. The same one may be given to several runners.
+// Put it first if other observers start spans or write records of their own:
+// they then find the process span in the context.
+//
+// This is the one place where the signals meet. Each is called on its own, so
+// that a panic in one is counted and does not stop the others. Where a
+// callback ends, the counters come last: who has seen it counted finds its
+// span and its record.
+func (t *Telemetry) Observer() runner.Observer {
+	return runner.Observer{
+		Accepted:      t.accepted,
+		Rejected:      t.rejected,
+		Started:       t.started,
+		Finished:      t.finished,
+		DrainStarted:  t.drainStarted,
+		DrainFinished: t.drainFinished,
+	}
+}
+
+func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) context.Context {
+	e := t.catalog.entry(info.Runner, info.Name)
+	shield(&t.errors.metrics, func() { t.metrics.asked(e, info.Callback) })
+	shield(&t.errors.traces, func() { t.tracing.accepted(ctx, info) })
+	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback, t.maxNames) })
+	return ctx
+}
+
+func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
+	e := t.catalog.entry(info.Runner, info.Name)
+	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, info) })
+	shield(&t.errors.logs, func() {
+		t.logging.asked(ctx, e, info.Callback, t.maxNames)
+		t.logging.rejected(ctx, e, info)
+	})
+	shield(&t.errors.metrics, func() { t.metrics.rejectedOne(e, info) })
+}
+
+func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) context.Context {
+	e := t.catalog.entry(info.Runner, info.Name)
+	// The process is in the context even if its span cannot be started: Finished
+	// must not take the asker's process for this one's.
+	p := t.processes.begin(ctx)
+	ctx = p
+	shield(&t.errors.traces, func() { ctx = t.tracing.started(p, e, info) })
+	shield(&t.errors.logs, func() { t.logging.started(ctx, e, info) })
+	shield(&t.errors.metrics, func() { t.metrics.started(e, info) })
+	return ctx
+}
+
+func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
+	e := t.catalog.entry(info.Runner, info.Name)
+	var p *process
+	if !info.Started.IsZero() {
+		p = t.processes.from(ctx)
+	}
+	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info) })
+	shield(&t.errors.traces, func() { t.tracing.finished(p, info) })
+	shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
+}
+
+func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {
+	shield(&t.errors.logs, func() { t.logging.drainStarted(ctx, info) })
+	return ctx
+}
+
+func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
+	r := t.catalog.runner(report.Runner)
+	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, report) })
+	shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
+}
+
+// shield calls f and counts its panic. f does not outlive the call, so the
+// closures passed here cost no allocation.
+func shield(panics *atomic.Uint64, f func()) {
+	defer func() {
+		if recover() != nil {
+			panics.Add(1)
+		}
+	}()
+	f()
+}

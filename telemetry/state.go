@@ -1,0 +1,112 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// state reads the watched runners' own figures when they are scraped.
+type state struct {
+	mu      sync.Mutex
+	runners map[string]watched // guarded by mu; by runner.Config.Name
+
+	depth, capacity, highWater, oldest  *prometheus.Desc
+	workers, busy, busyTime, longestRun *prometheus.Desc
+}
+
+// watched is a runner, with what the runners that had its name before have
+// left behind: counters must not go back when one takes another's place.
+type watched struct {
+	*runner.Runner
+	busyTime time.Duration
+	panics   uint64
+}
+
+func newState() *state {
+	return &state{
+		runners:    make(map[string]watched),
+		depth:      descOf(MetricQueueDepth),
+		capacity:   descOf(MetricQueueCapacity),
+		highWater:  descOf(MetricQueueHighWater),
+		oldest:     descOf(MetricQueueOldest),
+		workers:    descOf(MetricWorkers),
+		busy:       descOf(MetricWorkersBusy),
+		busyTime:   descOf(MetricWorkerBusyTime),
+		longestRun: descOf(MetricLongestRunning),
+	}
+}
+
+// watch adds r and returns its name.
+func (s *state) watch(r *runner.Runner) (string, error) {
+	if r == nil {
+		return "", errors.New("telemetry: Watch of a nil Runner")
+	}
+	name := r.Stats().Name
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, ok := s.runners[name]
+	if ok && w.Runner != r {
+		last := w.Stats()
+		if !last.Closed {
+			return "", fmt.Errorf("telemetry: a runner called %q is already watched and not shut down: give each runner.Config a Name of its own", name)
+		}
+		w.busyTime += last.BusyTime
+		w.panics += last.ObserverPanics
+	}
+	w.Runner = r
+	s.runners[name] = w
+	return name, nil
+}
+
+func (s *state) describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		s.depth, s.capacity, s.highWater, s.oldest, s.workers, s.busy, s.busyTime, s.longestRun,
+	} {
+		ch <- d
+	}
+}
+
+// collect sends the figures of every watched runner and returns how many
+// panics of observers they have recovered.
+func (s *state) collect(ch chan<- prometheus.Metric) (panics uint64) {
+	for _, w := range s.all() {
+		st := w.Stats()
+		panics += w.panics + st.ObserverPanics
+		gauge := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, st.Name)
+		}
+		gauge(s.depth, float64(st.Depth))
+		gauge(s.capacity, float64(st.Capacity))
+		gauge(s.highWater, float64(st.HighWater))
+		gauge(s.workers, float64(st.Workers))
+		gauge(s.busy, float64(st.Busy))
+		var oldest, longest float64
+		if !st.OldestDue.IsZero() {
+			oldest = unixSeconds(st.OldestDue)
+		}
+		if !st.OldestRunning.IsZero() {
+			longest = time.Since(st.OldestRunning).Seconds()
+		}
+		gauge(s.oldest, oldest)
+		gauge(s.longestRun, longest)
+		ch <- prometheus.MustNewConstMetric(s.busyTime, prometheus.CounterValue, (w.busyTime + st.BusyTime).Seconds(), st.Name)
+	}
+	return panics
+}
+
+// all copies the map, so that no lock is held while a scrape is written.
+func (s *state) all() []watched {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]watched, 0, len(s.runners))
+	for _, w := range s.runners {
+		all = append(all, w)
+	}
+	return all
+}
