@@ -43,7 +43,7 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.clients, "c", 16, "how many clients place orders at once")
 	flags.Float64Var(&o.rate, "rate", 0, "orders a second; 0: as fast as the clients can.\nWith a rate, a response counts from when its order was due, so that\na shop that stalls cannot hide it by keeping the clients waiting")
 	flags.StringVar(&o.mode, "mode", modeAfter, "after, inline or both")
-	flags.StringVar(&o.product, "product", "lamp", "the `id` of the product to order")
+	flags.StringVar(&o.product, "product", "candle", "the `id` of the product to order")
 	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long to wait for after-work once the orders are placed")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for one response")
 	if err := flags.Parse(args); err != nil {

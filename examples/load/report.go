@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -69,6 +70,10 @@ func printReport(out io.Writer, o options, results []*result) {
 
 // printDetails says by name what went wrong, if anything did.
 func printDetails(out io.Writer, r *result) {
+	if n := r.answers[http.StatusServiceUnavailable]; n > 0 {
+		fmt.Fprintf(out, "\nmode %s: the shop refused %d orders (503), as it had no place left for their after-work.\n"+
+			"That is its bound at work; -rate places orders more slowly.\n", r.mode, n)
+	}
 	if r.firstErr != nil {
 		fmt.Fprintf(out, "\nmode %s, the first error: %v\n", r.mode, r.firstErr)
 	}

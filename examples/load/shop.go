@@ -27,11 +27,14 @@ type order struct {
 
 // status is an order as it is read back: what has been done.
 type status struct {
-	After []struct {
-		Name    string `json:"name"`
-		Done    bool   `json:"done"`
-		Outcome string `json:"outcome"`
-	} `json:"after"`
+	After []work `json:"after"`
+}
+
+// work is one callback of an order.
+type work struct {
+	Name    string `json:"name"`
+	Done    bool   `json:"done"`
+	Outcome string `json:"outcome"`
 }
 
 func newShop(o options) *shop {
