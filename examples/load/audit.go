@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,8 +11,8 @@ import (
 // auditResult says what became of the after-work that was promised.
 type auditResult struct {
 	promised int            // callbacks of all placed orders
-	done     int            // of those, known to have ended
-	outcomes map[string]int // of those, by "name outcome", if not a success
+	done     int            // of those, ran and ended, well or badly
+	outcomes map[string]int // of those that ended in something else than success, by "name outcome"
 	missing  []missing      // in the order they were placed
 }
 
@@ -18,56 +20,79 @@ type auditResult struct {
 type missing struct {
 	id    string
 	names []string
-	err   error // the last reading failed
+	err   error // the last reading of it failed
 }
+
+// errForgotten: the shop remembers the after-work of its newest orders only.
+var errForgotten = errors.New("the shop has forgotten what became of it: use a smaller -n")
+
+// notRun are the outcomes of callbacks that ended without having come to their
+// own end. All others ran, well or badly.
+var notRun = []string{"dropped", "abandoned", "canceled"}
 
 const (
 	firstRound = 50 * time.Millisecond // until the orders are read a second time
 	slowRound  = time.Second           // rounds never lie further apart
 )
 
-// audit reads the orders back, in rounds, until each shows all that was
-// promised, o.wait has passed, or ctx ends. Every order is read at least once.
+// audit reads the orders back, in rounds, until each shows how all that was
+// promised has ended, o.wait has passed, or ctx ends. Every order is read at
+// least once.
 func audit(ctx context.Context, s *shop, orders []order, o options) auditResult {
-	a := auditResult{outcomes: make(map[string]int)}
-	for _, placed := range orders {
-		a.promised += len(placed.After)
-	}
 	waiting, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
 
+	a := auditResult{outcomes: make(map[string]int)}
 	pending := orders
 	for wait := firstRound; ; wait = min(2*wait, slowRound) {
 		readings := readAll(context.WithoutCancel(ctx), s, pending, o.clients)
+		more := len(pending) > 0 && slices.ContainsFunc(readings, reading.unsettled) && pause(waiting, wait)
 		var left []order
-		a.missing = nil
-		for i, placed := range pending {
-			names := readings[i].undone(placed)
-			if len(names) == 0 && readings[i].err == nil {
-				a.settle(placed, readings[i])
-				continue
+		for i, r := range readings {
+			if more && r.unsettled() {
+				left = append(left, pending[i])
+			} else {
+				a.add(pending[i], r)
 			}
-			left = append(left, placed)
-			a.missing = append(a.missing, missing{placed.ID, names, readings[i].err})
 		}
-		pending = left
-		if len(pending) == 0 || !pause(waiting, wait) {
-			break
+		if pending = left; len(pending) == 0 {
+			slices.SortFunc(a.missing, byPlace(orders))
+			return a
 		}
 	}
-	for i, m := range a.missing {
-		a.done += len(pending[i].After) - len(m.names)
-	}
-	return a
 }
 
-func (a *auditResult) settle(placed order, r reading) {
-	a.done += len(placed.After)
-	for _, cb := range r.After {
-		if cb.Outcome != "success" {
-			a.outcomes[cb.Name+" "+cb.Outcome]++
+// add enters the last reading of an order into the books.
+func (a *auditResult) add(placed order, r reading) {
+	a.promised += len(placed.After)
+	m := missing{id: placed.ID, err: r.err}
+	for _, name := range placed.After {
+		i := slices.IndexFunc(r.After, func(w work) bool { return w.Name == name })
+		switch {
+		case i < 0 || !r.After[i].Done:
+			m.names = append(m.names, name)
+			continue
+		case r.After[i].Outcome != "success":
+			a.outcomes[name+" "+r.After[i].Outcome]++
 		}
+		if slices.Contains(notRun, r.After[i].Outcome) {
+			m.names = append(m.names, name)
+			continue
+		}
+		a.done++
 	}
+	if len(m.names) > 0 {
+		a.missing = append(a.missing, m)
+	}
+}
+
+// byPlace compares orders by when they were placed.
+func byPlace(orders []order) func(a, b missing) int {
+	place := make(map[string]int, len(orders))
+	for i, o := range orders {
+		place[o.ID] = i
+	}
+	return func(a, b missing) int { return place[a.id] - place[b.id] }
 }
 
 // reading is an order as it was read back, or why it could not be.
@@ -76,19 +101,12 @@ type reading struct {
 	err error
 }
 
-// undone lists what was promised and is not done yet.
-func (r reading) undone(placed order) []string {
-	done := make(map[string]bool, len(r.After))
-	for _, cb := range r.After {
-		done[cb.Name] = cb.Done
+// unsettled reports whether a later reading may say more.
+func (r reading) unsettled() bool {
+	if r.err != nil {
+		return !errors.Is(r.err, errForgotten)
 	}
-	var names []string
-	for _, name := range placed.After {
-		if !done[name] {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.ContainsFunc(r.After, func(w work) bool { return !w.Done })
 }
 
 // readAll reads each order once, as many at a time as there are clients.

@@ -15,7 +15,7 @@ const (
 	modeInline = "inline" // the shop works, then answers
 	modeBoth   = "both"
 
-	maxOrders  = 1_000_000 // each is remembered until the end, in some 300 bytes
+	maxOrders  = 20_000 // as many as the shop remembers the after-work of
 	maxClients = 1024
 )
 

@@ -33,12 +33,3 @@ func TestLoadIsSentToThisMachineOnly(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
-
-func TestWhatWasPromisedAndIsNotDoneIsNamed(t *testing.T) {
-	promised := order{ID: "7", After: []string{"order.email", "order.webhook", "order.analytics"}}
-	var r reading
-	require.Equal(t, promised.After, r.undone(promised), "an order nobody could read")
-
-	r.After = []work{{Name: "order.email", Done: true}, {Name: "order.webhook"}}
-	require.Equal(t, []string{"order.webhook", "order.analytics"}, r.undone(promised))
-}

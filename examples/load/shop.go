@@ -27,7 +27,8 @@ type order struct {
 
 // status is an order as it is read back: what has been done.
 type status struct {
-	After []work `json:"after"`
+	After     []work `json:"after"`
+	Forgotten bool   `json:"forgotten"` // After is no longer known
 }
 
 // work is one callback of an order.
@@ -106,6 +107,9 @@ func (s *shop) read(ctx context.Context, id string) (status, error) {
 	var st status
 	if err := json.Unmarshal(answer, &st); err != nil {
 		return status{}, fmt.Errorf("reading it back answers %q: %w", answer, err)
+	}
+	if st.Forgotten {
+		return status{}, errForgotten
 	}
 	return st, nil
 }
