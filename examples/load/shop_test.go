@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var shopAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// startShop builds the shop, starts it on free ports, and returns its address.
+// It ends with the test.
+func startShop(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "shop")
+	build := []string{"build", "-o", binary}
+	if raceEnabled {
+		// It finds the shop's races, and what the tests have compiled is used.
+		build = append(build, "-race")
+	}
+	out, err := exec.CommandContext(t.Context(), "go", append(build, "../shop")...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	shop := exec.CommandContext(t.Context(), binary, append([]string{
+		"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(dir, "shop.db"),
+		"-smtp-delay", "5ms", "-drain", "2s", "-log-level", "error",
+	}, args...)...)
+	shop.Cancel = func() error { return shop.Process.Signal(syscall.SIGTERM) }
+	shop.WaitDelay = 10 * time.Second
+	stdout, err := shop.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, shop.Start())
+	t.Cleanup(func() { _ = shop.Wait() }) // t.Context has ended by then
+
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if address := shopAddress.FindString(lines.Text()); address != "" {
+			go io.Copy(io.Discard, stdout) //nolint:errcheck // it ends with the shop
+			return address
+		}
+	}
+	require.Fail(t, "the shop ended without saying where it listens")
+	return ""
+}
+
+// load runs the program and returns what it prints.
+func load(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out strings.Builder
+	err := run(t.Context(), args, &out, io.Discard)
+	t.Log(out.String())
+	return out.String(), err
+}
+
+func TestWhatTheShopPromisesItDoes(t *testing.T) {
+	out, err := load(t, "-url", startShop(t), "-n", "100", "-c", "8", "-mode", "both")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^ *orders placed +100 +100$`, out)
+	require.Regexp(t, `(?m)^ *after-work missing +0 +0$`, out)
+	require.NotRegexp(t, `(?m)^ *after-work promised +0`, out, "nothing was checked")
+}
+
+func TestWorkThatNeverEndsIsMissingByName(t *testing.T) {
+	out, err := load(t, "-url", startShop(t, "-faults", "order.webhook=hang:1"), "-n", "3", "-wait", "200ms")
+	require.ErrorContains(t, err, "after-work of 3 orders is missing")
+	require.Regexp(t, `(?m)^  \w+  order\.webhook$`, out)
+}
+
+func TestThatNoShopIsThereIsSaidInOneLine(t *testing.T) {
+	_, err := load(t, "-url", "http://127.0.0.1:1")
+	require.ErrorContains(t, err, "go run ./examples/shop")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestMistakesInTheCommandLineAreAllReported(t *testing.T) {
+	_, err := load(t, "-url", "http://example.com", "-n", "0", "-c", "-1", "-rate", "NaN", "-mode", "x", "-wait", "-1s", "-timeout", "0")
+	for _, flag := range []string{"-url", "-n", "-c", "-rate", "-mode", "-wait", "-timeout"} {
+		require.ErrorContains(t, err, flag)
+	}
+}
