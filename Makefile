@@ -13,6 +13,8 @@ TOOLS := tools/lint
 # A tool must be rebuilt when Go changes, so Go's version is in the path.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
 LINT := $(BIN)/golangci-lint
+# Always asked for, as Go itself knows best whether it is up to date.
+GOTEST = go build -o $(BIN)/gotest ./internal/gotest && $(BIN)/gotest $(addprefix -C ,$(MODULES))
 
 # What a user may set: make fuzz FUZZTIME=5m, make sim SIMFLAGS=-sim.seed=7 …
 ARGS ?=
@@ -42,7 +44,7 @@ setup: ## install what the tests need: a C compiler and Chromium
 
 .PHONY: test
 test: setup ## run every test of every module under the race detector
-	@go run ./internal/gotest $(addprefix -C ,$(MODULES)) -race -shuffle=on $(TESTFLAGS) ./...
+	@$(GOTEST) -race -shuffle=on $(TESTFLAGS) ./...
 
 .PHONY: race
 race: test ## the same as test, which always runs under the race detector
@@ -55,7 +57,7 @@ static: format vet tidy ## the static half of check: gofmt, go vet, go mod tidy
 
 .PHONY: short
 short: ## the tests that are quick, without the race detector
-	@go run ./internal/gotest $(addprefix -C ,$(MODULES)) -short -shuffle=on $(TESTFLAGS) ./...
+	@$(GOTEST) -short -shuffle=on $(TESTFLAGS) ./...
 
 .PHONY: format
 format:
