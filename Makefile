@@ -78,7 +78,7 @@ vet:
 .PHONY: tidy
 tidy: export GOWORK := off
 tidy:
-	@failed=; for m in $(MODULES) $(TOOLS); do go -C "$$m" mod tidy -diff || failed="$$failed $$m"; done; \
+	@failed=; for m in $(MODULES) $(TOOLS); do go -C "$$m" mod tidy -diff >/dev/null || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "not tidy; run GOWORK=off go mod tidy in:$$failed" >&2; exit 1; fi
 
 .PHONY: lint
