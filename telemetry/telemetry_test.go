@@ -1,0 +1,223 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// errors returns afterglow_telemetry_errors_total by signal.
+func (g *rig) errors() map[string]float64 {
+	s := g.series()
+	counts := make(map[string]float64)
+	for _, signal := range []string{telemetry.SignalMetrics, telemetry.SignalTraces, telemetry.SignalLogs, telemetry.SignalObserver} {
+		counts[signal] = s[telemetry.MetricTelemetryErrors+`{signal="`+signal+`"}`]
+	}
+	return counts
+}
+
+func TestARegistererTakesOneTelemetryOnly(t *testing.T) {
+	g := newRig(t, nil)
+	_, err := telemetry.New(telemetry.Config{Registerer: g.registry})
+	require.ErrorContains(t, err, "share that one between the runners")
+	require.ErrorAs(t, err, &prometheus.AlreadyRegisteredError{})
+	g.scrape(textFormat)
+}
+
+func TestAMetricThatIsTakenIsAnError(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	require.NoError(t, registry.Register(prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.MetricWorkers, Help: "Mine."})))
+	_, err := telemetry.New(telemetry.Config{Registerer: registry})
+	require.ErrorContains(t, err, telemetry.MetricWorkers)
+}
+
+func TestNewNamesEveryFieldItCannotUse(t *testing.T) {
+	_, err := telemetry.New(telemetry.Config{
+		Registerer:      prometheus.NewRegistry(),
+		Relation:        7,
+		MaxNames:        -1,
+		DurationBuckets: []float64{1, 1},
+		WaitBuckets:     []float64{1, math.Inf(1)},
+	})
+	for _, field := range []string{"Config.Relation is Relation(7)", "Config.MaxNames is -1", "Config.DurationBuckets", "Config.WaitBuckets"} {
+		require.ErrorContains(t, err, field)
+	}
+	require.Equal(t, "Link", telemetry.Link.String())
+	require.Equal(t, "Child", telemetry.Child.String())
+}
+
+func TestTheZeroConfigUsesWhatTheProcessHasSetGlobally(t *testing.T) {
+	registerer, logger := prometheus.DefaultRegisterer, slog.Default()
+	t.Cleanup(func() {
+		prometheus.DefaultRegisterer = registerer
+		slog.SetDefault(logger)
+	})
+	g := newRig(t, nil)
+	g.registry = prometheus.NewRegistry()
+	prometheus.DefaultRegisterer = g.registry
+	slog.SetDefault(slog.New(slog.NewJSONHandler(g.logs, nil)))
+	otel.SetTracerProvider(g.provider)
+	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
+	tel, err := telemetry.New(telemetry.Config{})
+	require.NoError(t, err)
+	g.tel = tel
+
+	g.run(g.runner(runner.Config{}), "a", func(context.Context) error { return errors.New("no") })
+	g.span("process a")
+	g.record(slog.LevelError, telemetry.LogFailed)
+	require.InDelta(t, 1, g.series()[`afterglow_scheduled_total{callback="a",runner="default"}`], 0)
+}
+
+func TestBucketsCanBeChosen(t *testing.T) {
+	g := newRig(t, func(cfg *telemetry.Config) {
+		cfg.DurationBuckets = []float64{7}
+		cfg.WaitBuckets = []float64{8}
+	})
+	g.run(g.runner(runner.Config{}), "a", succeed)
+	s := g.series()
+	require.Contains(t, s, `afterglow_callback_duration_seconds_bucket{callback="a",result="success",runner="default",le="7"}`)
+	require.Contains(t, s, `afterglow_queue_wait_seconds_bucket{runner="default",le="8"}`)
+	require.Contains(t, s, `afterglow_response_delay_seconds_bucket{runner="default",le="8"}`)
+}
+
+func TestTwoRunnersShareATelemetry(t *testing.T) {
+	g := newRig(t, nil)
+	web, cron := g.runner(runner.Config{Name: "web", Workers: 1}), g.runner(runner.Config{Name: "cron", Workers: 2})
+	require.NoError(t, web.Go(t.Context(), "a", succeed))
+	require.NoError(t, cron.Go(t.Context(), "a", succeed))
+	require.NoError(t, cron.Go(t.Context(), "a", succeed))
+	g.shutdown(web)
+	g.shutdown(cron)
+	s := g.series()
+	for name, n := range map[string]float64{"web": 1, "cron": 2} {
+		require.InDelta(t, n, s[`afterglow_workers{runner="`+name+`"}`], 0)
+		require.InDelta(t, n, s[`afterglow_callbacks_total{callback="a",outcome="success",runner="`+name+`"}`], 0)
+		require.InDelta(t, n, s[`afterglow_queue_wait_seconds_count{runner="`+name+`"}`], 0)
+	}
+}
+
+func TestTwoTelemetriesObserveOneRunner(t *testing.T) {
+	a, b := newRig(t, nil), newRig(t, func(cfg *telemetry.Config) { cfg.Relation = telemetry.Child })
+	r, err := runner.New(runner.Config{Observers: []runner.Observer{a.tel.Observer(), b.tel.Observer()}})
+	require.NoError(t, err)
+	require.NoError(t, r.Go(t.Context(), "a", succeed))
+	a.shutdown(r)
+	spanA, spanB := a.span("process a"), b.span("process a")
+	require.Equal(t, spanA.SpanContext.SpanID(), spanB.Parent.SpanID())
+	require.NotEqual(t, spanA.SpanContext.SpanID(), spanB.SpanContext.SpanID())
+}
+
+func TestWatchTakesOneLiveRunnerOfAName(t *testing.T) {
+	g := newRig(t, nil)
+	first, err := runner.New(runner.Config{Name: "web", Workers: 1})
+	require.NoError(t, err)
+	second, err := runner.New(runner.Config{Name: "web", Workers: 2})
+	require.NoError(t, err)
+
+	require.ErrorContains(t, g.tel.Watch(nil), "nil Runner")
+	require.NoError(t, g.tel.Watch(first))
+	require.NoError(t, g.tel.Watch(first), "the same one again changes nothing")
+	require.ErrorContains(t, g.tel.Watch(second), `"web"`)
+	require.InDelta(t, 1, g.series()[`afterglow_workers{runner="web"}`], 0)
+
+	g.shutdown(first)
+	require.NoError(t, g.tel.Watch(second))
+	require.InDelta(t, 2, g.series()[`afterglow_workers{runner="web"}`], 0)
+	g.shutdown(second)
+}
+
+func TestCountersGoOnWhenARunnerTakesAnothersPlace(t *testing.T) {
+	g := newRig(t, nil)
+	broken := runner.Observer{Started: func(context.Context, runner.StartedInfo) context.Context { panic("mine") }}
+	var busy float64
+	for i := range 3 {
+		r := g.runner(runner.Config{Name: "web", Observers: []runner.Observer{broken}})
+		g.run(r, "a", func(context.Context) error {
+			for start := time.Now(); time.Since(start) < time.Millisecond; {
+				continue
+			}
+			return nil
+		})
+		s := g.series()
+		require.Greater(t, s[`afterglow_worker_busy_seconds_total{runner="web"}`], busy)
+		busy = s[`afterglow_worker_busy_seconds_total{runner="web"}`]
+		require.InDelta(t, i+1, g.errors()[telemetry.SignalObserver], 0)
+	}
+}
+
+// brokenTracer panics where a callback's span would start.
+type brokenTracer struct{ embedded.Tracer }
+
+func (brokenTracer) Start(context.Context, string, ...trace.SpanStartOption) (context.Context, trace.Span) {
+	panic("no span")
+}
+
+type brokenProvider struct{ embedded.TracerProvider }
+
+func (brokenProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return brokenTracer{} }
+
+// brokenHandler panics at each record.
+type brokenHandler struct{ slog.Handler }
+
+func (brokenHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (brokenHandler) Handle(context.Context, slog.Record) error { panic("no record") }
+
+func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
+	t.Run("logs", func(t *testing.T) {
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.Logger = slog.New(brokenHandler{}) })
+		g.run(g.runner(runner.Config{}), "a", func(context.Context) error { return errors.New("no") })
+		require.Equal(t, "error", attrs(g.span("process a").Attributes)["afterglow.outcome"])
+		require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="error",runner="default"}`], 0)
+		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 3, "observer": 0}, g.errors(), "failed, drain started, drain finished")
+	})
+	t.Run("traces", func(t *testing.T) {
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = brokenProvider{} })
+		r := g.runner(runner.Config{})
+		ctx, request, release := g.request(r)
+		require.NoError(t, r.After(ctx, "a", func(context.Context) error { return errors.New("no") }))
+		release()
+		g.shutdown(r)
+		require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+		require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="error",runner="default"}`], 0)
+		require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+	})
+}
+
+func TestFinishedWithoutStartedIsRecorded(t *testing.T) {
+	g := newRig(t, nil)
+	asked := time.Now()
+	g.tel.Observer().Finished(t.Context(), runner.FinishedInfo{
+		StartedInfo: runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: asked}},
+		Outcome:     runner.Success, Finished: asked,
+	})
+	require.Empty(t, g.exporter.GetSpans())
+	require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="success",runner="web"}`], 0)
+	require.InDelta(t, 0, g.series()[`afterglow_callback_duration_seconds_count{callback="a",result="success",runner="web"}`], 0)
+}
+
+func TestTheLibraryNeedsNoSDK(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	deps := strings.Fields(string(out))
+	require.Contains(t, deps, "go.opentelemetry.io/otel/trace")
+	for _, dep := range deps {
+		for _, forbidden := range []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/stretchr"} {
+			require.False(t, strings.HasPrefix(dep, forbidden), dep)
+		}
+	}
+}
