@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const flushTime = 2 * time.Second
+
+// drain ends the shop in the order that loses nothing: be seen as not ready,
+// take no more requests, finish what was accepted, flush the telemetry, and
+// leave /metrics open for a last look. It keeps to -drain even if callbacks
+// hang, plus the time to flush.
+func (s *shop) drain() error {
+	s.draining.Store(true)
+	fmt.Fprintf(s.stdout, "Closing: no more orders; up to %v for what was accepted.\n", s.cfg.drain)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.drain)
+	defer cancel()
+
+	// Requests get half of the time, so that a client that sends its order byte
+	// by byte does not cost others their mails.
+	requests, stop := context.WithTimeout(ctx, s.cfg.drain/2)
+	if err := s.server.Shutdown(requests); err != nil {
+		fmt.Fprintln(s.stdout, "Some requests did not end in time and were cut off.")
+		_ = s.server.Close() // it reports the listener, which is closed by now
+	}
+	stop()
+
+	report, err := s.runner.Shutdown(ctx)
+	fmt.Fprintln(s.stdout, report)
+	if flushed := s.flush(); flushed != nil {
+		s.log.Warn("spans may be lost", "error", flushed)
+	}
+	s.drained.Store(true)
+	if s.cfg.linger > 0 {
+		select {
+		case <-s.scraped.done:
+		case <-time.After(s.cfg.linger):
+		}
+	}
+	if err != nil {
+		return errors.New("closed with work lost, see above")
+	}
+	return nil
+}
+
+// flush has the spans exported that are still held back.
+func (s *shop) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	return s.traces.provider.Shutdown(ctx)
+}
+
+// greet says where everything is and what to try.
+func (s *shop) greet() {
+	smtp, hook, spans := s.cfg.smtp, s.cfg.webhook, "kept in memory, the last ones at "+s.opsURL+"/traces"
+	if s.inbox != nil {
+		smtp = fmt.Sprintf("%s, in this process, %v a mail", s.inbox.addr(), s.cfg.delay)
+	}
+	if s.receiver != nil {
+		hook = fmt.Sprintf("%s, in this process, %v a notice", s.receiver.url(), s.cfg.delay)
+	}
+	if s.traces.endpoint != "" {
+		spans = "exported to " + s.traces.endpoint + ", the last ones at " + s.opsURL + "/traces"
+	}
+	fmt.Fprintf(s.stdout, `The Afterglow shop is open.
+
+  shop      %[1]s
+  inbox     %[1]s/inbox
+  ops       %[2]s  (/metrics /traces /healthz /readyz /debug/pprof)
+  database  %[3]s
+  SMTP      %[4]s
+  webhook   %[5]s
+  spans     %[6]s
+
+Three things to try:
+  1. Open %[1]s and place an order, then the same one inline.
+  2. curl -i %[1]s/api/orders -H 'Content-Type: application/json' \
+       -d '{"name":"Ada","email":"ada@example.org","product":"lantern","quantity":1}'
+  3. Start it with  -load 50 -faults order.webhook=error:0.2  and watch
+     %[2]s/metrics, then press Ctrl-C.
+
+`, s.url, s.opsURL, s.cfg.db, smtp, hook, spans)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+type inlineKey struct{}
+
+// inline does the tasks one after the other while the client waits, as servers
+// did before. It is here for comparison: no pool, no bound, and a client that
+// leaves cancels what is left.
+func (s *shop) inline(r *http.Request, t *ticket, tasks []task) {
+	ctx := context.WithValue(r.Context(), inlineKey{}, r)
+	for _, w := range tasks {
+		s.inlineTask(ctx, t, w)
+	}
+}
+
+func (s *shop) inlineTask(ctx context.Context, t *ticket, w task) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	ctx, span := s.tracer.Start(ctx, "inline "+w.name)
+	defer span.End()
+
+	start := time.Now()
+	outcome, err := runInline(ctx, func() error { return s.perform(ctx, t.id, w) })
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+		s.log.ErrorContext(ctx, "inline task failed", "callback", w.name, "outcome", outcome.String(), "error", err)
+	}
+	now := time.Now()
+	t.finished(w.name, outcome, err, time.Time{}, now, now.Sub(start))
+}
+
+// runInline tells how run ended in the words of the runner.
+func runInline(ctx context.Context, run func() error) (outcome runner.Outcome, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			outcome, err = runner.Panicked, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	err = run()
+	switch {
+	case err == nil:
+		return runner.Success, nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return runner.TimedOut, err
+	case ctx.Err() != nil:
+		return runner.Canceled, err
+	default:
+		return runner.Failed, err
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/wneessen/go-mail"
+)
+
+const shopAddress = "shop@shop.example"
+
+// letter is a mail to be sent.
+type letter struct {
+	toName, to string
+	subject    string
+	order      string // its id, for the inbox; "" for other mails
+	body       string
+}
+
+func customerMail(o *order) letter {
+	return letter{
+		toName: o.Name, to: o.Email, order: o.ID,
+		subject: "Your order: " + o.Product.Name,
+		body: fmt.Sprintf("Dear %s,\n\nthank you for your order %s:\n\n  %d x %s, %s in all\n\nIt leaves our workshop tomorrow.\n\nYours,\nthe Afterglow shop\n",
+			o.Name, o.ID, o.Quantity, o.Product.Name, o.Total),
+	}
+}
+
+func adminMail(admin string, o *order, v visit) letter {
+	answered := "not answered yet"
+	if v.Status != 0 {
+		answered = fmt.Sprintf("answered with status %d in %v", v.Status, v.Took)
+	}
+	return letter{
+		toName: "Shop admin", to: admin, order: o.ID,
+		subject: fmt.Sprintf("New order: %d x %s", o.Quantity, o.Product.Name),
+		body: fmt.Sprintf("Order %s\n\n  %d x %s, %s in all\n  for %s <%s>\n\nAsked for with %s\nfrom %s, %s\n",
+			o.ID, o.Quantity, o.Product.Name, o.Total, o.Name, o.Email, v.UserAgent, v.Remote, answered),
+	}
+}
+
+func welcomeMail(u signup) letter {
+	dear := u.Name
+	if dear == "" {
+		dear = "friend of slow light"
+	}
+	return letter{
+		toName: u.Name, to: u.Email,
+		subject: "Welcome to the Afterglow shop",
+		body:    fmt.Sprintf("Dear %s,\n\nyou will hear from us when something new glows.\n\nYours,\nthe Afterglow shop\n", dear),
+	}
+}
+
+// mailer sends mails to one SMTP server.
+type mailer struct {
+	host string
+	port int
+}
+
+func newMailer(hostport string) (*mailer, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("port %q is no number", port)
+	}
+	return &mailer{host: host, port: n}, nil
+}
+
+// send delivers the letter, over a connection of its own, before ctx ends.
+func (m *mailer) send(ctx context.Context, l letter) error {
+	msg := mail.NewMsg()
+	if err := msg.FromFormat("Afterglow shop", shopAddress); err != nil {
+		return fmt.Errorf("send mail: %w", err)
+	}
+	if err := msg.AddToFormat(l.toName, l.to); err != nil {
+		return fmt.Errorf("send mail: %w", err)
+	}
+	msg.Subject(l.subject)
+	msg.SetDate()
+	msg.SetMessageID()
+	if l.order != "" {
+		msg.SetGenHeader("X-Shop-Order", l.order)
+	}
+	msg.SetBodyString(mail.TypeTextPlain, strings.ReplaceAll(l.body, "\n", "\r\n"))
+
+	// The client watches ctx while it dials only; a server that stops
+	// answering later is cut off by closing the connection under it.
+	stop := func() bool { return true }
+	dial := func(dialCtx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(dialCtx, network, addr)
+		if err == nil {
+			stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
+	client, err := mail.NewClient(m.host, mail.WithPort(m.port), mail.WithHELO("shop.example"),
+		mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithoutNoop(), mail.WithDialContextFunc(dial))
+	if err != nil {
+		return fmt.Errorf("send mail: %w", err)
+	}
+	err = client.DialAndSendWithContext(ctx, msg)
+	stop()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("send mail: %w", context.Cause(ctx))
+	default:
+		return fmt.Errorf("send mail: %w", err)
+	}
+}

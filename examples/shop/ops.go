@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are the shop's own, beside those of the runner.
+type metrics struct {
+	registry *prometheus.Registry
+	skipped  *prometheus.CounterVec
+}
+
+func newShopMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shop_callbacks_skipped_total",
+			Help: "Callbacks that had nothing to do, as their request was refused after they had been accepted.",
+		}, []string{"callback"}),
+	}
+	m.registry.MustRegister(m.skipped, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, name := range callbackNames {
+		m.skipped.WithLabelValues(name)
+	}
+	return m
+}
+
+// lastScrape tells the end of the program that /metrics has been read after
+// the drain, so that its last increments are not lost.
+type lastScrape struct {
+	once sync.Once
+	done chan struct{}
+}
+
+// opsHandler serves those who run the shop.
+func (s *shop) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	scrape := promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, // exemplars show in no other format
+		Registry:          s.metrics.registry,
+		ErrorLog:          s.errorLog,
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		drained := s.drained.Load()
+		scrape.ServeHTTP(w, r)
+		if drained {
+			s.scraped.once.Do(func() { close(s.scraped.done) })
+		}
+	})
+	mux.HandleFunc("GET /traces", s.traces.serveHTTP)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.getReady)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, `<!doctype html><html lang="en"><title>Afterglow shop: ops</title><ul>`)
+		for _, path := range []string{"/metrics", "/traces", "/healthz", "/readyz", "/debug/pprof/"} {
+			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)
+		}
+	})
+	return mux
+}
+
+// getReady answers 503 as soon as the shop stops taking requests.
+func (s *shop) getReady(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if err := s.store.read.PingContext(ctx); err != nil {
+		http.Error(w, "database: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// placeMode is when an order's after-work happens.
+type placeMode string
+
+const (
+	modeAfter  placeMode = "after"
+	modeInline placeMode = "inline"
+)
+
+// order is one product, bought some times by someone.
+type order struct {
+	ID       string
+	Placed   time.Time
+	Mode     placeMode
+	Name     string
+	Email    string
+	Product  product
+	Quantity int
+	Total    cents
+}
+
+// orderInput is what a client sends.
+type orderInput struct {
+	Name     string `json:"name"`
+	Email    string `json:"email"`
+	Product  string `json:"product"`
+	Quantity int    `json:"quantity"`
+	Mode     string `json:"mode"` // "": after
+}
+
+const maxQuantity = 20
+
+// order checks the input and makes an order of it.
+func (in orderInput) order() (*order, error) {
+	o := &order{ID: newID(), Placed: time.Now(), Quantity: in.Quantity}
+	var err error
+	if o.Name, err = parseName(in.Name); err != nil {
+		return nil, invalid("name: %v", err)
+	}
+	if o.Email, err = parseEmail(in.Email); err != nil {
+		return nil, invalid("email: %v", err)
+	}
+	var ok bool
+	if o.Product, ok = productByID(in.Product); !ok {
+		return nil, invalid("product: the shop does not sell %q", shorten(in.Product))
+	}
+	if in.Quantity < 1 || in.Quantity > maxQuantity {
+		return nil, invalid("quantity: choose 1 to %d", maxQuantity)
+	}
+	o.Total = o.Product.Price * cents(o.Quantity)
+	if o.Mode, err = parseMode(in.Mode); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func parseMode(s string) (placeMode, error) {
+	switch mode := placeMode(s); mode {
+	case "":
+		return modeAfter, nil
+	case modeAfter, modeInline:
+		return mode, nil
+	}
+	return "", invalid("mode: choose %q or %q", modeAfter, modeInline)
+}
+
+// newID is hard to guess, as whoever knows it can read the order.
+func newID() string { return strings.ToLower(rand.Text()[:16]) }
+
+// writeTimeout bounds how long a request waits for SQLite's one writer.
+const writeTimeout = 5 * time.Second
+
+// place takes the order. After an error nothing of it is written and nothing
+// is done for it.
+func (s *shop) place(r *http.Request, o *order) (*ticket, error) {
+	tasks := s.afterOrder(o)
+	t := newTicket(o.ID, o.Mode, tasks)
+	if o.Mode == modeAfter {
+		if err := s.ask(r.Context(), t, tasks); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.commit(r.Context(), t, func(ctx context.Context) error { return s.store.addOrder(ctx, o) }); err != nil {
+		return nil, err
+	}
+	s.log.InfoContext(r.Context(), "order placed", "id", o.ID, "product", o.Product.ID, "mode", string(o.Mode))
+	if o.Mode == modeInline {
+		s.inline(r, t, tasks)
+	}
+	return t, nil
+}
+
+// commit writes and, if that worked, lets the ticket's tasks do their work. A
+// client that leaves in the middle does not undo what it asked for.
+func (s *shop) commit(ctx context.Context, t *ticket, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := write(ctx); err != nil {
+		return err
+	}
+	t.committed.Store(true)
+	s.ledger.add(t)
+	return nil
+}
+
+// placed is the answer to an order or a sign-up.
+type placed struct {
+	ID       string    `json:"id"`
+	Message  string    `json:"message"`
+	Mode     placeMode `json:"mode"`
+	ServerMS float64   `json:"server_ms"`
+	TraceID  string    `json:"trace_id,omitempty"`
+	After    []string  `json:"after"`
+}
+
+const orderMessage = "Order placed successfully"
+
+// postOrder is POST /api/orders.
+func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	var in orderInput
+	if err := readJSON(w, r, &in); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if mode := r.URL.Query().Get("mode"); mode != "" {
+		in.Mode = mode
+	}
+	o, err := in.order()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	t, err := s.place(r, o)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/api/orders/"+o.ID)
+	s.answer(w, r, http.StatusCreated, t, orderMessage, start)
+}
+
+// answer writes what was placed, with the time it took up to here.
+func (s *shop) answer(w http.ResponseWriter, r *http.Request, status int, t *ticket, message string, start time.Time) {
+	took := time.Since(start)
+	t.answer(took)
+	w.Header().Set("Server-Timing", "app;dur="+strconv.FormatFloat(milliseconds(took), 'f', -1, 64))
+	body := placed{ID: t.id, Message: message, Mode: t.mode, ServerMS: milliseconds(took), After: t.names()}
+	if sc := trace.SpanContextFromContext(r.Context()); sc.IsSampled() {
+		body.TraceID = sc.TraceID().String()
+	}
+	writeJSON(w, status, body)
+}
+
+// orderState is the answer to GET /api/orders/{id}.
+type orderState struct {
+	ID       string    `json:"id"`
+	Product  string    `json:"product"`
+	Quantity int       `json:"quantity"`
+	Total    string    `json:"total"`
+	Mode     placeMode `json:"mode"`
+	Placed   time.Time `json:"placed"`
+	After    []step    `json:"after"`
+	Complete bool      `json:"complete"` // every step of After is done, well or badly
+	// Forgotten: After is no longer known. It is kept in memory for the newest
+	// orders.
+	Forgotten bool `json:"forgotten,omitempty"`
+}
+
+// getOrder is GET /api/orders/{id}.
+func (s *shop) getOrder(w http.ResponseWriter, r *http.Request) {
+	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	state := orderState{
+		ID: o.ID, Product: o.Product.ID, Quantity: o.Quantity, Total: o.Total.String(),
+		Mode: o.Mode, Placed: o.Placed, After: []step{}, Forgotten: true,
+	}
+	if t := s.ledger.get(o.ID); t != nil {
+		state.Forgotten = false
+		state.After, state.Complete, _ = t.look()
+	}
+	writeJSON(w, http.StatusOK, state)
+}

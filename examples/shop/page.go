@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// parseTemplates reads the embedded pages.
+func parseTemplates() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"ms":    func(ms float64) string { return strconv.FormatFloat(ms, 'f', precision(ms), 64) + " ms" },
+		"at":    func(ms float64) string { return fmt.Sprintf("%+.0f ms", ms) },
+		"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
+	}).ParseFS(assets, "templates/*.html")
+}
+
+func precision(ms float64) int {
+	if ms < 10 {
+		return 1
+	}
+	return 0
+}
+
+// pageData is what every page may show.
+type pageData struct {
+	Title    string
+	Ops      string
+	Products []product
+	Best     template.HTML
+	Max      int
+	Order    orderInput // the form's fields
+	Error    string
+	Notice   string
+	Result   *resultData
+	Inbox    *inboxData
+}
+
+// resultData is an order that was placed.
+type resultData struct {
+	ID       string
+	Message  string
+	Mode     placeMode
+	ServerMS float64
+	Email    string
+	Steps    []step
+	Complete bool
+}
+
+type inboxData struct {
+	To      string
+	Real    string // where mails go instead, "" if they come here
+	Mails   []received
+	Total   int
+	Hook    string // where webhooks go instead
+	Notices []notice
+	Noticed int
+}
+
+func (s *shop) page() pageData {
+	return pageData{
+		Title: "Afterglow shop", Ops: s.opsURL, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
+	}
+}
+
+// render writes a page only when all of it could be made.
+func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name string, data pageData) {
+	var buf bytes.Buffer
+	if err := s.templates.ExecuteTemplate(&buf, name, data); err != nil {
+		s.log.ErrorContext(r.Context(), "page failed", "page", name, "error", err)
+		http.Error(w, "something went wrong in the shop", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_, _ = w.Write(buf.Bytes()) // a client that left needs no answer
+}
+
+// getIndex is GET /.
+func (s *shop) getIndex(w http.ResponseWriter, r *http.Request) {
+	data := s.page()
+	if r.URL.Query().Has("welcome") {
+		data.Notice = signupMessage + "."
+	}
+	s.render(w, r, http.StatusOK, "index.html", data)
+}
+
+// getBestSellers is GET /bestsellers: the cached part of the page, for the
+// script to show anew.
+func (s *shop) getBestSellers(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte(s.best.html())) // a client that left needs no answer
+}
+
+// postOrderForm is POST /orders, from a page without script.
+func (s *shop) postOrderForm(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	in, err := readOrderForm(w, r)
+	if err == nil {
+		var o *order
+		if o, err = in.order(); err == nil {
+			var t *ticket
+			if t, err = s.place(r, o); err == nil {
+				t.answer(time.Since(start))
+				http.Redirect(w, r, "/orders/"+t.id, http.StatusSeeOther)
+				return
+			}
+		}
+	}
+	s.renderError(w, r, in, err)
+}
+
+func readOrderForm(w http.ResponseWriter, r *http.Request) (orderInput, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if err := r.ParseForm(); err != nil {
+		return orderInput{}, formError(err)
+	}
+	requestRead(w)
+	f := r.PostForm
+	in := orderInput{Name: f.Get("name"), Email: f.Get("email"), Product: f.Get("product"), Mode: f.Get("mode")}
+	var err error
+	if in.Quantity, err = strconv.Atoi(f.Get("quantity")); err != nil {
+		return in, invalid("quantity: choose 1 to %d", maxQuantity)
+	}
+	return in, nil
+}
+
+func formError(err error) error {
+	if status, _ := statusOf(bodyError(err)); status == http.StatusRequestEntityTooLarge {
+		return bodyError(err)
+	}
+	return invalid("the form could not be read")
+}
+
+// renderError shows the form again, filled in, with what is wrong.
+func (s *shop) renderError(w http.ResponseWriter, r *http.Request, in orderInput, err error) {
+	status, message := s.explain(w, r, err)
+	data := s.page()
+	data.Error, data.Order = message, in
+	s.render(w, r, status, "index.html", data)
+}
+
+// postSignupForm is POST /signup, from a page without script.
+func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	err := r.ParseForm()
+	if err != nil {
+		err = formError(err)
+	} else {
+		_, _, err = s.signUp(r, signup{Email: r.PostForm.Get("email")})
+	}
+	if err != nil {
+		s.renderError(w, r, s.page().Order, err)
+		return
+	}
+	http.Redirect(w, r, "/?welcome", http.StatusSeeOther)
+}
+
+// getOrderPage is GET /orders/{id}, where the form without script leads.
+func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
+	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	if err != nil {
+		s.renderError(w, r, s.page().Order, err)
+		return
+	}
+	data := s.page()
+	data.Title = orderMessage
+	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
+	if t := s.ledger.get(o.ID); t != nil {
+		data.Result.ServerMS = t.took()
+		data.Result.Steps, data.Result.Complete, _ = t.look()
+	}
+	s.render(w, r, http.StatusOK, "order.html", data)
+}
+
+// getInbox is GET /inbox: the newest mails and webhooks; ?to= those to one
+// address.
+func (s *shop) getInbox(w http.ResponseWriter, r *http.Request) {
+	data := s.page()
+	data.Title = "Inbox"
+	in := &inboxData{To: r.URL.Query().Get("to"), Real: s.cfg.smtp, Hook: s.cfg.webhook}
+	if s.inbox != nil {
+		in.Mails, in.Total = s.inbox.newest(in.To, 50)
+	}
+	if s.receiver != nil {
+		in.Notices, in.Noticed = s.receiver.newest(10)
+	}
+	data.Inbox = in
+	s.render(w, r, http.StatusOK, "inbox.html", data)
+}

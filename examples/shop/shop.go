@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// shop is everything that runs. open makes it, serve runs it to its end.
+type shop struct {
+	cfg      config
+	stdout   io.Writer
+	log      *slog.Logger
+	errorLog *log.Logger // for servers that know no slog
+	metrics  *metrics
+	traces   *traces
+	tracer   trace.Tracer
+	runner   *runner.Runner
+	faults   *injector
+
+	store     *store
+	templates *template.Template
+	best      *bestSellers
+	ledger    *ledger
+	inbox     *inbox // nil with -smtp
+	mails     *mailer
+	receiver  *receiver // nil with -webhook
+	hook      *webhook
+	load      *load // nil without -load
+
+	listener, opsListener net.Listener
+	server, opsServer     *http.Server
+	url, opsURL           string
+
+	draining atomic.Bool   // from the first signal on
+	drained  atomic.Bool   // the runner has nothing more to count
+	closing  chan struct{} // closed when responses without end shall end
+	scraped  lastScrape
+	closers  []func() error // in the order of opening
+}
+
+// open makes a shop that listens but does not serve yet. It closes what it
+// opened if it fails, and its errors say what to do.
+func open(cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
+	handler := newLogHandler(stderr, cfg)
+	s := &shop{
+		cfg: cfg, stdout: stdout,
+		log:      slog.New(traceHandler{handler}),
+		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
+		metrics:  newShopMetrics(),
+		faults:   newInjector(cfg.faults),
+		ledger:   newLedger(),
+		closing:  make(chan struct{}),
+		scraped:  lastScrape{done: make(chan struct{})},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.listener, err = listen("addr", cfg.addr); err != nil {
+		return nil, err
+	}
+	s.onClose(func() error { return ignoreClosed(s.listener.Close()) })
+	if s.opsListener, err = listen("ops", cfg.ops); err != nil {
+		return nil, err
+	}
+	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
+	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
+	if s.traces, err = newTraces(context.Background()); err != nil {
+		return nil, err
+	}
+	s.onClose(s.flush)
+	s.tracer = s.traces.provider.Tracer("github.com/afterglow-go/afterglow/examples/shop")
+	if err := s.openStore(); err != nil {
+		return nil, err
+	}
+	if err := s.openDeliveries(); err != nil {
+		return nil, err
+	}
+	if err := s.openRunner(slog.New(handler)); err != nil {
+		return nil, err
+	}
+	s.openServers()
+	if cfg.load > 0 {
+		s.load = newLoad(s.url, cfg.load, stdout)
+	}
+	return s, nil
+}
+
+func (s *shop) openStore() (err error) {
+	if s.store, err = openStore(s.cfg.db); err != nil {
+		return err
+	}
+	s.onClose(func() error { return inTime(s.store.close) })
+	if s.templates, err = parseTemplates(); err != nil {
+		return err
+	}
+	s.best = newBestSellers(s.store, s.templates)
+	return s.best.revalidate(context.Background())
+}
+
+// openDeliveries finds, or makes, the servers that mails and webhooks go to.
+func (s *shop) openDeliveries() (err error) {
+	smtp := s.cfg.smtp
+	if smtp == "" {
+		if s.inbox, err = openInbox(s.cfg.delay, s.errorLog); err != nil {
+			return err
+		}
+		s.onClose(s.inbox.close)
+		smtp = s.inbox.addr()
+	}
+	if s.mails, err = newMailer(smtp); err != nil {
+		return fmt.Errorf("-smtp: %w", err)
+	}
+	secret, url := newSecret(), s.cfg.webhook
+	if url == "" {
+		if s.receiver, err = s.openReceiver(secret); err != nil {
+			return err
+		}
+		s.onClose(s.receiver.close)
+		url = s.receiver.url()
+	}
+	s.hook = newWebhook(url, secret, s.traces.provider)
+	s.onClose(func() error { s.hook.close(); return nil })
+	return nil
+}
+
+// openRunner makes the runner and has everything of it observed: by the
+// telemetry package for those who run the shop, by tickets for visitors.
+func (s *shop) openRunner(logger *slog.Logger) error {
+	tel, err := telemetry.New(telemetry.Config{
+		TracerProvider: s.traces.provider,
+		Registerer:     s.metrics.registry,
+		Logger:         logger,
+	})
+	if err != nil {
+		return err
+	}
+	s.runner, err = runner.New(runner.Config{
+		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
+		Observers: []runner.Observer{tel.Observer(), ticketObserver()},
+	})
+	if err != nil {
+		return err
+	}
+	return tel.Watch(s.runner)
+}
+
+func (s *shop) openServers() {
+	s.server = s.newServer(s.handler())
+	s.runner.Bind(s.server)
+	s.server.RegisterOnShutdown(func() { close(s.closing) })
+	s.opsServer = s.newServer(s.opsHandler())
+	s.opsServer.ReadTimeout = 0 // a profile takes longer
+	s.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := s.opsServer.Shutdown(ctx); err != nil {
+			return s.opsServer.Close() // somebody is profiling the end
+		}
+		return nil
+	})
+}
+
+// onClose has f called when the shop closes, before those given earlier.
+func (s *shop) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *shop) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// serve runs the shop until ctx ends or a server fails, then drains it.
+func (s *shop) serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var servers sync.WaitGroup
+	start := func(name string, serve func() error) {
+		servers.Go(func() {
+			if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	start("shop server", func() error { return s.server.Serve(s.listener) })
+	start("ops server", func() error { return s.opsServer.Serve(s.opsListener) })
+	if s.inbox != nil {
+		start("SMTP server", s.inbox.serve)
+	}
+	if s.receiver != nil {
+		start("webhook receiver", s.receiver.serve)
+	}
+	loaded := make(chan struct{})
+	go func() {
+		defer close(loaded)
+		if s.load != nil {
+			s.load.run(ctx)
+		}
+	}()
+
+	<-ctx.Done()
+	var failed error
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		failed = cause
+	}
+	err := errors.Join(failed, s.drain(), s.close())
+	<-loaded // its requests have been answered or cut off by now
+	servers.Wait()
+	s.faults.release()
+	return err
+}
+
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another port with -%s", addr, flag)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w: choose another address with -%s", addr, err, flag)
+	}
+	return l, nil
+}
+
+// urlOf is how this machine reaches the listener.
+func urlOf(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return "http://" + l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// inTime gives f a second: at the end of the program nothing is worth more.
+func inTime(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Second):
+		return errors.New("the database is still busy, leaving it to the system")
+	}
+}

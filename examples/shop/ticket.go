@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// ticket follows what one order asked to be run after its answer.
+//
+// Places of the queue are reserved before the order is written, so that a full
+// queue refuses the order instead of losing its mails. Should the order then
+// not be written after all, what was reserved finds the ticket not committed
+// and does nothing.
+type ticket struct {
+	id        string
+	mode      placeMode
+	committed atomic.Bool
+
+	mu       sync.Mutex
+	steps    []step        // guarded by mu
+	pending  int           // guarded by mu: steps that are not done
+	serverMS float64       // guarded by mu: how long the server took to answer
+	answered time.Time     // guarded by mu
+	changed  chan struct{} // guarded by mu: closed and replaced at every change
+}
+
+// step is one piece of after-work as a reader sees it.
+type step struct {
+	Name    string `json:"name"`
+	Label   string `json:"label"`
+	State   string `json:"state"` // waiting, running or done
+	Done    bool   `json:"done"`
+	Outcome string `json:"outcome,omitempty"`
+	Error   string `json:"error,omitempty"`
+	// AtMS is when the step ended, relative to the response: negative if
+	// before it.
+	AtMS   float64 `json:"at_ms"`
+	TookMS float64 `json:"took_ms"`
+
+	ended time.Time
+}
+
+func newTicket(id string, mode placeMode, tasks []task) *ticket {
+	t := &ticket{id: id, mode: mode, pending: len(tasks), changed: make(chan struct{})}
+	for _, w := range tasks {
+		t.steps = append(t.steps, step{Name: w.name, Label: w.label, State: "waiting"})
+	}
+	return t
+}
+
+// update changes one step and wakes those who watch.
+func (t *ticket) update(name string, change func(*step)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.steps {
+		if t.steps[i].Name == name {
+			wasDone := t.steps[i].Done
+			change(&t.steps[i])
+			if t.steps[i].Done && !wasDone {
+				t.pending--
+			}
+		}
+	}
+	t.wake()
+}
+
+// wake must be called with mu held.
+func (t *ticket) wake() {
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+func (t *ticket) started(name string) {
+	t.update(name, func(s *step) { s.State = "running" })
+}
+
+// finished records the end of a step. responded is when the response was
+// done; zero if it is not yet.
+func (t *ticket) finished(name string, outcome runner.Outcome, err error, responded, ended time.Time, took time.Duration) {
+	t.update(name, func(s *step) {
+		s.State, s.Done, s.Outcome = "done", true, outcome.String()
+		if err != nil {
+			s.Error = err.Error()
+		}
+		s.ended, s.TookMS = ended, milliseconds(took)
+		if !responded.IsZero() {
+			s.AtMS = milliseconds(ended.Sub(responded))
+		}
+	})
+}
+
+// answer records that the response is about to be written, took after the
+// request came in. What ended before it is dated relative to it.
+func (t *ticket) answer(took time.Duration) {
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answered, t.serverMS = now, milliseconds(took)
+	if t.mode == modeInline {
+		for i := range t.steps {
+			t.steps[i].AtMS = milliseconds(t.steps[i].ended.Sub(now))
+		}
+	}
+	t.wake()
+}
+
+// look returns the steps as they are, whether all are done, and a channel
+// that is closed at the next change.
+func (t *ticket) look() (steps []step, complete bool, changed <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]step(nil), t.steps...), t.pending == 0, t.changed
+}
+
+func (t *ticket) took() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.serverMS
+}
+
+func (t *ticket) names() []string {
+	names := make([]string, 0, len(t.steps))
+	for _, s := range t.steps { // names never change, so no lock
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+type ticketKey struct{}
+
+func withTicket(ctx context.Context, t *ticket) context.Context {
+	return context.WithValue(ctx, ticketKey{}, t)
+}
+
+// ticketObserver tells tickets how their callbacks fare. This is all it takes
+// to follow callbacks in one's own terms: the asker's context values reach
+// every event.
+func ticketObserver() runner.Observer {
+	return runner.Observer{
+		Started: func(ctx context.Context, info runner.StartedInfo) context.Context {
+			if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
+				t.started(info.Name)
+			}
+			return nil
+		},
+		Finished: func(ctx context.Context, info runner.FinishedInfo) {
+			if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
+				t.finished(info.Name, info.Outcome, info.Err, info.Due, info.Finished, info.Duration())
+			}
+		},
+	}
+}
+
+// maxTickets bounds the tickets kept, about 1.5 KB each.
+const maxTickets = 20_000
+
+// ledger keeps the newest tickets by id.
+type ledger struct {
+	mu   sync.Mutex
+	byID map[string]*ticket // guarded by mu
+	ring []string           // guarded by mu: the ids, the next one to go at next
+	next int                // guarded by mu
+}
+
+func newLedger() *ledger {
+	return &ledger{byID: make(map[string]*ticket), ring: make([]string, maxTickets)}
+}
+
+func (l *ledger) add(t *ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byID, l.ring[l.next])
+	l.ring[l.next] = t.id
+	l.next = (l.next + 1) % len(l.ring)
+	l.byID[t.id] = t
+}
+
+func (l *ledger) get(id string) *ticket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byID[id]
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// propagators are those of the W3C.
+var propagators = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+
+// maxSpans bounds the spans kept in memory, about 2 KB each: some ten seconds
+// of 50 orders a second.
+const maxSpans = 4096
+
+// traces makes spans, keeps the last ones readable, and exports them by OTLP
+// if the environment names an endpoint.
+type traces struct {
+	provider *sdktrace.TracerProvider
+	ring     *spanRing
+	endpoint string // "": not exported
+}
+
+// newTraces follows the environment variables of OpenTelemetry for the
+// sampler, the resource and the exporter.
+func newTraces(ctx context.Context) (*traces, error) {
+	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "afterglow-shop")),
+		resource.WithTelemetrySDK(), resource.WithFromEnv())
+	if err != nil {
+		return nil, err
+	}
+	t := &traces{ring: &spanRing{}, endpoint: os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")}
+	if t.endpoint == "" {
+		t.endpoint = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
+	}
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithSyncer(t.ring)}
+	if t.endpoint != "" {
+		exporter, err := otlptracehttp.New(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("OTLP exporter for %s: %w", t.endpoint, err)
+		}
+		opts = append(opts, sdktrace.WithBatcher(exporter))
+	}
+	t.provider = sdktrace.NewTracerProvider(opts...)
+	return t, nil
+}
+
+// spanRing keeps the last spans that ended. It is an exporter.
+type spanRing struct {
+	mu    sync.Mutex
+	spans []sdktrace.ReadOnlySpan // guarded by mu
+	next  int                     // guarded by mu: where the next one goes once it is full
+}
+
+func (r *spanRing) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range spans {
+		if len(r.spans) < maxSpans {
+			r.spans = append(r.spans, s)
+			continue
+		}
+		r.spans[r.next] = s
+		r.next = (r.next + 1) % maxSpans
+	}
+	return nil
+}
+
+func (r *spanRing) Shutdown(context.Context) error { return nil }
+
+// newest returns up to limit of the spans that want accepts, newest first.
+func (r *spanRing) newest(limit int, want func(sdktrace.ReadOnlySpan) bool) []sdktrace.ReadOnlySpan {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []sdktrace.ReadOnlySpan
+	for i := range r.spans {
+		s := r.spans[(r.next+len(r.spans)-1-i)%len(r.spans)]
+		if len(found) == limit {
+			break
+		}
+		if want(s) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// spanJSON is a span as /traces shows it.
+type spanJSON struct {
+	Name       string         `json:"name"`
+	Kind       string         `json:"kind"`
+	TraceID    string         `json:"trace_id"`
+	SpanID     string         `json:"span_id"`
+	ParentID   string         `json:"parent_span_id,omitempty"`
+	Links      []linkJSON     `json:"links,omitempty"`
+	Start      time.Time      `json:"start"`
+	DurationMS float64        `json:"duration_ms"`
+	Status     string         `json:"status"`
+	StatusText string         `json:"status_text,omitempty"`
+	Attributes map[string]any `json:"attributes"`
+	Events     []eventJSON    `json:"events,omitempty"`
+}
+
+type linkJSON struct {
+	TraceID string `json:"trace_id"`
+	SpanID  string `json:"span_id"`
+}
+
+type eventJSON struct {
+	Name       string         `json:"name"`
+	Time       time.Time      `json:"time"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+// serveHTTP is GET /traces: the last spans, newest first. ?trace_id= shows one
+// trace, and under "linked" the spans that link to it; ?name= those of one
+// name; ?limit= how many.
+func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit := 100
+	if s := q.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxSpans {
+			http.Error(w, fmt.Sprintf("limit: use 1 to %d", maxSpans), http.StatusBadRequest)
+			return
+		}
+		limit = n
+	}
+	body := struct {
+		Spans  []spanJSON `json:"spans"`
+		Linked []spanJSON `json:"linked,omitempty"`
+	}{Spans: []spanJSON{}}
+	id := q.Get("trace_id")
+	for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
+		return (id == "" || s.SpanContext().TraceID().String() == id) && (q.Get("name") == "" || s.Name() == q.Get("name"))
+	}) {
+		body.Spans = append(body.Spans, newSpanJSON(s))
+	}
+	if id != "" {
+		for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
+			body.Linked = append(body.Linked, newSpanJSON(s))
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(body) // a reader that left needs no answer
+}
+
+func linksTo(s sdktrace.ReadOnlySpan, traceID string) bool {
+	for _, l := range s.Links() {
+		if l.SpanContext.TraceID().String() == traceID {
+			return true
+		}
+	}
+	return false
+}
+
+func newSpanJSON(s sdktrace.ReadOnlySpan) spanJSON {
+	j := spanJSON{
+		Name: s.Name(), Kind: trace.ValidateSpanKind(s.SpanKind()).String(),
+		TraceID: s.SpanContext().TraceID().String(), SpanID: s.SpanContext().SpanID().String(),
+		Start: s.StartTime(), DurationMS: milliseconds(s.EndTime().Sub(s.StartTime())),
+		Status: s.Status().Code.String(), StatusText: s.Status().Description,
+		Attributes: attributesJSON(s.Attributes()),
+	}
+	if s.Parent().IsValid() {
+		j.ParentID = s.Parent().SpanID().String()
+	}
+	for _, l := range s.Links() {
+		j.Links = append(j.Links, linkJSON{l.SpanContext.TraceID().String(), l.SpanContext.SpanID().String()})
+	}
+	for _, e := range s.Events() {
+		j.Events = append(j.Events, eventJSON{e.Name, e.Time, attributesJSON(e.Attributes)})
+	}
+	return j
+}
+
+func attributesJSON(attrs []attribute.KeyValue) map[string]any {
+	m := make(map[string]any, len(attrs))
+	for _, a := range attrs {
+		m[string(a.Key)] = a.Value.AsInterface()
+	}
+	return m
+}
