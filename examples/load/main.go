@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 
 	var results []*result
 	for _, mode := range o.modes() {
+		fmt.Fprintf(errOut, "placing %d orders, mode %s\n", o.orders, mode)
 		r := place(ctx, shop, mode, o)
 		r.audit = audit(ctx, shop, r.orders, o)
 		results = append(results, r)

@@ -41,7 +41,7 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 	flags.StringVar(&base, "url", "http://127.0.0.1:8080", "the shop's `address`, on this machine")
 	flags.IntVar(&o.orders, "n", 1000, "how many orders to place in each mode")
 	flags.IntVar(&o.clients, "c", 16, "how many clients place orders at once")
-	flags.Float64Var(&o.rate, "rate", 0, "orders a second; 0: as fast as the clients can.\nWith a rate, a response counts from when its order was due, so that\na shop that stalls cannot hide it by keeping the clients waiting")
+	flags.Float64Var(&o.rate, "rate", 50, "orders a second; 0: as fast as the clients can.\nWith a rate, a response counts from when its order was due, so that\na shop that stalls cannot hide it by keeping the clients waiting")
 	flags.StringVar(&o.mode, "mode", modeAfter, "after, inline or both")
 	flags.StringVar(&o.product, "product", "candle", "the `id` of the product to order")
 	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long to wait for after-work once the orders are placed")

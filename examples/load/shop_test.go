@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -16,23 +19,40 @@ import (
 
 var shopAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// startShop builds the shop, starts it on free ports, and returns its address.
-// It ends with the test.
-func startShop(t *testing.T, args ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "shop")
-	build := []string{"build", "-o", binary}
+var shopBinary string // written by TestMain
+
+func TestMain(m *testing.M) {
+	os.Exit(withShopBuilt(m.Run))
+}
+
+// withShopBuilt builds the shop that the tests start.
+func withShopBuilt(test func() int) int {
+	dir, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system clears its temporary files
+	shopBinary = filepath.Join(dir, "shop")
+	args := []string{"build", "-o", shopBinary}
 	if raceEnabled {
 		// It finds the shop's races, and what the tests have compiled is used.
-		build = append(build, "-race")
+		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(t.Context(), "go", append(build, "../shop")...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	if out, err := exec.CommandContext(context.Background(), "go", append(args, "../shop")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the shop: %v\n%s", err, out)
+		return 1
+	}
+	return test()
+}
 
-	shop := exec.CommandContext(t.Context(), binary, append([]string{
-		"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(dir, "shop.db"),
-		"-smtp-delay", "5ms", "-drain", "2s", "-log-level", "error",
+// startShop starts the shop on free ports, and returns its address. It ends
+// with the test.
+func startShop(t *testing.T, args ...string) string {
+	t.Helper()
+	shop := exec.CommandContext(t.Context(), shopBinary, append([]string{
+		"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "shop.db"),
+		"-smtp-delay", "5ms", "-drain", "300ms", "-log-level", "error",
 	}, args...)...)
 	shop.Cancel = func() error { return shop.Process.Signal(syscall.SIGTERM) }
 	shop.WaitDelay = 10 * time.Second
@@ -61,7 +81,7 @@ func load(t *testing.T, args ...string) (string, error) {
 }
 
 func TestWhatTheShopPromisesItDoes(t *testing.T) {
-	out, err := load(t, "-url", startShop(t), "-n", "100", "-c", "8", "-mode", "both")
+	out, err := load(t, "-url", startShop(t), "-n", "100", "-c", "8", "-rate", "0", "-mode", "both")
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^ *orders placed +100 +100$`, out)
 	require.Regexp(t, `(?m)^ *after-work missing +0 +0$`, out)
