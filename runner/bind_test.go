@@ -1,0 +1,376 @@
+package runner_test
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+var exactRequests = flag.Int("exact.requests", 20_000, "requests of TestNoCallbackStartsBeforeItsResponseIsWithTheKernel")
+
+// countingListener hands out connections that count what has been handed to
+// the kernel.
+type countingListener struct{ net.Listener }
+
+type countingConn struct {
+	net.Conn
+	written atomic.Int64
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &countingConn{Conn: c}, nil
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+type connKey struct{}
+
+// A client on a raw connection knows how many bytes all responses up to its
+// own have; the callback notes how many were with the kernel as it started.
+func TestNoCallbackStartsBeforeItsResponseIsWithTheKernel(t *testing.T) {
+	const clients = 4
+	early, bare := exactRun(t, clients, *exactRequests/clients, true)
+	require.Zero(t, early, "with Bind, %d of %d callbacks started early", early, bare)
+	without, _ := exactRun(t, clients, 2000/clients, false)
+	t.Logf("early: 0 of %d with Bind, %d of 2000 without", *exactRequests, without)
+}
+
+func exactRun(t *testing.T, clients, requests int, bind bool) (early, total int64) {
+	r := newRunner(t, runner.Config{Workers: 2})
+	var earlyCount atomic.Int64
+	starts := make([]chan int64, clients)
+	for i := range starts {
+		starts[i] = make(chan int64, 1)
+	}
+	h := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		conn := req.Context().Value(connKey{}).(*countingConn)
+		var client, size int
+		_, _ = fmt.Sscanf(req.URL.Path, "/%d/%d", &client, &size)
+		err := runner.After(req.Context(), "it", func(context.Context) error {
+			starts[client] <- conn.written.Load()
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		body := strings.Repeat("x", size)
+		if req.URL.RawQuery == "chunked" {
+			_, _ = io.WriteString(w, body[:size/2])
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, body[size/2:])
+			return
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		_, _ = io.WriteString(w, body)
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	srv := &http.Server{
+		Handler:     r.Middleware(h),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+	if bind {
+		r.Bind(srv)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(countingListener{ln}) })
+	var clientsDone sync.WaitGroup
+	for i := range clients {
+		clientsDone.Go(func() {
+			c := &rawClient{addr: ln.Addr().String()}
+			defer c.close()
+			for n := range requests {
+				read, err := c.request(i, n)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if <-starts[i] < read {
+					earlyCount.Add(1)
+				}
+			}
+		})
+	}
+	clientsDone.Wait()
+	require.NoError(t, srv.Close())
+	wg.Wait()
+	return earlyCount.Load(), int64(clients * requests)
+}
+
+// rawClient counts the bytes of the responses on its connection.
+type rawClient struct {
+	addr string
+	conn net.Conn
+	br   *bufio.Reader
+	read *countingReader
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// request sends the n-th request of the client and returns how many bytes the
+// server has sent on the connection up to the end of its response.
+func (c *rawClient) request(client, n int) (int64, error) {
+	if c.conn == nil {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			return 0, err
+		}
+		c.conn, c.read = conn, &countingReader{r: conn}
+		c.br = bufio.NewReader(c.read)
+	}
+	size := [...]int{10, 1000, 4000, 10_000, 100_000}[n%5]
+	query, header := "", ""
+	if n%3 == 0 {
+		query = "?chunked"
+	}
+	closing := n%7 == 6
+	if closing {
+		header = "Connection: close\r\n"
+	}
+	if _, err := fmt.Fprintf(c.conn, "GET /%d/%d%s HTTP/1.1\r\nHost: shop\r\n%s\r\n", client, size, query, header); err != nil {
+		return 0, err
+	}
+	res, err := http.ReadResponse(c.br, nil)
+	if err != nil {
+		return 0, err
+	}
+	got, err := io.Copy(io.Discard, res.Body)
+	if err != nil || got != int64(size) {
+		return 0, fmt.Errorf("read %d bytes of %d: %w", got, size, err)
+	}
+	_ = res.Body.Close()
+	total := c.read.n - int64(c.br.Buffered())
+	if closing {
+		c.close()
+	}
+	return total, nil
+}
+
+func (c *rawClient) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+func TestPipelinedResponsesReleaseTheirOwnCallbacks(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1})
+	starts := make(chan int64, 10)
+	srv := &http.Server{Handler: r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		conn := req.Context().Value(connKey{}).(*countingConn)
+		_ = runner.After(req.Context(), "it", func(context.Context) error { starts <- conn.written.Load(); return nil })
+		_, _ = io.WriteString(w, "x")
+	})), ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }}
+	r.Bind(srv)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(countingListener{ln}) })
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	const n = 10
+	_, err = io.WriteString(conn, strings.Repeat("GET / HTTP/1.1\r\nHost: shop\r\n\r\n", n))
+	require.NoError(t, err)
+	read := &countingReader{r: conn}
+	br := bufio.NewReader(read)
+	for range n {
+		res, err := http.ReadResponse(br, nil)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, res.Body)
+		require.NoError(t, res.Body.Close())
+		require.GreaterOrEqual(t, <-starts, read.n-int64(br.Buffered()))
+	}
+	require.NoError(t, conn.Close())
+	require.NoError(t, srv.Close())
+	wg.Wait()
+}
+
+func TestBindCallsTheHooksThatWereSetBefore(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	type key struct{}
+	states := make(chan http.ConnState, 10)
+	seen := make(chan any, 1)
+	srv := &http.Server{
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return context.WithValue(ctx, key{}, "mine") },
+		ConnState:   func(_ net.Conn, s http.ConnState) { states <- s },
+		Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			seen <- req.Context().Value(key{})
+		})),
+	}
+	r.Bind(srv)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(ln) })
+	get(t, "http://"+ln.Addr().String())
+	require.Equal(t, "mine", <-seen)
+	require.Equal(t, http.StateNew, <-states)
+	require.Equal(t, http.StateActive, <-states)
+	require.NoError(t, srv.Close())
+	wg.Wait()
+}
+
+// Hooks that are set anew after Bind cut its wire: the callbacks still run.
+func TestHooksOverwrittenAfterBindLoseNoCallback(t *testing.T) {
+	for _, which := range []string{"ConnState", "ConnContext"} {
+		t.Run(which, func(t *testing.T) {
+			r := newRunner(t, runner.Config{})
+			ran := make(chan struct{})
+			srv := &http.Server{Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				_ = runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil })
+			}))}
+			r.Bind(srv)
+			if which == "ConnState" {
+				srv.ConnState = nil
+			} else {
+				srv.ConnContext = nil
+			}
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			var wg sync.WaitGroup
+			wg.Go(func() { _ = srv.Serve(ln) })
+			get(t, "http://"+ln.Addr().String())
+			<-ran
+			require.NoError(t, srv.Close())
+			wg.Wait()
+		})
+	}
+}
+
+// pipeListener serves connections that a test hands it, over channels, so that
+// the race detector sees the order of things.
+type pipeListener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+func (l *pipeListener) dial() (net.Conn, *bufio.Reader) {
+	client, server := net.Pipe()
+	l.conns <- server
+	return client, bufio.NewReader(client)
+}
+
+// After a Bind that comes late, old connections keep the weaker promise, new
+// ones get the exact one, and every callback runs.
+func TestBindAfterServe(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := make(chan string, 1)
+	idle := make(chan struct{}, 10)
+	srv := &http.Server{
+		Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			_ = runner.After(req.Context(), "it", func(context.Context) error { ran <- req.URL.Path; return nil })
+		})),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateIdle {
+				idle <- struct{}{}
+			}
+		},
+	}
+	ln := newPipeListener()
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(ln) })
+	ask := func(conn net.Conn, br *bufio.Reader, path string) {
+		go func() { _, _ = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: shop\r\n\r\n") }()
+		res, err := http.ReadResponse(br, nil)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, path, <-ran)
+		<-idle
+	}
+	old, oldReader := ln.dial()
+	ask(old, oldReader, "/before")
+	r.Bind(srv)
+	ask(old, oldReader, "/old")
+	young, youngReader := ln.dial()
+	ask(young, youngReader, "/new")
+	require.NoError(t, old.Close())
+	require.NoError(t, young.Close())
+	require.NoError(t, srv.Close())
+	wg.Wait()
+}
+
+func TestHTTP2CallbacksRunOnceTheHandlerHasReturned(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := make(chan string, 1)
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	srv := &http.Server{Protocols: &protocols, Handler: r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_ = runner.After(req.Context(), "it", func(ctx context.Context) error {
+			got, _ := runner.RequestFrom(ctx)
+			ran <- got.Proto
+			return nil
+		})
+		_, _ = io.WriteString(w, "hello")
+	}))}
+	r.Bind(srv)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(ln) })
+	client := &http.Transport{Protocols: &protocols}
+	for range 3 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), nil)
+		require.NoError(t, err)
+		res, err := client.RoundTrip(req)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, res.Body)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, "HTTP/2.0", <-ran)
+	}
+	client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	require.NoError(t, srv.Shutdown(ctx))
+	wg.Wait()
+}

@@ -1,0 +1,271 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
+	tests := []struct {
+		name    string
+		fn      func(context.Context) error
+		outcome runner.Outcome
+		err     func(*testing.T, error)
+	}{
+		{"nil", nothing, runner.Success, func(t *testing.T, err error) { require.NoError(t, err) }},
+		{
+			"error", func(context.Context) error { return errBroken }, runner.Failed,
+			func(t *testing.T, err error) { require.ErrorIs(t, err, errBroken) },
+		},
+		{
+			"panic", func(context.Context) error { panic("boom") }, runner.Panicked,
+			func(t *testing.T, err error) {
+				var p *runner.PanicError
+				require.ErrorAs(t, err, &p)
+				require.Equal(t, "boom", p.Value)
+				require.Contains(t, string(p.Stack), "callback_test.go")
+			},
+		},
+		{
+			"panic with an error", func(context.Context) error { panic(errBroken) }, runner.Panicked,
+			func(t *testing.T, err error) { require.ErrorIs(t, err, errBroken) },
+		},
+		{
+			"nil map write", func(context.Context) error { var m map[string]int; m["x"] = 1; return nil }, runner.Panicked,
+			func(t *testing.T, err error) { require.ErrorContains(t, err, "assignment to entry in nil map") },
+		},
+		{
+			"Goexit", func(context.Context) error { runtime.Goexit(); return nil }, runner.Failed,
+			func(t *testing.T, err error) { require.ErrorIs(t, err, runner.ErrGoexit) },
+		},
+		{
+			"a foreign PanicError", func(context.Context) error { return &runner.PanicError{Value: "theirs"} }, runner.Failed,
+			func(t *testing.T, err error) { require.ErrorContains(t, err, "theirs") },
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var j journal
+			r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+			require.NoError(t, r.Go(t.Context(), "it", tt.fn))
+			require.NoError(t, r.Go(t.Context(), "neighbour", nothing))
+			_, err := r.Shutdown(t.Context())
+			require.NoError(t, err)
+
+			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "neighbour": {runner.Success}}, j.outcomes())
+			tt.err(t, j.finished[0].Err)
+			require.Equal(t, uint64(2), r.Stats().Outcomes.Total())
+		})
+	}
+}
+
+func TestGoexitCostsNoWorker(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 2, Queue: 100})
+	for range 50 {
+		require.NoError(t, r.Go(t.Context(), "goexit", func(context.Context) error { runtime.Goexit(); return nil }))
+	}
+	g := newGate()
+	for range 2 {
+		require.NoError(t, r.Go(t.Context(), "both", g.wait))
+	}
+	<-g.entered // both workers are there
+	<-g.entered
+	g.release()
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, uint64(50), r.Stats().Outcomes[runner.Failed])
+}
+
+func TestContextKeepsTheValuesAndDropsTheCancellation(t *testing.T) {
+	type key struct{}
+	r := newRunner(t, runner.Config{})
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "kept"))
+	scoped, release := r.Scope(ctx)
+	ran := make(chan struct{})
+	require.NoError(t, runner.After(scoped, "it", func(ctx context.Context) error {
+		defer close(ran)
+		if ctx.Value(key{}) != "kept" {
+			t.Errorf("the value is %v", ctx.Value(key{}))
+		}
+		if ctx.Err() != nil {
+			t.Errorf("the context has ended: %v", ctx.Err())
+		}
+		return nil
+	}))
+	cancel()
+	release()
+	<-ran
+}
+
+func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
+	tests := []struct {
+		name    string
+		cfg     time.Duration
+		opts    []runner.Option
+		want    time.Duration // 0: no deadline
+		outcome runner.Outcome
+	}{
+		{"default", 0, nil, 30 * time.Second, runner.TimedOut},
+		{"of the runner", 2 * time.Second, nil, 2 * time.Second, runner.TimedOut},
+		{"of the callback", 2 * time.Second, []runner.Option{runner.Timeout(5 * time.Second)}, 5 * time.Second, runner.TimedOut},
+		{"0 of the callback", 2 * time.Second, []runner.Option{runner.Timeout(0)}, 2 * time.Second, runner.TimedOut},
+		{"none", -1, nil, 0, runner.Failed},
+		{"none for the callback", 2 * time.Second, []runner.Option{runner.Timeout(-1)}, 0, runner.Failed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var j journal
+				r := newRunner(t, runner.Config{Timeout: tt.cfg, Observers: []runner.Observer{j.observer()}})
+				begin := time.Now()
+				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
+					_, has := ctx.Deadline()
+					if has != (tt.want > 0) {
+						t.Errorf("has a deadline: %v", has)
+					}
+					select {
+					case <-ctx.Done():
+						if context.Cause(ctx) != runner.ErrTimeout || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+							t.Errorf("the cause is %v", context.Cause(ctx))
+						}
+						if time.Since(begin) != tt.want {
+							t.Errorf("canceled after %v", time.Since(begin))
+						}
+					case <-time.After(time.Hour):
+					}
+					return errBroken
+				}, tt.opts...))
+				_, err := r.Shutdown(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, tt.outcome, j.finished[0].Outcome)
+				require.Equal(t, tt.want, j.finished[0].Timeout)
+			})
+		})
+	}
+}
+
+func TestNilAfterTheDeadlineIsSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Timeout: time.Second})
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Success])
+	})
+}
+
+func TestContextEndsWithTheCallback(t *testing.T) {
+	for _, timeout := range []time.Duration{time.Minute, -1} {
+		r := newRunner(t, runner.Config{Timeout: timeout})
+		kept := make(chan context.Context, 1)
+		require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { kept <- ctx; return nil }))
+		<-(<-kept).Done()
+	}
+}
+
+func TestCallbacksStartInTheOrderAskedAndRunConcurrently(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 3})
+	ctx, release := r.Scope(t.Context())
+	var order []string
+	started := make(chan string)
+	g := newGate()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		require.NoError(t, runner.After(ctx, name, func(ctx context.Context) error {
+			started <- name
+			return g.wait(ctx)
+		}))
+	}
+	release()
+	for range 3 {
+		order = append(order, <-started)
+	}
+	require.ElementsMatch(t, []string{"a", "b", "c"}, order)
+	g.release()
+	require.Equal(t, "d", <-started)
+}
+
+func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{})
+		ctx, release := r.Scope(t.Context())
+		var ran atomic.Int32
+		count := func(context.Context) error { ran.Add(1); return nil }
+		require.NoError(t, runner.After(ctx, "it", count))
+		synctest.Wait()
+		require.Zero(t, ran.Load())
+		require.Equal(t, 1, r.Stats().Reserved)
+
+		release()
+		release()
+		synctest.Wait()
+		require.Equal(t, int32(1), ran.Load())
+
+		require.NoError(t, runner.After(ctx, "late", count))
+		synctest.Wait()
+		require.Equal(t, int32(2), ran.Load(), "after the release a callback is due at once")
+	})
+}
+
+func TestAfterWorksInsideCallbacksToAnyDepth(t *testing.T) {
+	for _, how := range []string{"scope", "go"} {
+		t.Run(how, func(t *testing.T) {
+			r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
+			done := make(chan struct{})
+			var nest func(depth int) func(context.Context) error
+			nest = func(depth int) func(context.Context) error {
+				return func(ctx context.Context) error {
+					if depth == 0 {
+						close(done)
+						return nil
+					}
+					if err := r.After(ctx, "method", nothing); err != nil && !errors.Is(err, runner.ErrQueueFull) {
+						t.Error(err)
+					}
+					return runner.After(ctx, strings.Repeat("n", depth), nest(depth-1))
+				}
+			}
+			if how == "go" {
+				r = newRunner(t, runner.Config{Workers: 1, Queue: 2})
+				require.NoError(t, r.Go(t.Context(), "start", nest(20)))
+			} else {
+				r = newRunner(t, runner.Config{Workers: 1, Queue: 2})
+				ctx, release := r.Scope(t.Context())
+				require.NoError(t, runner.After(ctx, "start", nest(20)))
+				release()
+			}
+			<-done
+			_, err := r.Shutdown(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, uint64(41), r.Stats().Outcomes[runner.Success])
+		})
+	}
+}
+
+func TestOneOfSeveralRunners(t *testing.T) {
+	a := newRunner(t, runner.Config{Name: "a"})
+	b := newRunner(t, runner.Config{Name: "b"})
+	ctx, releaseA := a.Scope(t.Context())
+	ctx, releaseB := b.Scope(ctx)
+	require.NoError(t, runner.After(ctx, "innermost", nothing))
+	require.NoError(t, a.After(ctx, "outer", nothing))
+	require.Equal(t, 1, a.Stats().Reserved)
+	require.Equal(t, 1, b.Stats().Reserved)
+	releaseB()
+	releaseA()
+
+	c := newRunner(t, runner.Config{Name: "c"})
+	require.ErrorIs(t, c.After(ctx, "elsewhere", nothing), runner.ErrNoScope)
+}

@@ -1,0 +1,92 @@
+package runner_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestNewNamesEveryFieldThatCannotBeUsed(t *testing.T) {
+	_, err := runner.New(runner.Config{Name: "my runner", Workers: -1, Queue: -2, Overflow: 9, MaxWait: -time.Second})
+	for _, want := range []string{`Name "my runner"`, "Workers is -1", "Queue is -2", "Overflow is Overflow(9)", "MaxWait is -1s"} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = runner.New(runner.Config{MaxWait: time.Second, Overflow: runner.DropOldest})
+	require.ErrorContains(t, err, "only Block waits")
+}
+
+func TestZeroConfigWorks(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	s := r.Stats()
+	require.Equal(t, "default", s.Name)
+	require.Equal(t, 1024, s.Capacity)
+	require.Positive(t, s.Workers)
+	require.Zero(t, s.Workers%8)
+}
+
+func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ctx, release := r.Scope(t.Context())
+	defer release()
+
+	require.ErrorIs(t, r.Go(ctx, "it", nil), runner.ErrNilFunc)
+	require.ErrorIs(t, runner.After(ctx, "it", nil), runner.ErrNilFunc)
+	for _, name := range []string{"", "with space", "tab\t", "line\n", "ümlaut", "\x00", strings.Repeat("x", 101)} {
+		require.ErrorIs(t, runner.After(ctx, name, nothing), runner.ErrInvalidName, "%q", name)
+	}
+	require.NoError(t, runner.After(ctx, strings.Repeat("x", 100), nothing))
+	require.NoError(t, runner.After(ctx, "!~", nothing))
+
+	require.ErrorIs(t, runner.After(t.Context(), "it", nothing), runner.ErrNoScope)
+	require.ErrorIs(t, r.After(t.Context(), "it", nothing), runner.ErrNoScope)
+	require.Equal(t, uint64(2), r.Stats().Asked)
+}
+
+func TestClosedRunnerRefuses(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	ctx, release := r.Scope(t.Context())
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+
+	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrClosed)
+	require.ErrorIs(t, r.Go(ctx, "it", nothing), runner.ErrClosed)
+	release()
+	require.Len(t, j.rejected, 2)
+	require.Equal(t, runner.ReasonClosed, j.rejected[0].Reason)
+	s := r.Stats()
+	require.True(t, s.Closed)
+	require.Equal(t, uint64(2), s.Outcomes[runner.Rejected])
+	requireBalanced(t, s)
+}
+
+func TestOutcomeNamesAreTheOnesOfTheMetrics(t *testing.T) {
+	var names []string
+	for o := range runner.NumOutcomes {
+		names = append(names, o.String())
+	}
+	require.Equal(t, "success error panic timeout canceled rejected dropped abandoned skipped coalesced", strings.Join(names, " "))
+	require.Equal(t, "Outcome(10)", runner.NumOutcomes.String())
+}
+
+func TestMiddlewareOfNilPanicsWithTheReason(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	require.PanicsWithValue(t, "runner: Middleware of a nil http.Handler", func() { r.Middleware(nil) })
+}
+
+func TestShutdownFromACallbackIsRefused(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	got := make(chan error, 1)
+	require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
+		_, err := r.Shutdown(ctx)
+		got <- err
+		return nil
+	}))
+	require.ErrorContains(t, <-got, "call it from outside")
+	require.NoError(t, r.Go(t.Context(), "goes-on", nothing))
+}

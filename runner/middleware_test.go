@@ -1,0 +1,356 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// serve starts a real server on loopback with r's Middleware around h.
+func serve(t *testing.T, r *runner.Runner, bind bool, h http.Handler) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(r.Middleware(h))
+	srv.Config.ErrorLog = nil
+	if bind {
+		r.Bind(srv.Config)
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func get(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	res, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res, string(body)
+}
+
+// eachPromise runs a test with and without Bind.
+func eachPromise(t *testing.T, test func(t *testing.T, bind bool)) {
+	t.Run("bound", func(t *testing.T) { test(t, true) })
+	t.Run("unbound", func(t *testing.T) { test(t, false) })
+}
+
+func TestCallbacksRunHoweverTheHandlerEnds(t *testing.T) {
+	handlers := map[string]struct {
+		end      http.HandlerFunc
+		status   int
+		panicked bool
+	}{
+		"ok":           {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }, 200, false},
+		"nothing":      {func(http.ResponseWriter, *http.Request) {}, 200, false},
+		"error":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }, 418, false},
+		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/else", http.StatusSeeOther) }, 303, false},
+		"no content":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, 204, false},
+		"early hints":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(201) }, 201, false},
+		"panic":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, true},
+		"goexit":       {func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, 0, true},
+		"late panic":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); panic(http.ErrAbortHandler) }, 202, true},
+		"flush, panic": {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); panic(http.ErrAbortHandler) }, 200, true},
+	}
+	for name, h := range handlers {
+		t.Run(name, func(t *testing.T) {
+			eachPromise(t, func(t *testing.T, bind bool) {
+				r := newRunner(t, runner.Config{})
+				ran := make(chan runner.Request, 1)
+				srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					err := runner.After(req.Context(), "it", func(ctx context.Context) error {
+						got, _ := runner.RequestFrom(ctx)
+						ran <- got
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					h.end(w, req)
+				}))
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+				require.NoError(t, err)
+				res, err := http.DefaultTransport.RoundTrip(req)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					require.NoError(t, res.Body.Close())
+				}
+				got := <-ran
+				require.Equal(t, h.status, got.Status)
+				require.Equal(t, h.panicked, got.Panicked)
+			})
+		})
+	}
+}
+
+func TestCallbacksRunWhenTheClientLeaves(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{})
+		ran := make(chan runner.Request, 1)
+		entered := make(chan struct{})
+		srv := serve(t, r, bind, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			err := runner.After(req.Context(), "it", func(ctx context.Context) error {
+				if ctx.Err() != nil {
+					t.Error("the client's leaving has reached the callback")
+				}
+				got, _ := runner.RequestFrom(ctx)
+				ran <- got
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			close(entered)
+			<-req.Context().Done()
+		}))
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+		require.NoError(t, err)
+		<-entered
+		require.NoError(t, conn.Close())
+		require.True(t, (<-ran).Aborted)
+	})
+}
+
+func TestRequestFromIsTheFrozenRequest(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	mux := http.NewServeMux()
+	ran := make(chan runner.Request, 1)
+	mux.HandleFunc("POST /orders/{id}", func(w http.ResponseWriter, req *http.Request) {
+		if _, ok := runner.RequestFrom(req.Context()); ok {
+			t.Error("the request is not frozen before its handler has returned")
+		}
+		err := runner.After(req.Context(), "it", func(ctx context.Context) error {
+			got, ok := runner.RequestFrom(ctx)
+			if !ok {
+				t.Error("no request")
+			}
+			ran <- got
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, "12345")
+		req.Header.Set("X-Seen", "set by the handler")
+	})
+	var outer string
+	pattern := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			next.ServeHTTP(w, req)
+			outer = req.Pattern
+		})
+	}
+	srv := httptest.NewServer(pattern(r.Middleware(mux)))
+	defer srv.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/orders/7?x=1", strings.NewReader("body"))
+	require.NoError(t, err)
+	req.Header.Set("User-Agent", "test/1")
+	req.AddCookie(&http.Cookie{Name: "session", Value: "s1"})
+	res, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+
+	got := <-ran
+	require.Equal(t, "POST", got.Method)
+	require.Equal(t, "POST /orders/{id}", got.Pattern)
+	require.Equal(t, "POST /orders/{id}", outer, "a middleware around ours sees the pattern too")
+	require.Equal(t, "/orders/7", got.URL.Path)
+	require.Equal(t, "1", got.URL.Query().Get("x"))
+	require.Equal(t, "HTTP/1.1", got.Proto)
+	require.Equal(t, req.URL.Host, got.Host)
+	require.NotEmpty(t, got.RemoteAddr)
+	require.Equal(t, "test/1", got.UserAgent())
+	require.Equal(t, 201, got.Status)
+	require.Equal(t, int64(5), got.Bytes)
+	require.Positive(t, got.Duration)
+	require.False(t, got.Aborted)
+	require.False(t, got.Panicked)
+	cookie, err := got.Cookie("session")
+	require.NoError(t, err)
+	require.Equal(t, "s1", cookie.Value)
+	_, err = got.Cookie("none")
+	require.ErrorIs(t, err, http.ErrNoCookie)
+}
+
+func TestRequestFromWithoutARequest(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	_, ok := runner.RequestFrom(t.Context())
+	require.False(t, ok)
+	got := make(chan bool, 1)
+	require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
+		_, ok := runner.RequestFrom(ctx)
+		got <- ok
+		return nil
+	}))
+	require.False(t, <-got)
+}
+
+func TestTheResponseNeverWaitsForACallback(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
+		g := newGate()
+		defer g.release()
+		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			_ = runner.After(req.Context(), "hang", g.wait)
+			_, _ = io.WriteString(w, "done")
+		}))
+		for range 5 { // more than workers and places
+			_, body := get(t, srv.URL)
+			require.Equal(t, "done", body)
+		}
+	})
+}
+
+func TestAnOpenHandlerKeepsItsCallbacksBack(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{})
+		ran := make(chan struct{})
+		flushed, leave := make(chan struct{}), make(chan struct{})
+		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+				t.Error(err)
+			}
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			_ = http.NewResponseController(w).Flush()
+			close(flushed)
+			<-leave
+		}))
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, srv.URL) })
+		<-flushed
+		require.Equal(t, 1, r.Stats().Reserved, "a stream is not done while its handler runs")
+		close(leave)
+		<-ran
+		wg.Wait()
+	})
+}
+
+func TestACallAfterTheResponseIsDueAtOnce(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{})
+		kept := make(chan context.Context, 1)
+		srv := serve(t, r, bind, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { kept <- req.Context() }))
+		get(t, srv.URL)
+		ctx := <-kept
+		<-ctx.Done()
+		ran := make(chan bool, 1)
+		require.Eventually(t, func() bool { _, ok := runner.RequestFrom(ctx); return ok }, 5*time.Second, time.Millisecond)
+		require.NoError(t, runner.After(ctx, "late", func(ctx context.Context) error {
+			_, ok := runner.RequestFrom(ctx)
+			ran <- ok
+			return nil
+		}))
+		require.True(t, <-ran)
+	})
+}
+
+// The handler inside TimeoutHandler goes on after its response has left, and
+// the connection may serve the next request by then.
+func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	leave, ran := make(chan struct{}), make(chan struct{})
+	inner := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+			t.Error(err)
+		}
+		<-leave
+	}))
+	srv := httptest.NewUnstartedServer(http.TimeoutHandler(inner, 10*time.Millisecond, "too slow"))
+	r.Bind(srv.Config)
+	srv.Start()
+	defer srv.Close()
+	_, body := get(t, srv.URL)
+	require.Equal(t, "too slow", body)
+	require.Equal(t, 1, r.Stats().Reserved)
+	close(leave)
+	<-ran
+}
+
+func TestAHijackedConnectionReleasesWhenTheHandlerReturns(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{})
+		ran := make(chan struct{})
+		hijacked, leave := make(chan struct{}), make(chan struct{})
+		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+				t.Error(err)
+			}
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+			close(hijacked)
+			<-leave
+			_ = conn.Close()
+		}))
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+		require.NoError(t, err)
+		<-hijacked
+		require.Equal(t, 1, r.Stats().Reserved)
+		close(leave)
+		<-ran
+	})
+}
+
+func TestTwoRunnersInOneChain(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		a := newRunner(t, runner.Config{Name: "a"})
+		b := newRunner(t, runner.Config{Name: "b"})
+		var wg sync.WaitGroup
+		wg.Add(2)
+		done := func(context.Context) error { wg.Done(); return nil }
+		h := a.Middleware(b.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			if err := errors.Join(a.After(req.Context(), "of-a", done), runner.After(req.Context(), "of-b", done)); err != nil {
+				t.Error(err)
+			}
+		})))
+		srv := httptest.NewUnstartedServer(h)
+		if bind {
+			a.Bind(srv.Config)
+			b.Bind(srv.Config)
+		}
+		srv.Start()
+		defer srv.Close()
+		get(t, srv.URL)
+		wg.Wait()
+	})
+}
+
+func TestABodyIsNotReadableInACallback(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	got := make(chan error, 1)
+	srv := serve(t, r, true, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		_ = runner.After(req.Context(), "it", func(context.Context) error {
+			_, err := io.ReadAll(req.Body)
+			got <- err
+			return nil
+		})
+	}))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, strings.NewReader("body"))
+	require.NoError(t, err)
+	res, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.ErrorIs(t, <-got, http.ErrBodyReadAfterClose)
+}

@@ -1,0 +1,135 @@
+package runner_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Name: "shop", Workers: 1, Queue: 9, Observers: []runner.Observer{j.observer()}})
+		asked := time.Now()
+		require.NoError(t, r.Go(t.Context(), "busy", func(context.Context) error { time.Sleep(5 * time.Second); return nil }))
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { time.Sleep(time.Second); return errBroken }, runner.Timeout(time.Minute)))
+		time.Sleep(2 * time.Second)
+		release()
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+
+		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
+		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second)}
+		require.Equal(t, callback, j.accepted[1].Callback)
+		require.Equal(t, 9, j.accepted[1].Capacity)
+		require.Positive(t, j.accepted[1].Depth)
+		require.Equal(t, started, j.started[1])
+		require.Equal(t, runner.FinishedInfo{StartedInfo: started, Outcome: runner.Failed, Err: errBroken, Finished: asked.Add(6 * time.Second)}, j.finished[1])
+		require.Equal(t, 2*time.Second, started.ResponseDelay())
+		require.Equal(t, 3*time.Second, started.QueueWait())
+		require.Equal(t, time.Second, j.finished[1].Duration())
+		require.False(t, j.started[0].AfterResponse)
+		require.Zero(t, j.started[0].ResponseDelay())
+	})
+}
+
+func TestObserversHandTheirContextOnToTheCallback(t *testing.T) {
+	type key string
+	add := func(k key) func(context.Context) context.Context {
+		return func(ctx context.Context) context.Context { return context.WithValue(ctx, k, "seen") }
+	}
+	finished := make(chan context.Context, 1)
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{
+		{}, // an empty one is fine
+		{
+			Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { return add("accepted")(ctx) },
+			Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { return add("started")(ctx) },
+		},
+		{Started: func(context.Context, runner.StartedInfo) context.Context { return nil }}, // keeps it
+		{Finished: func(ctx context.Context, _ runner.FinishedInfo) { finished <- ctx }},
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	inside := make(chan context.Context, 1)
+	require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { inside <- ctx; return nil }))
+	cancel()
+	for _, ctx := range []context.Context{<-inside, <-finished} {
+		require.Equal(t, "seen", ctx.Value(key("accepted")))
+		require.Equal(t, "seen", ctx.Value(key("started")))
+	}
+}
+
+func TestFinishedContextIsNotCanceled(t *testing.T) {
+	got := make(chan error, 1)
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+		Finished: func(ctx context.Context, _ runner.FinishedInfo) { got <- ctx.Err() },
+	}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, r.Go(ctx, "it", nothing))
+	require.NoError(t, <-got)
+}
+
+func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
+	var j journal
+	bad := runner.Observer{
+		Accepted:      func(context.Context, runner.AcceptedInfo) context.Context { panic("accepted") },
+		Rejected:      func(context.Context, runner.RejectedInfo) { panic("rejected") },
+		Started:       func(context.Context, runner.StartedInfo) context.Context { panic("started") },
+		Finished:      func(context.Context, runner.FinishedInfo) { panic("finished") },
+		DrainStarted:  func(context.Context, runner.DrainInfo) context.Context { panic("drain") },
+		DrainFinished: func(context.Context, runner.Report) { panic("drained") },
+	}
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{bad, j.observer()}})
+	require.NoError(t, r.Go(t.Context(), "it", nothing))
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrClosed)
+
+	require.Equal(t, uint64(6), r.Stats().ObserverPanics)
+	require.Len(t, j.accepted, 1)
+	require.Len(t, j.started, 1)
+	require.Len(t, j.finished, 1)
+	require.Len(t, j.rejected, 1)
+	require.Len(t, j.drains, 1)
+}
+
+func TestStatsSayHowLongAndHowFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 2, Queue: 10})
+		require.Zero(t, r.Stats().OldestDue)
+		require.Zero(t, r.Stats().OldestRunning)
+		begin := time.Now()
+		g := newGate()
+		for range 2 {
+			require.NoError(t, r.Go(t.Context(), "it", g.wait))
+		}
+		time.Sleep(3 * time.Second)
+		for range 4 {
+			require.NoError(t, r.Go(t.Context(), "it", nothing))
+		}
+		time.Sleep(2 * time.Second)
+		s := r.Stats()
+		require.Equal(t, begin, s.OldestRunning)
+		require.Equal(t, begin.Add(3*time.Second), s.OldestDue)
+		require.Equal(t, 10*time.Second, s.BusyTime)
+		require.Equal(t, 2, s.Busy)
+		require.Equal(t, 2, s.Running)
+		require.Equal(t, 4, s.Queued)
+
+		g.release()
+		synctest.Wait()
+		time.Sleep(50 * time.Second)
+		s = r.Stats()
+		require.Equal(t, 10*time.Second, s.BusyTime, "it stands still while nothing runs")
+		require.Zero(t, s.Busy)
+		require.Equal(t, 4, s.HighWater, "a peak stays visible for a minute")
+		time.Sleep(2 * time.Minute)
+		require.Zero(t, r.Stats().HighWater)
+	})
+}

@@ -1,0 +1,218 @@
+package runner_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
+	ctx, release := r.Scope(t.Context())
+	require.NoError(t, runner.After(ctx, "a", nothing))
+	require.NoError(t, runner.After(ctx, "b", nothing))
+	require.ErrorIs(t, runner.After(ctx, "c", nothing), runner.ErrQueueFull)
+	s := r.Stats()
+	require.Equal(t, 2, s.Depth)
+	require.Equal(t, 2, s.Reserved)
+	requireBalanced(t, s)
+	release()
+}
+
+func TestRejectRefusesAndCounts(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 3, Observers: []runner.Observer{j.observer()}})
+	fill(t, r)
+	for range 1000 {
+		require.ErrorIs(t, r.Go(t.Context(), "flood", nothing), runner.ErrQueueFull)
+	}
+	s := r.Stats()
+	require.Equal(t, uint64(1000), s.Outcomes[runner.Rejected])
+	require.Equal(t, 3, s.Depth)
+	require.Equal(t, 3, s.HighWater)
+	requireBalanced(t, s)
+	require.Len(t, j.rejected, 1000)
+	require.Equal(t, runner.ReasonQueueFull, j.rejected[0].Reason)
+}
+
+func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Minute})
+		g := fill(t, r)
+		var order []int
+		for i := range 5 {
+			go func() {
+				err := r.Go(t.Context(), "it", func(context.Context) error { order = append(order, i); return nil })
+				if err != nil {
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+		}
+		require.Equal(t, uint64(2), r.Stats().Asked, "those that wait have not been answered")
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []int{0, 1, 2, 3, 4}, order)
+		requireBalanced(t, r.Stats())
+		require.Zero(t, r.Stats().Depth)
+	})
+}
+
+func TestBlockGivesUpAfterMaxWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second, Observers: []runner.Observer{j.observer()}})
+		fill(t, r)
+		begin := time.Now()
+		err := r.Go(t.Context(), "it", nothing)
+		require.ErrorIs(t, err, runner.ErrMaxWait)
+		require.ErrorIs(t, err, runner.ErrQueueFull)
+		require.Equal(t, 3*time.Second, time.Since(begin))
+		require.Equal(t, runner.ReasonMaxWait, j.rejected[0].Reason)
+	})
+}
+
+func TestBlockEndsWithTheAskersContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+		fill(t, r)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBroken)
+		defer cancel()
+		err := r.Go(ctx, "it", nothing)
+		require.ErrorIs(t, err, errBroken)
+		require.ErrorIs(t, err, runner.ErrQueueFull)
+		require.Equal(t, runner.ReasonCanceled, j.rejected[0].Reason)
+		requireBalanced(t, r.Stats())
+	})
+}
+
+func TestBlockEndsWithShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
+		g := fill(t, r)
+		got := make(chan error, 1)
+		go func() { got <- r.Go(t.Context(), "it", nothing) }()
+		synctest.Wait()
+		go r.Shutdown(t.Context())
+		require.ErrorIs(t, <-got, runner.ErrClosed)
+		g.release()
+	})
+}
+
+func TestBlockNeverWaitsInsideACallback(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+	got := make(chan error, 2)
+	require.NoError(t, r.Go(t.Context(), "outer", func(ctx context.Context) error {
+		got <- runner.After(ctx, "fits", nothing)
+		got <- runner.After(ctx, "does-not", nothing)
+		return nil
+	}))
+	require.NoError(t, <-got)
+	err := <-got
+	require.ErrorIs(t, err, runner.ErrNested)
+	require.ErrorIs(t, err, runner.ErrQueueFull)
+	require.Equal(t, runner.ReasonNested, j.rejected[0].Reason)
+}
+
+func TestDropOldestEvictsTheLongestDue(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{j.observer()}})
+	g := newGate()
+	require.NoError(t, r.Go(t.Context(), "running", g.wait))
+	<-g.entered
+	for _, name := range []string{"first", "second", "third"} {
+		require.NoError(t, r.Go(t.Context(), name, nothing))
+	}
+	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, j.outcomes())
+	require.ErrorIs(t, j.finished[0].Err, runner.ErrEvicted)
+	require.Zero(t, j.finished[0].Duration())
+	require.Equal(t, 2, r.Stats().Depth)
+	requireBalanced(t, r.Stats())
+	g.release()
+}
+
+func TestDropOldestLeavesCallbacksOfOpenResponsesAlone(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
+	ctx, release := r.Scope(t.Context())
+	require.NoError(t, runner.After(ctx, "reserved", nothing))
+	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrQueueFull)
+	release()
+}
+
+func TestRunInCallerHoldsTheCallerUp(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
+	g := fill(t, r)
+	ran := false
+	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { ran = true; return nil }))
+	require.True(t, ran, "Go returns when the callback has ended")
+	g.release()
+}
+
+func TestRunInCallerStillRunsAfterTheResponse(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.RunInCaller})
+	g := fill(t, r)
+	ctx, release := r.Scope(t.Context())
+	var order []string
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, runner.After(ctx, name, func(context.Context) error { order = append(order, name); return nil }))
+	}
+	require.Error(t, runner.After(ctx, "beyond", nothing), "a second queue's worth is the limit")
+	require.Empty(t, order)
+	release()
+	require.Equal(t, []string{"a", "b"}, order)
+	g.release()
+}
+
+func TestRunInCallerUsesAPlaceThatHasBecomeFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
+		g := fill(t, r)
+		ctx, release := r.Scope(t.Context())
+		hold := newGate()
+		require.NoError(t, runner.After(ctx, "it", hold.wait))
+		g.release()
+		synctest.Wait()
+		release() // would not return if it ran here
+		hold.release()
+		synctest.Wait()
+		require.Zero(t, r.Stats().Depth)
+		requireBalanced(t, r.Stats())
+	})
+}
+
+func TestRunInCallerSurvivesPanicAndGoexitOfTheCallback(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
+	g := fill(t, r)
+	require.NoError(t, r.Go(t.Context(), "goexit", func(context.Context) error { runtime.Goexit(); return nil }))
+	require.NoError(t, r.Go(t.Context(), "panic", func(context.Context) error { panic("boom") }))
+	s := r.Stats()
+	require.Equal(t, uint64(1), s.Outcomes[runner.Failed])
+	require.Equal(t, uint64(1), s.Outcomes[runner.Panicked])
+	g.release()
+}
+
+func TestRunInCallerDoesNotNestWithoutEnd(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
+	g := fill(t, r)
+	runs := 0
+	var again func(ctx context.Context) error
+	again = func(ctx context.Context) error {
+		runs++
+		return r.Go(ctx, "again", again)
+	}
+	require.NoError(t, r.Go(t.Context(), "again", again))
+	require.Equal(t, 1, runs)
+	g.release()
+}
+
+func TestPolicyNames(t *testing.T) {
+	require.Equal(t, "Reject Block DropOldest RunInCaller", runner.Reject.String()+" "+runner.Block.String()+" "+runner.DropOldest.String()+" "+runner.RunInCaller.String())
+}

@@ -1,0 +1,193 @@
+package runner_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// obedient runs until its context ends.
+func obedient(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+		ctx, release := r.Scope(t.Context())
+		slow := func(context.Context) error { time.Sleep(time.Second); return nil }
+		require.NoError(t, runner.After(ctx, "reserved", slow))
+		require.NoError(t, r.Go(t.Context(), "running", slow))
+		require.NoError(t, r.Go(t.Context(), "queued", slow))
+		time.AfterFunc(5*time.Second, release) // a handler that is still busy
+
+		report, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 6*time.Second, report.Duration)
+		require.Equal(t, 3, report.Pending)
+		require.Equal(t, 3, report.Completed)
+		require.Empty(t, report.Lost)
+		require.Equal(t, []runner.Report{report}, j.drains)
+		require.Equal(t, uint64(3), r.Stats().Outcomes[runner.Success])
+	})
+}
+
+func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 3, Timeout: -1, Observers: []runner.Observer{j.observer()}})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "deaf", g.wait))
+		require.NoError(t, r.Go(t.Context(), "obedient", obedient))
+		require.NoError(t, r.Go(t.Context(), "finishes", func(ctx context.Context) error { <-ctx.Done(); return nil }))
+		require.NoError(t, r.Go(t.Context(), "queued", nothing))
+		scoped, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(scoped, "reserved", nothing))
+		time.Sleep(time.Minute)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		begin := time.Now()
+		report, err := r.Shutdown(ctx)
+		require.Equal(t, 10*time.Second, time.Since(begin))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "gave up on 4 callbacks")
+		require.ElementsMatch(t, []runner.Lost{
+			{Name: "deaf", Outcome: runner.Abandoned, Age: 70 * time.Second, Ran: 70 * time.Second},
+			{Name: "obedient", Outcome: runner.Canceled, Age: 69 * time.Second, Ran: 69 * time.Second},
+			{Name: "queued", Outcome: runner.Dropped, Age: 69 * time.Second},
+			{Name: "reserved", Outcome: runner.Dropped, Age: 69 * time.Second},
+		}, report.Lost)
+		require.Equal(t, 5, report.Pending)
+		require.Equal(t, 1, report.Completed)
+		for _, line := range []string{"1 of 5 pending callbacks completed, 4 lost:", "\n  1 x deaf abandoned, the oldest asked for 1m10s ago and running for 1m10s"} {
+			require.Contains(t, report.String(), line)
+		}
+		requireBalanced(t, r.Stats())
+		require.Zero(t, r.Stats().Running)
+
+		before := r.Stats()
+		release()
+		g.release()
+		synctest.Wait()
+		require.Equal(t, before.Outcomes, r.Stats().Outcomes, "what is abandoned ends uncounted")
+		require.Len(t, j.finished, 5)
+	})
+}
+
+func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 2, Timeout: -1})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "deaf", g.wait))
+		require.NoError(t, r.Go(t.Context(), "obedient", obedient))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errBroken)
+		synctest.Wait()
+		begin := time.Now()
+		report, err := r.Shutdown(ctx)
+		require.Equal(t, 100*time.Millisecond, time.Since(begin))
+		require.ErrorIs(t, err, errBroken)
+		require.Len(t, report.Lost, 2)
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Canceled])
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Abandoned])
+		g.release()
+	})
+}
+
+func TestShutdownTwiceAndConcurrently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "it", g.wait))
+		var wg sync.WaitGroup
+		reports := make([]runner.Report, 3)
+		for i := range reports {
+			wg.Go(func() { reports[i], _ = r.Shutdown(t.Context()) })
+		}
+		synctest.Wait()
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := r.Shutdown(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded, "an impatient one goes, and changes nothing")
+
+		g.release()
+		wg.Wait()
+		require.Equal(t, 1, reports[0].Completed)
+		require.Equal(t, reports[0], reports[1])
+		require.Equal(t, reports[0], reports[2])
+		again, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, reports[0], again)
+		require.Len(t, j.drains, 1)
+	})
+}
+
+func TestShutdownOfAnIdleRunnerReturnsAtOnce(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	report, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, report.String(), "0 of 0 pending callbacks completed, nothing lost")
+}
+
+func TestShutdownReturnsAfterTheLastFinishedWasObserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var observed atomic.Bool
+		r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+			Finished: func(context.Context, runner.FinishedInfo) { time.Sleep(time.Second); observed.Store(true) },
+		}}})
+		require.NoError(t, r.Go(t.Context(), "it", nothing))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.True(t, observed.Load())
+	})
+}
+
+// The drain gives up while observers are at work on a callback: the books are
+// closed in time, and Finished still comes after Accepted and Started.
+func TestFinishedNeverOvertakesAnObserverUnderWay(t *testing.T) {
+	for _, during := range []string{"Accepted", "Started"} {
+		t.Run(during, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var order []string
+				linger := func(event string) {
+					if event == during {
+						time.Sleep(time.Minute)
+					}
+					order = append(order, event)
+				}
+				r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+					Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { linger("Accepted"); return ctx },
+					Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { linger("Started"); return ctx },
+					Finished: func(_ context.Context, i runner.FinishedInfo) { linger("Finished as " + i.Outcome.String()) },
+				}}})
+				go r.Go(t.Context(), "it", func(context.Context) error { order = append(order, "ran"); return nil })
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				report, err := r.Shutdown(ctx)
+				require.Error(t, err)
+				require.Len(t, report.Lost, 1)
+				requireBalanced(t, r.Stats())
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				want := []string{"Accepted", "Finished as dropped"}
+				if during == "Started" {
+					want = []string{"Accepted", "Started", "Finished as abandoned"}
+				}
+				require.Equal(t, want, order)
+			})
+		})
+	}
+}
