@@ -129,6 +129,12 @@ func TestEvictionsAreLimitedAsRefusalsAre(t *testing.T) {
 		require.Len(t, records, 2)
 		require.InDelta(t, 99, records[1]["suppressed"], 0)
 		require.Equal(t, runner.ErrEvicted.Error(), records[0]["error"])
+
+		ctx, _, release := g.request(r)
+		require.NoError(t, r.After(ctx, "a", succeed))
+		require.Error(t, r.After(ctx, "a", succeed))
+		require.Len(t, g.records(telemetry.LogRejected), 1, "one kind does not hold back the other")
+		release()
 		g.shutdown(r)
 	})
 }

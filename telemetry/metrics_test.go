@@ -203,13 +203,14 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 func TestACallbackThatIsCalledOtherSharesItsSeriesWithFoldedOnes(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.MaxNames = 1 })
 	r := g.runner(runner.Config{})
-	for _, name := range []string{"other", "a", "b"} {
-		require.NoError(t, r.Go(t.Context(), name, succeed))
-	}
+	require.NoError(t, r.Go(t.Context(), "other", func(context.Context) error { return errors.New("no") }))
+	require.NoError(t, r.Go(t.Context(), "a", succeed))
+	require.NoError(t, r.Go(t.Context(), "b", succeed))
 	g.shutdown(r)
 	s := g.series()
 	require.InDelta(t, 3, s[`afterglow_scheduled_total{callback="other",runner="default"}`], 0)
 	require.InDelta(t, 2, s[`afterglow_names_folded_total{runner="default"}`], 0)
+	require.Contains(t, s, `afterglow_last_success_timestamp_seconds{callback="other",runner="default"}`)
 }
 
 func TestFoldedNamesStayWholeInSpansAndRecords(t *testing.T) {

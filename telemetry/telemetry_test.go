@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/embedded"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -142,34 +142,33 @@ func TestWatchTakesOneLiveRunnerOfAName(t *testing.T) {
 }
 
 func TestCountersGoOnWhenARunnerTakesAnothersPlace(t *testing.T) {
-	g := newRig(t, nil)
-	broken := runner.Observer{Started: func(context.Context, runner.StartedInfo) context.Context { panic("mine") }}
-	var busy float64
-	for i := range 3 {
-		r := g.runner(runner.Config{Name: "web", Observers: []runner.Observer{broken}})
-		g.run(r, "a", func(context.Context) error {
-			for start := time.Now(); time.Since(start) < time.Millisecond; {
-				continue
-			}
-			return nil
-		})
-		s := g.series()
-		require.Greater(t, s[`afterglow_worker_busy_seconds_total{runner="web"}`], busy)
-		busy = s[`afterglow_worker_busy_seconds_total{runner="web"}`]
-		require.InDelta(t, i+1, g.errors()[telemetry.SignalObserver], 0)
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		broken := runner.Observer{Started: func(context.Context, runner.StartedInfo) context.Context { panic("mine") }}
+		for i := range 3 {
+			r := g.runner(runner.Config{Name: "web", Observers: []runner.Observer{broken}})
+			g.run(r, "a", takes(time.Second))
+			require.InDelta(t, i+1, g.series()[`afterglow_worker_busy_seconds_total{runner="web"}`], 1e-9)
+			require.InDelta(t, i+1, g.errors()[telemetry.SignalObserver], 0)
+		}
+	})
+}
+
+// brokenTracer panics where the span of the callback "bad" would start.
+type brokenTracer struct{ trace.Tracer }
+
+func (b brokenTracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if name == "process bad" {
+		panic("no span")
 	}
+	return b.Tracer.Start(ctx, name, options...)
 }
 
-// brokenTracer panics where a callback's span would start.
-type brokenTracer struct{ embedded.Tracer }
+type brokenProvider struct{ trace.TracerProvider }
 
-func (brokenTracer) Start(context.Context, string, ...trace.SpanStartOption) (context.Context, trace.Span) {
-	panic("no span")
+func (b brokenProvider) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return brokenTracer{b.TracerProvider.Tracer(name, options...)}
 }
-
-type brokenProvider struct{ embedded.TracerProvider }
-
-func (brokenProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return brokenTracer{} }
 
 // brokenHandler panics at each record.
 type brokenHandler struct{ slog.Handler }
@@ -186,15 +185,26 @@ func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
 		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 3, "observer": 0}, g.errors(), "failed, drain started, drain finished")
 	})
 	t.Run("traces", func(t *testing.T) {
-		g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = brokenProvider{} })
-		r := g.runner(runner.Config{})
-		ctx, request, release := g.request(r)
-		require.NoError(t, r.After(ctx, "a", func(context.Context) error { return errors.New("no") }))
-		release()
-		g.shutdown(r)
-		require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
-		require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="error",runner="default"}`], 0)
-		require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = brokenProvider{cfg.TracerProvider} })
+			r := g.runner(runner.Config{})
+			ctx, request, release := g.request(r)
+			require.NoError(t, r.After(ctx, "good", func(ctx context.Context) error {
+				err := r.Go(ctx, "bad", func(context.Context) error { return errors.New("no") })
+				<-time.After(time.Second)
+				return err
+			}))
+			release()
+			synctest.Wait()
+			g.shutdown(r)
+			require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+			require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="bad",outcome="error",runner="default"}`], 0)
+			require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+
+			good := g.span("process good")
+			require.Equal(t, "success", attrs(good.Attributes)["afterglow.outcome"], "the end of the other one is not its own")
+			require.Equal(t, time.Second, good.EndTime.Sub(good.StartTime))
+		})
 	})
 }
 
@@ -208,6 +218,18 @@ func TestFinishedWithoutStartedIsRecorded(t *testing.T) {
 	require.Empty(t, g.exporter.GetSpans())
 	require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="success",runner="web"}`], 0)
 	require.InDelta(t, 0, g.series()[`afterglow_callback_duration_seconds_count{callback="a",result="success",runner="web"}`], 0)
+}
+
+func TestTheLastSuccessIsTheLatestWhateverTheOrderOfReports(t *testing.T) {
+	g := newRig(t, nil)
+	now := time.Unix(2_000_000_000, 0)
+	for _, ago := range []time.Duration{time.Minute, 0, time.Hour} {
+		g.tel.Observer().Finished(t.Context(), runner.FinishedInfo{
+			StartedInfo: runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a"}},
+			Outcome:     runner.Success, Finished: now.Add(-ago),
+		})
+	}
+	require.InDelta(t, 2e9, g.series()[`afterglow_last_success_timestamp_seconds{callback="a",runner="web"}`], 0)
 }
 
 func TestTheLibraryNeedsNoSDK(t *testing.T) {

@@ -252,6 +252,17 @@ func TestTheDeadlineIsAnEventAtItsMomentIfTheCallbackRanPastIt(t *testing.T) {
 	})
 }
 
+func TestASpanLastsAsLongAsTheRunnerSays(t *testing.T) {
+	g := newRig(t, nil)
+	start := time.Now().Add(-time.Hour)
+	info := runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: start}, Due: start, Started: start}
+	ctx := g.tel.Observer().Started(t.Context(), info)
+	g.tel.Observer().Finished(ctx, runner.FinishedInfo{StartedInfo: info, Finished: start.Add(time.Minute)})
+	span := g.span("process a")
+	require.True(t, start.Equal(span.StartTime))
+	require.Equal(t, time.Minute, span.EndTime.Sub(span.StartTime))
+}
+
 func TestADrainEndsTheSpansOfWhatItAbandonsAndStartsNoneForWhatItDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
@@ -274,6 +285,7 @@ func TestADrainEndsTheSpansOfWhatItAbandonsAndStartsNoneForWhatItDrops(t *testin
 		require.Equal(t, "abandoned", attrs(deaf.Attributes)["error.type"])
 		require.Equal(t, codes.Error, deaf.Status.Code)
 		require.Equal(t, 10*time.Second, deaf.EndTime.Sub(deaf.StartTime))
+		require.False(t, hasEvent(deaf, "exception"), "it has thrown nothing yet")
 		require.Len(t, g.exporter.GetSpans(), 2, "the request and the one that started")
 		time.Sleep(time.Hour)
 		require.Len(t, g.exporter.GetSpans(), 2)
@@ -343,6 +355,19 @@ func TestHostileTextsStayBounded(t *testing.T) {
 				require.Zero(t, n, signal)
 			}
 		})
+	}
+}
+
+func TestACutTextSaysSoAndIsCutBetweenCharacters(t *testing.T) {
+	for shift := range 4 {
+		g := newRig(t, nil)
+		g.run(g.runner(runner.Config{}), "a", func(context.Context) error {
+			return errors.New(strings.Repeat("x", shift) + strings.Repeat("€", 1000))
+		})
+		description := g.span("process a").Status.Description
+		require.True(t, strings.HasSuffix(description, "€..."), description)
+		require.NotContains(t, description, "\ufffd")
+		require.Greater(t, len(description), 240)
 	}
 }
 
