@@ -55,7 +55,8 @@ type Relation uint8
 
 const (
 	// Link makes each callback the root of a new trace, linked to the asker's
-	// span. The request's trace is complete when the response is.
+	// span. The request's trace is complete when the response is. Each of the
+	// two is sampled on its own.
 	Link Relation = iota
 	// Child makes each callback a child of the asker's span, in the same trace,
 	// and sampled as that is. The child mostly begins when its parent has ended.

@@ -42,10 +42,13 @@
 // # Logs
 //
 // Records are written with the callback's context. Their messages are
-// constants; what varies is in the attributes. What a flood could repeat
-// without bound (refusals, evictions, slow starts) is written once a second
-// per runner, with the number of those left out. Texts that come from errors
-// and panics are cut to a bound and made valid UTF-8.
+// constants; what varies is in the attributes. Errors and panics are errors;
+// timeouts, refusals, starts more than a second late, and whatever a shutdown
+// lost are warnings; the two ends of a drain are information; the rest is for
+// debugging. What a flood could repeat without bound (refusals, evictions, slow
+// starts) is written once a second per runner, with the number of those left
+// out. Texts that come from errors and panics are cut to a bound and made valid
+// UTF-8.
 //
 // # Failures of its own
 //

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 var buildLabels = regexp.MustCompile(`(?m)^(afterglow_build_info)\{.*\}`)
@@ -131,6 +132,27 @@ func TestHistogramsAreClassicAndNative(t *testing.T) {
 		}
 	}
 	require.Equal(t, 4, seen, "queue wait, response delay, and duration by two results")
+}
+
+func TestNativeBucketsAreBounded(t *testing.T) {
+	g := newRig(t, nil)
+	started := g.tel.Observer().Started
+	for wait := time.Duration(1); wait < 1<<60; wait += wait/20 + 1 { // a nanosecond to decades
+		now := time.Now()
+		started(t.Context(), runner.StartedInfo{
+			Callback: runner.Callback{Runner: "web", Name: "a", Asked: now},
+			Due:      now, Started: now.Add(wait),
+		})
+	}
+	families, err := g.registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == telemetry.MetricQueueWait {
+			buckets := len(f.GetMetric()[0].GetHistogram().GetPositiveDelta())
+			require.LessOrEqual(t, buckets, 160)
+			require.Greater(t, buckets, 40)
+		}
+	}
 }
 
 func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {

@@ -58,10 +58,17 @@ func TestAChildIsInTheTraceOfTheRequest(t *testing.T) {
 	require.Empty(t, span.Links)
 }
 
-func TestACallbackWithoutARequestHasNoLink(t *testing.T) {
-	g := newRig(t, nil)
-	g.run(g.runner(runner.Config{}), "cron", succeed)
-	require.Empty(t, g.span("process cron").Links)
+func TestACallbackWithoutARequestHasNoLinkAndTellsNothingOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		g.run(g.runner(runner.Config{Timeout: -1}), "cron", succeed)
+		span := g.span("process cron")
+		require.Empty(t, span.Links)
+		require.Equal(t, map[string]any{
+			"afterglow.runner": "default", "afterglow.callback.name": "cron",
+			"afterglow.outcome": "success", "afterglow.queue.wait": 0.0,
+		}, attrs(span.Attributes))
+	})
 }
 
 func TestANestedCallbackIsLinkedToTheOneThatAskedForIt(t *testing.T) {
