@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -20,56 +19,61 @@ import (
 )
 
 func main() {
-	pool, err := runner.New(runner.Config{
-		Observers: []runner.Observer{{Finished: func(_ context.Context, f runner.FinishedInfo) {
-			log.Printf("%s: %s in %v", f.Name, f.Outcome, f.Duration().Round(time.Millisecond))
-		}}},
-	})
+	after, err := runner.New(runner.Config{Observers: []runner.Observer{{Finished: logFinished}}})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
-		id := r.PathValue("id")
-		if err := runner.After(r.Context(), "order.email", func(ctx context.Context) error {
-			return sendMail(ctx, "order "+id)
-		}); err != nil { // the queue is full: better to say so than to promise a mail
-			http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "Order placed successfully") // the client has this at once
-	})
-
-	srv := &http.Server{Addr: "127.0.0.1:8080", Handler: pool.Middleware(mux), ReadHeaderTimeout: 5 * time.Second}
-	pool.Bind(srv) // callbacks start once the response's last byte has left
+	mux.HandleFunc("POST /orders/{id}", placeOrder)
+	srv := &http.Server{Addr: "127.0.0.1:8080", Handler: after.Middleware(mux)}
+	after.Bind(srv) // callbacks start once the last byte of the response has left
 
 	go func() {
 		if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 			log.Fatal(err)
 		}
 	}()
-	stop, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	<-stop.Done()
-	release() // a second Ctrl-C ends the program
+	interrupted, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	<-interrupted.Done()
+	stop() // a second Ctrl-C ends the program at once
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil { // first the requests, as they ask for callbacks
+	if err := srv.Shutdown(ctx); err != nil { // requests first: they ask for callbacks
 		log.Print(err)
 	}
-	report, _ := pool.Shutdown(ctx) // then the callbacks; the report tells what it could not finish
+	report, _ := after.Shutdown(ctx) // the error says that something was lost; the report says what
 	fmt.Println(report)
 }
 
-// sendMail takes the time that sending takes, unless its context ends first.
-func sendMail(ctx context.Context, subject string) error {
+// placeOrder answers in microseconds, however long the mail takes.
+func placeOrder(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	err := runner.After(r.Context(), "order.email", func(ctx context.Context) error {
+		return sendMail(ctx, id)
+	})
+	if err != nil { // the queue is full: better say so than promise a mail
+		http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "Order placed successfully")
+}
+
+// sendMail takes as long as mail servers do, unless the callback's timeout or
+// the runner's shutdown ends its context before.
+func sendMail(ctx context.Context, id string) error {
 	select {
 	case <-time.After(500 * time.Millisecond):
-		req, _ := runner.RequestFrom(ctx)
-		log.Printf("mail about %s sent; %s %s was answered %d in %v", subject, req.Method, req.URL.Path, req.Status, req.Duration)
+		req, _ := runner.RequestFrom(ctx) // as it was when the handler returned
+		log.Printf("mail for order %s sent; its request was answered %d in %v", id, req.Status, req.Duration)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// logFinished sees how every callback ends: success, error, panic, timeout …
+func logFinished(_ context.Context, f runner.FinishedInfo) {
+	log.Printf("%s: %s in %v", f.Name, f.Outcome, f.Duration().Round(time.Millisecond))
 }
