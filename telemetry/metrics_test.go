@@ -62,7 +62,7 @@ func TestAScrapeUnderLoadNeverShowsMoreFinishedThanAskedFor(t *testing.T) {
 		})
 	}
 	moving := 0
-	for scrapes := 0; scrapes < 30 || moving == 0 && scrapes < 1000; scrapes++ {
+	for scrapes := 0; scrapes < 15 || moving == 0 && scrapes < 1000; scrapes++ {
 		finished, asked := finishedAndAsked(g.series())
 		for name := range finished {
 			if !assert.LessOrEqual(t, finished[name], asked[name], name) {
