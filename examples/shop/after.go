@@ -39,22 +39,22 @@ type task struct {
 // afterOrder lists what an order brings about.
 func (s *shop) afterOrder(o *order) []task {
 	return []task{
-		{nameEmailCustomer, "Confirmation mail to you", 10 * time.Second, func(ctx context.Context) error {
+		{nameEmailCustomer, "Confirmation mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, customerMail(o))
 		}},
-		{nameEmailAdmin, "Mail to the shop's admin", 10 * time.Second, func(ctx context.Context) error {
+		{nameEmailAdmin, "Mail to the admin", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, adminMail(s.cfg.admin, o, visitFrom(ctx)))
 		}},
-		{nameAnalytics, "Analytics event written", 5 * time.Second, func(ctx context.Context) error {
+		{nameAnalytics, "Analytics event", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addAnalytics(ctx, "order", o, visitFrom(ctx))
 		}},
-		{nameActivity, "Activity log line written", 5 * time.Second, func(ctx context.Context) error {
+		{nameActivity, "Activity log line", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addActivity(ctx, o, visitFrom(ctx))
 		}},
-		{nameWebhook, "Webhook delivered", 5 * time.Second, func(ctx context.Context) error {
+		{nameWebhook, "Webhook", 5 * time.Second, func(ctx context.Context) error {
 			return s.hook.deliver(ctx, o, visitFrom(ctx))
 		}},
-		{nameRevalidate, "Best-seller page revalidated", 2 * time.Second, func(ctx context.Context) error {
+		{nameRevalidate, "Best-seller cache", 2 * time.Second, func(ctx context.Context) error {
 			return s.best.revalidate(ctx)
 		}},
 	}
@@ -63,7 +63,7 @@ func (s *shop) afterOrder(o *order) []task {
 // afterSignup lists what a sign-up brings about.
 func (s *shop) afterSignup(u signup) []task {
 	return []task{
-		{nameSignup, "Welcome mail to you", 10 * time.Second, func(ctx context.Context) error {
+		{nameSignup, "Welcome mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, welcomeMail(u))
 		}},
 	}

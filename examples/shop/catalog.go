@@ -24,7 +24,7 @@ var catalog = []product{
 		`<svg viewBox="0 0 64 64" aria-hidden="true"><path class="l" d="M22 22c0-14 20-14 20 0"/><path class="l" d="M20 22h24M23 54h18M20 58h24"/><path class="f" d="M22 24h20l4 28H18z"/><path class="g" d="M32 31c6 7 6 9 6 12a6 6 0 0 1-12 0c0-3 0-5 6-12z"/></svg>`},
 	{"candle", "Beeswax candle", "Forty hours of honey light", 1200,
 		`<svg viewBox="0 0 64 64" aria-hidden="true"><path class="f" d="M23 30h18v26H23z"/><path class="l" d="M32 30v-6M18 58h28"/><path class="g" d="M32 8c6 7 6 9 6 11a6 6 0 0 1-12 0c0-2 0-4 6-11z"/><path class="l" d="M28 36v9M36 38v5"/></svg>`},
-	{"stars", "Ceiling stars", "Fifty, and they glow till two", 950,
+	{"stars", "Ceiling stars", "They glow till two", 950,
 		`<svg viewBox="0 0 64 64" aria-hidden="true"><path class="g" d="m26 10 4.5 11L42 22l-9 7.500 3 11.500-10-6.500L16 41l3-11.500L10 22l11.500-1z"/><path class="f" d="m48 34 2.500 6 6.500.5-5 4 1.600 6.500-5.600-3.500-5.600 3.500L44 44.500l-5-4 6.500-.5z"/><circle class="g" cx="50" cy="15" r="3"/><circle class="f" cx="22" cy="53" r="2.500"/></svg>`},
 	{"dusk", "Dusk lamp", "A sunset that stays", 6400,
 		`<svg viewBox="0 0 64 64" aria-hidden="true"><circle class="g" cx="32" cy="26" r="15"/><path class="f" d="M12 41h40v3H12zM17 47h30v3H17zM23 53h18v3H23z"/></svg>`},

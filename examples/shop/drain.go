@@ -29,11 +29,11 @@ func (s *shop) drain() error {
 	stop()
 
 	report, err := s.runner.Shutdown(ctx)
+	s.drained.Store(true)
 	fmt.Fprintln(s.stdout, report)
 	if flushed := s.flush(); flushed != nil {
 		s.log.Warn("spans may be lost", "error", flushed)
 	}
-	s.drained.Store(true)
 	if s.cfg.linger > 0 {
 		select {
 		case <-s.scraped.done:

@@ -62,7 +62,7 @@ func (l *load) run(ctx context.Context) {
 		case <-due:
 			free--
 			n++
-			requests.Go(func() { replies <- l.request(n) })
+			requests.Go(func() { replies <- l.request(context.WithoutCancel(ctx), n) })
 		case r := <-replies:
 			free++
 			figures.add(r)
@@ -76,7 +76,7 @@ func (l *load) run(ctx context.Context) {
 }
 
 // request places the nth order, and now and then signs someone up.
-func (l *load) request(n int) reply {
+func (l *load) request(ctx context.Context, n int) reply {
 	path, body := "/api/orders", any(orderInput{
 		Name: fmt.Sprintf("Customer %d", n%100), Email: fmt.Sprintf("customer-%d@load.example", n%100),
 		Product: catalog[rand.IntN(len(catalog))].ID, Quantity: 1 + rand.IntN(3),
@@ -89,7 +89,7 @@ func (l *load) request(n int) reply {
 		return reply{}
 	}
 	start := time.Now()
-	req, err := http.NewRequest(http.MethodPost, l.base+path, bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.base+path, bytes.NewReader(data))
 	if err != nil {
 		return reply{}
 	}

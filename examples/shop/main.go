@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := open(cfg, stdout, stderr)
+	s, err := open(ctx, cfg, stdout, stderr)
 	if err != nil {
 		return err
 	}

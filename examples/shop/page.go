@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,14 +13,14 @@ import (
 // parseTemplates reads the embedded pages.
 func parseTemplates() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
-		"ms":    func(ms float64) string { return strconv.FormatFloat(ms, 'f', precision(ms), 64) + " ms" },
-		"at":    func(ms float64) string { return fmt.Sprintf("%+.0f ms", ms) },
+		"ms":    func(ms float64) string { return fmt.Sprintf("%.*f ms", precision(ms), ms) },
+		"at":    func(ms float64) string { return fmt.Sprintf("%+.*f ms", precision(ms), ms) },
 		"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
 	}).ParseFS(assets, "templates/*.html")
 }
 
 func precision(ms float64) int {
-	if ms < 10 {
+	if math.Abs(ms) < 10 {
 		return 1
 	}
 	return 0

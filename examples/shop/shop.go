@@ -56,7 +56,7 @@ type shop struct {
 
 // open makes a shop that listens but does not serve yet. It closes what it
 // opened if it fails, and its errors say what to do.
-func open(cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
+func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
 	handler := newLogHandler(stderr, cfg)
 	s := &shop{
 		cfg: cfg, stdout: stdout,
@@ -82,12 +82,12 @@ func open(cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
 	}
 	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
 	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
-	if s.traces, err = newTraces(context.Background()); err != nil {
+	if s.traces, err = newTraces(ctx); err != nil {
 		return nil, err
 	}
 	s.onClose(s.flush)
 	s.tracer = s.traces.provider.Tracer("github.com/afterglow-go/afterglow/examples/shop")
-	if err := s.openStore(); err != nil {
+	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.openDeliveries(); err != nil {
@@ -103,8 +103,8 @@ func open(cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
 	return s, nil
 }
 
-func (s *shop) openStore() (err error) {
-	if s.store, err = openStore(s.cfg.db); err != nil {
+func (s *shop) openStore(ctx context.Context) (err error) {
+	if s.store, err = openStore(ctx, s.cfg.db); err != nil {
 		return err
 	}
 	s.onClose(func() error { return inTime(s.store.close) })
@@ -112,7 +112,7 @@ func (s *shop) openStore() (err error) {
 		return err
 	}
 	s.best = newBestSellers(s.store, s.templates)
-	return s.best.revalidate(context.Background())
+	return s.best.revalidate(ctx)
 }
 
 // openDeliveries finds, or makes, the servers that mails and webhooks go to.
@@ -218,9 +218,9 @@ func (s *shop) serve(ctx context.Context) error {
 	}()
 
 	<-ctx.Done()
-	var failed error
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		failed = cause
+	failed := context.Cause(ctx)
+	if errors.Is(failed, context.Canceled) { // not by a server
+		failed = nil
 	}
 	err := errors.Join(failed, s.drain(), s.close())
 	<-loaded // its requests have been answered or cut off by now

@@ -41,15 +41,15 @@ CREATE TABLE IF NOT EXISTS activity (
 ) STRICT;`
 
 // openStore opens or creates the file. Its errors say what to do.
-func openStore(file string) (*store, error) {
-	s, err := openFile(file)
+func openStore(ctx context.Context, file string) (*store, error) {
+	s, err := openFile(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the database %s: %w: name a writable file with -db", file, err)
 	}
 	return s, nil
 }
 
-func openFile(file string) (*store, error) {
+func openFile(ctx context.Context, file string) (*store, error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func openFile(file string) (*store, error) {
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
-	if _, err := s.write.Exec(schema); err != nil {
+	if _, err := s.write.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -100,7 +100,7 @@ func (s *store) addOrder(ctx context.Context, o *order) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	defer tx.Rollback() // after Commit there is nothing to roll back
 	if _, err := tx.ExecContext(ctx, `INSERT INTO orders VALUES (?,?,?,?,?,?,?,?)`,
 		o.ID, o.Placed.UnixMicro(), string(o.Mode), o.Name, o.Email, o.Product.ID, o.Quantity, int64(o.Total)); err != nil {
 		return err

@@ -4,8 +4,9 @@
 document.documentElement.classList.add("js");
 
 const $ = (id) => document.getElementById(id);
-const ms = (n) => (n < 10 ? n.toFixed(1) : Math.round(n)) + " ms";
-const at = (n) => (n < 0 ? "−" : "+") + Math.abs(Math.round(n)) + " ms";
+const size = (n) => (n < 0.05 ? "<0.1" : n < 9.95 ? n.toFixed(1) : Math.round(n));
+const ms = (n) => size(n) + " ms";
+const at = (n) => (Math.abs(n) < 0.05 ? "±0" : (n < 0 ? "−" : "+") + size(Math.abs(n))) + " ms";
 const say = (text) => { $("live").textContent = text; };
 
 async function post(url, body) {
@@ -31,7 +32,7 @@ function row(name) {
   li = document.createElement("li");
   li.className = "step";
   li.dataset.name = name;
-  li.innerHTML = `<span class="dot" aria-hidden="true"></span><span class="what"></span><span class="when"></span><span class="how"></span>`;
+  li.innerHTML = `<span class="dot" aria-hidden="true"></span><span class="what"></span><span class="when"></span><code></code><span class="how"></span>`;
   $("steps").append(li);
   return li;
 }
@@ -39,12 +40,8 @@ function row(name) {
 function showStep(step) {
   const li = row(step.name);
   li.dataset.state = step.state;
-  const what = li.querySelector(".what");
-  if (!what.firstChild) {
-    const code = document.createElement("code");
-    code.textContent = step.name;
-    what.append(step.label + " ", code);
-  }
+  li.querySelector(".what").textContent = step.label;
+  li.querySelector("code").textContent = step.name;
   const how = li.querySelector(".how");
   if (!step.done) {
     how.textContent = step.state;
@@ -57,7 +54,7 @@ function showStep(step) {
   how.textContent = `${outcomes[step.outcome] ?? step.outcome} in ${ms(step.took_ms)}`;
   if (step.error) how.textContent += ": " + step.error.split("\n")[0];
   const side = step.at_ms < 0 ? "before" : "after";
-  say(`${step.label}: ${outcomes[step.outcome] ?? step.outcome}, ${Math.abs(Math.round(step.at_ms))} milliseconds ${side} the answer`);
+  say(`${step.label}: ${outcomes[step.outcome] ?? step.outcome}, ${size(Math.abs(step.at_ms))} milliseconds ${side} the answer`);
   draw();
 }
 

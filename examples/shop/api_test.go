@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestOrderIsAnsweredAndItsAfterWorkIsDone(t *testing.T) {
+	s := startShop(t, "-admin", "boss@shop.example", "-smtp-delay", "5ms")
+	before := s.get(s.url + "/bestsellers").body
+
+	a := s.post("/api/orders", adasOrder, "User-Agent", "difference-engine", "Cookie", "shop_session=s-42", "Accept-Language", "en-GB")
+	require.Equal(t, http.StatusCreated, a.status, a.body)
+	require.Contains(t, a.header.Get("Server-Timing"), "app;dur=")
+	got := decode[placed](t, a.body)
+	require.Equal(t, "Order placed successfully", got.Message)
+	require.Equal(t, modeAfter, got.Mode)
+	require.Positive(t, got.ServerMS)
+	require.Equal(t, "/api/orders/"+got.ID, a.header.Get("Location"))
+	require.Equal(t, callbackNames[:6], got.After)
+
+	state := s.complete(got.ID)
+	require.Len(t, state.After, 6)
+	for _, st := range state.After {
+		require.Equal(t, "success", st.Outcome, st.Name)
+		require.GreaterOrEqual(t, st.AtMS, 0.0, st.Name)
+	}
+	require.Equal(t, "€78.00", state.Total)
+
+	mails := s.get(s.url + "/inbox?to=" + url.QueryEscape("ada@example.org")).body
+	require.Contains(t, mails, "Your order: Storm lantern")
+	require.Contains(t, mails, "Dear Ada Lovelace")
+	require.Contains(t, mails, got.ID)
+	require.Contains(t, s.get(s.url+"/inbox?to=boss@shop.example").body, "difference-engine")
+	require.Contains(t, s.get(s.url+"/inbox").body, `<a href="/orders/`+got.ID, "the webhook was received")
+
+	require.Equal(t, 1, count(t, s.db, `SELECT count(*) FROM activity WHERE order_id = ? AND session = 's-42'
+		AND user_agent = 'difference-engine' AND status = 201 AND route = 'POST /api/orders' AND took_us > 0`, got.ID))
+	require.Equal(t, 1, count(t, s.db, `SELECT count(*) FROM analytics WHERE order_id = ? AND total = 7800 AND language = 'en-GB'`, got.ID))
+	require.NotContains(t, before, "Storm lantern")
+	require.Contains(t, s.get(s.url+"/bestsellers").body, "Storm lantern", "the cache was rebuilt")
+	require.NoError(t, s.stop())
+	require.Contains(t, s.stdout.String(), "nothing lost")
+}
+
+func TestInlineOrderIsDoneBeforeItsAnswer(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "5ms", "-faults", "order.email.admin=panic:1,order.webhook=error:1")
+	a := s.post("/api/orders?mode=inline", adasOrder)
+	require.Equal(t, http.StatusCreated, a.status, a.body)
+	got := decode[placed](t, a.body)
+	require.GreaterOrEqual(t, got.ServerMS, 5.0)
+	state := decode[orderState](t, s.get(s.url+"/api/orders/"+got.ID).body)
+	require.True(t, state.Complete)
+	outcomes := make(map[string]string)
+	for _, st := range state.After {
+		outcomes[st.Name] = st.Outcome
+		require.LessOrEqual(t, st.AtMS, 0.0, st.Name)
+	}
+	require.Equal(t, map[string]string{
+		"order.email.customer": "success", "order.email.admin": "panic", "order.analytics": "success",
+		"activity.log": "success", "order.webhook": "error", "cache.revalidate": "success",
+	}, outcomes)
+	require.Zero(t, s.metrics().count("afterglow_scheduled_total"), "the runner had no part in it")
+	require.Equal(t, 1, count(t, s.db, `SELECT count(*) FROM activity WHERE user_agent <> '' AND status = 0`))
+}
+
+func TestSignupSendsOneWelcomeMail(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s")
+	a := s.post("/api/signup", `{"email":"grace@example.org","name":"Grace"}`)
+	require.Equal(t, http.StatusCreated, a.status, a.body)
+	require.Equal(t, []string{"signup.email"}, decode[placed](t, a.body).After)
+	again := s.post("/api/signup", `{"email":"grace@example.org"}`)
+	require.Equal(t, http.StatusOK, again.status, again.body)
+	require.Empty(t, decode[placed](t, again.body).After)
+	require.Eventually(t, func() bool {
+		return s.metrics().sum("afterglow_callbacks_total", "callback", "signup.email", "outcome", "success") == 2
+	}, patience, 10*time.Millisecond)
+	require.Equal(t, 1, s.metrics().count("shop_callbacks_skipped_total", "callback", "signup.email"))
+	require.Equal(t, 1, strings.Count(s.get(s.url+"/inbox?to=grace@example.org").body, "<pre>Dear Grace"))
+}
+
+func TestBadInputIsRefusedAndNothingIsWritten(t *testing.T) {
+	s := startShop(t)
+	order := func(name, email, product, quantity string) string {
+		return `{"name":"` + name + `","email":"` + email + `","product":"` + product + `","quantity":` + quantity + `}`
+	}
+	for name, c := range map[string]struct {
+		path, body string
+		header     []string
+		status     int
+		says       string
+	}{
+		"empty body":          {body: "", status: 400, says: "empty"},
+		"broken JSON":         {body: `{"name":`, status: 400, says: "bad JSON"},
+		"not an object":       {body: `[1]`, status: 400, says: "send a"},
+		"wrong type":          {body: `{"quantity":"two"}`, status: 400, says: "quantity"},
+		"unknown field":       {body: `{"discount":100}`, status: 400, says: "unknown field"},
+		"two objects":         {body: adasOrder + adasOrder, status: 400, says: "one JSON object"},
+		"unknown product":     {body: order("Ada", "ada@example.org", "moon", "1"), status: 400, says: "does not sell"},
+		"no product":          {body: order("Ada", "ada@example.org", "", "1"), status: 400, says: "product"},
+		"quantity 0":          {body: order("Ada", "ada@example.org", "lantern", "0"), status: 400, says: "1 to 20"},
+		"quantity -1":         {body: order("Ada", "ada@example.org", "lantern", "-1"), status: 400, says: "1 to 20"},
+		"quantity 21":         {body: order("Ada", "ada@example.org", "lantern", "21"), status: 400, says: "1 to 20"},
+		"quantity 1.5":        {body: order("Ada", "ada@example.org", "lantern", "1.5"), status: 400, says: "quantity"},
+		"no name":             {body: order(" ", "ada@example.org", "lantern", "1"), status: 400, says: "name"},
+		"long name":           {body: order(strings.Repeat("a", 101), "ada@example.org", "lantern", "1"), status: 400, says: "100"},
+		"line break in name":  {body: order(`Ada\r\nBcc: eve@example.org`, "ada@example.org", "lantern", "1"), status: 400, says: "line breaks"},
+		"no email":            {body: order("Ada", "", "lantern", "1"), status: 400, says: "email"},
+		"not an email":        {body: order("Ada", "ada", "lantern", "1"), status: 400, says: "email"},
+		"email with a name":   {body: order("Ada", "Ada <ada@example.org>", "lantern", "1"), status: 400, says: "email"},
+		"two emails":          {body: order("Ada", "ada@example.org,eve@example.org", "lantern", "1"), status: 400, says: "email"},
+		"long email":          {body: order("Ada", strings.Repeat("a", 250)+"@b.cd", "lantern", "1"), status: 400, says: "254"},
+		"header injection":    {body: order("Ada", `ada@example.org\r\nBcc: eve@example.org`, "lantern", "1"), status: 400, says: "line breaks"},
+		"bare line feed":      {body: order("Ada", `ada@example.org\n`, "lantern", "1"), status: 400, says: "line breaks"},
+		"unknown mode":        {path: "/api/orders?mode=later", body: adasOrder, status: 400, says: "mode"},
+		"oversized body":      {body: order(strings.Repeat("a", 20_000), "ada@example.org", "lantern", "1"), status: 413, says: "larger"},
+		"oversized tail":      {body: adasOrder + strings.Repeat(" ", 20_000), status: 413, says: "larger"},
+		"wrong content type":  {body: adasOrder, header: []string{"Content-Type", "text/plain"}, status: 415, says: "application/json"},
+		"no content type":     {body: adasOrder, header: []string{"Content-Type", ""}, status: 415, says: "application/json"},
+		"from another site":   {body: adasOrder, header: []string{"Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site"}, status: 403, says: "another site"},
+		"no such address":     {path: "/api/refunds", body: adasOrder, status: 404, says: "address"},
+		"signup, not email":   {path: "/api/signup", body: `{"email":"grace"}`, status: 400, says: "email"},
+		"signup, injection":   {path: "/api/signup", body: `{"email":"g@example.org\nBcc: e@example.org"}`, status: 400, says: "line breaks"},
+		"signup, bad JSON":    {path: "/api/signup", body: `x`, status: 400, says: "bad JSON"},
+		"signup, oversized":   {path: "/api/signup", body: `{"email":"` + strings.Repeat("a", 20_000) + `"}`, status: 413, says: "larger"},
+		"signup, wrong field": {path: "/api/signup", body: `{"mail":"g@example.org"}`, status: 400, says: "unknown field"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.path == "" {
+				c.path = "/api/orders"
+			}
+			a := s.post(c.path, c.body, c.header...)
+			require.Equal(t, c.status, a.status, a.body)
+			require.Equal(t, "application/json", a.header.Get("Content-Type"))
+			require.Contains(t, decode[map[string]string](t, a.body)["error"], c.says)
+		})
+	}
+	require.Equal(t, 404, s.get(s.url+"/api/orders/nosuchorder").status)
+	require.Equal(t, 404, s.get(s.url+"/api/orders/nosuchorder/events").status)
+	for path, allow := range map[string]string{"/api/orders": "POST", "/api/signup": "POST", "/api/orders/x": "GET, HEAD"} {
+		a := s.do(s.request(http.MethodDelete, s.url+path, ""))
+		require.Equal(t, 405, a.status, path)
+		require.Equal(t, allow, a.header.Get("Allow"))
+		require.Contains(t, a.body, `"error"`)
+	}
+
+	require.Zero(t, count(t, s.db, `SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM sales) + (SELECT count(*) FROM signups)`))
+	require.Zero(t, s.metrics().count("afterglow_scheduled_total"))
+	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
+}
+
+func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
+	s := startShop(t, "-queue", "3", "-workers", "1", "-smtp-delay", "0s") // an order needs six places
+	a := s.post("/api/orders", adasOrder)
+	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+	require.Equal(t, "1", a.header.Get("Retry-After"))
+	require.Contains(t, decode[map[string]string](t, a.body)["error"], "nothing was done")
+
+	// The three that had got a place do nothing, and can be seen doing it.
+	require.Eventually(t, func() bool { return s.metrics().sum("shop_callbacks_skipped_total") == 3 }, patience, 10*time.Millisecond)
+	m := s.metrics()
+	require.Equal(t, 1, m.count("afterglow_rejected_total", "reason", "queue_full"))
+	require.Equal(t, 4, m.count("afterglow_scheduled_total"))
+	require.Zero(t, count(t, s.db, `SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM sales) + (SELECT count(*) FROM activity) + (SELECT count(*) FROM analytics)`))
+	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
+
+	// There is room for one that needs less.
+	require.Equal(t, http.StatusCreated, s.post("/api/signup", `{"email":"grace@example.org"}`).status)
+}
+
+func TestFormWorksWithoutScript(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "5ms")
+	form := func(path string, values url.Values) answer {
+		return s.post(path, values.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	}
+	ada := url.Values{"name": {"Ada <b>"}, "email": {"ada@example.org"}, "product": {"ember"}, "quantity": {"3"}, "mode": {"after"}}
+	a := form("/orders", ada) // the client follows the redirect
+	require.Equal(t, http.StatusOK, a.status)
+	require.Contains(t, a.body, "Order placed successfully")
+	require.Contains(t, a.body, "order.email.customer")
+	require.Regexp(t, `<output id="result-ms">[0-9.]+ ms</output>`, a.body)
+
+	ada.Set("quantity", "many")
+	a = form("/orders", ada)
+	require.Equal(t, http.StatusBadRequest, a.status)
+	require.Contains(t, a.body, "quantity: choose 1 to 20")
+	require.Contains(t, a.body, `value="Ada &lt;b&gt;"`, "what was filled in stays, escaped")
+
+	require.Contains(t, form("/signup", url.Values{"email": {"grace@example.org"}}).body, "Welcome!")
+	a = form("/signup", url.Values{"email": {"grace"}})
+	require.Equal(t, http.StatusBadRequest, a.status)
+	require.Contains(t, a.body, "email: use a plain address")
+	require.Equal(t, http.StatusNotFound, s.get(s.url+"/orders/nosuchorder").status)
+}
+
+func TestFirstVisitGetsASession(t *testing.T) {
+	s := startShop(t)
+	require.Contains(t, s.get(s.url+"/").header.Get("Set-Cookie"), "shop_session=")
+	require.Empty(t, s.get(s.url+"/", "Cookie", "shop_session=mine").header.Get("Set-Cookie"))
+	require.Empty(t, s.get(s.url+"/static/shop.css").header.Get("Set-Cookie"))
+}
+
+func TestEventsTellTheAfterWorkAsItHappens(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "50ms")
+	got := s.order()
+	resp, err := s.client.Do(s.request(http.MethodGet, s.url+"/api/orders/"+got.ID+"/events", ""))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	done := make(map[string]bool)
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), `data: {"name"`); ok {
+			st := decode[step](t, `{"name"`+data)
+			done[st.Name] = st.Done
+		}
+		if lines.Text() == "event: complete" {
+			break
+		}
+	}
+	require.NoError(t, lines.Err())
+	require.Len(t, done, 6)
+	for name, isDone := range done {
+		require.True(t, isDone, name)
+	}
+}
+
+func TestOpsTellsWhetherTheShopIsWell(t *testing.T) {
+	s := startShop(t)
+	require.Equal(t, "ok\n", s.get(s.ops+"/healthz").body)
+	require.Equal(t, "ready\n", s.get(s.ops+"/readyz").body)
+	require.Contains(t, s.get(s.ops+"/debug/pprof/").body, "goroutine")
+	require.Equal(t, 400, s.get(s.ops+"/traces?limit=0").status)
+	a := s.get(s.ops+"/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
+	require.Contains(t, a.header.Get("Content-Type"), "application/openmetrics-text")
+	require.True(t, strings.HasSuffix(a.body, "# EOF\n"))
+}
+
+func TestLoadPlacesOrdersAgainstItself(t *testing.T) {
+	s := startShop(t, "-load", "50", "-smtp-delay", "0s")
+	require.Eventually(t, func() bool {
+		m := s.metrics()
+		return m.sum("afterglow_callbacks_total", "callback", "order.webhook", "outcome", "success") >= 20 &&
+			m.sum("afterglow_callbacks_total", "callback", "signup.email", "outcome", "success") >= 1
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, s.stop())
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+var screenshots = flag.String("screenshots", os.Getenv("SHOP_SCREENSHOTS"), "`directory` for the browser test's screenshots; empty: a temporary one")
+
+// browser is a headless Chromium that notes what must not happen.
+type browser struct {
+	t    *testing.T
+	ctx  context.Context
+	shop string
+	dir  string // of screenshots
+
+	mu       sync.Mutex
+	mistakes []string // guarded by mu: console errors, foreign requests
+}
+
+func openBrowser(t *testing.T, shop string) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		path, err = exec.LookPath("google-chrome")
+	}
+	require.NoError(t, err, "the browser test needs Chromium: run make setup")
+	b := &browser{t: t, shop: shop, dir: *screenshots}
+	if b.dir == "" {
+		b.dir = t.TempDir()
+	}
+	require.NoError(t, os.MkdirAll(b.dir, 0o755))
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-background-networking", true))
+	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.note))
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // closes the browser and waits for it
+		cancel()
+		cancelAlloc()
+	})
+	b.ctx = ctx
+	require.NoError(t, chromedp.Do(ctx), "start Chromium")
+	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	require.NoError(t, err)
+	return b
+}
+
+// note runs in the loop that reads the browser's events.
+func (b *browser) note(ev any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch ev := ev.(type) {
+	case *runtime.EventConsoleAPICalled:
+		if ev.Type == runtime.ConsoleAPICalledTypeError || ev.Type == runtime.ConsoleAPICalledTypeWarning {
+			b.mistakes = append(b.mistakes, "console: "+string(ev.Type))
+		}
+	case *runtime.EventExceptionThrown:
+		b.mistakes = append(b.mistakes, "exception: "+ev.ExceptionDetails.Text)
+	case *log.EventEntryAdded: // a violated content security policy, say
+		b.mistakes = append(b.mistakes, "browser log: "+ev.Entry.Text)
+	case *network.EventRequestWillBeSent:
+		if u, err := url.Parse(ev.Request.URL); err != nil || (u.Scheme != "data" && "http://"+u.Host != b.shop) {
+			b.mistakes = append(b.mistakes, "foreign request: "+ev.Request.URL)
+		}
+	case *network.EventLoadingFailed:
+		if !ev.Canceled {
+			b.mistakes = append(b.mistakes, "failed request: "+ev.ErrorText)
+		}
+	}
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	require.NoError(b.t, chromedp.Do(ctx, steps...))
+}
+
+func (b *browser) text(css string) string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(css)))
+	require.NoError(b.t, err)
+	return strings.TrimSpace(s)
+}
+
+// js evaluates an expression in the page.
+func js[T any](b *browser, expression string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(b.t, err)
+	return v
+}
+
+// until waits for an expression to be true in the page.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool { return js[bool](b, expression) }, patience, 20*time.Millisecond, expression)
+}
+
+// look sets the window and the preferred colors.
+func (b *browser) look(width, height int64, scheme string) {
+	b.t.Helper()
+	opts := []chromedp.EmulateViewportOption{}
+	if width < 600 {
+		opts = append(opts, chromedp.EmulateScale(2), chromedp.EmulateMobile)
+	}
+	b.do(chromedp.EmulateViewport(width, height, opts...))
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		},
+	})
+	require.NoError(b.t, err)
+}
+
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	require.NoError(b.t, err)
+	require.NoError(b.t, os.WriteFile(filepath.Join(b.dir, name+".png"), png, 0o644))
+	full, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(b.t, err)
+	require.NoError(b.t, os.WriteFile(filepath.Join(b.dir, name+"-full.png"), full, 0o644))
+}
+
+// press sends keys to whatever has the focus.
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
+// shown waits for the order placed and returns its id and response time.
+func (b *browser) shown(mode, not string) (id string, ms float64) {
+	b.t.Helper()
+	b.until(`(r => !r.hidden && r.dataset.mode === "` + mode + `" && r.dataset.order !== "` + not + `" && r.dataset.complete === "true")(document.getElementById("result"))`)
+	require.Equal(b.t, "Order placed successfully", b.text("#result-title"))
+	ms, err := strconv.ParseFloat(strings.TrimSuffix(b.text("#result-ms"), " ms"), 64)
+	require.NoError(b.t, err)
+	return js[string](b, `document.getElementById("result").dataset.order`), ms
+}
+
+const doneSteps = `document.querySelectorAll('#steps [data-outcome=success]').length`
+
+func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "80ms")
+	b := openBrowser(t, s.url)
+
+	b.look(1280, 800, "light")
+	b.do(chromedp.Navigate(s.url), chromedp.WaitVisible(chromedp.CSS("#order")))
+	b.shoot("desktop-light-start")
+
+	// With the mouse, answered first.
+	b.do(
+		chromedp.Click(chromedp.CSS(`.product:nth-child(5)`)),
+		chromedp.SendKeys(chromedp.CSS("#name"), "Ada Lovelace"),
+		chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.org"),
+		chromedp.Click(chromedp.CSS("#order button.main")),
+	)
+	first, after := b.shown("after", "")
+	require.Equal(t, 6, js[int](b, doneSteps))
+	require.True(t, js[bool](b, `[...document.querySelectorAll("#steps .when")].every(e => !e.textContent.startsWith("−"))`),
+		"after-work is done after the answer")
+	require.Contains(t, b.text("#best"), "Firefly jar", "the cache was rebuilt")
+	b.shoot("desktop-light-after")
+
+	// The same, inline: everything happens before the answer, which is late.
+	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))
+	second, inline := b.shown("inline", first)
+	require.Greater(t, inline, after)
+	require.Equal(t, 6, js[int](b, doneSteps))
+	require.Contains(t, b.text("#compare-words"), "times sooner")
+	b.shoot("desktop-light-inline")
+
+	// With the keyboard alone.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".brand").focus()`))
+	for range 5 { // four links of the header, then the products
+		b.press(kb.Tab)
+	}
+	require.Equal(t, "product", js[string](b, `document.activeElement.name`))
+	b.press(kb.ArrowRight)
+	require.Equal(t, "ember", js[string](b, `document.activeElement.value`))
+	b.press(kb.Tab)
+	require.Equal(t, "name", js[string](b, `document.activeElement.id`))
+	b.press(kb.Tab)
+	b.press(kb.Tab)
+	require.Equal(t, "quantity", js[string](b, `document.activeElement.id`))
+	b.press(kb.Tab)
+	require.Equal(t, "inline", js[string](b, `document.activeElement.value`))
+	b.press(kb.ArrowLeft)
+	b.press(kb.Tab)
+	require.NotEqual(t, "none", js[string](b, `getComputedStyle(document.activeElement).outlineStyle`), "focus is visible")
+	b.press(kb.Enter)
+	b.shown("after", second)
+	b.look(1280, 800, "dark")
+	b.shoot("desktop-dark-after")
+
+	// The mails are there to read.
+	b.do(chromedp.Click(chromedp.CSS("#result-inbox")), chromedp.WaitVisible(chromedp.CSS(".mails")))
+	require.Contains(t, b.text(".mails"), "Your order: Ember mug")
+	require.Contains(t, b.text(".mails"), "Dear Ada Lovelace")
+	b.shoot("desktop-dark-inbox")
+	b.look(1280, 800, "light")
+	b.shoot("desktop-light-inbox")
+
+	b.phone()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(t, b.mistakes)
+}
+
+// phone places an order on a small screen and signs up.
+func (b *browser) phone() {
+	t := b.t
+	b.look(390, 844, "light")
+	b.do(chromedp.Navigate(b.shop), chromedp.WaitVisible(chromedp.CSS("#order")))
+	b.shoot("phone-light-start")
+	b.do(
+		chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"),
+		chromedp.SendKeys(chromedp.CSS("#email"), "grace@example.org"),
+		chromedp.Click(chromedp.CSS("#order button.main")),
+	)
+	b.shown("after", "")
+	require.True(t, js[bool](b, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out of a small screen")
+	b.shoot("phone-light-after")
+	b.look(390, 844, "dark")
+	b.shoot("phone-dark-after")
+
+	b.do(chromedp.SendKeys(chromedp.CSS("#signup-email"), "grace@example.org"), chromedp.Click(chromedp.CSS("#signup button")))
+	b.until(`document.getElementById("signup-said").textContent.includes("Welcome")`)
+	require.Eventually(t, func() bool {
+		b.do(chromedp.Navigate(b.shop + "/inbox?to=grace@example.org"))
+		return strings.Contains(b.text(".inbox"), "Welcome to the Afterglow shop")
+	}, patience, 50*time.Millisecond)
+	require.True(t, js[bool](b, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out of a small screen")
+	b.shoot("phone-dark-inbox")
+}

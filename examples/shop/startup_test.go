@@ -1,0 +1,75 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, []byte("this is no database, whatever its name says"), 0o600))
+
+	for name, c := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"port in use":         {[]string{"-addr", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "-addr"}},
+		"ops port in use":     {[]string{"-ops", taken.Addr().String()}, []string{"in use", "-ops"}},
+		"no such host":        {[]string{"-addr", "256.0.0.1:1"}, []string{"cannot listen", "-addr"}},
+		"no port":             {[]string{"-addr", "localhost"}, []string{"host:port"}},
+		"unknown flag":        {[]string{"-x"}, []string{"-x", "-h"}},
+		"bad number":          {[]string{"-load", "many"}, []string{"-load", "-h"}},
+		"stray argument":      {[]string{"serve"}, []string{`"serve"`, "-h"}},
+		"negative load":       {[]string{"-load", "-1"}, []string{"-load", "0 to"}},
+		"no workers":          {[]string{"-workers", "0"}, []string{"-workers", "positive"}},
+		"no queue":            {[]string{"-queue", "-5"}, []string{"-queue", "positive"}},
+		"no drain":            {[]string{"-drain", "0s"}, []string{"-drain", "positive"}},
+		"bad overflow":        {[]string{"-overflow", "explode"}, []string{"-overflow", "drop-oldest"}},
+		"bad webhook":         {[]string{"-webhook", "ftp://x"}, []string{"-webhook", "http"}},
+		"bad smtp":            {[]string{"-smtp", "mail"}, []string{"-smtp", "host:port"}},
+		"bad admin":           {[]string{"-admin", "boss"}, []string{"-admin", "address"}},
+		"bad fault":           {[]string{"-faults", "order.fax=error:1"}, []string{"-faults", "order.webhook"}},
+		"bad level":           {[]string{"-log-level", "loud"}, []string{"-log-level", "debug"}},
+		"database in a file":  {[]string{"-db", filepath.Join(file, "shop.db")}, []string{"cannot use the database", "-db"}},
+		"database is a dir":   {[]string{"-db", t.TempDir()}, []string{"cannot use the database", "-db"}},
+		"database is no such": {[]string{"-db", file}, []string{"cannot use the database", "-db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "shop.db")}, c.args...)
+			out, errs := new(output), new(output)
+			err := run(t.Context(), args, out, errs)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "\n", "one line")
+			for _, says := range c.says {
+				require.ErrorContains(t, err, says)
+			}
+			require.Empty(t, out.String())
+			require.Empty(t, errs.String(), "main prints the error")
+		})
+	}
+}
+
+func TestHelpListsEveryFlag(t *testing.T) {
+	out := new(output)
+	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
+	for _, flag := range []string{
+		"addr", "ops", "db", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
+		"drain", "linger", "workers", "queue", "overflow", "log-level",
+	} {
+		require.Contains(t, out.String(), "\n  -"+flag+" ")
+	}
+	for _, name := range callbackNames {
+		require.Contains(t, out.String(), name)
+	}
+	for line := range strings.Lines(out.String()) {
+		require.Less(t, len(line), 120, line)
+	}
+}

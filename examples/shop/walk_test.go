@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+type spansBody struct {
+	Spans, Linked []spanJSON
+}
+
+func (s *testShop) spans(query string) spansBody {
+	s.t.Helper()
+	return decode[spansBody](s.t, s.get(s.ops+"/traces?"+query).body)
+}
+
+// A person sees a slow bucket, and wants the very run, the request that asked
+// for it, and what was logged.
+func TestExemplarLeadsToTheTraceTheRequestAndTheLog(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "5ms", "-faults", "order.email.admin=error:1")
+	got := s.order()
+	s.complete(got.ID)
+
+	for callback, result := range map[string]string{"order.webhook": "success", "order.email.admin": "failure"} {
+		// From the metric to a trace id.
+		var exemplar map[string]string
+		for _, m := range s.metrics() {
+			if m.name == "afterglow_callback_duration_seconds_bucket" && m.exemplar != nil &&
+				m.labels["callback"] == callback && m.labels["result"] == result {
+				exemplar = m.exemplar
+			}
+		}
+		require.NotEmpty(t, exemplar["trace_id"], "%s has an exemplar", callback)
+
+		// From the trace id to the callback's span. It ends after the ticket
+		// has been told, so it may take a moment.
+		var process spanJSON
+		require.Eventually(t, func() bool {
+			for _, span := range s.spans("trace_id=" + exemplar["trace_id"]).Spans {
+				if span.Name == "process "+callback {
+					process = span
+					return true
+				}
+			}
+			return false
+		}, patience, 10*time.Millisecond)
+		require.Equal(t, exemplar["span_id"], process.SpanID)
+		require.Equal(t, "consumer", process.Kind)
+		require.Empty(t, process.ParentID, "the root of its own trace")
+
+		// From its link to the request.
+		require.Len(t, process.Links, 1)
+		request := s.spans("trace_id=" + process.Links[0].TraceID)
+		require.Equal(t, got.TraceID, process.Links[0].TraceID, "as the answer told")
+		var server spanJSON
+		for _, span := range request.Spans {
+			if span.SpanID == process.Links[0].SpanID {
+				server = span
+			}
+		}
+		require.Equal(t, "POST /api/orders", server.Name)
+		require.Equal(t, "server", server.Kind)
+		require.Len(t, request.Linked, 6, "and from the request back to its callbacks")
+
+		// To the log line, by the id of the callback's trace.
+		line := s.logLine("trace_id", exemplar["trace_id"])
+		require.Equal(t, callback, line["callback"])
+		require.Equal(t, exemplar["span_id"], line["span_id"])
+		if result == "failure" {
+			require.Equal(t, "callback failed", line["msg"])
+			require.Equal(t, got.TraceID, line["request.trace_id"])
+		}
+	}
+	require.Equal(t, got.ID, s.logLine("trace_id", got.TraceID)["id"], "the request's own line")
+
+	// The webhook's trace goes on in the receiver.
+	webhook := s.spans("name=process+order.webhook").Spans[0]
+	kinds := []string{}
+	for _, span := range s.spans("trace_id=" + webhook.TraceID).Spans {
+		kinds = append(kinds, span.Kind)
+	}
+	require.ElementsMatch(t, []string{"consumer", "client", "server"}, kinds)
+}
+
+// logLine returns the record of the JSON log that has the attribute.
+func (s *testShop) logLine(key, value string) (found map[string]any) {
+	s.t.Helper()
+	for line := range strings.Lines(s.stderr.String()) {
+		var record map[string]any
+		require.NoError(s.t, json.Unmarshal([]byte(line), &record), line)
+		if record[key] == value {
+			require.Nil(s.t, found, "one record with %s %s", key, value)
+			require.Equal(s.t, 1, strings.Count(line, `"trace_id"`), line)
+			found = record
+		}
+	}
+	require.NotNil(s.t, found, "a record with %s %s", key, value)
+	return found
+}
