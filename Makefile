@@ -95,7 +95,7 @@ $(LINT): tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: sim
 sim: ## run the runner's simulator (SIMFLAGS='-sim.seed=N -sim.steps=N')
-	@go test ./runner -run Sim -count=1 $(SIMFLAGS)
+	@go test ./runner/tests -run Sim -count=1 $(SIMFLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

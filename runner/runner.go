@@ -129,7 +129,11 @@ func (r *Runner) announce(t *task) {
 	t.observed = true
 	lost, here := t.owed, false
 	if !lost && t.scope.released {
-		here = r.makeDue(t, t.asked)
+		due := t.asked
+		if t.afterResponse { // released while its acceptance was being observed
+			due = time.Now()
+		}
+		here = r.makeDue(t, due)
 	}
 	r.mu.Unlock()
 	switch {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"time"
 )
@@ -139,13 +140,14 @@ func call(ctx context.Context, fn func(context.Context) error) (o Outcome, err e
 // failure is the outcome of a callback that returned an error, judged by what
 // had ended its context by then.
 func failure(ctx context.Context) Outcome {
-	switch context.Cause(ctx) {
-	case ErrTimeout:
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, ErrTimeout):
 		return TimedOut
-	case ErrShutdown:
+	case errors.Is(cause, ErrShutdown):
 		return Canceled
+	default:
+		return Failed
 	}
-	return Failed
 }
 
 // finish books the end of a task that was started.

@@ -1,4 +1,4 @@
-package runner_test
+package tests
 
 import (
 	"context"
@@ -41,7 +41,11 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 			func(t *testing.T, err error) { require.ErrorIs(t, err, errBroken) },
 		},
 		{
-			"nil map write", func(context.Context) error { var m map[string]int; m["x"] = 1; return nil }, runner.Panicked,
+			"nil map write", func(context.Context) error {
+				var m map[string]int
+				m["x"] = 1 //nolint:staticcheck // the very fault that is tried here
+				return nil
+			}, runner.Panicked,
 			func(t *testing.T, err error) { require.ErrorContains(t, err, "assignment to entry in nil map") },
 		},
 		{
@@ -58,11 +62,11 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 			var j journal
 			r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
 			require.NoError(t, r.Go(t.Context(), "it", tt.fn))
-			require.NoError(t, r.Go(t.Context(), "neighbour", nothing))
+			require.NoError(t, r.Go(t.Context(), "bystander", nothing))
 			_, err := r.Shutdown(t.Context())
 			require.NoError(t, err)
 
-			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "neighbour": {runner.Success}}, j.outcomes())
+			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, j.outcomes())
 			tt.err(t, j.finished[0].Err)
 			require.Equal(t, uint64(2), r.Stats().Outcomes.Total())
 		})

@@ -1,4 +1,4 @@
-package runner_test
+package tests
 
 import (
 	"context"
@@ -172,7 +172,9 @@ func TestFinishedNeverOvertakesAnObserverUnderWay(t *testing.T) {
 					Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { linger("Started"); return ctx },
 					Finished: func(_ context.Context, i runner.FinishedInfo) { linger("Finished as " + i.Outcome.String()) },
 				}}})
-				go r.Go(t.Context(), "it", func(context.Context) error { order = append(order, "ran"); return nil })
+				go func() {
+					_ = r.Go(t.Context(), "it", func(context.Context) error { order = append(order, "ran"); return nil })
+				}()
 				synctest.Wait()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()

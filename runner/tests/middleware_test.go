@@ -1,4 +1,4 @@
-package runner_test
+package tests
 
 import (
 	"context"
@@ -154,9 +154,12 @@ func TestRequestFromIsTheFrozenRequest(t *testing.T) {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			next.ServeHTTP(w, req)
 			outer = req.Pattern
+			req.Header.Set("X-Late", "set after the handler")
 		})
 	}
-	srv := httptest.NewServer(pattern(r.Middleware(mux)))
+	srv := httptest.NewUnstartedServer(pattern(r.Middleware(mux)))
+	r.Bind(srv.Config)
+	srv.Start()
 	defer srv.Close()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/orders/7?x=1", strings.NewReader("body"))
 	require.NoError(t, err)
@@ -176,6 +179,7 @@ func TestRequestFromIsTheFrozenRequest(t *testing.T) {
 	require.Equal(t, req.URL.Host, got.Host)
 	require.NotEmpty(t, got.RemoteAddr)
 	require.Equal(t, "test/1", got.UserAgent())
+	require.Empty(t, got.Header.Get("X-Late"))
 	require.Equal(t, 201, got.Status)
 	require.Equal(t, int64(5), got.Bytes)
 	require.Positive(t, got.Duration)
@@ -272,11 +276,18 @@ func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
 		<-leave
 	}))
 	srv := httptest.NewUnstartedServer(http.TimeoutHandler(inner, 10*time.Millisecond, "too slow"))
+	idle := make(chan struct{}, 1)
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateIdle {
+			idle <- struct{}{}
+		}
+	}
 	r.Bind(srv.Config)
 	srv.Start()
 	defer srv.Close()
 	_, body := get(t, srv.URL)
 	require.Equal(t, "too slow", body)
+	<-idle
 	require.Equal(t, 1, r.Stats().Reserved)
 	close(leave)
 	<-ran

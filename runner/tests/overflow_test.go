@@ -1,8 +1,9 @@
-package runner_test
+package tests
 
 import (
 	"context"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,10 +101,30 @@ func TestBlockEndsWithShutdown(t *testing.T) {
 		got := make(chan error, 1)
 		go func() { got <- r.Go(t.Context(), "it", nothing) }()
 		synctest.Wait()
-		go r.Shutdown(t.Context())
+		go func() { _, _ = r.Shutdown(t.Context()) }()
 		require.ErrorIs(t, <-got, runner.ErrClosed)
 		g.release()
 	})
+}
+
+// A place is granted, and before the asker has seen it the runner is closed.
+func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
+	for range 500 {
+		r, err := runner.New(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block})
+		require.NoError(t, err)
+		g := fill(t, r)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { _ = r.Go(t.Context(), "it", nothing) })
+		}
+		wg.Go(g.release)
+		report, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, report.Lost)
+		wg.Wait()
+		s := r.Stats()
+		require.Equal(t, s.Asked, s.Outcomes.Total(), "nothing is left behind: %+v", s)
+	}
 }
 
 func TestBlockNeverWaitsInsideACallback(t *testing.T) {
