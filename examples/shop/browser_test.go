@@ -234,6 +234,31 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 	require.Empty(t, b.mistakes)
 }
 
+func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=error:1,order.email.admin=panic:1")
+	b := openBrowser(t, s.url)
+	b.look(1280, 800, "light")
+	b.do(
+		chromedp.Navigate(s.url),
+		chromedp.SendKeys(chromedp.CSS("#name"), "Ada Lovelace"),
+		chromedp.SendKeys(chromedp.CSS("#email"), "ada..lovelace@example.org"), // browsers let it pass
+		chromedp.Click(chromedp.CSS("#order button.main")),
+		chromedp.WaitVisible(chromedp.CSS("#error")),
+	)
+	require.Contains(t, b.text("#error"), "plain address")
+	require.Equal(t, "email", js[string](b, `document.activeElement.id`), "the field to mend has the focus")
+	require.Equal(t, "true", js[string](b, `document.activeElement.ariaInvalid`))
+	b.shoot("desktop-light-mistake")
+
+	b.do(chromedp.SetValue(chromedp.CSS("#email"), "ada@example.org"), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.shown("after", "")
+	require.Equal(t, 4, js[int](b, doneSteps))
+	require.Contains(t, b.text("[data-name='order.webhook'] .how"), "failed")
+	require.Contains(t, b.text("[data-name='order.email.admin'] .how"), "panicked")
+	require.False(t, js[bool](b, `document.getElementById("error").checkVisibility()`))
+	b.shoot("desktop-light-faults")
+}
+
 // phone places an order on a small screen and signs up.
 func (b *browser) phone() {
 	t := b.t

@@ -136,7 +136,7 @@ function compare(mode, took) {
   sessionStorage.setItem("took", JSON.stringify(last));
   if (!last.after && !last.inline) return;
   $("compare").hidden = false;
-  const most = Math.max(last.after ?? 0, last.inline ?? 0);
+  const most = last.after && last.inline ? Math.max(last.after, last.inline) : Infinity;
   for (const div of $("compare").querySelectorAll("dl > div")) {
     const n = last[div.dataset.mode];
     div.querySelector("output").textContent = n ? ms(n) : "not yet";
