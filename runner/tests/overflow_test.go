@@ -107,17 +107,27 @@ func TestBlockEndsWithShutdown(t *testing.T) {
 	})
 }
 
-// A place is granted, and before the asker has seen it the runner is closed.
+// A place is granted, and before the asker has seen it the runner is closed
+// and empty. Which of them comes first is left to chance, often enough for
+// each order to happen.
 func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
-	for range 500 {
+	for i := range 3000 {
 		r, err := runner.New(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block})
 		require.NoError(t, err)
-		g := fill(t, r)
+		g := newGate()
+		closing := make(chan struct{})
+		require.NoError(t, r.Go(t.Context(), "worker", g.wait))
+		<-g.entered
+		require.NoError(t, r.Go(t.Context(), "place", func(context.Context) error { close(closing); return nil }))
+		waiting := make(chan struct{})
 		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() { _ = r.Go(t.Context(), "it", nothing) })
+		wg.Go(func() { close(waiting); _ = r.Go(t.Context(), "it", nothing) })
+		<-waiting
+		for range i % 16 {
+			runtime.Gosched()
 		}
-		wg.Go(g.release)
+		g.release()
+		<-closing
 		report, err := r.Shutdown(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, report.Lost)
