@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -86,6 +87,9 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		return nil, err
 	}
 	s.onClose(s.flush)
+	// It belongs to the process, as the exporter knows no other; without it,
+	// an exporter in trouble writes lines that are no records.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Warn("OpenTelemetry is in trouble", "error", err) }))
 	s.tracer = s.traces.provider.Tracer("github.com/afterglow-go/afterglow/examples/shop")
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
