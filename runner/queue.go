@@ -60,9 +60,9 @@ func (r *Runner) admit(t *task) (evicted *task, err error) {
 	return evicted, nil
 }
 
-// placeFree tells whether a newcomer may take a place. Those that wait for one
-// come first.
-func (r *Runner) placeFree() bool { return r.places < r.cfg.Queue && r.waiters.Len() == 0 }
+// placeFree tells whether a newcomer may take a place. It cannot overtake one
+// that waits: while any does, a place that becomes free is handed on.
+func (r *Runner) placeFree() bool { return r.places < r.cfg.Queue }
 
 // makeRoom lets the overflow policy find t a place. mu is held; Block lets go
 // of it while it waits.

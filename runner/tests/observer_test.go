@@ -131,5 +131,13 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		require.Equal(t, 4, s.HighWater, "a peak stays visible for a minute")
 		time.Sleep(2 * time.Minute)
 		require.Zero(t, r.Stats().HighWater)
+
+		ctx, release := r.Scope(t.Context())
+		for range 5 {
+			require.NoError(t, runner.After(ctx, "it", nothing))
+		}
+		release()
+		synctest.Wait()
+		require.Equal(t, 5, r.Stats().HighWater, "a peak that came and went between two looks")
 	})
 }
