@@ -1,9 +1,12 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -30,6 +33,29 @@ type Config struct {
 	// for one callback.
 	// 0: 30 s; negative: no timeout.
 	Timeout time.Duration
+
+	// Grace is how long past its deadline a callback may run on before it counts
+	// as overrunning: it ignores its context. From then on its worker is
+	// replaced, so that the pool keeps its width.
+	// 0: 1 s.
+	Grace time.Duration
+
+	// MaxOverrunning is how many workers may be replaced at once. When so many
+	// callbacks overrun, After and Go refuse with [ErrOverrunning] until one of
+	// them returns: more of the same would leak goroutines without end.
+	// 0: as many as Workers.
+	MaxOverrunning int
+
+	// Limits is how many callbacks of a name may run at once. Those beyond wait
+	// aside, in the order they became due, and are in no other callback's way.
+	// They hold places of the queue. A name that is not in the map has no limit
+	// but Workers.
+	Limits map[string]int
+
+	// TraceID names the trace of a callback's context in a [Report]. Package
+	// telemetry has such a function.
+	// nil: reports name no traces.
+	TraceID func(context.Context) string
 
 	// Overflow is what After and Go do when the queue is full.
 	// Zero value: [Reject].
@@ -88,6 +114,7 @@ const (
 	defaultQueue   = 1024
 	defaultTimeout = 30 * time.Second
 	defaultMaxWait = time.Second
+	defaultGrace   = time.Second
 	workersPerProc = 8
 	maxNameBytes   = 100
 )
@@ -103,6 +130,20 @@ func (c Config) validate() error {
 	}
 	if c.Queue < 0 {
 		errs = append(errs, fmt.Errorf("runner: Config.Queue is %d: use 0 for the default, or a positive number", c.Queue))
+	}
+	if c.Grace < 0 {
+		errs = append(errs, fmt.Errorf("runner: Config.Grace is %v: use 0 for the default, or a positive duration", c.Grace))
+	}
+	if c.MaxOverrunning < 0 {
+		errs = append(errs, fmt.Errorf("runner: Config.MaxOverrunning is %d: use 0 for the default, or a positive number", c.MaxOverrunning))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
+		if !validName(name) {
+			errs = append(errs, fmt.Errorf("runner: Config.Limits[%q]: use a callback's name, which has 1 to %d bytes of printable ASCII without spaces", name, maxNameBytes))
+		}
+		if n := c.Limits[name]; n < 1 {
+			errs = append(errs, fmt.Errorf("runner: Config.Limits[%q] is %d: use a positive number", name, n))
+		}
 	}
 	if c.Overflow >= numOverflows {
 		errs = append(errs, fmt.Errorf("runner: Config.Overflow is %v: use Reject, Block, DropOldest or RunInCaller", c.Overflow))
@@ -133,6 +174,13 @@ func (c Config) withDefaults() Config {
 	if c.MaxWait == 0 {
 		c.MaxWait = defaultMaxWait
 	}
+	if c.Grace == 0 {
+		c.Grace = defaultGrace
+	}
+	if c.MaxOverrunning == 0 {
+		c.MaxOverrunning = c.Workers
+	}
+	c.Limits = maps.Clone(c.Limits)
 	c.Observers = append([]Observer(nil), c.Observers...)
 	return c
 }

@@ -27,6 +27,9 @@ var (
 	// ErrMaxWait: under [Block], no place became free within Config.MaxWait.
 	// It wraps ErrQueueFull.
 	ErrMaxWait = fmt.Errorf("runner: no place became free within Config.MaxWait: %w", ErrQueueFull)
+	// ErrOverrunning: Config.MaxOverrunning callbacks ignore their contexts, and
+	// none of their workers can be given back.
+	ErrOverrunning = errors.New("runner: too many callbacks run on past their deadline: make them heed their context; Observer.Overrun and the log say where they hang")
 	// ErrNested: a callback asked for another one and the queue was full. Under
 	// [Block] it may not wait, and under [RunInCaller] a callback that already
 	// runs in its caller may not nest deeper. It wraps ErrQueueFull.

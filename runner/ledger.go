@@ -9,47 +9,85 @@ type ledger struct {
 	outcomes Outcomes
 
 	reserved taskList // accepted, not due
+	paused   taskList // between two attempts
 	queue    taskList // due, waiting for a worker
 	overflow taskList // due, waiting for the caller that runs them
 	running  taskList
+
+	// merging finds, for each key of Coalesce, the task that is due and has not
+	// started.
+	merging map[mergeKey]*task
 
 	// unreported is the number of accepted tasks whose Finished has not been
 	// observed to its end. The drain waits for it to become 0.
 	unreported int
 }
 
-// settle ends t with its outcome. It returns false if t had ended before:
-// the drain and the worker may both come to this point, and the first counts.
-// Whoever gets true calls report, or sets owed to leave that to the goroutine
-// whose observers are under way, so that Finished never overtakes Started. mu
+// followUp is what is left to do once mu is free: the callers of the methods
+// that fill it pass it to do.
+type followUp struct {
+	ended []*task // to be reported
+	here  []*task // to be run by this goroutine
+}
+
+func (r *Runner) do(f followUp) {
+	for _, t := range f.ended {
+		r.report(t)
+	}
+	for _, t := range f.here {
+		r.runHere(t)
+	}
+}
+
+// settle ends t with its outcome. It returns false if t had ended before: the
+// drain and the worker may both come to this point, and the first counts. mu
 // is held.
-func (r *Runner) settle(t *task, o Outcome, err error, now time.Time) bool {
+func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) bool {
 	if t.state == ended {
 		return false
 	}
-	t.list.remove(t)
-	switch t.state {
-	case reserved, queued:
-		r.freePlace(t)
-	case running:
-		r.stopClock(t, now)
+	if t.list != nil { // nil: another has taken its turn
+		t.list.remove(t)
 	}
+	switch {
+	case t.state == queued:
+		r.stopMerging(t)
+	case t.state == running:
+		r.leaveWorker(t, now)
+	case t.timer != nil:
+		t.timer.Stop()
+	}
+	r.freeSlot(t, f)
+	r.freePlace(t)
 	t.state, t.outcome, t.err, t.finished = ended, o, err, now
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
 		r.drain.lose(t)
 	}
+	if t.observing > 0 {
+		t.owed = true // Finished must not overtake what is being observed.
+	} else {
+		f.ended = append(f.ended, t)
+	}
 	return true
+}
+
+// observed ends one call of t's observers. mu is held.
+func (f *followUp) observed(t *task) {
+	t.observing--
+	if t.owed && t.observing == 0 {
+		t.owed = false
+		f.ended = append(f.ended, t)
+	}
 }
 
 // report tells the observers how t ended, once for every accepted task.
 func (r *Runner) report(t *task) {
-	if r.watched.finished {
-		r.observeFinished(t)
-	}
+	r.observeFinished(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unreported--
+	t.scope.left()
 	if r.unreported == 0 && r.drain != nil {
 		r.drain.markEmpty()
 	}

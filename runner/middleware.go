@@ -24,7 +24,7 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 		panic("runner: Middleware of a nil http.Handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		s, ctx := r.open(req.Context())
+		s, ctx := r.openScope(req.Context())
 		inner := req.WithContext(ctx)
 		res := &response{inner: w}
 		conn := connectionOf(req)

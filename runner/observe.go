@@ -9,7 +9,7 @@ import (
 // watched tells which events have an observer, so that the others cost
 // nothing.
 type watched struct {
-	accepted, rejected, started, finished bool
+	accepted, rejected, started, retried, overrun, finished bool
 
 	panics atomic.Uint64
 }
@@ -18,6 +18,8 @@ func (w *watched) add(o Observer) {
 	w.accepted = w.accepted || o.Accepted != nil
 	w.rejected = w.rejected || o.Rejected != nil
 	w.started = w.started || o.Started != nil
+	w.retried = w.retried || o.Retried != nil
+	w.overrun = w.overrun || o.Overrun != nil
 	w.finished = w.finished || o.Finished != nil
 }
 
@@ -29,18 +31,15 @@ func (w *watched) recoverPanic() {
 }
 
 func (r *Runner) observeAccepted(t *task) {
+	if !r.watched.accepted {
+		return
+	}
 	info := AcceptedInfo{Callback: t.info(), Depth: t.depth, Capacity: r.cfg.Queue}
+	ctx := t.asker
 	for i := range r.cfg.Observers {
-		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Accepted, info)
+		ctx = follow(&r.watched, ctx, r.cfg.Observers[i].Accepted, info)
 	}
-}
-
-func (r *Runner) observeStarted(t *task) {
-	t.ctx = context.WithoutCancel(t.ctx)
-	info := t.startedInfo()
-	for i := range r.cfg.Observers {
-		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Started, info)
-	}
+	t.asker, t.ctx = ctx, ctx
 }
 
 func (r *Runner) observeRejected(t *task, err error) {
@@ -49,13 +48,49 @@ func (r *Runner) observeRejected(t *task, err error) {
 	}
 	info := RejectedInfo{Callback: t.info(), Reason: reasonOf(err), Err: err}
 	for i := range r.cfg.Observers {
-		notify(&r.watched, t.ctx, r.cfg.Observers[i].Rejected, info)
+		notify(&r.watched, t.asker, r.cfg.Observers[i].Rejected, info)
+	}
+}
+
+func (r *Runner) observeStarted(t *task) {
+	if !r.watched.started {
+		return
+	}
+	t.ctx = context.WithoutCancel(t.asker)
+	info := t.startedInfo()
+	for i := range r.cfg.Observers {
+		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Started, info)
+	}
+}
+
+func (r *Runner) observeRetried(t *task, info RetriedInfo) {
+	if !r.watched.retried {
+		return
+	}
+	for i := range r.cfg.Observers {
+		notify(&r.watched, t.ctx, r.cfg.Observers[i].Retried, info)
+	}
+}
+
+func (r *Runner) observeOverrun(ctx context.Context, info OverrunInfo) {
+	if !r.watched.overrun {
+		return
+	}
+	for i := range r.cfg.Observers {
+		notify(&r.watched, ctx, r.cfg.Observers[i].Overrun, info)
 	}
 }
 
 func (r *Runner) observeFinished(t *task) {
+	if !r.watched.finished {
+		return
+	}
 	ctx := context.WithoutCancel(t.ctx)
-	info := FinishedInfo{StartedInfo: t.startedInfo(), Outcome: t.outcome, Err: t.err, Finished: t.finished}
+	info := FinishedInfo{
+		StartedInfo: t.startedInfo(),
+		Outcome:     t.outcome, Err: t.err, Finished: t.finished,
+		Overran: t.overran, Stack: t.stack,
+	}
 	for i := range r.cfg.Observers {
 		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, info)
 	}

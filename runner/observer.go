@@ -11,7 +11,7 @@ import (
 // worker's; they must be safe for concurrent use and must not block.
 //
 // For one callback the order is Accepted, Started, Finished, each at most
-// once; a callback that never starts goes from Accepted to Finished. With
+// once, but for [Retry], which has a Started for each attempt; a callback that never starts goes from Accepted to Finished. With
 // several observers each event visits them in the order of Config.Observers.
 // An observer that panics is recovered and counted in Stats.ObserverPanics;
 // the others still run. An observer must not call runtime.Goexit.
@@ -29,6 +29,17 @@ type Observer struct {
 	// asker's values, without its cancellation. The callback's own context is
 	// derived from the one returned; nil keeps ctx.
 	Started func(ctx context.Context, info StartedInfo) context.Context
+
+	// Retried is called on the worker after an attempt that has failed and will
+	// be followed by another one (see [Retry]). ctx is the one Started returned.
+	// The next attempt begins with another Started.
+	Retried func(ctx context.Context, info RetriedInfo)
+
+	// Overrun is called once for an attempt that runs on past its deadline and
+	// Config.Grace, while it does so, at most a second later. It is called on a
+	// goroutine of the runner; a Finished or Retried that comes meanwhile waits
+	// for it. ctx is the one Started returned.
+	Overrun func(ctx context.Context, info OverrunInfo)
 
 	// Finished is called once for every accepted callback: on the worker after
 	// it has ended, on the evictor's goroutine for an evicted one, or on
@@ -71,11 +82,12 @@ type Reason string
 
 // The reasons, each with the error it stands for.
 const (
-	ReasonQueueFull Reason = "queue_full" // ErrQueueFull
-	ReasonClosed    Reason = "closed"     // ErrClosed
-	ReasonMaxWait   Reason = "max_wait"   // ErrMaxWait
-	ReasonNested    Reason = "nested"     // ErrNested
-	ReasonCanceled  Reason = "canceled"   // the asker's context ended while it waited for a place
+	ReasonQueueFull   Reason = "queue_full"  // ErrQueueFull
+	ReasonClosed      Reason = "closed"      // ErrClosed
+	ReasonMaxWait     Reason = "max_wait"    // ErrMaxWait
+	ReasonNested      Reason = "nested"      // ErrNested
+	ReasonOverrunning Reason = "overrunning" // ErrOverrunning
+	ReasonCanceled    Reason = "canceled"    // the asker's context ended while it waited for a place
 )
 
 // StartedInfo is the data of [Observer.Started].
@@ -87,6 +99,7 @@ type StartedInfo struct {
 	AfterResponse bool
 	Due           time.Time // its scope was released; Asked unless AfterResponse
 	Started       time.Time
+	Attempt       int // 1, and more only with Retry
 }
 
 // ResponseDelay is how long the callback waited for the response to be done.
@@ -95,12 +108,33 @@ func (i StartedInfo) ResponseDelay() time.Duration { return i.Due.Sub(i.Asked) }
 // QueueWait is how long the callback, once due, waited for a worker.
 func (i StartedInfo) QueueWait() time.Duration { return i.Started.Sub(i.Due) }
 
+// RetriedInfo is the data of [Observer.Retried].
+type RetriedInfo struct {
+	StartedInfo
+	Outcome  Outcome // of the attempt: Failed or TimedOut
+	Err      error
+	Finished time.Time
+	Wait     time.Duration // until the next attempt is due
+}
+
+// OverrunInfo is the data of [Observer.Overrun].
+type OverrunInfo struct {
+	StartedInfo
+	Ran time.Duration // so far
+	// Stack is where the callback hangs: its frames, innermost first, each as a
+	// function and, on the next line, its place. It is empty for Track, whose
+	// goroutine is not the runner's.
+	Stack string
+}
+
 // FinishedInfo is the data of [Observer.Finished].
 type FinishedInfo struct {
 	StartedInfo // Started is zero if the callback never started; Due too if it was never released
 	Outcome     Outcome
 	Err         error // nil on Success
 	Finished    time.Time
+	Overran     bool   // it ran on past its deadline and Config.Grace
+	Stack       string // of an Abandoned callback: where it hung when it was canceled
 }
 
 // Duration is how long the callback ran; 0 if it never started.
@@ -116,8 +150,9 @@ type DrainInfo struct {
 	Runner   string
 	Reserved int // accepted, response not done yet
 	Queued   int // due, waiting for a worker
+	Paused   int // between two attempts
 	Running  int
 }
 
 // Pending is the number of accepted callbacks that have not ended.
-func (i DrainInfo) Pending() int { return i.Reserved + i.Queued + i.Running }
+func (i DrainInfo) Pending() int { return i.Reserved + i.Queued + i.Paused + i.Running }

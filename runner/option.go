@@ -1,14 +1,108 @@
 package runner
 
-import "time"
+import (
+	"time"
+)
 
 // Option changes one callback. Options are values: making one allocates
-// nothing, and the same one may be used many times.
+// nothing, and the same one may be used many times. Of several of the same
+// kind the last one counts.
 type Option struct {
-	timeout time.Duration // 0: not given
+	kind     optionKind
+	duration time.Duration
+	attempts int
+	backoff  Backoff
+	key      string
+	gate     func(Request) bool
 }
 
-// Timeout is how long the callback may run, from its start; it overrides
-// Config.Timeout. 0 leaves Config.Timeout in force; a negative d means no
-// timeout.
-func Timeout(d time.Duration) Option { return Option{timeout: d} }
+type optionKind uint8
+
+const (
+	withTimeout optionKind = iota + 1
+	withRetry
+	withOnce
+	withCoalesce
+	withGate
+)
+
+// Timeout is how long the callback may run, from the start of each attempt; it
+// overrides Config.Timeout. 0 leaves Config.Timeout in force; a negative d
+// means no timeout.
+func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration: d} }
+
+// Retry runs the callback up to attempts times in all, until it returns nil.
+// Between two attempts it waits for as long as backoff says; nil means
+// Exponential(100*time.Millisecond, 10*time.Second).
+//
+// An error and a timeout are retried; a panic, Goexit, an error marked
+// [Permanent] and the shutdown's cancellation end the callback. The wait holds
+// no worker. It keeps the callback's place of the queue, which a callback with
+// Retry gives back only when it has ended, so that a storm of failures stays
+// bounded. The outcome is that of the last attempt. A drain lets the wait take
+// its time; if it gives up meanwhile, the callback ends as [Canceled].
+//
+// 0 or 1 attempts mean no retry.
+func Retry(attempts int, backoff Backoff) Option {
+	return Option{kind: withRetry, attempts: attempts, backoff: backoff}
+}
+
+// Once lets a callback of this name and key be asked for once in a scope:
+// further calls of After with the same are accepted and end as [Coalesced],
+// whether the first has run yet or not. Go has no scope: there Once is an
+// error, [ErrNoScope].
+func Once(key string) Option { return Option{kind: withOnce, key: key} }
+
+// Coalesce merges the callback with one of the same name and key that is due
+// and has not started: a thousand requests, one revalidation of the cache. The
+// newest function takes the waiting one's turn, and the one it replaces ends
+// as [Coalesced]. One that is running does not absorb a new one, as it may have
+// read the old state already; nor does one whose response is not done, as the
+// newest function must not run before its own response.
+func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
+
+// When runs the callback only if gate says yes, and ends it as [Skipped]
+// otherwise. gate is called once, when the callback becomes due, with the
+// frozen request, on the goroutine that releases the scope; it must be quick.
+// A callback that belongs to no request runs without being asked. If gate
+// panics, the callback ends as [Panicked].
+func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
+
+// policy is what options ask of a task beyond its timeout. Most tasks have
+// none.
+type policy struct {
+	attempts int // in all; 0 and 1: no retry
+	backoff  Backoff
+	once     *mergeKey
+	coalesce *mergeKey
+	gate     func(Request) bool
+}
+
+// mergeKey is what callbacks that may be merged have in common.
+type mergeKey struct{ name, key string }
+
+// apply sets what the option asks of a new task.
+func (o Option) apply(t *task) {
+	if o.kind == withTimeout {
+		if o.duration != 0 {
+			t.timeout = max(o.duration, 0)
+		}
+		return
+	}
+	if t.policy == nil {
+		t.policy = new(policy)
+	}
+	switch o.kind {
+	case withRetry:
+		t.policy.attempts, t.policy.backoff = o.attempts, o.backoff
+		if o.backoff == nil {
+			t.policy.backoff = Exponential(defaultBackoffBase, defaultBackoffLimit)
+		}
+	case withOnce:
+		t.policy.once = &mergeKey{t.name, o.key}
+	case withCoalesce:
+		t.policy.coalesce = &mergeKey{t.name, o.key}
+	case withGate:
+		t.policy.gate = o.gate
+	}
+}

@@ -10,19 +10,23 @@ import (
 
 // pool is the queue's places and the workers.
 type pool struct {
-	places    int // taken, by reserved and queued tasks and by granted waiters
-	inCaller  int // tasks beyond the places, to be run by their callers
+	places    int // taken, by waiting tasks, by those with Retry, and by granted waiters
+	inCaller  int // tasks beyond the places that RunInCaller took in
 	highWater highWater
 	waiters   list.List // of *waiter; under Block, in the order they came
+	limits    map[string]*limit
 
 	workers int  // started and not ended
 	idle    int  // of those, waiting for work
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
-	busy         int           // workers that run a task
+	busy         int           // workers that run a task, those lent not counted
+	lent         int           // workers that overrunning tasks hold and that have been replaced
 	busyDone     time.Duration // worker time of ended tasks
 	startedTotal time.Duration // sum of the busy workers' start times, since born
+
+	watchdog
 }
 
 // waiter is a call of After or Go that waits for a place.
@@ -32,32 +36,49 @@ type waiter struct {
 }
 
 // admit takes t into the books, or refuses it. It decides at once, except
-// under Block. evicted has been settled and must be reported.
-func (r *Runner) admit(t *task) (evicted *task, err error) {
+// under Block.
+func (r *Runner) admit(t *task, f *followUp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if t.policy != nil && t.policy.once != nil && r.drain == nil && t.scope.seen(*t.policy.once) {
+		r.asked++
+		r.enter(t)
+		r.settle(t, Coalesced, nil, t.asked, f)
+		return nil
+	}
+	var err error
 	switch {
 	case r.drain != nil:
 		err = ErrClosed
+	case r.lent == r.cfg.MaxOverrunning:
+		err = ErrOverrunning
 	case r.placeFree():
 		r.places++
+		t.placed = true
 	default:
-		evicted, err = r.makeRoom(t)
+		err = r.makeRoom(t, f)
 	}
 	r.asked++
 	if err != nil {
 		r.outcomes[Rejected]++
-		return nil, err
+		return err
 	}
-	t.depth = r.places
-	r.highWater.note(r.places, t.asked)
-	r.unreported++
-	r.reserved.push(t)
+	r.enter(t)
 	if !t.scope.released {
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
 	}
-	return evicted, nil
+	return nil
+}
+
+// enter books a task that is accepted. mu is held.
+func (r *Runner) enter(t *task) {
+	t.depth = r.places
+	r.highWater.note(r.places, t.asked)
+	r.unreported++
+	r.reserved.push(t)
+	t.scope.entered(t)
+	t.observing++ // of Accepted
 }
 
 // placeFree tells whether a newcomer may take a place. It cannot overtake one
@@ -66,37 +87,62 @@ func (r *Runner) placeFree() bool { return r.places < r.cfg.Queue }
 
 // makeRoom lets the overflow policy find t a place. mu is held; Block lets go
 // of it while it waits.
-func (r *Runner) makeRoom(t *task) (evicted *task, err error) {
+func (r *Runner) makeRoom(t *task, f *followUp) error {
 	switch r.cfg.Overflow {
 	case Block:
-		return nil, r.waitForPlace(t)
+		return r.waitForPlace(t)
 	case DropOldest:
-		oldest := r.queue.first
+		oldest := r.longestDue()
 		if oldest == nil {
-			return nil, ErrQueueFull
+			return ErrQueueFull
 		}
-		r.settle(oldest, Dropped, ErrEvicted, t.asked)
+		r.settle(oldest, Dropped, ErrEvicted, t.asked, f)
+		if !r.placeFree() { // it held none: RunInCaller never, Retry always
+			return ErrQueueFull
+		}
 		r.places++
-		return oldest, nil
+		t.placed = true
+		return nil
 	case RunInCaller:
-		if by := taskFrom(t.ctx); by != nil && by.inCaller && by.runner == r {
-			return nil, ErrNested
+		if by := taskFrom(t.asker); by != nil && by.here && by.runner == r {
+			return ErrNested
 		}
 		if r.inCaller == r.cfg.Queue {
-			return nil, ErrQueueFull
+			return ErrQueueFull
 		}
 		r.inCaller++
 		t.inCaller = true
-		return nil, nil
+		return nil
 	default:
-		return nil, ErrQueueFull
+		return ErrQueueFull
 	}
 }
 
-// waitForPlace returns nil with a place taken. It is called, and returns, with
+// waiting is the number of due tasks. mu is held.
+func (r *Runner) waiting() int {
+	n := r.queue.len + r.overflow.len
+	for _, l := range r.limits {
+		n += l.held.len
+	}
+	return n
+}
+
+// longestDue is the task that waits for a worker and has been due longest, nil
+// if none waits. mu is held.
+func (r *Runner) longestDue() *task {
+	oldest := r.queue.first
+	for _, l := range r.limits {
+		if t := l.held.first; t != nil && (oldest == nil || t.due.Before(oldest.due)) {
+			oldest = t
+		}
+	}
+	return oldest
+}
+
+// waitForPlace returns nil with a place taken for t. It is called, and returns, with
 // mu held.
 func (r *Runner) waitForPlace(t *task) error {
-	if taskFrom(t.ctx) != nil {
+	if taskFrom(t.asker) != nil {
 		return ErrNested
 	}
 	w := &waiter{ready: make(chan struct{})}
@@ -110,8 +156,8 @@ func (r *Runner) waitForPlace(t *task) error {
 	case <-w.ready:
 	case <-timer.C:
 		gaveUp = ErrMaxWait
-	case <-t.ctx.Done():
-		gaveUp = &waitError{context.Cause(t.ctx)}
+	case <-t.asker.Done():
+		gaveUp = &waitError{context.Cause(t.asker)}
 	}
 
 	r.mu.Lock()
@@ -125,6 +171,7 @@ func (r *Runner) waitForPlace(t *task) error {
 		r.places--
 		return ErrClosed
 	}
+	t.placed = w.err == nil
 	return w.err
 }
 
@@ -148,6 +195,8 @@ func reasonOf(err error) Reason {
 		return ReasonMaxWait
 	case errors.Is(err, ErrNested):
 		return ReasonNested
+	case errors.Is(err, ErrOverrunning):
+		return ReasonOverrunning
 	case errors.As(err, &w):
 		return ReasonCanceled
 	default:
@@ -155,13 +204,17 @@ func reasonOf(err error) Reason {
 	}
 }
 
-// freePlace gives back what t held of the queue: to who has waited longest,
+// freePlace gives back what t holds of the queue: to who has waited longest,
 // or to the next to come. mu is held.
 func (r *Runner) freePlace(t *task) {
 	if t.inCaller {
+		t.inCaller = false
 		r.inCaller--
+	}
+	if !t.placed {
 		return
 	}
+	t.placed = false
 	if e := r.waiters.Front(); e != nil {
 		close(r.waiters.Remove(e).(*waiter).ready)
 		return
@@ -178,27 +231,73 @@ func (r *Runner) refuseWaiters() {
 	}
 }
 
-// makeDue moves t from the reserved to the queue. It returns true if the
-// caller must run it with runHere: it came by RunInCaller, and there is still
-// no place for it. mu is held.
-func (r *Runner) makeDue(t *task, now time.Time) bool {
+// makeDue moves t from the reserved to the queue. mu is held.
+func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
 	t.list.remove(t)
 	t.state, t.due = queued, now
 	if t.inCaller && r.placeFree() {
-		t.inCaller = false
+		t.inCaller, t.placed = false, true
 		r.inCaller--
 		r.places++
 	}
-	if t.inCaller {
+	if r.merge(t, now, f) {
+		return
+	}
+	if t.inCaller && r.takeSlot(t) {
 		r.overflow.push(t)
-		return true
+		f.here = append(f.here, t)
+		return
+	}
+	r.enqueue(t, f)
+}
+
+// merge lets t take the turn of one that waits under the same key. It returns
+// false if t must find a turn of its own. mu is held.
+func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
+	if t.policy == nil || t.policy.coalesce == nil {
+		return false
+	}
+	old := r.merging[*t.policy.coalesce]
+	r.merging[*t.policy.coalesce] = t
+	if old == nil {
+		return false
+	}
+	if old.list == &r.overflow { // its caller would not know t
+		r.settle(old, Coalesced, nil, now, f)
+		return false
+	}
+	t.due = old.due // the turn is as old as it was
+	old.list.replace(old, t)
+	t.slot, old.slot = old.slot, nil
+	r.settle(old, Coalesced, nil, now, f)
+	return true
+}
+
+// stopMerging ends the time in which t can be merged. mu is held.
+func (r *Runner) stopMerging(t *task) {
+	if t.policy != nil && t.policy.coalesce != nil && r.merging[*t.policy.coalesce] == t {
+		delete(r.merging, *t.policy.coalesce)
+	}
+}
+
+// enqueue lets a due task wait for a worker, or first for its name's limit. mu
+// is held.
+func (r *Runner) enqueue(t *task, f *followUp) {
+	if !r.takeSlot(t) {
+		r.limits[t.name].held.push(t)
+		return
 	}
 	r.queue.push(t)
-	if r.queue.len > r.idle && r.workers < r.cfg.Workers {
+	r.callWorker()
+}
+
+// callWorker gets a worker for the newest task of the queue: a new one as long
+// as there may be more. mu is held.
+func (r *Runner) callWorker() {
+	if r.queue.len > r.idle && r.workers-r.lent < r.cfg.Workers {
 		r.workers++
 		go r.work()
 	} else {
 		r.wake.Signal()
 	}
-	return false
 }

@@ -22,6 +22,8 @@ type Lost struct {
 	Outcome Outcome       // Canceled, Dropped or Abandoned
 	Age     time.Duration // since it was asked for
 	Ran     time.Duration // since it started; 0 if it never did
+	TraceID string        // as Config.TraceID says
+	Stack   string        // of an Abandoned one: where it hung when it was canceled
 }
 
 // String tells the report in words: one line, then one line for each name

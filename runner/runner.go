@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,8 @@ type Runner struct {
 	ledger // guarded by mu
 	pool   // guarded by mu
 
+	goroutines atomic.Int64 // that have run callbacks; numbers their labels
+
 	drain *drain // guarded by mu; not nil once Shutdown has been called
 }
 
@@ -43,6 +46,8 @@ func New(cfg Config) (*Runner, error) {
 	r.detached = &scope{runner: r, released: true}
 	r.wake.L = &r.mu
 	r.gone = make(chan struct{})
+	r.merging = make(map[mergeKey]*task)
+	r.limits = newLimits(r.cfg.Limits)
 	for _, o := range r.cfg.Observers {
 		r.watched.add(o)
 	}
@@ -107,14 +112,16 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 		return ErrInvalidName
 	}
 	t := r.newTask(ctx, s, name, fn, opts)
-	evicted, err := r.admit(t)
-	if err != nil {
+	if s == r.detached && t.policy != nil && t.policy.once != nil {
+		return ErrNoScope
+	}
+	var f followUp
+	if err := r.admit(t, &f); err != nil {
+		r.do(f)
 		r.observeRejected(t, err)
 		return err
 	}
-	if evicted != nil {
-		r.report(evicted)
-	}
+	r.do(f)
 	r.announce(t)
 	return nil
 }
@@ -122,26 +129,21 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 // announce tells the observers that t was accepted, and then makes it due if
 // nothing holds it back.
 func (r *Runner) announce(t *task) {
-	if r.watched.accepted {
-		r.observeAccepted(t)
-	}
+	r.observeAccepted(t)
+	var f followUp
 	r.mu.Lock()
-	t.observed = true
-	lost, here := t.owed, false
-	if !lost && t.scope.released {
-		due := t.asked
-		if t.afterResponse { // released while its acceptance was being observed
-			due = time.Now()
-		}
-		here = r.makeDue(t, due)
-	}
+	f.observed(t)
+	isDue := t.state == reserved && t.scope.released
 	r.mu.Unlock()
-	switch {
-	case lost:
-		r.report(t)
-	case here:
-		r.runHere(t)
+	r.do(f)
+	if !isDue {
+		return
 	}
+	due := t.asked
+	if t.afterResponse { // released while its acceptance was being observed
+		due = time.Now()
+	}
+	r.admitDue([]*task{t}, due)
 }
 
 // Stats returns a snapshot of the runner's state.
@@ -157,7 +159,8 @@ func (r *Runner) Stats() Stats {
 
 		Asked:    r.asked,
 		Reserved: r.reserved.len,
-		Queued:   r.queue.len + r.overflow.len,
+		Queued:   r.waiting(),
+		Paused:   r.paused.len,
 		Running:  r.running.len,
 		Outcomes: r.outcomes,
 
@@ -166,9 +169,12 @@ func (r *Runner) Stats() Stats {
 		Busy:      r.busy,
 		BusyTime:  r.busyTime(now.Sub(r.born)),
 
+		Overrunning: r.overrunning,
+		Lent:        r.lent,
+
 		ObserverPanics: r.watched.panics.Load(),
 	}
-	if t := r.queue.first; t != nil {
+	if t := r.longestDue(); t != nil {
 		s.OldestDue = t.due
 	}
 	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.due.Before(s.OldestDue)) {

@@ -15,8 +15,12 @@ type scope struct {
 	// returned. Scopes without a request leave it nil.
 	frozen atomic.Pointer[Request]
 
-	tasks    []*task // reserved in this scope; guarded by the runner's mu
-	released bool    // guarded by the runner's mu
+	// What follows is guarded by the runner's mu.
+	tasks    []*task // reserved in this scope
+	released bool
+	once     map[mergeKey]bool // nil until the first Once
+	open     int               // tasks that have not been reported
+	idle     chan struct{}     // closed when open is 0; nil until somebody waits
 }
 
 type scopeKey struct{}
@@ -27,8 +31,8 @@ func scopeFrom(ctx context.Context) *scope {
 	return s
 }
 
-// open returns a scope of r within ctx, and a context to ask in it.
-func (r *Runner) open(ctx context.Context) (*scope, context.Context) {
+// openScope returns a scope of r within ctx, and a context to ask in it.
+func (r *Runner) openScope(ctx context.Context) (*scope, context.Context) {
 	s := &scope{runner: r, outer: scopeFrom(ctx)}
 	return s, context.WithValue(ctx, scopeKey{}, s)
 }
@@ -37,35 +41,121 @@ func (r *Runner) open(ctx context.Context) (*scope, context.Context) {
 // Callbacks asked for with [After] and the returned context wait until release
 // is called; they become due in the order asked. Calls of release after the
 // first do nothing. A scope that is never released keeps its places until
-// Shutdown drops its callbacks by name.
+// Shutdown drops its callbacks by name. [Wait] waits for what the scope has
+// asked for.
 func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) {
-	s, ctx := r.open(ctx)
+	s, ctx := r.openScope(ctx)
 	return ctx, s.release
 }
+
+// Wait returns when every callback that was asked for in the innermost scope
+// of ctx has ended, those that callbacks asked for with their own context
+// included. The scope must have been released, or be released meanwhile. It
+// returns ctx's cause if ctx ends before, and [ErrNoScope] without a scope. A
+// callback that waits for its own scope waits for itself.
+func Wait(ctx context.Context) error {
+	s := scopeFrom(ctx)
+	if s == nil {
+		return ErrNoScope
+	}
+	select {
+	case <-s.whenIdle():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// whenIdle returns a channel that is closed once no task of s is open.
+func (s *scope) whenIdle() <-chan struct{} {
+	s.runner.mu.Lock()
+	defer s.runner.mu.Unlock()
+	idle := make(chan struct{})
+	if s.open == 0 {
+		close(idle)
+		return idle
+	}
+	if s.idle == nil {
+		s.idle = idle
+	}
+	return s.idle
+}
+
+// entered counts a task that was accepted. mu is held.
+func (s *scope) entered(t *task) {
+	s.open++
+	if t.policy != nil && t.policy.once != nil {
+		if s.once == nil {
+			s.once = make(map[mergeKey]bool)
+		}
+		s.once[*t.policy.once] = true
+	}
+}
+
+// left counts a task that was reported. mu is held.
+func (s *scope) left() {
+	s.open--
+	if s.open == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// seen tells whether the key of Once was asked for before. mu is held.
+func (s *scope) seen(k mergeKey) bool { return s.once[k] }
 
 // release makes the scope's callbacks due. Only RunInCaller makes it wait.
 func (s *scope) release() {
 	r := s.runner
 	r.mu.Lock()
-	if s.released {
-		r.mu.Unlock()
-		return
-	}
-	s.released = true
-	now := time.Now()
-	var here []*task
+	var tasks []*task
 	for _, t := range s.tasks {
 		// One whose acceptance is still being observed is made due by its
 		// asker; one that has ended was dropped by the drain.
-		if t.observed && t.state == reserved && r.makeDue(t, now) {
-			here = append(here, t)
+		if t.observing == 0 && t.state == reserved {
+			tasks = append(tasks, t)
 		}
 	}
-	s.tasks = nil
+	s.released, s.tasks = true, nil
 	r.mu.Unlock()
-	for _, t := range here {
-		r.runHere(t)
+	if len(tasks) > 0 {
+		r.admitDue(tasks, time.Now())
 	}
+}
+
+// admitDue asks the gates of tasks that are due, and makes those due that may
+// run.
+func (r *Runner) admitDue(tasks []*task, now time.Time) {
+	gated := false
+	for _, t := range tasks {
+		gated = gated || t.policy != nil && t.policy.gate != nil
+	}
+	var refusals []refusal // by index of tasks; nil: none
+	if gated {
+		for _, t := range tasks {
+			refusals = append(refusals, t.askGate())
+		}
+	}
+	var f followUp
+	r.mu.Lock()
+	for i, t := range tasks {
+		switch {
+		case t.state != reserved: // the drain gave up meanwhile
+		case gated && refusals[i].refused:
+			r.settle(t, refusals[i].outcome, refusals[i].err, now, &f)
+		default:
+			r.makeDue(t, now, &f)
+		}
+	}
+	r.mu.Unlock()
+	r.do(f)
+}
+
+// refusal is what a gate says, and what the callback ends as.
+type refusal struct {
+	refused bool
+	outcome Outcome
+	err     error
 }
 
 // frozenRequest returns the request of the scope, or of the nearest around it

@@ -85,7 +85,8 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 	info := DrainInfo{
 		Runner:   r.cfg.Name,
 		Reserved: r.reserved.len,
-		Queued:   r.queue.len + r.overflow.len,
+		Queued:   r.waiting(),
+		Paused:   r.paused.len,
 		Running:  r.running.len,
 	}
 	r.mu.Unlock()
@@ -141,7 +142,13 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	}
 
 	r.cancel(ErrShutdown)
-	r.giveUp(Dropped, &r.reserved, &r.queue, &r.overflow)
+	waiting := []*taskList{&r.reserved, &r.overflow}
+	for _, l := range r.limits {
+		waiting = append(waiting, &l.held) // before the queue, which they would join
+	}
+	r.giveUp(Dropped, append(waiting, &r.queue)...)
+	r.giveUp(Canceled, &r.paused)
+	r.noteStacks()
 
 	limit := ctx.Done()
 	if ctx.Err() != nil {
@@ -156,25 +163,38 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	}
 }
 
-// giveUp settles every task of the lists and reports it, unless its observers
-// are under way: then the goroutine that calls them does.
+// giveUp settles every task of the lists.
 func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
-	var mine []*task
+	var f followUp
 	r.mu.Lock()
 	now := time.Now()
 	for _, l := range lists {
 		for t := l.first; t != nil; t = l.first {
-			r.settle(t, o, ErrShutdown, now)
-			if t.observed {
-				mine = append(mine, t)
-			} else {
-				t.owed = true
+			err := ErrShutdown
+			if t.state == paused {
+				err = fmt.Errorf("%w; its last attempt failed: %w", ErrShutdown, t.err)
 			}
+			r.settle(t, o, err, now, &f)
 		}
 	}
 	r.mu.Unlock()
-	for _, t := range mine {
-		r.report(t)
+	r.do(f)
+}
+
+// noteStacks keeps where the running callbacks are as they are canceled, for
+// the report on those that do not heed it.
+func (r *Runner) noteStacks() {
+	r.mu.Lock()
+	var workers []string
+	for t := r.running.first; t != nil; t = t.next {
+		workers = append(workers, t.worker)
+	}
+	r.mu.Unlock()
+	stacks := stacksOf(workers)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t := r.running.first; t != nil; t = t.next {
+		t.stack = stacks[t.worker]
 	}
 }
 
@@ -183,6 +203,9 @@ func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
 func (r *Runner) stopWorkers() {
 	r.mu.Lock()
 	r.stopped = true
+	if r.sweep != nil {
+		r.sweep.Stop()
+	}
 	wait := r.workers > 0 && r.unreported == 0 && !r.drain.abandoned()
 	r.wake.Broadcast()
 	r.mu.Unlock()
@@ -203,12 +226,19 @@ func (r *Runner) lostOf(d *drain) []Lost {
 	slices.SortStableFunc(d.lost, func(a, b *task) int { return a.asked.Compare(b.asked) })
 	var lost []Lost
 	for _, t := range d.lost {
-		lost = append(lost, Lost{
+		l := Lost{
 			Name:    t.name,
 			Outcome: t.outcome,
 			Age:     t.finished.Sub(t.asked),
 			Ran:     since(t.started, t.finished),
-		})
+		}
+		if t.outcome == Abandoned {
+			l.Stack = t.stack
+		}
+		if r.cfg.TraceID != nil {
+			l.TraceID = r.cfg.TraceID(t.ctx)
+		}
+		lost = append(lost, l)
 	}
 	return lost
 }

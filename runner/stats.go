@@ -5,7 +5,7 @@ import "time"
 // Stats is a snapshot of a runner, as [database/sql.DBStats] is of a pool. It
 // is exact: all its figures are of one moment, and at every moment
 //
-//	Asked == Outcomes.Total() + Reserved + Queued + Running
+//	Asked == Outcomes.Total() + Reserved + Queued + Paused + Running
 type Stats struct {
 	Name string // Config.Name
 
@@ -16,12 +16,16 @@ type Stats struct {
 	Asked    uint64   // asked for, refused ones included
 	Reserved int      // accepted, their response not done yet
 	Queued   int      // due, waiting for a worker
+	Paused   int      // between two attempts
 	Running  int      // started, not ended; those RunInCaller runs included
 	Outcomes Outcomes // ended, by outcome
 
 	Depth     int // places of the queue taken now
 	HighWater int // the highest Depth within the last one to two minutes
-	Busy      int // workers that run a callback
+	Busy      int // workers that run a callback; replaced ones are not counted
+
+	Overrunning int // running on past their deadline and Config.Grace; they count as Running
+	Lent        int // of those, the ones whose worker has been replaced
 
 	OldestDue     time.Time     // when the longest-waiting queued callback became due; zero if none waits
 	OldestRunning time.Time     // when the longest-running callback started; zero if none runs

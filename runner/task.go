@@ -12,55 +12,65 @@ type task struct {
 	name    string
 	fn      func(context.Context) error
 	timeout time.Duration // 0: none
+	policy  *policy       // nil: none
 	asked   time.Time
 
 	// afterResponse tells whether the scope was still open when the callback
 	// was asked for. Written by admit.
 	afterResponse bool
 	depth         int // places taken then, its own included. Written by admit.
-	// inCaller tells that RunInCaller took it in: it holds no place of the
-	// queue, and whoever makes it due runs it. Guarded by mu.
-	inCaller bool
 
-	// ctx has the asker's values, and what observers added to them. Written
-	// while observed is false, by the goroutine that calls the observers; read
-	// by others once they have seen observed, under mu.
-	ctx context.Context
+	// asker is the asker's context with what observers of Accepted added, ctx
+	// that of the attempt, with what observers of Started added. Each is
+	// written by the goroutine that calls the observers, while observing is not
+	// 0, and read by others once they have seen it 0, under mu.
+	asker, ctx context.Context
 
 	// The rest is guarded by the runner's mu; due and started are not written
-	// again once the task is queued and running.
-	state    state
-	observed bool // no observer of Accepted or Started is under way
-	owed     bool // the drain settled it while one was: whoever calls it reports
-	onWorker bool // it runs on a worker, not in its caller
-	due      time.Time
-	started  time.Time
-	finished time.Time
-	outcome  Outcome // of an ended task
-	err      error   // of an ended task
+	// while the task is queued and running.
+	state     state
+	observing int  // calls of observers under way, except of Finished
+	owed      bool // it ended meanwhile: who ends the last of them reports
+	attempt   int  // begins with 1
+	due       time.Time
+	started   time.Time
+	finished  time.Time
+	outcome   Outcome     // of an ended task
+	err       error       // of an ended task, or of the last attempt
+	timer     *time.Timer // of a paused task
+
+	placed   bool          // it holds a place of the queue
+	inCaller bool          // RunInCaller took it in: it holds no place, but is counted
+	slot     *limit        // of its name, which it holds; nil: none
+	worker   string        // label of the goroutine that runs it; empty: not ours
+	onWorker bool          // it takes a worker's time
+	here     bool          // it was started in its caller
+	overran  bool          // past its deadline and its grace, this attempt
+	lent     bool          // its worker has been replaced
+	stack    string        // where it hung
+	left     chan struct{} // of a task run in its caller: closed when that goes on
 
 	list       *taskList // the one it is in
 	prev, next *task
 }
 
-// state is where a task is on its way; it only grows.
+// state is where a task is on its way.
 type state uint8
 
 const (
 	reserved state = iota // its scope is open, or Accepted is being observed
 	queued                // due
 	running
+	paused // between two attempts
 	ended
 )
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
-	t := &task{runner: r, scope: s, name: name, fn: fn, ctx: ctx, asked: time.Now(), timeout: r.cfg.Timeout}
+	t := &task{runner: r, scope: s, name: name, fn: fn, asker: ctx, ctx: ctx, asked: time.Now()}
+	t.timeout = max(r.cfg.Timeout, 0)
 	for _, o := range opts {
-		if o.timeout != 0 {
-			t.timeout = o.timeout
-		}
+		o.apply(t)
 	}
-	t.timeout = max(t.timeout, 0)
 	return t
 }
 
@@ -69,13 +79,14 @@ func (t *task) info() Callback {
 }
 
 func (t *task) startedInfo() StartedInfo {
-	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Due: t.due, Started: t.started}
+	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Due: t.due, Started: t.started, Attempt: t.attempt}
 }
 
 // callbackContext is the root of a callback's context: the asker's values with
 // the runner's cancellation.
 type callbackContext struct {
-	context.Context // Runner.canceled
+	context.Context                 // Runner.canceled
+	labels          context.Context // has nothing but the goroutine's pprof labels
 	values          context.Context
 	task            *task
 }
@@ -92,6 +103,9 @@ func (c *callbackContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
+	if v := c.labels.Value(key); v != nil {
+		return v
+	}
 	return c.values.Value(key)
 }
 
@@ -102,8 +116,8 @@ func taskFrom(ctx context.Context) *task {
 }
 
 // context returns what fn is called with, and a function that ends it.
-func (t *task) context() (context.Context, context.CancelFunc) {
-	ctx := &callbackContext{Context: t.runner.canceled, values: t.ctx, task: t}
+func (t *task) context(labels context.Context) (context.Context, context.CancelFunc) {
+	ctx := &callbackContext{Context: t.runner.canceled, labels: labels, values: t.ctx, task: t}
 	if t.timeout > 0 {
 		return context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
 	}
@@ -140,4 +154,20 @@ func (l *taskList) remove(t *task) {
 	}
 	t.list, t.prev, t.next = nil, nil, nil
 	l.len--
+}
+
+// replace puts t in the place of old, which is taken out.
+func (l *taskList) replace(old, t *task) {
+	t.list, t.prev, t.next = l, old.prev, old.next
+	if t.prev == nil {
+		l.first = t
+	} else {
+		t.prev.next = t
+	}
+	if t.next == nil {
+		l.last = t
+	} else {
+		t.next.prev = t
+	}
+	old.list, old.prev, old.next = nil, nil, nil
 }

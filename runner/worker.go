@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// work is a worker's life: it runs tasks until the runner has stopped. A
-// callback that ends the goroutine with Goexit ends this call only; another
-// one takes over.
+// work is a worker's life: it runs tasks until the runner has stopped, or has
+// a worker too many. A callback that ends the goroutine with Goexit ends this
+// call only; another one takes over.
 func (r *Runner) work() {
 	done := false
 	defer func() {
@@ -20,26 +20,33 @@ func (r *Runner) work() {
 			return
 		}
 		r.workers--
-		if r.workers == 0 {
+		if r.workers == 0 && r.stopped {
 			close(r.gone)
 		}
 	}()
+	labels := r.newLabels()
 	for {
-		t := r.take()
+		t := r.take(labels.worker)
 		if t == nil {
 			done = true
 			return
 		}
-		r.run(t)
+		r.run(t, labels)
 	}
 }
 
-// take waits for the next task and starts it. It returns nil when the runner
-// has stopped.
-func (r *Runner) take() *task {
+// take waits for the next task and starts it. It returns nil when the worker
+// shall end.
+func (r *Runner) take(worker string) *task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.queue.first == nil {
+	for {
+		if r.workers-r.lent > r.cfg.Workers {
+			return nil // an overrunning task has ended: its worker was replaced
+		}
+		if r.queue.first != nil {
+			break
+		}
 		if r.stopped {
 			return nil
 		}
@@ -48,45 +55,77 @@ func (r *Runner) take() *task {
 		r.idle--
 	}
 	t := r.queue.first
+	t.worker, t.onWorker = worker, true
 	r.start(t)
-	r.busy++
-	t.onWorker = true
-	r.startedTotal += t.started.Sub(r.born)
 	return t
 }
 
-// runHere runs a task that RunInCaller took in, and returns when it has ended.
-// It has a goroutine of its own so that Goexit cannot end the caller's.
+// runHere runs a task that RunInCaller took in, and returns when it has ended
+// or overruns. It has a goroutine of its own so that Goexit cannot end the
+// caller's.
 func (r *Runner) runHere(t *task) {
+	labels := r.newLabels()
+	left := make(chan struct{})
 	r.mu.Lock()
-	if t.state == ended { // the drain dropped it
+	if t.state != queued { // dropped, or merged into another
 		r.mu.Unlock()
 		return
 	}
+	t.worker, t.here, t.left = labels.worker, true, left
 	r.start(t)
 	r.mu.Unlock()
-	done := make(chan struct{})
 	go func() {
-		defer close(done)
-		r.run(t)
+		defer r.leave(t)
+		r.run(t, labels)
 	}()
-	<-done
+	<-left
+}
+
+// leave lets the caller of a task go on. Called by the task's goroutine and by
+// the watchdog.
+func (r *Runner) leave(t *task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.left != nil {
+		close(t.left)
+		t.left = nil
+	}
 }
 
 // start moves t from the queued to the running. mu is held.
 func (r *Runner) start(t *task) {
 	t.list.remove(t)
-	r.freePlace(t)
-	t.state, t.started = running, time.Now()
-	t.observed = !r.watched.started
+	r.stopMerging(t)
+	if t.policy == nil || t.policy.attempts < 2 {
+		r.freePlace(t)
+	}
+	t.state, t.started, t.overran = running, time.Now(), false
+	t.attempt++
+	t.observing++ // of Started
 	r.running.push(t)
+	if t.onWorker {
+		r.busy++
+		r.startedTotal += t.started.Sub(r.born)
+	}
+	r.watch(t)
 }
 
-// stopClock takes an ended task out of the busy workers' figures. mu is held.
-func (r *Runner) stopClock(t *task, now time.Time) {
-	if !t.onWorker {
-		return
+// leaveWorker takes a task that stops running out of the workers' figures. mu
+// is held.
+func (r *Runner) leaveWorker(t *task, now time.Time) {
+	if t.overran {
+		r.overrunning--
 	}
+	switch {
+	case t.lent:
+		r.lent--
+	case t.onWorker:
+		r.stopClock(t, now)
+	}
+	t.onWorker, t.lent = false, false
+}
+
+func (r *Runner) stopClock(t *task, now time.Time) {
 	r.busy--
 	r.busyDone += now.Sub(t.started)
 	r.startedTotal -= t.started.Sub(r.born)
@@ -100,13 +139,15 @@ func (r *Runner) busyTime(now time.Duration) time.Duration {
 
 // run runs a started task to its end. The books are closed in a deferred call
 // because Goexit skips everything else.
-func (r *Runner) run(t *task) {
+func (r *Runner) run(t *task, l *labels) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
 	defer func() { r.finish(t, outcome, err) }()
+	marked := l.mark(t)
+	defer l.unmark()
 	if !r.begin(t) {
 		return
 	}
-	ctx, end := t.context()
+	ctx, end := t.context(marked)
 	defer end()
 	outcome, err = call(ctx, t.fn)
 }
@@ -114,14 +155,14 @@ func (r *Runner) run(t *task) {
 // begin lets the observers see the start. It returns false if the drain gave
 // up while they did.
 func (r *Runner) begin(t *task) bool {
-	if !r.watched.started {
-		return true
-	}
 	r.observeStarted(t)
+	var f followUp
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	t.observed = true
-	return t.state == running
+	f.observed(t)
+	ok := t.state == running
+	r.mu.Unlock()
+	r.do(f)
+	return ok
 }
 
 // call calls fn and says how it ended; it does not return if fn calls Goexit.
@@ -150,12 +191,14 @@ func failure(ctx context.Context) Outcome {
 	}
 }
 
-// finish books the end of a task that was started.
+// finish books the end of an attempt.
 func (r *Runner) finish(t *task, o Outcome, err error) {
-	r.mu.Lock()
-	mine := r.settle(t, o, err, time.Now()) || t.owed
-	r.mu.Unlock()
-	if mine {
-		r.report(t)
+	if t.retries(o, err) && r.pause(t, o, err) {
+		return
 	}
+	var f followUp
+	r.mu.Lock()
+	r.settle(t, o, err, time.Now(), &f)
+	r.mu.Unlock()
+	r.do(f)
 }

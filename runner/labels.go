@@ -1,0 +1,65 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"runtime/pprof"
+)
+
+// The pprof labels of a goroutine while it runs a callback, so that CPU and
+// goroutine profiles split by callback.
+const (
+	labelRunner   = "afterglow.runner"
+	labelCallback = "afterglow.callback"
+	labelWorker   = "afterglow.worker" // differs between all goroutines of all runners
+)
+
+// maxLabelSets bounds what a goroutine remembers of the names it has run.
+const maxLabelSets = 128
+
+// labels sets the pprof labels of one goroutine, and is used by it alone.
+type labels struct {
+	runner, worker string
+	sets           map[string]context.Context // by callback name
+}
+
+func (r *Runner) newLabels() *labels {
+	return &labels{
+		runner: r.cfg.Name,
+		worker: fmt.Sprintf("%p/%d", r, r.goroutines.Add(1)),
+		sets:   make(map[string]context.Context),
+	}
+}
+
+// mark labels the goroutine for t, and returns a context with these labels, so
+// that pprof.Do in the callback adds to them.
+func (l *labels) mark(t *task) context.Context {
+	ctx := l.set(t)
+	pprof.SetGoroutineLabels(ctx)
+	return ctx
+}
+
+func (l *labels) unmark() { pprof.SetGoroutineLabels(context.Background()) }
+
+func (l *labels) set(t *task) context.Context {
+	if hasLabels(t.asker) { // the asker's stay, too
+		return pprof.WithLabels(t.asker, l.of(t.name))
+	}
+	ctx := l.sets[t.name]
+	if ctx == nil {
+		ctx = pprof.WithLabels(context.Background(), l.of(t.name))
+		if len(l.sets) < maxLabelSets {
+			l.sets[t.name] = ctx
+		}
+	}
+	return ctx
+}
+
+func (l *labels) of(name string) pprof.LabelSet {
+	return pprof.Labels(labelRunner, l.runner, labelCallback, name, labelWorker, l.worker)
+}
+
+func hasLabels(ctx context.Context) (has bool) {
+	pprof.ForLabels(ctx, func(string, string) bool { has = true; return false })
+	return has
+}

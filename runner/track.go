@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// errTrackOption: what Track's caller runs is not the runner's to start.
+var errTrackOption = errors.New("runner: Track takes no option but Timeout")
+
+// Track takes in work that the caller has under way itself: a goroutine, an
+// errgroup, a call to another library. From now on it counts as a running
+// callback of that name: it is observed, shown and awaited by Shutdown, with
+// the returned context, which ends as a callback's does. It takes no worker
+// and no place of the queue; [Config.Limits] does not hold it back.
+//
+// done ends it with the outcome that a callback returning err would have;
+// calls after the first do nothing. Work for which done is never called is
+// abandoned, by name, at the end of the drain.
+//
+// ctx may be any context; with a request's, RequestFrom works once the handler
+// has returned. The only option is [Timeout]. The errors are [ErrInvalidName],
+// [ErrOverrunning] and [ErrClosed].
+func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ context.Context, done func(error), err error) {
+	if !validName(name) {
+		return nil, nil, ErrInvalidName
+	}
+	t := r.newTask(ctx, r.detached, name, nil, opts)
+	if t.policy != nil {
+		return nil, nil, errTrackOption
+	}
+	if err := r.enterTracked(t); err != nil {
+		r.observeRejected(t, err)
+		return nil, nil, err
+	}
+	r.observeAccepted(t)
+	r.mu.Lock()
+	var f followUp
+	f.observed(t)
+	lost := t.state == ended
+	if !lost {
+		t.state, t.due = queued, t.asked
+		r.start(t)
+	}
+	r.mu.Unlock()
+	r.do(f)
+	if !lost {
+		r.begin(t)
+	}
+	tracked, end := t.context(context.Background())
+	var once sync.Once
+	return tracked, func(err error) {
+		once.Do(func() {
+			outcome := Success
+			if err != nil {
+				outcome = failure(tracked)
+			}
+			end()
+			r.finish(t, outcome, err)
+		})
+	}, nil
+}
+
+// enterTracked books t without a place.
+func (r *Runner) enterTracked(t *task) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	var err error
+	switch {
+	case r.drain != nil:
+		err = ErrClosed
+	case r.lent == r.cfg.MaxOverrunning:
+		err = ErrOverrunning
+	}
+	if err != nil {
+		r.outcomes[Rejected]++
+		return err
+	}
+	r.enter(t)
+	return nil
+}
