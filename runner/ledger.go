@@ -28,11 +28,17 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time) bool {
 		return false
 	}
 	t.list.remove(t)
-	switch t.state {
-	case reserved, queued:
-		r.freePlace(t)
-	case running:
-		r.stopClock(t, now)
+	switch {
+	case t.inCaller:
+		r.inCaller--
+	case t.state != running:
+		r.freePlace(now)
+	}
+	if t.onWorker {
+		r.busyDone += now.Sub(t.started)
+	}
+	if t.state != running {
+		t.fn = nil // what it holds on to need not stay
 	}
 	t.state, t.outcome, t.err, t.finished = ended, o, err, now
 	r.outcomes[o]++

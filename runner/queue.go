@@ -11,7 +11,7 @@ import (
 // pool is the queue's places and the workers.
 type pool struct {
 	places    int // taken, by reserved and queued tasks and by granted waiters
-	inCaller  int // tasks beyond the places, to be run by their callers
+	inCaller  int // tasks beyond the places, which their callers run
 	highWater highWater
 	waiters   list.List // of *waiter; under Block, in the order they came
 
@@ -20,9 +20,7 @@ type pool struct {
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
-	busy         int           // workers that run a task
-	busyDone     time.Duration // worker time of ended tasks
-	startedTotal time.Duration // sum of the busy workers' start times, since born
+	busyDone time.Duration // worker time of ended tasks
 }
 
 // waiter is a call of After or Go that waits for a place.
@@ -75,11 +73,11 @@ func (r *Runner) makeRoom(t *task) (evicted *task, err error) {
 		if oldest == nil {
 			return nil, ErrQueueFull
 		}
-		r.settle(oldest, Dropped, ErrEvicted, t.asked)
+		r.settle(oldest, Dropped, ErrEvicted, time.Now())
 		r.places++
 		return oldest, nil
 	case RunInCaller:
-		if by := taskFrom(t.ctx); by != nil && by.inCaller && by.runner == r {
+		if t.nestedInCaller {
 			return nil, ErrNested
 		}
 		if r.inCaller == r.cfg.Queue {
@@ -96,7 +94,7 @@ func (r *Runner) makeRoom(t *task) (evicted *task, err error) {
 // waitForPlace returns nil with a place taken. It is called, and returns, with
 // mu held.
 func (r *Runner) waitForPlace(t *task) error {
-	if taskFrom(t.ctx) != nil {
+	if t.nested {
 		return ErrNested
 	}
 	w := &waiter{ready: make(chan struct{})}
@@ -155,13 +153,10 @@ func reasonOf(err error) Reason {
 	}
 }
 
-// freePlace gives back what t held of the queue: to who has waited longest,
-// or to the next to come. mu is held.
-func (r *Runner) freePlace(t *task) {
-	if t.inCaller {
-		r.inCaller--
-		return
-	}
+// freePlace gives back a place of the queue: to who has waited longest, or to
+// the next to come. mu is held.
+func (r *Runner) freePlace(now time.Time) {
+	r.highWater.note(r.places, now) // it may have been as high since long
 	if e := r.waiters.Front(); e != nil {
 		close(r.waiters.Remove(e).(*waiter).ready)
 		return

@@ -17,6 +17,8 @@ type scope struct {
 
 	tasks    []*task // reserved in this scope; guarded by the runner's mu
 	released bool    // guarded by the runner's mu
+
+	releasedAt time.Time // guarded by the runner's mu
 }
 
 type scopeKey struct{}
@@ -39,6 +41,9 @@ func (r *Runner) open(ctx context.Context) (*scope, context.Context) {
 // first do nothing. A scope that is never released keeps its places until
 // Shutdown drops its callbacks by name.
 func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
 	s, ctx := r.open(ctx)
 	return ctx, s.release
 }
@@ -51,8 +56,8 @@ func (s *scope) release() {
 		r.mu.Unlock()
 		return
 	}
-	s.released = true
 	now := time.Now()
+	s.released, s.releasedAt = true, now
 	var here []*task
 	for _, t := range s.tasks {
 		// One whose acceptance is still being observed is made due by its

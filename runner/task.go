@@ -18,8 +18,15 @@ type task struct {
 	// was asked for. Written by admit.
 	afterResponse bool
 	depth         int // places taken then, its own included. Written by admit.
+
+	// nested tells that a callback asked for it, and nestedInCaller that this
+	// one is run in its caller by the same runner. Written by newTask.
+	nested, nestedInCaller bool
+	// given is the context that fn is called with. Written before that.
+	given context.Context
+
 	// inCaller tells that RunInCaller took it in: it holds no place of the
-	// queue, and whoever makes it due runs it. Guarded by mu.
+	// queue, and whoever makes it due runs it. Guarded by mu until it runs.
 	inCaller bool
 
 	// ctx has the asker's values, and what observers added to them. Written
@@ -55,6 +62,15 @@ const (
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := &task{runner: r, scope: s, name: name, fn: fn, ctx: ctx, asked: time.Now(), timeout: r.cfg.Timeout}
+	if by := taskFrom(ctx); by != nil {
+		t.nested = true
+		t.nestedInCaller = by.runner == r && by.inCaller
+		if by.given == ctx {
+			// What the asking callback was given adds nothing but its timeout to
+			// its values. Going without keeps endless chains short.
+			t.ctx = by.ctx
+		}
+	}
 	for _, o := range opts {
 		if o.timeout != 0 {
 			t.timeout = o.timeout
@@ -75,7 +91,7 @@ func (t *task) startedInfo() StartedInfo {
 // callbackContext is the root of a callback's context: the asker's values with
 // the runner's cancellation.
 type callbackContext struct {
-	context.Context // Runner.canceled
+	context.Context // Runner.base
 	values          context.Context
 	task            *task
 }
@@ -102,12 +118,15 @@ func taskFrom(ctx context.Context) *task {
 }
 
 // context returns what fn is called with, and a function that ends it.
-func (t *task) context() (context.Context, context.CancelFunc) {
-	ctx := &callbackContext{Context: t.runner.canceled, values: t.ctx, task: t}
+func (t *task) context() (ctx context.Context, end context.CancelFunc) {
+	ctx = &callbackContext{Context: t.runner.base, values: t.ctx, task: t}
 	if t.timeout > 0 {
-		return context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
+		ctx, end = context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
+	} else {
+		ctx, end = context.WithCancel(ctx)
 	}
-	return context.WithCancel(ctx)
+	t.given = ctx
+	return ctx, end
 }
 
 // taskList is a doubly linked list of tasks in one state, oldest first.

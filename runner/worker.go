@@ -48,10 +48,8 @@ func (r *Runner) take() *task {
 		r.idle--
 	}
 	t := r.queue.first
-	r.start(t)
-	r.busy++
 	t.onWorker = true
-	r.startedTotal += t.started.Sub(r.born)
+	r.start(t)
 	return t
 }
 
@@ -76,33 +74,22 @@ func (r *Runner) runHere(t *task) {
 // start moves t from the queued to the running. mu is held.
 func (r *Runner) start(t *task) {
 	t.list.remove(t)
-	r.freePlace(t)
 	t.state, t.started = running, time.Now()
+	if !t.inCaller {
+		r.freePlace(t.started)
+	}
 	t.observed = !r.watched.started
 	r.running.push(t)
-}
-
-// stopClock takes an ended task out of the busy workers' figures. mu is held.
-func (r *Runner) stopClock(t *task, now time.Time) {
-	if !t.onWorker {
-		return
-	}
-	r.busy--
-	r.busyDone += now.Sub(t.started)
-	r.startedTotal -= t.started.Sub(r.born)
-}
-
-// busyTime is the workers' time on callbacks until now, given since born. mu
-// is held.
-func (r *Runner) busyTime(now time.Duration) time.Duration {
-	return r.busyDone + time.Duration(r.busy)*now - r.startedTotal
 }
 
 // run runs a started task to its end. The books are closed in a deferred call
 // because Goexit skips everything else.
 func (r *Runner) run(t *task) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
-	defer func() { r.finish(t, outcome, err) }()
+	defer func() {
+		t.fn = nil // what it holds on to need not stay
+		r.finish(t, outcome, err)
+	}()
 	if !r.begin(t) {
 		return
 	}
