@@ -64,8 +64,8 @@ type world struct {
 	scopes []simScope
 
 	mu       sync.Mutex // guards what follows: callbacks run beside the program
-	accepted int // After and Go returned nil
-	rejected int // they returned an error
+	accepted int        // After and Go returned nil
+	rejected int        // they returned an error
 	seen     struct{ accepted, rejected, started, finished, ended int }
 	deaf     []chan struct{} // callbacks that ignore their context
 	early    bool            // one started before its scope was released
