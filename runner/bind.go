@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"reflect"
@@ -20,8 +21,15 @@ import (
 // it, connections that have not passed through both keep the promise of a
 // server without Bind; no callback is lost.
 //
+// A handler that has switched to full duplex and leaves a request's body unread
+// holds its callbacks until net/http has drained the body; ReadTimeout bounds
+// that.
+//
 // One Bind serves every runner whose Middleware the requests pass.
 func (r *Runner) Bind(srv *http.Server) {
+	if srv == nil {
+		panic("runner: Bind of a nil http.Server")
+	}
 	var connections sync.Map // net.Conn -> *connection
 	connContext, connState := srv.ConnContext, srv.ConnState
 
@@ -51,8 +59,19 @@ func (r *Runner) Bind(srv *http.Server) {
 		if state == http.StateClosed || state == http.StateHijacked {
 			connections.Delete(nc)
 		}
+		if multiplexed(nc, state) {
+			state = http.StateHijacked // its states say nothing about a response
+		}
 		c.(*connection).changed(state)
 	}
+}
+
+// multiplexed tells whether TLS has just negotiated HTTP/2. Requests that such a
+// handler makes up itself can look like HTTP/1.1 and must not wait for the
+// connection.
+func multiplexed(nc net.Conn, state http.ConnState) bool {
+	t, ok := nc.(*tls.Conn)
+	return ok && state == http.StateActive && t.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 // connection follows the state of one connection of a bound server, on which
@@ -62,7 +81,8 @@ func (r *Runner) Bind(srv *http.Server) {
 type connection struct {
 	mu        sync.Mutex
 	reporting bool     // ConnState has been called for it
-	over      bool     // closed or hijacked
+	over      bool     // closed, hijacked, or multiplexed by HTTP/2
+	idle      bool     // by the last state reported
 	responses int      // flushed so far
 	waiting   []*scope // their handlers have returned; the response is not flushed
 }
@@ -74,31 +94,46 @@ func connectionFrom(ctx context.Context) *connection {
 	return c
 }
 
-// connectionOf returns the connection that tells when the response to req is
-// flushed, or nil if none does.
-func connectionOf(req *http.Request) *connection {
-	if req.ProtoMajor != 1 {
-		return nil
-	}
-	return connectionFrom(req.Context())
+// pending is a response that a connection will tell the end of.
+type pending struct {
+	connection *connection // nil: nothing will tell
+	number     int         // of the response on its connection
 }
 
-// current is the number of the response being made.
-func (c *connection) current() int {
+// responseTo returns what tells when the response to req is flushed.
+func responseTo(req *http.Request) pending {
+	c := connectionFrom(req.Context())
 	if c == nil {
-		return 0
+		return pending{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.responses
+	if req.ProtoMajor != 1 {
+		c.changed(http.StateHijacked) // its states say nothing about a response
+		return pending{}
+	}
+	number, idle := c.current()
+	// On an idle connection a context that has ended tells that the response
+	// has left already: a TimeoutHandler outside has answered, say.
+	if idle && req.Context().Err() != nil {
+		return pending{}
+	}
+	return pending{c, number}
 }
 
-// releaseAfter releases s once the numbered response is flushed: now, if it is
-// already, or if nothing will tell.
-func (c *connection) releaseAfter(response int, s *scope) {
-	if c == nil || !c.wait(response, s) {
+// release releases s once the response is flushed: now, if it is already, or
+// if nothing will tell.
+func (p pending) release(s *scope) {
+	if p.connection == nil || !p.connection.wait(p.number, s) {
 		s.release()
 	}
+}
+
+// current is the number of the response being made, and whether the last
+// thing that was heard of the connection is that it is idle. It may be making
+// a response all the same: that of a pipelined request.
+func (c *connection) current() (number int, idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.responses, c.idle
 }
 
 func (c *connection) wait(response int, s *scope) bool {
@@ -115,6 +150,7 @@ func (c *connection) wait(response int, s *scope) bool {
 func (c *connection) changed(state http.ConnState) {
 	c.mu.Lock()
 	c.reporting = true
+	c.idle = state == http.StateIdle
 	var done []*scope
 	switch state {
 	case http.StateIdle:

@@ -18,8 +18,8 @@ type Config struct {
 	// Empty: "default".
 	Name string
 
-	// Workers is how many callbacks run at once. Workers are started as they
-	// are needed and end with Shutdown.
+	// Workers is how many callbacks run at once, besides those of [RunInCaller].
+	// Workers are started as they are needed and end with Shutdown.
 	// 0: 8 x GOMAXPROCS, as callbacks mostly wait on I/O.
 	Workers int
 
@@ -90,12 +90,14 @@ const (
 	DropOldest
 	// RunInCaller takes the new callback in beyond the queue and holds its
 	// caller up while it runs: Go and a late After return when it has ended; a
-	// callback asked for before the response is done runs after it, in order,
-	// and what waits for it is the release of the scope: with Bind the
-	// connection's next request, without Bind the end of the response. At most
-	// Config.Queue callbacks may be taken in so; further ones are refused with
-	// [ErrQueueFull]. A callback that itself runs in its caller gets
-	// [ErrNested].
+	// callback asked for before the response is done runs after it, and what
+	// waits for it is the release of the scope: with Bind on HTTP/1.x the
+	// connection's next request, otherwise the end of the response. Those of
+	// one scope run one after the other, in the order asked, beside the others
+	// of the scope that found a place. At most Config.Queue callbacks may be
+	// taken in so and not have ended; further ones are refused with
+	// [ErrQueueFull]. What a callback that runs in its caller asks for with its
+	// own context is refused with [ErrNested] if the queue is full.
 	RunInCaller
 
 	numOverflows

@@ -30,14 +30,15 @@
 //
 // # Concurrency
 //
-// At most Config.Workers callbacks run at once. They start in the order they
+// At most Config.Workers callbacks run at once, besides those that
+// [RunInCaller] runs in their callers. They start in the order they
 // became due, those of one request in the order asked for, and run
 // concurrently. Panics and runtime.Goexit end the callback, not its worker.
 //
 // # Overflow
 //
 // At most Config.Queue callbacks wait, those whose response is not done yet
-// included. [Overflow] says what happens to the next one. Refusal is an error
+// included; [RunInCaller] may hold as many again. [Overflow] says what happens to the next one. Refusal is an error
 // that After returns, so a handler can answer 503 while it still may.
 //
 // # Shutdown

@@ -10,14 +10,14 @@ import (
 // are mistakes in the call: no callback was asked for and nothing is counted.
 // The others refuse a callback, which is counted as [Rejected].
 var (
-	// ErrNoScope: the context comes from no Middleware, Scope or callback of
-	// the runner, so there is nothing to run after.
+	// ErrNoScope: the context comes from no Middleware or Scope of the runner,
+	// nor is it that of one of its callbacks, so there is nothing to run after.
 	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware, open a Scope, or use Go")
 	// ErrInvalidName: a name is 1 to 100 bytes of printable ASCII without
 	// spaces, such as "order.email".
 	ErrInvalidName = errors.New("runner: invalid callback name: use 1 to 100 bytes of printable ASCII without spaces, as in order.email")
 	// ErrNilFunc: there is no function to run.
-	ErrNilFunc = errors.New("runner: nil callback")
+	ErrNilFunc = errors.New("runner: nil callback: give After or Go a function to run")
 
 	// ErrClosed: Shutdown has been called.
 	ErrClosed = errors.New("runner: closed: Shutdown has been called")
@@ -33,7 +33,7 @@ var (
 	// ErrNested: a callback asked for another one and the queue was full. Under
 	// [Block] it may not wait, and under [RunInCaller] a callback that already
 	// runs in its caller may not nest deeper. It wraps ErrQueueFull.
-	ErrNested = fmt.Errorf("runner: a callback may not wait for a place of the queue: %w", ErrQueueFull)
+	ErrNested = fmt.Errorf("runner: a callback can neither wait for a place nor run another in its own: %w", ErrQueueFull)
 )
 
 // Causes, as [context.Cause] of a callback's context reports them, and errors
@@ -61,6 +61,7 @@ type PanicError struct {
 	Stack []byte // the panicking goroutine's stack, as debug.Stack formats it
 }
 
+// Error returns the panic's value in words, without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("runner: callback panicked: %v", e.Value) }
 
 // Unwrap returns the panic's value if it is an error.

@@ -57,8 +57,14 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	case t.timer != nil:
 		t.timer.Stop()
 	}
+	if t.state != running {
+		t.fn = nil // what it holds on to need not stay
+	}
 	r.freeSlot(t, f)
-	r.freePlace(t)
+	r.freePlace(t, now)
+	if t.inCaller {
+		r.inCaller--
+	}
 	t.state, t.outcome, t.err, t.finished = ended, o, err, now
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {

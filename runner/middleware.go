@@ -16,9 +16,13 @@ import (
 // next gets has the same of http.Flusher, http.Hijacker, io.ReaderFrom and
 // http.Pusher as the server's, and Unwrap for http.ResponseController. Once
 // the handler has returned its methods do nothing but return [ErrResponseDone].
-// One thing is lost, as with every wrapper: http.MaxBytesReader closes the
-// connection after an oversized body only if it is given the server's own
-// ResponseWriter. Put http.MaxBytesHandler around Middleware for that.
+// As with every wrapper, http.MaxBytesReader cannot close the connection after
+// an oversized body; put http.MaxBytesHandler around Middleware for that. And
+// what has no interface of its own is found through Unwrap only: assert
+// nothing of the ResponseWriter, use http.ResponseController.
+//
+// The files of a multipart form are gone when the response is done, as without
+// Middleware: a callback must not open them.
 func (r *Runner) Middleware(next http.Handler) http.Handler {
 	if next == nil {
 		panic("runner: Middleware of a nil http.Handler")
@@ -27,21 +31,30 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 		s, ctx := r.openScope(req.Context())
 		inner := req.WithContext(ctx)
 		res := &response{inner: w}
-		conn := connectionOf(req)
-		number := conn.current()
+		answer := responseTo(req)
 		start := time.Now()
 		returned := false
 		defer func() {
 			res.over.Store(true)
-			// http.ServeMux sets it for whoever looks at the request
-			// afterwards; here it has set it on a copy.
-			req.Pattern = inner.Pattern
+			copyBack(req, inner)
 			s.freeze(inner, res, start, !returned)
-			conn.releaseAfter(number, s)
+			answer.release(s)
 		}()
 		next.ServeHTTP(res.withCapabilities(), inner)
 		returned = true
 	})
+}
+
+// copyBack gives the request what the handler has set on its copy of it, and
+// what others look for afterwards: http.ServeMux sets the pattern, and net/http
+// removes the files of a multipart form.
+func copyBack(req, inner *http.Request) {
+	if req.Pattern != inner.Pattern {
+		req.Pattern = inner.Pattern
+	}
+	if req.MultipartForm == nil && inner.MultipartForm != nil {
+		req.MultipartForm = inner.MultipartForm
+	}
 }
 
 // freeze keeps what RequestFrom returns. Only requests with callbacks pay for

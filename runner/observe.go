@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"sync/atomic"
-	"time"
 )
 
 // watched tells which events have an observer, so that the others cost
@@ -129,12 +128,4 @@ func notify[Info any](w *watched, ctx context.Context, observe func(context.Cont
 	}
 	defer w.recoverPanic()
 	observe(ctx, info)
-}
-
-// since is the time from start to now, and 0 for a start that never was.
-func since(start, now time.Time) time.Duration {
-	if start.IsZero() {
-		return 0
-	}
-	return now.Sub(start)
 }

@@ -25,25 +25,26 @@ type Observer struct {
 	// is the only event of such a callback.
 	Rejected func(ctx context.Context, info RejectedInfo)
 
-	// Started is called on the worker just before the callback. ctx holds the
+	// Started is called just before the callback, on the goroutine that runs it. ctx holds the
 	// asker's values, without its cancellation. The callback's own context is
 	// derived from the one returned; nil keeps ctx.
 	Started func(ctx context.Context, info StartedInfo) context.Context
 
-	// Retried is called on the worker after an attempt that has failed and will
-	// be followed by another one (see [Retry]). ctx is the one Started returned.
+	// Retried is called after an attempt that has failed and will be followed by
+	// another one (see [Retry]), where it ran. ctx is the one Started returned.
 	// The next attempt begins with another Started.
 	Retried func(ctx context.Context, info RetriedInfo)
 
 	// Overrun is called once for an attempt that runs on past its deadline and
 	// Config.Grace, while it does so, at most a second later. It is called on a
-	// goroutine of the runner; a Finished or Retried that comes meanwhile waits
-	// for it. ctx is the one Started returned.
+	// goroutine of the runner; a Finished that comes meanwhile waits for it. ctx
+	// is the one Started returned.
 	Overrun func(ctx context.Context, info OverrunInfo)
 
-	// Finished is called once for every accepted callback: on the worker after
-	// it has ended, on the evictor's goroutine for an evicted one, or on
-	// Shutdown's for those a drain lost. ctx is the one Started returned (or
+	// Finished is called once for every accepted callback: where it ran, or on
+	// the goroutine that ended it before it could run (its evictor's, Shutdown's)
+	// or while it ran (Shutdown's). If another observer's call for it is under
+	// way there and then, it is left to that goroutine. ctx is the one Started returned (or
 	// Accepted, if the callback never started); it is not canceled.
 	Finished func(ctx context.Context, info FinishedInfo)
 
@@ -59,7 +60,7 @@ type Observer struct {
 type Callback struct {
 	Runner  string        // Config.Name
 	Name    string        // as given to After or Go
-	Timeout time.Duration // from its start; 0: none
+	Timeout time.Duration // from its start; 0: none (in Config, a negative one says so)
 	Asked   time.Time     // when After or Go was called
 }
 
@@ -102,11 +103,21 @@ type StartedInfo struct {
 	Attempt       int // 1, and more only with Retry
 }
 
-// ResponseDelay is how long the callback waited for the response to be done.
-func (i StartedInfo) ResponseDelay() time.Duration { return i.Due.Sub(i.Asked) }
+// ResponseDelay is how long the callback waited for the response to be done; 0
+// if it was never released.
+func (i StartedInfo) ResponseDelay() time.Duration { return between(i.Asked, i.Due) }
 
-// QueueWait is how long the callback, once due, waited for a worker.
-func (i StartedInfo) QueueWait() time.Duration { return i.Started.Sub(i.Due) }
+// QueueWait is how long the callback, once due, waited for a worker; 0 if it
+// never started.
+func (i StartedInfo) QueueWait() time.Duration { return between(i.Due, i.Started) }
+
+// between is the time from a to b, 0 if one of them never was.
+func between(a, b time.Time) time.Duration {
+	if a.IsZero() || b.IsZero() {
+		return 0
+	}
+	return b.Sub(a)
+}
 
 // RetriedInfo is the data of [Observer.Retried].
 type RetriedInfo struct {
@@ -138,12 +149,7 @@ type FinishedInfo struct {
 }
 
 // Duration is how long the callback ran; 0 if it never started.
-func (i FinishedInfo) Duration() time.Duration {
-	if i.Started.IsZero() {
-		return 0
-	}
-	return i.Finished.Sub(i.Started)
-}
+func (i FinishedInfo) Duration() time.Duration { return between(i.Started, i.Finished) }
 
 // DrainInfo is the data of [Observer.DrainStarted].
 type DrainInfo struct {

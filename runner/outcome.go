@@ -25,9 +25,10 @@ const (
 	Dropped
 	// Abandoned: it was started and still running when the drain gave up.
 	Abandoned
-	// Skipped: its gate said no.
+	// Skipped: its gate said no. Not used yet.
 	Skipped
-	// Coalesced: it was merged into an equal one that was already waiting.
+	// Coalesced: it was merged into an equal one that was already waiting. Not
+	// used yet.
 	Coalesced
 
 	// NumOutcomes is the number of outcomes: range over it to visit each.

@@ -11,7 +11,7 @@ import (
 // pool is the queue's places and the workers.
 type pool struct {
 	places    int // taken, by waiting tasks, by those with Retry, and by granted waiters
-	inCaller  int // tasks beyond the places that RunInCaller took in
+	inCaller  int // tasks beyond the places that RunInCaller took in, running or not
 	highWater highWater
 	waiters   list.List // of *waiter; under Block, in the order they came
 	limits    map[string]*limit
@@ -21,10 +21,8 @@ type pool struct {
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
-	busy         int           // workers that run a task, those lent not counted
-	lent         int           // workers that overrunning tasks hold and that have been replaced
-	busyDone     time.Duration // worker time of ended tasks
-	startedTotal time.Duration // sum of the busy workers' start times, since born
+	lent     int           // workers that overrunning tasks hold and that have been replaced
+	busyDone time.Duration // worker time of ended tasks
 
 	watchdog
 }
@@ -96,7 +94,7 @@ func (r *Runner) makeRoom(t *task, f *followUp) error {
 		if oldest == nil {
 			return ErrQueueFull
 		}
-		r.settle(oldest, Dropped, ErrEvicted, t.asked, f)
+		r.settle(oldest, Dropped, ErrEvicted, time.Now(), f)
 		if !r.placeFree() { // it held none: RunInCaller never, Retry always
 			return ErrQueueFull
 		}
@@ -104,7 +102,7 @@ func (r *Runner) makeRoom(t *task, f *followUp) error {
 		t.placed = true
 		return nil
 	case RunInCaller:
-		if by := taskFrom(t.asker); by != nil && by.here && by.runner == r {
+		if t.nestedInCaller {
 			return ErrNested
 		}
 		if r.inCaller == r.cfg.Queue {
@@ -142,7 +140,7 @@ func (r *Runner) longestDue() *task {
 // waitForPlace returns nil with a place taken for t. It is called, and returns, with
 // mu held.
 func (r *Runner) waitForPlace(t *task) error {
-	if taskFrom(t.asker) != nil {
+	if t.nested {
 		return ErrNested
 	}
 	w := &waiter{ready: make(chan struct{})}
@@ -206,15 +204,12 @@ func reasonOf(err error) Reason {
 
 // freePlace gives back what t holds of the queue: to who has waited longest,
 // or to the next to come. mu is held.
-func (r *Runner) freePlace(t *task) {
-	if t.inCaller {
-		t.inCaller = false
-		r.inCaller--
-	}
+func (r *Runner) freePlace(t *task, now time.Time) {
 	if !t.placed {
 		return
 	}
 	t.placed = false
+	r.highWater.note(r.places, now) // it may have been as high since long
 	if e := r.waiters.Front(); e != nil {
 		close(r.waiters.Remove(e).(*waiter).ready)
 		return

@@ -65,7 +65,7 @@ func (w *response) WriteString(s string) (int, error) {
 	return n, err
 }
 
-// The four types below add to a response what only some writers can do.
+// The types below add to a response what only some writers can do.
 
 type canFlush struct{ w *response }
 
@@ -100,10 +100,22 @@ func (c canReadFrom) ReadFrom(src io.Reader) (int64, error) {
 	if c.w.over.Load() {
 		return 0, ErrResponseDone
 	}
-	c.w.status.CompareAndSwap(0, http.StatusOK)
 	n, err := c.w.inner.(io.ReaderFrom).ReadFrom(src)
+	if n > 0 { // otherwise another status may follow
+		c.w.status.CompareAndSwap(0, http.StatusOK)
+	}
 	c.w.bytes.Add(n)
 	return n, err
+}
+
+type canNotify struct{ w *response }
+
+// CloseNotify is deprecated, and still asked for by assertion.
+func (c canNotify) CloseNotify() <-chan bool {
+	if c.w.over.Load() {
+		return make(chan bool)
+	}
+	return c.w.inner.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see above
 }
 
 type canPush struct{ w *response }
@@ -113,110 +125,4 @@ func (c canPush) Push(target string, opts *http.PushOptions) error {
 		return ErrResponseDone
 	}
 	return c.w.inner.(http.Pusher).Push(target, opts)
-}
-
-// withCapabilities returns w with what its inner writer can do, and no more:
-// callers ask by type assertion.
-func (w *response) withCapabilities() http.ResponseWriter {
-	f, h, r, p := canFlush{w}, canHijack{w}, canReadFrom{w}, canPush{w}
-	_, flush := w.inner.(http.Flusher)
-	_, hijack := w.inner.(http.Hijacker)
-	_, readFrom := w.inner.(io.ReaderFrom)
-	_, push := w.inner.(http.Pusher)
-	switch [4]bool{flush, hijack, readFrom, push} {
-	case [4]bool{false, false, false, false}:
-		return w
-	case [4]bool{true, false, false, false}:
-		return struct {
-			*response
-			canFlush
-		}{w, f}
-	case [4]bool{false, true, false, false}:
-		return struct {
-			*response
-			canHijack
-		}{w, h}
-	case [4]bool{true, true, false, false}:
-		return struct {
-			*response
-			canFlush
-			canHijack
-		}{w, f, h}
-	case [4]bool{false, false, true, false}:
-		return struct {
-			*response
-			canReadFrom
-		}{w, r}
-	case [4]bool{true, false, true, false}:
-		return struct {
-			*response
-			canFlush
-			canReadFrom
-		}{w, f, r}
-	case [4]bool{false, true, true, false}:
-		return struct {
-			*response
-			canHijack
-			canReadFrom
-		}{w, h, r}
-	case [4]bool{true, true, true, false}: // HTTP/1.x
-		return struct {
-			*response
-			canFlush
-			canHijack
-			canReadFrom
-		}{w, f, h, r}
-	case [4]bool{false, false, false, true}:
-		return struct {
-			*response
-			canPush
-		}{w, p}
-	case [4]bool{true, false, false, true}: // HTTP/2
-		return struct {
-			*response
-			canFlush
-			canPush
-		}{w, f, p}
-	case [4]bool{false, true, false, true}:
-		return struct {
-			*response
-			canHijack
-			canPush
-		}{w, h, p}
-	case [4]bool{true, true, false, true}:
-		return struct {
-			*response
-			canFlush
-			canHijack
-			canPush
-		}{w, f, h, p}
-	case [4]bool{false, false, true, true}:
-		return struct {
-			*response
-			canReadFrom
-			canPush
-		}{w, r, p}
-	case [4]bool{true, false, true, true}:
-		return struct {
-			*response
-			canFlush
-			canReadFrom
-			canPush
-		}{w, f, r, p}
-	case [4]bool{false, true, true, true}:
-		return struct {
-			*response
-			canHijack
-			canReadFrom
-			canPush
-		}{w, h, r, p}
-	default:
-		return struct {
-			*response
-			canFlush
-			canHijack
-			canReadFrom
-			canPush
-		}{w, f, h, r, p}
-	}
 }

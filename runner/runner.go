@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,13 +11,12 @@ import (
 // Runner runs callbacks on a bounded pool of workers. Make one with [New] and
 // end it with [Runner.Shutdown]. All its methods are safe for concurrent use.
 type Runner struct {
-	cfg  Config    // written by New only
-	born time.Time // written by New only
+	cfg Config // written by New only
 
-	// canceled is the parent of every callback's context; the drain cancels
-	// it, with ErrShutdown, when it gives up waiting.
-	canceled context.Context
-	cancel   context.CancelCauseFunc
+	// base is the parent of every callback's context; the drain cancels it, with
+	// ErrShutdown, when it gives up waiting.
+	base   context.Context
+	cancel context.CancelCauseFunc
 
 	// detached is the scope of callbacks that wait for nothing: it has been
 	// released from the start.
@@ -41,8 +41,8 @@ func New(cfg Config) (*Runner, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg.withDefaults(), born: time.Now()}
-	r.canceled, r.cancel = context.WithCancelCause(context.Background())
+	r := &Runner{cfg: cfg.withDefaults()}
+	r.base, r.cancel = context.WithCancelCause(context.Background())
 	r.detached = &scope{runner: r, released: true}
 	r.wake.L = &r.mu
 	r.gone = make(chan struct{})
@@ -99,17 +99,24 @@ func (r *Runner) After(ctx context.Context, name string, fn func(context.Context
 
 // Go asks for fn to be run now: it is due at once, whatever ctx belongs to.
 // All else is as with [After].
+//
+// A callback that asks for its successor without end, a poller say, does best
+// to give Go a context of its own: with its callback's context, what observers
+// put into the values of each stays reachable from the next.
 func (r *Runner) Go(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
 	return r.ask(ctx, r.detached, name, fn, opts)
 }
 
 // ask takes a callback the whole way from the call to its scope or the queue.
 func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) error {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
 	if fn == nil {
-		return ErrNilFunc
+		return fmt.Errorf("%w: %.100q", ErrNilFunc, name)
 	}
 	if !validName(name) {
-		return ErrInvalidName
+		return fmt.Errorf("%w: got %.100q", ErrInvalidName, name)
 	}
 	t := r.newTask(ctx, s, name, fn, opts)
 	if s == r.detached && t.policy != nil && t.policy.once != nil {
@@ -133,7 +140,7 @@ func (r *Runner) announce(t *task) {
 	var f followUp
 	r.mu.Lock()
 	f.observed(t)
-	isDue := t.state == reserved && t.scope.released
+	isDue, releasedAt := t.state == reserved && t.scope.released, t.scope.releasedAt
 	r.mu.Unlock()
 	r.do(f)
 	if !isDue {
@@ -141,16 +148,16 @@ func (r *Runner) announce(t *task) {
 	}
 	due := t.asked
 	if t.afterResponse { // released while its acceptance was being observed
-		due = time.Now()
+		due = releasedAt
 	}
 	r.admitDue([]*task{t}, due)
 }
 
 // Stats returns a snapshot of the runner's state.
 func (r *Runner) Stats() Stats {
-	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := time.Now()
 	s := Stats{
 		Name:     r.cfg.Name,
 		Workers:  r.cfg.Workers,
@@ -166,8 +173,7 @@ func (r *Runner) Stats() Stats {
 
 		Depth:     r.places,
 		HighWater: r.highWater.read(r.places, now),
-		Busy:      r.busy,
-		BusyTime:  r.busyTime(now.Sub(r.born)),
+		BusyTime:  r.busyDone,
 
 		Overrunning: r.overrunning,
 		Lent:        r.lent,
@@ -182,6 +188,12 @@ func (r *Runner) Stats() Stats {
 	}
 	if t := r.running.first; t != nil {
 		s.OldestRunning = t.started
+	}
+	for t := r.running.first; t != nil; t = t.next {
+		if t.onWorker {
+			s.Busy++
+			s.BusyTime += now.Sub(t.started)
+		}
 	}
 	return s
 }

@@ -16,11 +16,12 @@ type scope struct {
 	frozen atomic.Pointer[Request]
 
 	// What follows is guarded by the runner's mu.
-	tasks    []*task // reserved in this scope
-	released bool
-	once     map[mergeKey]bool // nil until the first Once
-	open     int               // tasks that have not been reported
-	idle     chan struct{}     // closed when open is 0; nil until somebody waits
+	tasks      []*task // reserved in this scope
+	released   bool
+	releasedAt time.Time
+	once       map[mergeKey]bool // nil until the first Once
+	open       int               // tasks that have not been reported
+	idle       chan struct{}     // closed when open is 0; nil until somebody waits
 }
 
 type scopeKey struct{}
@@ -44,6 +45,9 @@ func (r *Runner) openScope(ctx context.Context) (*scope, context.Context) {
 // Shutdown drops its callbacks by name. [Wait] waits for what the scope has
 // asked for.
 func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
 	s, ctx := r.openScope(ctx)
 	return ctx, s.release
 }
@@ -116,10 +120,13 @@ func (s *scope) release() {
 			tasks = append(tasks, t)
 		}
 	}
-	s.released, s.tasks = true, nil
+	now := time.Now()
+	if !s.released {
+		s.released, s.releasedAt, s.tasks = true, now, nil
+	}
 	r.mu.Unlock()
 	if len(tasks) > 0 {
-		r.admitDue(tasks, time.Now())
+		r.admitDue(tasks, now)
 	}
 }
 

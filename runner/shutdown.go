@@ -15,6 +15,8 @@ const (
 	maxCancelTime = time.Second
 	// lateCancelTime is what they get when Shutdown's context ends before.
 	lateCancelTime = 100 * time.Millisecond
+	// lateReportTime is what observers get for callbacks that were given up.
+	lateReportTime = 100 * time.Millisecond
 )
 
 // errShutdownInside: waiting for oneself would never end.
@@ -25,6 +27,7 @@ type drain struct {
 	empty    chan struct{} // closed when nothing is left to wait for
 	isEmpty  bool          // guarded by mu
 	lost     []*task       // guarded by mu
+	left     bool          // guarded by mu: a callback was abandoned
 	finished chan struct{}
 
 	report Report // written before finished is closed
@@ -32,7 +35,10 @@ type drain struct {
 }
 
 // lose notes a task that came to no end of its own. mu is held.
-func (d *drain) lose(t *task) { d.lost = append(d.lost, t) }
+func (d *drain) lose(t *task) {
+	d.lost = append(d.lost, t)
+	d.left = d.left || t.outcome == Abandoned
+}
 
 // markEmpty ends the wait. mu is held.
 func (d *drain) markEmpty() {
@@ -58,7 +64,8 @@ func (d *drain) markEmpty() {
 //
 // The Report names everything that was lost. The error is nil if nothing was;
 // otherwise it wraps the reason for giving up. Observers have seen the end of
-// every accepted callback when Shutdown returns.
+// every accepted callback when Shutdown returns, unless they are slow: with
+// what was given up at the end, it waits for them for another 100 ms at most.
 //
 // Shutdown may be called more than once, concurrently too: one call drains,
 // with its ctx, and each other returns the same result when that is done, or
@@ -99,6 +106,11 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 	select {
 	case <-d.finished:
 		return d.report, d.err
+	default: // looked at first, as a ctx that has ended does not change the result
+	}
+	select {
+	case <-d.finished:
+		return d.report, d.err
 	case <-ctx.Done():
 		return Report{}, fmt.Errorf("runner: stopped waiting for another call of Shutdown: %w", context.Cause(ctx))
 	}
@@ -121,7 +133,7 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 	if cause == nil {
 		cause = context.DeadlineExceeded // what was left of it was too short to wait for
 	}
-	return report, fmt.Errorf("runner: drain gave up on %d callbacks: %w", len(report.Lost), cause)
+	return report, fmt.Errorf("runner: drain gave up, %d lost: %w", len(report.Lost), cause)
 }
 
 // finishOrCancel waits for the callbacks to finish, cancels them when their
@@ -158,12 +170,21 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	}
 	select {
 	case <-d.empty:
+		return
 	case <-limit:
-		r.giveUp(Abandoned, &r.running)
+	}
+
+	r.giveUp(Abandoned, &r.running)
+	timer := time.NewTimer(lateReportTime)
+	defer timer.Stop()
+	select {
+	case <-d.empty:
+	case <-timer.C:
 	}
 }
 
-// giveUp settles every task of the lists.
+// giveUp settles every task of the lists and has it reported, by a goroutine of
+// its own because there may be many and Shutdown must be on time.
 func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
 	var f followUp
 	r.mu.Lock()
@@ -178,7 +199,7 @@ func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
 		}
 	}
 	r.mu.Unlock()
-	r.do(f)
+	go r.do(f)
 }
 
 // noteStacks keeps where the running callbacks are as they are canceled, for
@@ -206,17 +227,12 @@ func (r *Runner) stopWorkers() {
 	if r.sweep != nil {
 		r.sweep.Stop()
 	}
-	wait := r.workers > 0 && r.unreported == 0 && !r.drain.abandoned()
+	wait := r.workers > 0 && r.unreported == 0 && !r.drain.left
 	r.wake.Broadcast()
 	r.mu.Unlock()
 	if wait {
 		<-r.gone
 	}
-}
-
-// abandoned tells whether a callback was given up while it ran. mu is held.
-func (d *drain) abandoned() bool {
-	return slices.ContainsFunc(d.lost, func(t *task) bool { return t.outcome == Abandoned })
 }
 
 // lostOf lists what the drain lost, the longest asked for first.
@@ -230,7 +246,7 @@ func (r *Runner) lostOf(d *drain) []Lost {
 			Name:    t.name,
 			Outcome: t.outcome,
 			Age:     t.finished.Sub(t.asked),
-			Ran:     since(t.started, t.finished),
+			Ran:     between(t.started, t.finished),
 		}
 		if t.outcome == Abandoned {
 			l.Stack = t.stack
@@ -240,5 +256,6 @@ func (r *Runner) lostOf(d *drain) []Lost {
 		}
 		lost = append(lost, l)
 	}
+	d.lost = nil // the runner may live on, and with it what they hold on to
 	return lost
 }

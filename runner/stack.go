@@ -51,7 +51,8 @@ func workerOf(group string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return strings.Cut(rest, `"`)
+	worker, _, ok := strings.Cut(rest, `"`)
+	return worker, ok
 }
 
 // framesOf writes the callback's frames as panics do: the function, and below

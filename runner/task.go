@@ -20,6 +20,12 @@ type task struct {
 	afterResponse bool
 	depth         int // places taken then, its own included. Written by admit.
 
+	// nested tells that a callback asked for it, and nestedInCaller that this
+	// one is run in its caller by the same runner. Written by newTask.
+	nested, nestedInCaller bool
+	// given is the context that fn is called with. Written before that.
+	given context.Context
+
 	// asker is the asker's context with what observers of Accepted added, ctx
 	// that of the attempt, with what observers of Started added. Each is
 	// written by the goroutine that calls the observers, while observing is not
@@ -68,6 +74,15 @@ const (
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := &task{runner: r, scope: s, name: name, fn: fn, asker: ctx, ctx: ctx, asked: time.Now()}
 	t.timeout = max(r.cfg.Timeout, 0)
+	if by := taskFrom(ctx); by != nil {
+		t.nested = true
+		t.nestedInCaller = by.runner == r && by.here
+		if by.given == ctx {
+			// What the asking callback was given adds nothing but its timeout to
+			// its values. Going without keeps endless chains short.
+			t.asker, t.ctx = by.ctx, by.ctx
+		}
+	}
 	for _, o := range opts {
 		o.apply(t)
 	}
@@ -85,7 +100,7 @@ func (t *task) startedInfo() StartedInfo {
 // callbackContext is the root of a callback's context: the asker's values with
 // the runner's cancellation.
 type callbackContext struct {
-	context.Context                 // Runner.canceled
+	context.Context                 // Runner.base
 	labels          context.Context // has nothing but the goroutine's pprof labels
 	values          context.Context
 	task            *task
@@ -116,12 +131,15 @@ func taskFrom(ctx context.Context) *task {
 }
 
 // context returns what fn is called with, and a function that ends it.
-func (t *task) context(labels context.Context) (context.Context, context.CancelFunc) {
-	ctx := &callbackContext{Context: t.runner.canceled, labels: labels, values: t.ctx, task: t}
+func (t *task) context(labels context.Context) (ctx context.Context, end context.CancelFunc) {
+	ctx = &callbackContext{Context: t.runner.base, labels: labels, values: t.ctx, task: t}
 	if t.timeout > 0 {
-		return context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
+		ctx, end = context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
+	} else {
+		ctx, end = context.WithCancel(ctx)
 	}
-	return context.WithCancel(ctx)
+	t.given = ctx
+	return ctx, end
 }
 
 // taskList is a doubly linked list of tasks in one state, oldest first.

@@ -96,17 +96,13 @@ func (r *Runner) leave(t *task) {
 func (r *Runner) start(t *task) {
 	t.list.remove(t)
 	r.stopMerging(t)
-	if t.policy == nil || t.policy.attempts < 2 {
-		r.freePlace(t)
-	}
 	t.state, t.started, t.overran = running, time.Now(), false
+	if t.policy == nil || t.policy.attempts < 2 {
+		r.freePlace(t, t.started)
+	}
 	t.attempt++
 	t.observing++ // of Started
 	r.running.push(t)
-	if t.onWorker {
-		r.busy++
-		r.startedTotal += t.started.Sub(r.born)
-	}
 	r.watch(t)
 }
 
@@ -116,25 +112,19 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 	if t.overran {
 		r.overrunning--
 	}
-	switch {
-	case t.lent:
+	if t.lent {
 		r.lent--
-	case t.onWorker:
+		t.lent = false
+	}
+	if t.onWorker {
 		r.stopClock(t, now)
 	}
-	t.onWorker, t.lent = false, false
 }
 
+// stopClock ends the worker time of a task. mu is held.
 func (r *Runner) stopClock(t *task, now time.Time) {
-	r.busy--
 	r.busyDone += now.Sub(t.started)
-	r.startedTotal -= t.started.Sub(r.born)
-}
-
-// busyTime is the workers' time on callbacks until now, given since born. mu
-// is held.
-func (r *Runner) busyTime(now time.Duration) time.Duration {
-	return r.busyDone + time.Duration(r.busy)*now - r.startedTotal
+	t.onWorker = false
 }
 
 // run runs a started task to its end. The books are closed in a deferred call
@@ -196,6 +186,7 @@ func (r *Runner) finish(t *task, o Outcome, err error) {
 	if t.retries(o, err) && r.pause(t, o, err) {
 		return
 	}
+	t.fn = nil // what it holds on to need not stay
 	var f followUp
 	r.mu.Lock()
 	r.settle(t, o, err, time.Now(), &f)

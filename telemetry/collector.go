@@ -26,18 +26,20 @@ type collector struct {
 type errorCounts struct{ metrics, traces, logs atomic.Uint64 }
 
 func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
+	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
 	return &collector{
 		metrics: m, catalog: c, state: s, errors: e,
-		timeout:         descOf(MetricCallbackTimeout),
-		lastSuccess:     descOf(MetricLastSuccess),
-		telemetryErrors: descOf(MetricTelemetryErrors),
-		buildInfo:       prometheus.MustNewConstMetric(descOf(MetricBuildInfo), prometheus.GaugeValue, 1, version(), runtime.Version()),
+		timeout: desc(MetricCallbackTimeout, seconds,
+			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
+			LabelRunner, LabelCallback),
+		lastSuccess: desc(MetricLastSuccess, seconds,
+			"When a callback last succeeded. Absent before the first success.",
+			LabelRunner, LabelCallback),
+		telemetryErrors: desc(MetricTelemetryErrors, "",
+			"Panics recovered inside telemetry, by signal. observer: in any observer of a watched runner.",
+			LabelSignal),
+		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
 	}
-}
-
-func descOf(name string) *prometheus.Desc {
-	f := familyOf(name)
-	return prometheus.V2.NewDesc(f.name, f.help, prometheus.UnconstrainedLabels(f.labels), nil, prometheus.WithUnit(f.unit))
 }
 
 // Describe implements [prometheus.Collector].

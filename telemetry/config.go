@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
@@ -101,7 +102,8 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// withDefaults replaces each zero field by what it stands for.
+// withDefaults replaces each zero field by what it stands for. The result shares
+// nothing with c that its owner may change.
 func (c Config) withDefaults() Config {
 	if c.TracerProvider == nil {
 		c.TracerProvider = otel.GetTracerProvider()
@@ -112,9 +114,11 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.DurationBuckets = slices.Clone(c.DurationBuckets)
 	if len(c.DurationBuckets) == 0 {
 		c.DurationBuckets = defaultDurationBuckets()
 	}
+	c.WaitBuckets = slices.Clone(c.WaitBuckets)
 	if len(c.WaitBuckets) == 0 {
 		c.WaitBuckets = defaultWaitBuckets()
 	}

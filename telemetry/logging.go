@@ -18,6 +18,7 @@ import (
 type logging struct {
 	logger    *slog.Logger
 	processes processKey
+	maxNames  int       // of the catalog, for the record that says so
 	start     time.Time // the limiters count from here
 }
 
@@ -36,16 +37,16 @@ const (
 )
 
 func newLogging(cfg Config, processes processKey) *logging {
-	return &logging{logger: cfg.Logger, processes: processes, start: time.Now()}
+	return &logging{logger: cfg.Logger, processes: processes, maxNames: cfg.MaxNames, start: time.Now()}
 }
 
 // asked warns once that names are folded.
-func (l *logging) asked(ctx context.Context, e entry, cb runner.Callback, maxNames int) {
+func (l *logging) asked(ctx context.Context, e entry, cb runner.Callback) {
 	if !e.folded || e.runner.foldingTold.Load() || !e.runner.foldingTold.CompareAndSwap(false, true) {
 		return
 	}
 	if l.logger.Enabled(ctx, slog.LevelWarn) {
-		l.write(ctx, slog.LevelWarn, LogNamesFolded, cb, slog.Int(KeyMaxNames, maxNames))
+		l.write(ctx, slog.LevelWarn, LogNamesFolded, cb, slog.Int(KeyMaxNames, l.maxNames))
 	}
 }
 

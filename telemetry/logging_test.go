@@ -18,8 +18,8 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-// requireRecord checks a record's attributes apart from the time, and
-// consumes the ids, which it compares with the spans' of the callback.
+// requireRecord compares a record without its time and ids, which must be
+// there.
 func requireRecord(t *testing.T, want, got map[string]any) {
 	t.Helper()
 	for _, key := range []string{"time", "level", "msg", "trace_id", "span_id", "request.trace_id"} {

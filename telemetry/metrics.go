@@ -41,40 +41,59 @@ type callbackMetrics struct {
 
 func newMetrics(cfg Config) *metrics {
 	return &metrics{
-		callbacks:        counters(MetricCallbacks),
-		scheduled:        counters(MetricScheduled),
-		rejected:         counters(MetricRejected),
-		namesFolded:      counters(MetricNamesFolded),
-		shutdownLost:     counters(MetricShutdownLost),
-		queueWait:        histograms(MetricQueueWait, cfg.WaitBuckets),
-		responseDelay:    histograms(MetricResponseDelay, cfg.WaitBuckets),
-		ranFor:           histograms(MetricCallbackDuration, cfg.DurationBuckets),
-		shutdownDuration: gauges(MetricShutdownDuration),
+		callbacks: counters(MetricCallbacks,
+			"Callbacks that came to an end, by outcome. Each callback asked for ends here exactly once.",
+			LabelRunner, LabelCallback, LabelOutcome),
+		scheduled: counters(MetricScheduled,
+			"Callbacks asked for, refused ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
+			LabelRunner, LabelCallback),
+		rejected: counters(MetricRejected,
+			"Callbacks refused when they were asked for, by reason.",
+			LabelRunner, LabelReason),
+		namesFolded: counters(MetricNamesFolded,
+			"Callbacks asked for under a name beyond the limit of names, and therefore counted as other.",
+			LabelRunner),
+		shutdownLost: counters(MetricShutdownLost,
+			"Callbacks that a drain kept from coming to their own end.",
+			LabelRunner),
+		queueWait: histograms(MetricQueueWait, cfg.WaitBuckets,
+			"Time from being due to being started by a worker.",
+			LabelRunner),
+		responseDelay: histograms(MetricResponseDelay, cfg.WaitBuckets,
+			"Time from being asked for to the end of the response, for callbacks that had to wait for it.",
+			LabelRunner),
+		ranFor: histograms(MetricCallbackDuration, cfg.DurationBuckets,
+			"Run time of callbacks that were started, by result.",
+			LabelRunner, LabelCallback, LabelResult),
+		shutdownDuration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: MetricShutdownDuration, Unit: seconds,
+			Help: "How long the last drain took. Absent before the first.",
+		}, []string{LabelRunner}),
 	}
 }
 
-func counters(name string) *prometheus.CounterVec {
-	f := familyOf(name)
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.name, Help: f.help, Unit: f.unit}, f.labels)
+const seconds = "seconds"
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-func gauges(name string) *prometheus.GaugeVec {
-	f := familyOf(name)
-	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.name, Help: f.help, Unit: f.unit}, f.labels)
-}
-
-// histograms are classic and native at once: a scraper takes what it asks for.
-// The native part is bounded by its number of buckets; it is reset at most
-// once an hour to get back to its full resolution.
-func histograms(name string, buckets []float64) *prometheus.HistogramVec {
-	f := familyOf(name)
+// histograms are of seconds. They are classic and native at once: a scraper
+// takes what it asks for. The native part is bounded by its number of buckets;
+// it is reset at most once an hour to get back to its full resolution.
+func histograms(name string, buckets []float64, help string, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: f.name, Help: f.help, Unit: f.unit,
+		Name: name, Help: help, Unit: seconds,
 		Buckets:                         buckets,
 		NativeHistogramBucketFactor:     1.1,
 		NativeHistogramMaxBucketNumber:  160,
 		NativeHistogramMinResetDuration: time.Hour,
-	}, f.labels)
+	}, labels)
+}
+
+// desc describes what the collectors make at each scrape.
+func desc(name, unit, help string, labels ...string) *prometheus.Desc {
+	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), nil, prometheus.WithUnit(unit))
 }
 
 // newRunner makes every series of a runner, so that they exist at 0.

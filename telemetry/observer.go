@@ -31,7 +31,7 @@ func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) cont
 	e := t.catalog.entry(info.Runner, info.Name)
 	shield(&t.errors.metrics, func() { t.metrics.asked(e, info.Callback) })
 	shield(&t.errors.traces, func() { t.tracing.accepted(ctx, info) })
-	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback, t.maxNames) })
+	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
 }
 
@@ -39,7 +39,7 @@ func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, info) })
 	shield(&t.errors.logs, func() {
-		t.logging.asked(ctx, e, info.Callback, t.maxNames)
+		t.logging.asked(ctx, e, info.Callback)
 		t.logging.rejected(ctx, e, info)
 	})
 	shield(&t.errors.metrics, func() { t.metrics.rejectedOne(e, info) })

@@ -29,16 +29,17 @@ type watched struct {
 }
 
 func newState() *state {
+	ofRunner := func(name, unit, help string) *prometheus.Desc { return desc(name, unit, help, LabelRunner) }
 	return &state{
 		runners:    make(map[string]watched),
-		depth:      descOf(MetricQueueDepth),
-		capacity:   descOf(MetricQueueCapacity),
-		highWater:  descOf(MetricQueueHighWater),
-		oldest:     descOf(MetricQueueOldest),
-		workers:    descOf(MetricWorkers),
-		busy:       descOf(MetricWorkersBusy),
-		busyTime:   descOf(MetricWorkerBusyTime),
-		longestRun: descOf(MetricLongestRunning),
+		depth:      ofRunner(MetricQueueDepth, "", "Places of the queue taken now."),
+		capacity:   ofRunner(MetricQueueCapacity, "", "Places of the queue."),
+		highWater:  ofRunner(MetricQueueHighWater, "", "Most places of the queue taken at once within the last one to two minutes."),
+		oldest:     ofRunner(MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
+		workers:    ofRunner(MetricWorkers, "", "Callbacks that may run at once."),
+		busy:       ofRunner(MetricWorkersBusy, "", "Workers that run a callback."),
+		busyTime:   ofRunner(MetricWorkerBusyTime, seconds, "Worker time spent on callbacks, those running now included."),
+		longestRun: ofRunner(MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest. 0 when none runs."),
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 // exports spans and records is flushed by its owner, after the runners have
 // been shut down.
 type Telemetry struct {
-	maxNames  int
 	catalog   *catalog
 	metrics   *metrics
 	tracing   *tracing
@@ -32,11 +31,10 @@ func New(cfg Config) (*Telemetry, error) {
 	}
 	cfg = cfg.withDefaults()
 	t := &Telemetry{
-		maxNames: cfg.MaxNames,
-		metrics:  newMetrics(cfg),
-		tracing:  newTracing(cfg),
-		state:    newState(),
-		errors:   new(errorCounts),
+		metrics: newMetrics(cfg),
+		tracing: newTracing(cfg),
+		state:   newState(),
+		errors:  new(errorCounts),
 	}
 	t.processes = processKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,6 +49,24 @@ func TestOrderIsAnsweredAndItsAfterWorkIsDone(t *testing.T) {
 	require.Contains(t, s.get(s.url+"/bestsellers").body, "Storm lantern", "the cache was rebuilt")
 	require.NoError(t, s.stop())
 	require.Contains(t, s.stdout.String(), "nothing lost")
+}
+
+func TestMailsReachPeopleWhateverTheirNames(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s")
+	for _, name := range []string{
+		`back\slash\`, `Dwayne "The Rock" Johnson`, `"`, `\"`, `Zoë Łukasz 李, Esq. <zoe@example.net>`, strings.Repeat("長", 100),
+	} {
+		body, err := json.Marshal(orderInput{Name: name, Email: "ada@example.org", Product: "ember", Quantity: 1})
+		require.NoError(t, err)
+		a := s.post("/api/orders", string(body))
+		require.Equal(t, http.StatusCreated, a.status, "%s: %s", name, a.body)
+		for _, st := range s.complete(decode[placed](t, a.body).ID).After {
+			require.Equal(t, "success", st.Outcome, "%s: %s: %s", name, st.Name, st.Error)
+		}
+		mails := s.get(s.url + "/inbox?to=ada@example.org").body
+		require.Contains(t, mails, "Dear "+html.EscapeString(name)+",")
+		require.Contains(t, mails, "to "+html.EscapeString(name)+" <a", "the name as a mail program reads it")
+	}
 }
 
 func TestInlineOrderIsDoneBeforeItsAnswer(t *testing.T) {

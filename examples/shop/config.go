@@ -67,7 +67,7 @@ readable at /traces on the ops address.
 `
 
 // parseConfig reads the flags. For -h it prints the usage to stdout and
-// returns flag.ErrHelp. Other errors are one line that says what to do.
+// returns flag.ErrHelp. Other errors say what to do, one line a mistake.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
 	var c config
 	var overflow, faults, level string
@@ -99,71 +99,60 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
 	}
-	var err error
-	if c.overflow, err = parseOverflow(overflow); err != nil {
-		return c, err
+	return c, c.set(overflow, faults, level)
+}
+
+// set takes over what the flags say as text, and reports every setting that
+// cannot be used, joined, in the order of the help.
+func (c *config) set(overflow, faults, level string) error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
 	}
-	if c.faults, err = parseFaults(faults); err != nil {
-		return c, err
-	}
+	const hostport = "-%s %q: use host:port, as in 127.0.0.1:8080"
+	check(isHostPort(c.addr), hostport, "addr", c.addr)
+	check(isHostPort(c.ops), hostport, "ops", c.ops)
+	check(c.db != "", "-db is empty: name a file")
+
+	check(c.smtp == "" || isHostPort(c.smtp), hostport, "smtp", c.smtp)
+	check(c.delay >= 0 && c.delay <= time.Minute, "-smtp-delay %v: use 0 to 1m", c.delay)
+	check(c.webhook == "" || isWebURL(c.webhook), "-webhook %q: use an http or https URL", c.webhook)
+	_, err := parseEmail(c.admin)
+	check(err == nil, "-admin %q: %w", c.admin, err)
+
+	check(c.workers >= 1, "-workers %d: use a positive number", c.workers)
+	check(c.queue >= 1, "-queue %d: use a positive number", c.queue)
+	var known bool
+	c.overflow, known = overflows[overflow]
+	check(known, "-overflow %q: use reject, block, drop-oldest or run-in-caller", overflow)
+	check(c.drain > 0, "-drain %v: use a positive duration", c.drain)
+	check(c.linger >= 0, "-linger %v: use 0 or a positive duration", c.linger)
+
+	check(c.load >= 0 && c.load <= maxLoad, "-load %d: use 0 to %d orders a second", c.load, maxLoad)
+	c.faults, err = parseFaults(faults)
+	check(err == nil, "%w", err)
 	if level != "" {
 		c.logLevel = new(slog.Level)
-		if err := c.logLevel.UnmarshalText([]byte(level)); err != nil {
-			return c, fmt.Errorf("-log-level %q: use debug, info, warn or error", level)
-		}
+		err = c.logLevel.UnmarshalText([]byte(level))
+		check(err == nil, "-log-level %q: use debug, info, warn or error", level)
 	}
-	return c, c.validate()
+	return errors.Join(errs...)
 }
 
-// validate returns the first setting that cannot be used.
-func (c config) validate() error {
-	for name, hostport := range map[string]string{"addr": c.addr, "ops": c.ops, "smtp": c.smtp} {
-		if name == "smtp" && hostport == "" {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(hostport); err != nil {
-			return fmt.Errorf("-%s %q: use host:port, as in 127.0.0.1:8080", name, hostport)
-		}
-	}
-	if c.webhook != "" {
-		if u, err := url.Parse(c.webhook); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return fmt.Errorf("-webhook %q: use an http or https URL", c.webhook)
-		}
-	}
-	if _, err := parseEmail(c.admin); err != nil {
-		return fmt.Errorf("-admin %q: %w", c.admin, err)
-	}
-	switch {
-	case c.db == "":
-		return errors.New("-db is empty: name a file")
-	case c.delay < 0 || c.delay > time.Minute:
-		return fmt.Errorf("-smtp-delay %v: use 0 to 1m", c.delay)
-	case c.drain <= 0:
-		return fmt.Errorf("-drain %v: use a positive duration", c.drain)
-	case c.linger < 0:
-		return fmt.Errorf("-linger %v: use 0 or a positive duration", c.linger)
-	case c.load < 0 || c.load > maxLoad:
-		return fmt.Errorf("-load %d: use 0 to %d orders a second", c.load, maxLoad)
-	case c.workers < 1:
-		return fmt.Errorf("-workers %d: use a positive number", c.workers)
-	case c.queue < 1:
-		return fmt.Errorf("-queue %d: use a positive number", c.queue)
-	}
-	return nil
+func isHostPort(s string) bool {
+	_, _, err := net.SplitHostPort(s)
+	return err == nil
 }
 
-func parseOverflow(s string) (runner.Overflow, error) {
-	switch s {
-	case "reject":
-		return runner.Reject, nil
-	case "block":
-		return runner.Block, nil
-	case "drop-oldest":
-		return runner.DropOldest, nil
-	case "run-in-caller":
-		return runner.RunInCaller, nil
-	}
-	return 0, fmt.Errorf("-overflow %q: use reject, block, drop-oldest or run-in-caller", s)
+func isWebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+var overflows = map[string]runner.Overflow{
+	"reject": runner.Reject, "block": runner.Block, "drop-oldest": runner.DropOldest, "run-in-caller": runner.RunInCaller,
 }
 
 // defaultDB keeps the shop's data out of the directory it is started from.

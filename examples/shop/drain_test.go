@@ -16,8 +16,16 @@ import (
 
 var program struct {
 	once sync.Once
+	dir  string // of its own; "" until there is one
 	file string
 	err  error
+}
+
+// removeProgram leaves nothing behind of what startProgram has built.
+func removeProgram() {
+	if program.dir != "" {
+		_ = os.RemoveAll(program.dir) // the system clears its temporary files
+	}
 }
 
 // startProgram builds and starts the real program, as signals and exit codes
@@ -29,8 +37,12 @@ func startProgram(t *testing.T, args ...string) (*testShop, *exec.Cmd) {
 		if program.err = err; err != nil {
 			return
 		}
-		program.file = filepath.Join(dir, "shop")
-		if out, err := exec.Command("go", "build", "-o", program.file, ".").CombinedOutput(); err != nil {
+		program.dir, program.file = dir, filepath.Join(dir, "shop")
+		args := []string{"build", "-o", program.file}
+		if raceEnabled {
+			args = append(args, "-race") // the program's own races fail the test by its exit code
+		}
+		if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
 			t.Logf("%s", out)
 			program.err = err
 		}

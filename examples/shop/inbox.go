@@ -27,8 +27,8 @@ type received struct {
 	At      time.Time
 	From    string
 	To      string
+	Name    string // of whom it is to, as the mail's head says; "" if it does not
 	Subject string
-	Order   string
 	Body    string
 }
 
@@ -147,9 +147,13 @@ func parseMail(raw []byte) (received, error) {
 	if err != nil {
 		return received{}, fmt.Errorf("unreadable mail: %w", err)
 	}
+	to, err := msg.Header.AddressList("To")
+	if err != nil {
+		return received{}, fmt.Errorf("unreadable mail: To: %w", err)
+	}
 	return received{
+		Name:    to[0].Name,
 		Subject: subject,
-		Order:   msg.Header.Get("X-Shop-Order"),
 		Body:    strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n")),
 	}, nil
 }

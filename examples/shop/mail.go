@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	netmail "net/mail"
 	"strconv"
 	"strings"
 
@@ -16,13 +17,12 @@ const shopAddress = "shop@shop.example"
 type letter struct {
 	toName, to string
 	subject    string
-	order      string // its id, for the inbox; "" for other mails
 	body       string
 }
 
 func customerMail(o *order) letter {
 	return letter{
-		toName: o.Name, to: o.Email, order: o.ID,
+		toName: o.Name, to: o.Email,
 		subject: "Your order: " + o.Product.Name,
 		body: fmt.Sprintf("Dear %s,\n\nthank you for your order %s:\n\n  %d x %s, %s in all\n\nIt leaves our workshop tomorrow.\n\nYours,\nthe Afterglow shop\n",
 			o.Name, o.ID, o.Quantity, o.Product.Name, o.Total),
@@ -35,7 +35,7 @@ func adminMail(admin string, o *order, v visit) letter {
 		answered = fmt.Sprintf("answered with status %d in %v", v.Status, v.Took)
 	}
 	return letter{
-		toName: "Shop admin", to: admin, order: o.ID,
+		toName: "Shop admin", to: admin,
 		subject: fmt.Sprintf("New order: %d x %s", o.Quantity, o.Product.Name),
 		body: fmt.Sprintf("Order %s\n\n  %d x %s, %s in all\n  for %s <%s>\n\nAsked for with %s\nfrom %s, %s\n",
 			o.ID, o.Quantity, o.Product.Name, o.Total, o.Name, o.Email, v.UserAgent, v.Remote, answered),
@@ -78,15 +78,13 @@ func (m *mailer) send(ctx context.Context, l letter) error {
 	if err := msg.FromFormat("Afterglow shop", shopAddress); err != nil {
 		return fmt.Errorf("send mail: %w", err)
 	}
-	if err := msg.AddToFormat(l.toName, l.to); err != nil {
+	to := netmail.Address{Name: l.toName, Address: l.to} // its String escapes what a name may have
+	if err := msg.AddTo(to.String()); err != nil {
 		return fmt.Errorf("send mail: %w", err)
 	}
 	msg.Subject(l.subject)
 	msg.SetDate()
 	msg.SetMessageID()
-	if l.order != "" {
-		msg.SetGenHeader("X-Shop-Order", l.order)
-	}
 	msg.SetBodyString(mail.TypeTextPlain, strings.ReplaceAll(l.body, "\n", "\r\n"))
 
 	// The client watches ctx while it dials only; a server that stops

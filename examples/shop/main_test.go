@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(filepath.Dir(program.file))
+		removeProgram()
 		os.Exit(code)
 	}))
 }

@@ -57,6 +57,25 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
+	mistakes := [][2]string{
+		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
+		{"-webhook", "ftp://x"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
+		{"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
+	}
+	var args []string
+	for _, m := range mistakes {
+		args = append(args, m[:]...)
+	}
+	err := run(t.Context(), args, new(output), new(output))
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, len(mistakes), err)
+	for i, m := range mistakes {
+		require.True(t, strings.HasPrefix(lines[i], m[0]+" "), "line %d is %q", i, lines[i])
+	}
+}
+
 func TestHelpListsEveryFlag(t *testing.T) {
 	out := new(output)
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))

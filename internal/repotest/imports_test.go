@@ -28,6 +28,7 @@ func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {
 			"go.opentelemetry.io/otel/sdk",
 			"go.opentelemetry.io/otel/exporters",
 			"go.opentelemetry.io/contrib",
+			"github.com/stretchr",
 			module + "/examples",
 			module + "/internal/",
 		} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -180,25 +179,32 @@ func TestContextEndsWithTheCallback(t *testing.T) {
 	}
 }
 
-func TestCallbacksStartInTheOrderAskedAndRunConcurrently(t *testing.T) {
-	r := newRunner(t, runner.Config{Workers: 3})
+func TestCallbacksOfAScopeStartInTheOrderAsked(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1})
 	ctx, release := r.Scope(t.Context())
 	var order []string
-	started := make(chan string)
-	g := newGate()
 	for _, name := range []string{"a", "b", "c", "d"} {
-		require.NoError(t, runner.After(ctx, name, func(ctx context.Context) error {
-			started <- name
-			return g.wait(ctx)
-		}))
+		require.NoError(t, runner.After(ctx, name, func(context.Context) error { order = append(order, name); return nil }))
+	}
+	release()
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "c", "d"}, order)
+}
+
+func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 3})
+	ctx, release := r.Scope(t.Context())
+	g := newGate()
+	for range 4 {
+		require.NoError(t, runner.After(ctx, "it", g.wait))
 	}
 	release()
 	for range 3 {
-		order = append(order, <-started)
+		<-g.entered // none of them has returned
 	}
-	require.ElementsMatch(t, []string{"a", "b", "c"}, order)
+	require.Empty(t, g.entered, "no more than there are workers")
 	g.release()
-	require.Equal(t, "d", <-started)
 }
 
 func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
@@ -226,36 +232,59 @@ func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
 func TestAfterWorksInsideCallbacksToAnyDepth(t *testing.T) {
 	for _, how := range []string{"scope", "go"} {
 		t.Run(how, func(t *testing.T) {
-			r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
-			done := make(chan struct{})
+			r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
 			var nest func(depth int) func(context.Context) error
 			nest = func(depth int) func(context.Context) error {
 				return func(ctx context.Context) error {
 					if depth == 0 {
-						close(done)
 						return nil
 					}
-					if err := r.After(ctx, "method", nothing); err != nil && !errors.Is(err, runner.ErrQueueFull) {
-						t.Error(err)
-					}
-					return runner.After(ctx, strings.Repeat("n", depth), nest(depth-1))
+					return errors.Join(r.After(ctx, "by.method", nothing), runner.After(ctx, "by.function", nest(depth-1)))
 				}
 			}
 			if how == "go" {
-				r = newRunner(t, runner.Config{Workers: 1, Queue: 2})
 				require.NoError(t, r.Go(t.Context(), "start", nest(20)))
 			} else {
-				r = newRunner(t, runner.Config{Workers: 1, Queue: 2})
 				ctx, release := r.Scope(t.Context())
 				require.NoError(t, runner.After(ctx, "start", nest(20)))
 				release()
 			}
-			<-done
-			_, err := r.Shutdown(t.Context())
-			require.NoError(t, err)
+			require.Eventually(t, func() bool { return r.Stats().Outcomes.Total() == 41 }, 10*time.Second, time.Millisecond)
 			require.Equal(t, uint64(41), r.Stats().Outcomes[runner.Success])
 		})
 	}
+}
+
+// A chain in which each callback asks for the next must not hold on to those
+// that have ended, nor take longer with every link.
+func TestAChainOfCallbacksKeepsNothingOfItsPast(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1})
+	freed, links := make(chan struct{}), 0
+	end := make(chan struct{})
+	var next func(ctx context.Context) error
+	next = func(ctx context.Context) error {
+		if links++; links == 100_000 {
+			close(end)
+			<-freed
+			return nil
+		}
+		return r.After(ctx, "next", next)
+	}
+	func() {
+		payload := new([1 << 20]byte)
+		runtime.AddCleanup(payload, func(struct{}) { close(freed) }, struct{}{})
+		require.NoError(t, r.Go(t.Context(), "first", func(ctx context.Context) error { payload[0] = 1; return next(ctx) }))
+	}()
+	<-end
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, time.Millisecond)
 }
 
 func TestOneOfSeveralRunners(t *testing.T) {

@@ -74,8 +74,12 @@ func TestOutcomeNamesAreTheOnesOfTheMetrics(t *testing.T) {
 	require.Equal(t, "Outcome(10)", runner.NumOutcomes.String())
 }
 
-func TestMiddlewareOfNilPanicsWithTheReason(t *testing.T) {
+func TestNilArgumentsPanicWithTheReasonWhereTheyAreGiven(t *testing.T) {
 	r := newRunner(t, runner.Config{})
+	var none context.Context
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.Go(none, "it", nothing) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { r.Scope(none) })
+	require.PanicsWithValue(t, "runner: Bind of a nil http.Server", func() { r.Bind(nil) })
 	require.PanicsWithValue(t, "runner: Middleware of a nil http.Handler", func() { r.Middleware(nil) })
 }
 

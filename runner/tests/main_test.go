@@ -72,7 +72,7 @@ func fill(t *testing.T, r *runner.Runner) *gate {
 // requireBalanced checks the first invariant on a snapshot.
 func requireBalanced(t *testing.T, s runner.Stats) {
 	t.Helper()
-	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Running), "the books do not balance: %+v", s)
+	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running), "the books do not balance: %+v", s)
 }
 
 // journal is an observer that keeps what it sees.
@@ -81,6 +81,7 @@ type journal struct {
 	accepted []runner.AcceptedInfo
 	rejected []runner.RejectedInfo
 	started  []runner.StartedInfo
+	retried  []runner.RetriedInfo
 	finished []runner.FinishedInfo
 	drains   []runner.Report
 }
@@ -103,6 +104,11 @@ func (j *journal) observer() runner.Observer {
 			defer j.mu.Unlock()
 			j.started = append(j.started, i)
 			return nil
+		},
+		Retried: func(_ context.Context, i runner.RetriedInfo) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.retried = append(j.retried, i)
 		},
 		Finished: func(_ context.Context, i runner.FinishedInfo) {
 			j.mu.Lock()

@@ -1,16 +1,21 @@
 package tests
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -264,33 +269,133 @@ func TestACallAfterTheResponseIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// The handler inside TimeoutHandler goes on after its response has left, and
-// the connection may serve the next request by then.
+// A handler inside TimeoutHandler goes on after its response has left, and may
+// even begin then. The connection may serve the next request by that time.
 func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("begins late: %v", late), func(t *testing.T) {
+			r := newRunner(t, runner.Config{})
+			asked, leave, ran := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			inner := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+					t.Error(err)
+				}
+				close(asked)
+				<-leave
+			}))
+			outer := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if late {
+					<-leave // a slow look-up, say
+				}
+				inner.ServeHTTP(w, req)
+			})
+			// The timeout comes when the test is ready for it: as with
+			// http.TimeoutHandler, the context ends and the handler is left alone.
+			respond := make(chan struct{})
+			timeout := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				ctx, cancel := context.WithCancel(req.Context())
+				defer cancel()
+				go outer.ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
+				<-respond
+				http.Error(w, "too slow", http.StatusServiceUnavailable)
+			})
+			srv := httptest.NewUnstartedServer(timeout)
+			idle := make(chan struct{}, 1)
+			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateIdle {
+					idle <- struct{}{}
+				}
+			}
+			r.Bind(srv.Config)
+			srv.Start()
+			defer srv.Close()
+			if late {
+				close(respond)
+			} else {
+				go func() { <-asked; close(respond) }()
+			}
+			_, body := get(t, srv.URL)
+			require.Equal(t, "too slow\n", body)
+			<-idle
+			if !late {
+				require.Equal(t, 1, r.Stats().Reserved)
+			}
+			close(leave)
+			<-ran
+		})
+	}
+}
+
+func TestTheFilesOfAMultipartFormAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
 	r := newRunner(t, runner.Config{})
-	leave, ran := make(chan struct{}), make(chan struct{})
-	inner := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+	spilled := 0
+	srv := serve(t, r, true, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		if err := req.ParseMultipartForm(1 << 10); err != nil {
 			t.Error(err)
 		}
-		<-leave
-	}))
-	srv := httptest.NewUnstartedServer(http.TimeoutHandler(inner, 10*time.Millisecond, "too slow"))
-	idle := make(chan struct{}, 1)
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateIdle {
-			idle <- struct{}{}
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Error(err)
 		}
-	}
-	r.Bind(srv.Config)
-	srv.Start()
+		spilled = len(files)
+	}))
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("f", "x.bin")
+	require.NoError(t, err)
+	_, err = file.Write(make([]byte, 11<<20))
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, &body)
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	res, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	srv.Close()
+	require.Equal(t, 1, spilled, "the form was too big for memory")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestTheStatusIsThatOfTheResponseAfterAFailedCopy(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	got := make(chan int, 1)
+	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_ = runner.After(req.Context(), "it", func(ctx context.Context) error {
+			q, _ := runner.RequestFrom(ctx)
+			got <- q.Status
+			return nil
+		})
+		if _, err := io.Copy(w, iotest.ErrReader(errBroken)); err != nil {
+			http.Error(w, "the backend is down", http.StatusBadGateway)
+		}
+	}))
+	res, _ := get(t, srv.URL)
+	require.Equal(t, http.StatusBadGateway, res.StatusCode)
+	require.Equal(t, http.StatusBadGateway, <-got)
+}
+
+func TestARequestMayBeReadBesideTheHandler(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	inner := r.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	var wg sync.WaitGroup
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		wg.Go(func() { // as a mirror of the traffic does
+			for range 100 {
+				_ = req.Clone(context.Background())
+			}
+		})
+		inner.ServeHTTP(w, req)
+	}))
 	defer srv.Close()
-	_, body := get(t, srv.URL)
-	require.Equal(t, "too slow", body)
-	<-idle
-	require.Equal(t, 1, r.Stats().Reserved)
-	close(leave)
-	<-ran
+	for range 20 {
+		get(t, srv.URL)
+	}
+	wg.Wait()
 }
 
 func TestAHijackedConnectionReleasesWhenTheHandlerReturns(t *testing.T) {

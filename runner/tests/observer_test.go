@@ -25,7 +25,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		require.NoError(t, err)
 
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
-		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second)}
+		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
 		require.Equal(t, callback, j.accepted[1].Callback)
 		require.Equal(t, 9, j.accepted[1].Capacity)
 		require.Positive(t, j.accepted[1].Depth)
@@ -97,6 +97,38 @@ func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
 	require.Len(t, j.finished, 1)
 	require.Len(t, j.rejected, 1)
 	require.Len(t, j.drains, 1)
+}
+
+func TestACallbackIsDueWithItsScopeAlthoughItsAcceptanceIsStillObserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		slow := runner.Observer{Accepted: func(context.Context, runner.AcceptedInfo) context.Context { time.Sleep(10 * time.Second); return nil }}
+		r := newRunner(t, runner.Config{Observers: []runner.Observer{slow, j.observer()}})
+		ctx, release := r.Scope(t.Context())
+		begin := time.Now()
+		go func() { _ = runner.After(ctx, "it", nothing) }()
+		time.Sleep(5 * time.Second)
+		release()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, begin.Add(5*time.Second), j.started[0].Due)
+		require.Equal(t, 5*time.Second, j.started[0].QueueWait())
+	})
+}
+
+func TestHighWaterKnowsADepthThatNobodyHasChangedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 100})
+		ctx, release := r.Scope(t.Context())
+		for range 100 {
+			require.NoError(t, runner.After(ctx, "it", nothing))
+		}
+		time.Sleep(130 * time.Second)
+		release()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		require.Equal(t, 100, r.Stats().HighWater)
+	})
 }
 
 func TestStatsSayHowLongAndHowFull(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,6 +166,7 @@ func TestDropOldestEvictsTheLongestDue(t *testing.T) {
 	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, j.outcomes())
 	require.ErrorIs(t, j.finished[0].Err, runner.ErrEvicted)
 	require.Zero(t, j.finished[0].Duration())
+	require.Zero(t, j.finished[0].QueueWait(), "it never started")
 	require.Equal(t, 2, r.Stats().Depth)
 	requireBalanced(t, r.Stats())
 	g.release()
@@ -242,6 +244,78 @@ func TestRunInCallerDoesNotNestWithoutEnd(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "again", again))
 	require.Equal(t, 1, runs)
 	g.release()
+}
+
+func TestRunInCallerIsBoundedWhateverContextItIsAskedWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.RunInCaller})
+		g := fill(t, r)
+		hold := newGate()
+		var refused atomic.Int32
+		for range 20 {
+			go func() {
+				if r.Go(t.Context(), "it", hold.wait) != nil {
+					refused.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		require.Equal(t, 3, r.Stats().Running, "one worker and a queue's worth")
+		require.Equal(t, int32(18), refused.Load())
+		hold.release()
+		g.release()
+
+		depth := 0
+		var deeper func(context.Context) error
+		deeper = func(context.Context) error { depth++; return r.Go(context.Background(), "deeper", deeper) }
+		synctest.Wait()
+		g = fill(t, r)
+		require.NoError(t, r.Go(t.Context(), "deeper", deeper))
+		require.Equal(t, 2, depth)
+		g.release()
+	})
+}
+
+// valueContext calls its user's code when it is asked for a value.
+type valueContext struct {
+	context.Context
+	value func()
+}
+
+func (c valueContext) Value(key any) any { c.value(); return c.Context.Value(key) }
+
+func TestNoLockIsHeldWhileTheAskersContextIsAskedForAValue(t *testing.T) {
+	for _, o := range []runner.Overflow{runner.Reject, runner.Block, runner.DropOldest, runner.RunInCaller} {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: o, MaxWait: map[bool]time.Duration{true: time.Millisecond}[o == runner.Block]})
+		g := fill(t, r)
+		_ = r.Go(valueContext{t.Context(), func() { r.Stats() }}, "it", nothing)
+		g.release()
+	}
+}
+
+func TestAnEvictedCallbackEndsAfterItWasAskedFor(t *testing.T) {
+	var wrong atomic.Int64
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+		Finished: func(_ context.Context, i runner.FinishedInfo) {
+			if i.Finished.Before(i.Asked) || i.Finished.Before(i.Due) {
+				wrong.Add(1)
+			}
+		},
+	}}})
+	g := newGate()
+	require.NoError(t, r.Go(t.Context(), "worker", g.wait))
+	<-g.entered
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 5000 {
+				_ = r.Go(t.Context(), "it", nothing)
+			}
+		})
+	}
+	wg.Wait()
+	g.release()
+	require.Zero(t, wrong.Load())
 }
 
 func TestPolicyNames(t *testing.T) {

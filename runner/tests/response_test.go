@@ -289,6 +289,34 @@ func TestTheWrapperCanWhatTheServersWriterCan(t *testing.T) {
 	}
 }
 
+func TestTheWrapperTellsOfClosingAsTheServersWriterDoes(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	for _, http2 := range []bool{false, true} {
+		var bare, wrapped bool
+		look := func(found *bool) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, *found = w.(http.CloseNotifier) //nolint:staticcheck // handlers still ask for it
+				if *found {
+					_ = w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // likewise
+				}
+			})
+		}
+		for _, h := range []http.Handler{look(&bare), r.Middleware(look(&wrapped))} {
+			srv := httptest.NewUnstartedServer(h)
+			srv.EnableHTTP2 = http2
+			srv.StartTLS()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+			require.NoError(t, err)
+			res, err := srv.Client().Do(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			srv.Close()
+		}
+		require.True(t, bare)
+		require.True(t, wrapped)
+	}
+}
+
 func TestTheResponseWriterIsDeadInACallback(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	got := make(chan string, 1)

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,7 +61,13 @@ func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 		report, err := r.Shutdown(ctx)
 		require.Equal(t, 10*time.Second, time.Since(begin))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "gave up on 4 callbacks")
+		require.ErrorContains(t, err, "gave up, 4 lost")
+		for i, l := range report.Lost {
+			if l.Outcome == runner.Abandoned {
+				require.Contains(t, l.Stack, "tests.(*gate).wait\n\t")
+				report.Lost[i].Stack = ""
+			}
+		}
 		require.ElementsMatch(t, []runner.Lost{
 			{Name: "deaf", Outcome: runner.Abandoned, Age: 70 * time.Second, Ran: 70 * time.Second},
 			{Name: "obedient", Outcome: runner.Canceled, Age: 69 * time.Second, Ran: 69 * time.Second},
@@ -81,6 +88,10 @@ func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, before.Outcomes, r.Stats().Outcomes, "what is abandoned ends uncounted")
 		require.Len(t, j.finished, 5)
+		for _, f := range j.finished {
+			require.GreaterOrEqual(t, f.ResponseDelay(), time.Duration(0))
+			require.GreaterOrEqual(t, f.QueueWait(), time.Duration(0))
+		}
 	})
 }
 
@@ -132,6 +143,71 @@ func TestShutdownTwiceAndConcurrently(t *testing.T) {
 		require.Equal(t, reports[0], again)
 		require.Len(t, j.drains, 1)
 	})
+}
+
+func TestAFurtherShutdownReturnsTheResultEvenIfItsContextHasEnded(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	want, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		got, err := r.Shutdown(over)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+func TestShutdownReturnsSoonAfterItsDeadlineWhenAnObserverBlocks(t *testing.T) {
+	for _, where := range []string{"worker", "drain"} {
+		t.Run(where, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				block := make(chan struct{})
+				r, err := runner.New(runner.Config{Workers: 1, Timeout: -1, Observers: []runner.Observer{{
+					Finished: func(context.Context, runner.FinishedInfo) { <-block },
+				}}})
+				require.NoError(t, err)
+				g := newGate()
+				require.NoError(t, r.Go(t.Context(), "it", g.wait))
+				<-g.entered
+				if where == "worker" {
+					g.release()
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				begin := time.Now()
+				_, _ = r.Shutdown(ctx)
+				require.LessOrEqual(t, time.Since(begin), 1100*time.Millisecond)
+				close(block)
+				g.release()
+			})
+		})
+	}
+}
+
+func TestWhatADrainLostIsNotHeldOnTo(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1})
+	freed := make(chan struct{})
+	func() {
+		payload := new([1 << 20]byte)
+		runtime.AddCleanup(payload, func(struct{}) { close(freed) }, struct{}{})
+		ctx, _ := r.Scope(context.Background())
+		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { payload[0] = 1; return nil }))
+	}()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.Shutdown(over)
+	require.Error(t, err)
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, time.Millisecond)
+	runtime.KeepAlive(r)
 }
 
 func TestShutdownOfAnIdleRunnerReturnsAtOnce(t *testing.T) {

@@ -28,7 +28,7 @@ func TestSim(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	t.Logf("replay with -sim.seed=%d -sim.steps=%d", seed, *simSteps)
+	t.Logf("repeat with -sim.seed=%d -sim.steps=%d", seed, *simSteps)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for done := 0; done < *simSteps && !t.Failed(); {
 		n := min(1+rng.IntN(300), *simSteps-done)
@@ -60,12 +60,12 @@ func simulate(t *testing.T, rng *rand.Rand, n int) {
 // world is what a program acts on, and what it knows of the outcome.
 type world struct {
 	runner *runner.Runner
+	rng    *rand.Rand // the program's, not the callbacks'
 	scopes []simScope
 
 	mu       sync.Mutex // guards what follows: callbacks run beside the program
-	rng      *rand.Rand
-	accepted int // After and Go returned nil
-	rejected int // they returned an error
+	accepted int        // After and Go returned nil
+	rejected int        // they returned an error
 	seen     struct{ accepted, rejected, started, finished, ended int }
 	deaf     []chan struct{} // callbacks that ignore their context
 	early    bool            // one started before its scope was released
@@ -80,34 +80,28 @@ type simScope struct {
 // simKey finds the simScope's released flag in a callback's context.
 type simKey struct{}
 
-// intn draws a number; callbacks draw too.
-func (w *world) intn(n int) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.rng.IntN(n)
-}
-
 func (w *world) step(t *testing.T) {
-	switch w.intn(10) {
+	switch w.rng.IntN(10) {
 	case 0, 1:
 		released := new(bool)
 		ctx, release := w.runner.Scope(context.WithValue(t.Context(), simKey{}, released))
 		w.scopes = append(w.scopes, simScope{ctx, release, released})
 	case 2, 3, 4:
 		if len(w.scopes) > 0 {
-			w.ask(w.scopes[w.intn(len(w.scopes))].ctx, w.runner.After, 2)
+			w.ask(w.scopes[w.rng.IntN(len(w.scopes))].ctx, w.runner.After, 2)
 		}
 	case 5, 6:
 		w.ask(t.Context(), w.runner.Go, 2)
 	case 7, 8:
 		if len(w.scopes) > 0 {
-			i := w.intn(len(w.scopes))
+			i := w.rng.IntN(len(w.scopes))
 			w.releaseScope(w.scopes[i])
 			w.scopes = append(w.scopes[:i], w.scopes[i+1:]...)
 		}
 	case 9:
-		time.Sleep(time.Duration(w.intn(500)) * time.Millisecond)
+		time.Sleep(time.Duration(w.rng.IntN(500)) * time.Millisecond)
 	}
+	synctest.Wait()
 }
 
 func (w *world) releaseScope(s simScope) {
@@ -119,10 +113,9 @@ func (w *world) releaseScope(s simScope) {
 
 // ask asks for a random callback, on a goroutine of its own as handlers have.
 func (w *world) ask(ctx context.Context, how func(context.Context, string, func(context.Context) error, ...runner.Option) error, depth int) {
-	kind := w.intn(8)
-	pause := time.Duration(w.intn(300)) * time.Millisecond
+	rng := rand.New(rand.NewPCG(w.rng.Uint64(), 0)) // its own, whatever runs beside it
 	go func() {
-		err := how(ctx, "sim", func(ctx context.Context) error { return w.callback(ctx, kind, pause, depth) })
+		err := how(ctx, "sim", func(ctx context.Context) error { return w.callback(ctx, rng, depth) })
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if err == nil {
@@ -131,17 +124,16 @@ func (w *world) ask(ctx context.Context, how func(context.Context, string, func(
 			w.rejected++
 		}
 	}()
-	synctest.Wait()
 }
 
-func (w *world) callback(ctx context.Context, kind int, pause time.Duration, depth int) error {
+func (w *world) callback(ctx context.Context, rng *rand.Rand, depth int) error {
 	if released, ok := ctx.Value(simKey{}).(*bool); ok {
 		w.mu.Lock()
 		w.early = w.early || !*released
 		w.mu.Unlock()
 	}
-	time.Sleep(pause)
-	switch kind {
+	time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
+	switch rng.IntN(8) {
 	case 0:
 		return errors.New("sim: error")
 	case 1:
@@ -162,19 +154,19 @@ func (w *world) callback(ctx context.Context, kind int, pause time.Duration, dep
 		}
 	case 5, 6:
 		if depth > 0 {
-			w.nested(ctx, depth)
+			w.nested(ctx, rng, depth)
 		}
 	}
 	return nil
 }
 
-func (w *world) nested(ctx context.Context, depth int) {
+func (w *world) nested(ctx context.Context, rng *rand.Rand, depth int) {
 	how := w.runner.After
-	if w.intn(2) == 0 {
+	if rng.IntN(2) == 0 {
 		how = w.runner.Go
 	}
-	kind := w.intn(8)
-	err := how(ctx, "sim.nested", func(ctx context.Context) error { return w.callback(ctx, kind, 0, depth-1) })
+	own := rand.New(rand.NewPCG(rng.Uint64(), 0))
+	err := how(ctx, "sim.nested", func(ctx context.Context) error { return w.callback(ctx, own, depth-1) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -219,7 +211,7 @@ func (w *world) check(t *testing.T) {
 
 // finish shuts down at this very moment and holds the invariants of the end.
 func (w *world) finish(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+w.intn(3000))*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+w.rng.IntN(3000))*time.Millisecond)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	report, err := w.runner.Shutdown(ctx)

@@ -1,0 +1,187 @@
+package tests
+
+import (
+	"context"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func hangHere(g *gate) error { return g.wait(nil) } //nolint:staticcheck // it takes no context on purpose
+
+func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		overruns := map[string]runner.OverrunInfo{}
+		var j journal
+		watch := runner.Observer{Overrun: func(_ context.Context, i runner.OverrunInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			overruns[i.Name] = i
+		}}
+		r := newRunner(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second, Observers: []runner.Observer{watch, j.observer()}})
+		g := newGate()
+		for _, name := range strings.Fields("a b c d e f g h") {
+			require.NoError(t, r.Go(t.Context(), name, func(context.Context) error { return hangHere(g) }))
+		}
+		ninth := false
+		require.NoError(t, r.Go(t.Context(), "ninth", func(context.Context) error { ninth = true; return nil }))
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+
+		require.True(t, ninth, "the pool has kept its width")
+		require.Len(t, overruns, 8)
+		for name, o := range overruns {
+			require.Equal(t, 3*time.Second, o.Ran, name)
+			require.Contains(t, o.Stack, "tests.hangHere\n\t", name)
+			require.NotContains(t, o.Stack, "runner.call")
+		}
+		s := r.Stats()
+		require.Equal(t, 8, s.Overrunning)
+		require.Equal(t, 8, s.Lent)
+		require.Equal(t, 8, s.Running)
+		require.Zero(t, s.Busy)
+		require.Equal(t, 24*time.Second, s.BusyTime, "a worker that was given back is not busy")
+		requireBalanced(t, s)
+		require.ErrorIs(t, r.Go(t.Context(), "tenth", nothing), runner.ErrOverrunning)
+		require.Equal(t, runner.ReasonOverrunning, j.rejected[0].Reason)
+
+		g.release()
+		synctest.Wait()
+		s = r.Stats()
+		require.Zero(t, s.Overrunning+s.Lent+s.Running)
+		require.Equal(t, uint64(9), s.Outcomes[runner.Success])
+		overran := 0
+		for _, f := range j.finished {
+			if f.Overran {
+				overran++
+			}
+		}
+		require.Equal(t, 8, overran)
+		require.Len(t, j.finished, 9)
+
+		again := newGate() // the width is what it was
+		for range 12 {
+			require.NoError(t, r.Go(t.Context(), "again", again.wait))
+		}
+		synctest.Wait()
+		require.Len(t, again.entered, 8)
+		again.release()
+	})
+}
+
+func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late []time.Duration
+		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
+			Overrun: func(_ context.Context, i runner.OverrunInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
+		}}})
+		g := newGate()
+		for i := range 40 {
+			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(time.Duration(1+i*37)*time.Millisecond)))
+		}
+		require.NoError(t, r.Go(t.Context(), "no-timeout", g.wait, runner.Timeout(-1)))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, late, 40)
+		for _, d := range late {
+			require.GreaterOrEqual(t, d, time.Duration(0))
+			require.LessOrEqual(t, d, time.Second)
+		}
+		g.release()
+	})
+}
+
+func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 3, MaxOverrunning: 2, Timeout: time.Second})
+		g := newGate()
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "hang", g.wait))
+		}
+		ran := 0
+		for range 4 {
+			require.NoError(t, r.Go(t.Context(), "queued", func(context.Context) error { ran++; return nil }))
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		s := r.Stats()
+		require.Equal(t, 3, s.Overrunning)
+		require.Equal(t, 2, s.Lent)
+		require.Equal(t, 1, s.Busy)
+		require.Equal(t, 4, ran, "what was accepted goes on")
+		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrOverrunning)
+		g.release()
+		synctest.Wait()
+		require.NoError(t, r.Go(t.Context(), "new", nothing))
+	})
+}
+
+func TestACallerIsLetGoWhenItsCallbackOverruns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller, Timeout: -1})
+		g := fill(t, r)
+		hang := newGate()
+		begin := time.Now()
+		require.NoError(t, r.Go(t.Context(), "it", hang.wait, runner.Timeout(time.Second)))
+		require.Equal(t, 2*time.Second, time.Since(begin))
+		require.Equal(t, 1, r.Stats().Overrunning)
+		hang.release()
+		g.release()
+	})
+}
+
+func TestCallbacksCarryTheirNamesAsPprofLabels(t *testing.T) {
+	r := newRunner(t, runner.Config{Name: "shop", Workers: 1})
+	label := func(ctx context.Context, key string) string { v, _ := pprof.Label(ctx, key); return v }
+	type labels struct{ runner, callback, users, asker string }
+	got := make(chan labels, 1)
+	asker := pprof.WithLabels(t.Context(), pprof.Labels("tenant", "t1"))
+	require.NoError(t, r.Go(asker, "order.email", func(ctx context.Context) error {
+		pprof.Do(ctx, pprof.Labels("step", "send"), func(ctx context.Context) {
+			got <- labels{label(ctx, "afterglow.runner"), label(ctx, "afterglow.callback"), label(ctx, "step"), label(ctx, "tenant")}
+		})
+		return nil
+	}))
+	require.Equal(t, labels{"shop", "order.email", "send", "t1"}, <-got)
+
+	g := newGate()
+	require.NoError(t, r.Go(t.Context(), "hangs", g.wait))
+	<-g.entered
+	require.Contains(t, goroutines(t), `"afterglow.callback":"hangs"`)
+	g.release()
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, goroutines(t), "afterglow.callback")
+}
+
+func goroutines(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 1))
+	return b.String()
+}
+
+func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		r := newRunner(t, runner.Config{TraceID: func(ctx context.Context) string { s, _ := ctx.Value(key{}).(string); return s }})
+		g := newGate()
+		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "4bf9"), "it", func(context.Context) error { return hangHere(g) }))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		report, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		require.Equal(t, "4bf9", report.Lost[0].TraceID)
+		require.Contains(t, report.Lost[0].Stack, "tests.hangHere\n\t")
+		g.release()
+	})
+}

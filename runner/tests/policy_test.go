@@ -1,0 +1,296 @@
+package tests
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestOnceRunsOnceInAScope(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Queue: 2, Observers: []runner.Observer{j.observer()}})
+		ran := 0
+		count := func(context.Context) error { ran++; return nil }
+		ctx, release := r.Scope(t.Context())
+		for range 5 { // more than places: those merged hold none
+			require.NoError(t, runner.After(ctx, "it", count, runner.Once("a")))
+		}
+		require.NoError(t, runner.After(ctx, "it", count, runner.Once("b")))
+		require.Equal(t, 2, r.Stats().Depth)
+		release()
+		synctest.Wait()
+		require.Equal(t, 2, ran)
+		require.NoError(t, runner.After(ctx, "it", count, runner.Once("a")))
+		synctest.Wait()
+		require.Equal(t, 2, ran, "not even after it has run")
+
+		other, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(other, "it", count, runner.Once("a")))
+		release()
+		synctest.Wait()
+		require.Equal(t, 3, ran)
+		s := r.Stats()
+		require.Equal(t, uint64(5), s.Outcomes[runner.Coalesced])
+		requireBalanced(t, s)
+		require.Len(t, j.finished, 8)
+		require.Len(t, j.accepted, 8)
+
+		require.ErrorIs(t, r.Go(t.Context(), "it", count, runner.Once("a")), runner.ErrNoScope)
+	})
+}
+
+func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 10, Observers: []runner.Observer{j.observer()}})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
+		<-g.entered
+		var order []int
+		for i := range 5 {
+			require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, i); return nil }, runner.Coalesce("x")))
+			if i == 0 {
+				require.NoError(t, r.Go(t.Context(), "behind", func(context.Context) error { order = append(order, -1); return nil }))
+			}
+		}
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, 9); return nil }, runner.Coalesce("y")))
+		require.Equal(t, 3, r.Stats().Queued)
+		g.release()
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []int{4, -1, 9}, order)
+		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.Coalesced])
+		require.Len(t, j.finished, 8)
+	})
+}
+
+func TestCoalesceDoesNotMergeIntoARunningOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 2})
+		g := newGate()
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Coalesce("x")))
+			synctest.Wait()
+		}
+		s := r.Stats()
+		require.Equal(t, 2, s.Running)
+		require.Equal(t, 1, s.Queued)
+		g.release()
+	})
+}
+
+func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
+		<-g.entered
+		var ran []string
+		note := func(s string) func(context.Context) error {
+			return func(context.Context) error { ran = append(ran, s); return nil }
+		}
+		require.NoError(t, r.Go(t.Context(), "it", note("old"), runner.Coalesce("x")))
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "it", note("open"), runner.Coalesce("x")))
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []string{"old"}, ran)
+		release()
+		synctest.Wait()
+		require.Equal(t, []string{"old", "open"}, ran)
+	})
+}
+
+func TestWhenGatesByTheFrozenRequest(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		for name, gate := range map[string]func(runner.Request) bool{
+			"if.succeeded": runner.Succeeded,
+			"if.stayed":    runner.NotAborted,
+			"if.panics":    func(runner.Request) bool { panic("gate") },
+			"if.418":       func(r runner.Request) bool { return r.Status == http.StatusTeapot },
+		} {
+			if err := runner.After(req.Context(), name, nothing, runner.When(gate)); err != nil {
+				t.Error(err)
+			}
+		}
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	get(t, srv.URL)
+	srv.Close()
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string][]runner.Outcome{
+		"if.succeeded": {runner.Skipped},
+		"if.stayed":    {runner.Success},
+		"if.panics":    {runner.Panicked},
+		"if.418":       {runner.Success},
+	}, j.outcomes())
+	require.Len(t, j.started, 2, "a gate's refusal starts nothing")
+}
+
+func TestWhenIsNotAskedWithoutARequest(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := make(chan struct{})
+	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { close(ran); return nil }, runner.When(func(runner.Request) bool { return false })))
+	<-ran
+}
+
+func TestALimitHoldsBackItsNameAndNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 4, Queue: 100, Limits: map[string]int{"limited": 2}})
+		g, others := newGate(), newGate()
+		for range 10 {
+			require.NoError(t, r.Go(t.Context(), "limited", g.wait))
+		}
+		for range 2 {
+			require.NoError(t, r.Go(t.Context(), "free", others.wait))
+		}
+		synctest.Wait()
+		require.Len(t, g.entered, 2)
+		require.Len(t, others.entered, 2, "ten limited ones before them are in nobody's way")
+		s := r.Stats()
+		require.Equal(t, 8, s.Queued)
+		requireBalanced(t, s)
+		g.release()
+		others.release()
+		synctest.Wait()
+		require.Equal(t, uint64(12), r.Stats().Outcomes[runner.Success])
+	})
+}
+
+func TestALimitKeepsTheOrderOfItsName(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 4, Limits: map[string]int{"limited": 1}})
+	var mu sync.Mutex
+	var order []int
+	for i := range 20 {
+		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, i)
+			return nil
+		}))
+	}
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	for i := range 20 {
+		require.Equal(t, i, order[i])
+	}
+}
+
+func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Limits: map[string]int{"limited": 1}})
+		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
+		synctest.Wait()
+		ran := false
+		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error { ran = true; return nil }))
+		synctest.Wait()
+		require.True(t, ran)
+	})
+}
+
+func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}, Observers: []runner.Observer{j.observer()}})
+	g := newGate()
+	require.NoError(t, r.Go(t.Context(), "limited", g.wait))
+	<-g.entered
+	for range 3 {
+		require.NoError(t, r.Go(t.Context(), "limited", nothing))
+	}
+	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, j.outcomes())
+	g.release()
+}
+
+func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Observers: []runner.Observer{j.observer()}})
+		ctx, done, err := r.Track(t.Context(), "import", runner.Timeout(time.Minute))
+		require.NoError(t, err)
+		_, has := ctx.Deadline()
+		require.True(t, has)
+		s := r.Stats()
+		require.Equal(t, 1, s.Running)
+		require.Zero(t, s.Busy+s.Depth, "it takes no worker and no place")
+		requireBalanced(t, s)
+		ran := false
+		require.NoError(t, runner.After(ctx, "nested", func(context.Context) error { ran = true; return nil }))
+		go func() {
+			time.Sleep(10 * time.Second)
+			done(errBroken)
+			done(nil)
+		}()
+		report, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 10*time.Second, report.Duration)
+		require.True(t, ran)
+		require.Equal(t, map[string][]runner.Outcome{"import": {runner.Failed}, "nested": {runner.Success}}, j.outcomes())
+		require.Equal(t, 10*time.Second, j.finished[1].Duration())
+		require.Error(t, ctx.Err())
+	})
+}
+
+func TestTrackedWorkThatNeverEndsIsAbandonedByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{})
+		tracked, _, err := r.Track(t.Context(), "import")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		report, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		require.Equal(t, "import", report.Lost[0].Name)
+		require.Equal(t, runner.Abandoned, report.Lost[0].Outcome)
+		require.ErrorIs(t, context.Cause(tracked), runner.ErrShutdown)
+	})
+}
+
+func TestTrackRefusesWhatItCannotDo(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	_, _, err := r.Track(t.Context(), "not a name")
+	require.ErrorIs(t, err, runner.ErrInvalidName)
+	_, _, err = r.Track(t.Context(), "it", runner.Retry(2, nil))
+	require.ErrorContains(t, err, "no option but Timeout")
+	_, err = r.Shutdown(t.Context())
+	require.NoError(t, err)
+	_, _, err = r.Track(t.Context(), "it")
+	require.ErrorIs(t, err, runner.ErrClosed)
+	requireBalanced(t, r.Stats())
+}
+
+func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1})
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.Wait(ctx), "nothing was asked for")
+		ran := 0
+		require.NoError(t, runner.After(ctx, "it", func(ctx context.Context) error {
+			time.Sleep(time.Second)
+			ran++
+			return runner.After(ctx, "nested", func(context.Context) error { time.Sleep(time.Second); ran++; return nil })
+		}))
+		release()
+		begin := time.Now()
+		require.NoError(t, runner.Wait(ctx))
+		require.Equal(t, 2, ran)
+		require.Equal(t, 2*time.Second, time.Since(begin))
+
+		require.NoError(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(time.Hour); return nil }))
+		impatient, cancel := context.WithTimeoutCause(ctx, time.Second, errBroken)
+		defer cancel()
+		require.ErrorIs(t, runner.Wait(impatient), errBroken)
+		require.ErrorIs(t, runner.Wait(context.Background()), runner.ErrNoScope)
+		require.NoError(t, runner.Wait(ctx))
+	})
+}

@@ -1,0 +1,175 @@
+package tests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// every waits the same time after each attempt.
+func every(d time.Duration) runner.Backoff { return func(int) time.Duration { return d } }
+
+func TestRetryRunsUntilItSucceedsAndCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+		begin := time.Now()
+		var ran []time.Duration
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+			ran = append(ran, time.Since(begin))
+			if len(ran) < 4 {
+				return fmt.Errorf("attempt %d: %w", len(ran), errBroken)
+			}
+			return nil
+		}, runner.Retry(5, func(n int) time.Duration { return time.Duration(n) * time.Second })))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 6 * time.Second}, ran)
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}}, j.outcomes())
+		require.Len(t, j.retried, 3)
+		require.Equal(t, 2, j.retried[1].Attempt)
+		require.Equal(t, 2*time.Second, j.retried[1].Wait)
+		require.ErrorContains(t, j.retried[1].Err, "attempt 2")
+		require.Len(t, j.started, 4)
+		require.Equal(t, 4, j.finished[0].Attempt)
+		require.Equal(t, uint64(1), r.Stats().Outcomes.Total())
+	})
+}
+
+func TestRetryEndsWithTheLastAttempt(t *testing.T) {
+	tests := []struct {
+		name     string
+		attempts int
+		fn       func(context.Context) error
+		runs     int
+		outcome  runner.Outcome
+	}{
+		{"all fail", 3, func(context.Context) error { return errBroken }, 3, runner.Failed},
+		{"timeout is retried", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, runner.TimedOut},
+		{"panic is not", 3, func(context.Context) error { panic("boom") }, 1, runner.Panicked},
+		{"Goexit is not", 3, func(context.Context) error { runtime.Goexit(); return nil }, 1, runner.Failed},
+		{"permanent is not", 3, func(context.Context) error { return fmt.Errorf("no: %w", runner.Permanent(errBroken)) }, 1, runner.Failed},
+		{"one attempt", 1, func(context.Context) error { return errBroken }, 1, runner.Failed},
+		{"no attempts", 0, func(context.Context) error { return errBroken }, 1, runner.Failed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var j journal
+				r := newRunner(t, runner.Config{Workers: 1, Timeout: time.Second, Observers: []runner.Observer{j.observer()}})
+				runs := 0
+				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { runs++; return tt.fn(ctx) }, runner.Retry(tt.attempts, nil)))
+				_, err := r.Shutdown(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, tt.runs, runs)
+				require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}}, j.outcomes())
+			})
+		})
+	}
+	require.NoError(t, runner.Permanent(nil))
+	require.ErrorIs(t, runner.Permanent(errBroken), errBroken)
+	require.EqualError(t, runner.Permanent(errBroken), errBroken.Error())
+}
+
+func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
+		fails := func(context.Context) error { return errBroken }
+		require.NoError(t, r.Go(t.Context(), "fails", fails, runner.Retry(2, every(time.Hour))))
+		synctest.Wait()
+		s := r.Stats()
+		require.Equal(t, 1, s.Paused)
+		require.Zero(t, s.Busy)
+		require.Equal(t, 1, s.Depth)
+		requireBalanced(t, s)
+
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "other", g.wait), "the worker is free")
+		<-g.entered
+		require.NoError(t, r.Go(t.Context(), "fits", nothing))
+		require.ErrorIs(t, r.Go(t.Context(), "does-not", nothing), runner.ErrQueueFull)
+		g.release()
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		s = r.Stats()
+		require.Zero(t, s.Depth)
+		require.Equal(t, uint64(1), s.Outcomes[runner.Failed])
+		requireBalanced(t, s)
+	})
+}
+
+func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		report, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		require.Equal(t, runner.Canceled, report.Lost[0].Outcome)
+		require.ErrorIs(t, j.finished[0].Err, runner.ErrShutdown)
+		require.ErrorIs(t, j.finished[0].Err, errBroken, "it says why it had to be tried again")
+		require.Zero(t, r.Stats().Depth)
+	})
+}
+
+func TestABackoffThatPanicsMeansNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{})
+		runs := 0
+		fn := func(context.Context) error { runs++; return errBroken }
+		require.NoError(t, r.Go(t.Context(), "it", fn, runner.Retry(3, func(int) time.Duration { panic("boom") })))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 3, runs)
+	})
+}
+
+func TestExponentialDoublesUpToItsLimitWithJitter(t *testing.T) {
+	b := runner.Exponential(time.Second, 10*time.Second)
+	for n, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 8 * time.Second, 5: 10 * time.Second, 70: 10 * time.Second, 1 << 30: 10 * time.Second} {
+		seen := map[time.Duration]bool{}
+		for range 100 {
+			d := b(n)
+			require.GreaterOrEqual(t, d, want/2, n)
+			require.LessOrEqual(t, d, want, n)
+			seen[d] = true
+		}
+		require.Greater(t, len(seen), 10, "no two come back together")
+	}
+	require.Zero(t, runner.Exponential(0, 0)(1))
+	require.LessOrEqual(t, runner.Exponential(time.Hour, time.Second)(1), time.Second)
+}
+
+func TestEachAttemptHasItsOwnContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var parents []any
+		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
+			Started: func(ctx context.Context, i runner.StartedInfo) context.Context {
+				parents = append(parents, ctx.Value(key{}))
+				return context.WithValue(ctx, key{}, i.Attempt)
+			},
+		}}})
+		var seen []any
+		require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
+			seen = append(seen, ctx.Value(key{}))
+			<-ctx.Done()
+			return errors.New("again")
+		}, runner.Retry(3, every(0))))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []any{1, 2, 3}, seen)
+		require.Equal(t, []any{nil, nil, nil}, parents)
+	})
+}
