@@ -1,0 +1,121 @@
+package tests
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestHoldSendsTheResponseAndWaitsForTheCallbacks(t *testing.T) {
+	for name, body := range map[string]string{"empty": "", "small": "hello", "large": strings.Repeat("x", 40<<10)} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t, runner.Config{})
+			g := newGate()
+			returned := make(chan struct{})
+			held := r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				err := runner.After(req.Context(), "it", func(ctx context.Context) error {
+					if err := runner.After(ctx, "nested", g.wait); err != nil {
+						t.Error(err)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				w.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(w, body)
+			}))
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				held.ServeHTTP(w, req)
+				close(returned)
+			}))
+			defer srv.Close()
+			res, got := get(t, srv.URL)
+			require.Equal(t, http.StatusCreated, res.StatusCode)
+			require.Equal(t, body, got)
+			require.Equal(t, int64(len(body)), res.ContentLength)
+			<-g.entered // the whole response was read, and the nested callback runs
+			select {
+			case <-returned:
+				t.Error("the invocation has ended before its callbacks")
+			default:
+			}
+			g.release()
+			<-returned
+		})
+	}
+}
+
+func TestHoldWaitsAfterAPanicToo(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := false
+	h := r.Hold(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		_ = runner.After(req.Context(), "it", func(context.Context) error { ran = true; return nil })
+		panic(http.ErrAbortHandler)
+	}))
+	rec := httptest.NewRecorder()
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	})
+	require.True(t, ran)
+}
+
+func TestHoldEndsWithTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Timeout: -1})
+		g := newGate()
+		h := r.Hold(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			_ = runner.After(req.Context(), "deaf", g.wait)
+		}))
+		returned := make(chan struct{})
+		go func() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			close(returned)
+		}()
+		<-g.entered
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		<-returned
+		g.release()
+	})
+}
+
+func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/flush":
+			_, _ = io.WriteString(w, "one")
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, "two")
+		case "/large":
+			_, _ = io.WriteString(w, strings.Repeat("x", 100<<10))
+		case "/none":
+			w.WriteHeader(http.StatusNoContent)
+		case "/length":
+			w.Header().Set("Content-Length", "3")
+			_, _ = io.WriteString(w, "one")
+		}
+	})))
+	defer srv.Close()
+	for path, want := range map[string]struct {
+		body   string
+		length int64
+	}{"/flush": {"onetwo", -1}, "/large": {strings.Repeat("x", 100<<10), -1}, "/none": {"", 0}, "/length": {"one", 3}} {
+		res, body := get(t, srv.URL+path)
+		require.Equal(t, want.body, body, path)
+		require.Equal(t, want.length, res.ContentLength, path)
+	}
+	require.PanicsWithValue(t, "runner: Hold of a nil http.Handler", func() { r.Hold(nil) })
+}
