@@ -126,7 +126,11 @@ type RetriedInfo struct {
 	Err      error
 	Finished time.Time
 	Wait     time.Duration // until the next attempt is due
+	Overran  bool          // it ran on past its deadline and Config.Grace
 }
+
+// Duration is how long the attempt ran.
+func (i RetriedInfo) Duration() time.Duration { return between(i.Started, i.Finished) }
 
 // OverrunInfo is the data of [Observer.Overrun].
 type OverrunInfo struct {

@@ -70,7 +70,7 @@ func (r *Runner) pause(t *task, o Outcome, err error) bool {
 		r.mu.Unlock()
 		return false
 	}
-	info := RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait}
+	info := RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
 	t.list.remove(t)
 	var f followUp
 	r.leaveWorker(t, now)

@@ -89,6 +89,8 @@ func (c *collector) inOrder() []prometheus.Collector {
 		c.metrics.callbacks,
 		c.metrics.scheduled,
 		c.metrics.rejected,
+		c.metrics.retries,
+		c.metrics.overrunning,
 		c.metrics.namesFolded,
 		c.metrics.queueWait,
 		c.metrics.responseDelay,

@@ -24,8 +24,8 @@ type logging struct {
 
 // runnerLogs is what logging keeps for one runner.
 type runnerLogs struct {
-	rejections, evictions, slowStarts limiter
-	foldingTold                       atomic.Bool
+	rejections, evictions, slowStarts, retries limiter
+	foldingTold                                atomic.Bool
 }
 
 const (
@@ -73,7 +73,41 @@ func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo)
 	}
 }
 
+func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo) {
+	l.overranEnded(ctx, info.StartedInfo, info.Overran, info.Duration())
+	if !l.logger.Enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	if n, ok := e.runner.retries.allow(time.Since(l.start)); ok {
+		l.write(ctx, slog.LevelWarn, LogRetried, info.Callback,
+			slog.Int(KeyAttempt, info.Attempt),
+			slog.Float64(KeyWait, info.Wait.Seconds()),
+			slog.Float64(KeyDuration, info.Duration().Seconds()),
+			slog.String(KeyErrorType, errorTypeOf(info.Outcome, info.Err)),
+			slog.String(KeyError, textOf(info.Err, maxError)),
+			slog.Int64(KeySuppressed, n))
+	}
+}
+
+// overran is not limited: the runner lends few workers before it refuses.
+func (l *logging) overran(ctx context.Context, info runner.OverrunInfo) {
+	if l.logger.Enabled(ctx, slog.LevelError) {
+		l.write(ctx, slog.LevelError, LogOverran, info.Callback,
+			slog.Float64(KeyDuration, info.Ran.Seconds()),
+			slog.Float64(KeyTimeout, info.Timeout.Seconds()),
+			slog.String(KeyStack, bounded(info.Stack, maxStack)))
+	}
+}
+
+// overranEnded tells that what overran came to its end at last.
+func (l *logging) overranEnded(ctx context.Context, info runner.StartedInfo, overran bool, ran time.Duration) {
+	if overran && l.logger.Enabled(ctx, slog.LevelInfo) {
+		l.write(ctx, slog.LevelInfo, LogOverranEnded, info.Callback, slog.Float64(KeyDuration, ran.Seconds()))
+	}
+}
+
 func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo) {
+	l.overranEnded(ctx, info.StartedInfo, info.Overran && info.Outcome != runner.Abandoned, info.Duration())
 	level, message := finishedRecord(info.Outcome)
 	if !l.logger.Enabled(ctx, level) {
 		return
@@ -97,6 +131,12 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 	}
 	if info.Timeout > 0 {
 		attrs = append(attrs, slog.Float64(KeyTimeout, info.Timeout.Seconds()))
+	}
+	if info.Attempt > 1 {
+		attrs = append(attrs, slog.Int(KeyAttempt, info.Attempt))
+	}
+	if info.Stack != "" {
+		attrs = append(attrs, slog.String(KeyStack, bounded(info.Stack, maxStack)))
 	}
 	switch {
 	case info.Outcome == runner.Panicked:
@@ -139,6 +179,7 @@ func (l *logging) drainStarted(ctx context.Context, info runner.DrainInfo) {
 		slog.String(KeyRunner, info.Runner),
 		slog.Int(KeyReserved, info.Reserved),
 		slog.Int(KeyQueued, info.Queued),
+		slog.Int(KeyPaused, info.Paused),
 		slog.Int(KeyRunning, info.Running))...)
 }
 

@@ -16,6 +16,8 @@ import (
 type metrics struct {
 	callbacks, scheduled, rejected   *prometheus.CounterVec
 	namesFolded, shutdownLost        *prometheus.CounterVec
+	retries                          *prometheus.CounterVec
+	overrunning                      *prometheus.GaugeVec
 	queueWait, responseDelay, ranFor *prometheus.HistogramVec
 	shutdownDuration                 *prometheus.GaugeVec
 }
@@ -32,6 +34,8 @@ type runnerMetrics struct {
 type callbackMetrics struct {
 	outcomes         [runner.NumOutcomes]prometheus.Counter
 	scheduled        prometheus.Counter
+	retries          prometheus.Counter
+	overrunning      prometheus.Gauge
 	success, failure prometheus.Observer
 
 	// These two are gauges that may be absent, so the collector makes them.
@@ -56,6 +60,13 @@ func newMetrics(cfg Config) *metrics {
 		shutdownLost: counters(MetricShutdownLost,
 			"Callbacks that a drain kept from coming to their own end.",
 			LabelRunner),
+		retries: counters(MetricRetries,
+			"Attempts beyond the first.",
+			LabelRunner, LabelCallback),
+		overrunning: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: MetricOverrunning,
+			Help: "Callbacks that run on past their deadline and grace: each is a goroutine that ignores its context.",
+		}, []string{LabelRunner, LabelCallback}),
 		queueWait: histograms(MetricQueueWait, cfg.WaitBuckets,
 			"Time from being due to being started by a worker.",
 			LabelRunner),
@@ -107,7 +118,7 @@ func (m *metrics) newRunner(name string) runnerMetrics {
 	}
 	for _, reason := range []runner.Reason{
 		runner.ReasonQueueFull, runner.ReasonClosed, runner.ReasonMaxWait,
-		runner.ReasonNested, runner.ReasonCanceled,
+		runner.ReasonNested, runner.ReasonOverrunning, runner.ReasonCanceled,
 	} {
 		r.rejected[reason] = m.rejected.WithLabelValues(name, string(reason))
 	}
@@ -117,9 +128,11 @@ func (m *metrics) newRunner(name string) runnerMetrics {
 // newCallback makes every series of a callback's name, so that they exist at 0.
 func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 	c := &callbackMetrics{
-		scheduled: m.scheduled.WithLabelValues(runnerName, name),
-		success:   m.ranFor.WithLabelValues(runnerName, name, ResultSuccess),
-		failure:   m.ranFor.WithLabelValues(runnerName, name, ResultFailure),
+		scheduled:   m.scheduled.WithLabelValues(runnerName, name),
+		retries:     m.retries.WithLabelValues(runnerName, name),
+		overrunning: m.overrunning.WithLabelValues(runnerName, name),
+		success:     m.ranFor.WithLabelValues(runnerName, name, ResultSuccess),
+		failure:     m.ranFor.WithLabelValues(runnerName, name, ResultFailure),
 	}
 	for o := range runner.NumOutcomes {
 		c.outcomes[o] = m.callbacks.WithLabelValues(runnerName, name, o.String())
@@ -166,11 +179,25 @@ func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
 		}
 		observe(h, info.Duration().Seconds(), p.spanContext())
 	}
+	if info.Overran {
+		e.callback.overrunning.Dec()
+	}
 	if info.Outcome == runner.Success {
 		storeMax(&e.callback.lastSuccess, info.Finished.UnixNano())
 	}
 	e.callback.outcomes[info.Outcome].Inc()
 }
+
+// retried counts the end of an attempt that will be followed by another one.
+func (m *metrics) retried(e entry, p *process, info runner.RetriedInfo) {
+	observe(e.callback.failure, info.Duration().Seconds(), p.spanContext())
+	if info.Overran {
+		e.callback.overrunning.Dec()
+	}
+	e.callback.retries.Inc()
+}
+
+func (m *metrics) overran(e entry) { e.callback.overrunning.Inc() }
 
 func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
 	m.shutdownDuration.WithLabelValues(r.name).Set(report.Duration.Seconds())

@@ -199,7 +199,7 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 
 	s := g.series()
 	// The shared one has no timeout: it would be that of one of them at random.
-	require.Len(t, s, 49*(kept+1)-1+58+5)
+	require.Len(t, s, 51*(kept+1)-1+59+5)
 	require.InDelta(t, names-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.InDelta(t, names-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
 	require.InDelta(t, 1, s[`afterglow_callbacks_total{callback="callback.00099",outcome="success",runner="default"}`], 0)

@@ -5,6 +5,8 @@ const (
 	MetricCallbacks        = "afterglow_callbacks_total"
 	MetricScheduled        = "afterglow_scheduled_total"
 	MetricRejected         = "afterglow_rejected_total"
+	MetricRetries          = "afterglow_retries_total"
+	MetricOverrunning      = "afterglow_callbacks_overrunning"
 	MetricNamesFolded      = "afterglow_names_folded_total"
 	MetricQueueWait        = "afterglow_queue_wait_seconds"
 	MetricResponseDelay    = "afterglow_response_delay_seconds"
@@ -69,9 +71,12 @@ const (
 	AttrQueueWait     = "afterglow.queue.wait"     // seconds
 	AttrResponseDelay = "afterglow.response.delay" // seconds
 	AttrTimeout       = "afterglow.timeout"        // seconds
+	AttrAttempt       = "afterglow.attempt"        // on a callback with Retry, from 1
+	AttrRetryWait     = "afterglow.retry.wait"     // seconds until the next attempt, on one that failed
 
 	EventScheduled = "afterglow.scheduled" // on the asker's span: accepted
 	EventRejected  = "afterglow.rejected"  // on the asker's span: refused
+	EventOverrun   = "afterglow.overrun"   // on the process span, when it was found overrunning, with its stack
 	EventDeadline  = "afterglow.deadline"  // on the process span, at its deadline, if it ran past it
 )
 
@@ -83,6 +88,9 @@ const (
 	LogCanceled      = "callback canceled by shutdown"
 	LogDropped       = "callback dropped before it started"
 	LogAbandoned     = "callback abandoned while it was running"
+	LogRetried       = "callback will be tried again"
+	LogOverran       = "callback overruns its deadline"
+	LogOverranEnded  = "callback that overran has ended"
 	LogRejected      = "callback rejected"
 	LogSlowStart     = "callback started late"
 	LogFinished      = "callback finished"
@@ -113,7 +121,11 @@ const (
 	KeyQueueWait           = "queue_wait_seconds"
 	KeyResponseDelay       = "response_delay_seconds"
 	KeyMaxNames            = "max_names"
+	KeyAttempt             = "attempt"
+	KeyWait                = "wait_seconds" // until the next attempt
+	KeyStack               = "stack"        // where a callback hangs
 	KeyReserved            = "reserved"
+	KeyPaused              = "paused"
 	KeyQueued              = "queued"
 	KeyRunning             = "running"
 	KeyPending             = "pending"

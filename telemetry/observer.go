@@ -21,6 +21,8 @@ func (t *Telemetry) Observer() runner.Observer {
 		Accepted:      t.accepted,
 		Rejected:      t.rejected,
 		Started:       t.started,
+		Retried:       t.retried,
+		Overrun:       t.overran,
 		Finished:      t.finished,
 		DrainStarted:  t.drainStarted,
 		DrainFinished: t.drainFinished,
@@ -66,6 +68,22 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info) })
 	shield(&t.errors.traces, func() { t.tracing.finished(p, info) })
 	shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
+}
+
+func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
+	e := t.catalog.entry(info.Runner, info.Name)
+	p := t.processes.from(ctx)
+	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info) })
+	shield(&t.errors.traces, func() { t.tracing.retried(p, info) })
+	shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
+}
+
+func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
+	e := t.catalog.entry(info.Runner, info.Name)
+	p := t.processes.from(ctx)
+	shield(&t.errors.logs, func() { t.logging.overran(ctx, info) })
+	shield(&t.errors.traces, func() { t.tracing.overran(p, info) })
+	shield(&t.errors.metrics, func() { t.metrics.overran(e) })
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {

@@ -26,6 +26,15 @@ type spanStart struct {
 	options []trace.SpanStartOption
 }
 
+// TraceID returns the trace id of ctx's span, and "" if there is none. It is
+// for [runner.Config.TraceID], with which a drain's report names traces.
+func TraceID(ctx context.Context) string {
+	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
+		return sc.TraceID().String()
+	}
+	return ""
+}
+
 func newTracing(cfg Config) *tracing {
 	return &tracing{
 		tracer: cfg.TracerProvider.Tracer(ScopeName,
@@ -89,6 +98,9 @@ func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.
 	if info.Timeout > 0 {
 		attrs = append(attrs, attribute.Float64(AttrTimeout, info.Timeout.Seconds()))
 	}
+	if info.Attempt > 1 {
+		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
+	}
 	if req, ok := runner.RequestFrom(ctx); ok {
 		attrs = appendRequest(attrs, req)
 	}
@@ -102,7 +114,34 @@ func (t *tracing) finished(p *process, info runner.FinishedInfo) {
 	if p == nil || p.span == nil || !p.span.IsRecording() {
 		return // A span that does not record needs no end.
 	}
-	span := p.span
+	if info.Outcome == runner.Abandoned && info.Stack != "" {
+		p.span.SetAttributes(semconv.CodeStacktrace(bounded(info.Stack, maxStack)))
+	}
+	end(p.span, info)
+}
+
+// retried ends the process span of an attempt that will be followed by another
+// one: each attempt has a span of its own.
+func (t *tracing) retried(p *process, info runner.RetriedInfo) {
+	if p == nil || p.span == nil || !p.span.IsRecording() {
+		return
+	}
+	p.span.SetAttributes(attribute.Int(AttrAttempt, info.Attempt), attribute.Float64(AttrRetryWait, info.Wait.Seconds()))
+	end(p.span, runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished})
+}
+
+// overran notes on the process span that the callback was found overrunning,
+// and where it hangs.
+func (t *tracing) overran(p *process, info runner.OverrunInfo) {
+	if p == nil || p.span == nil || !p.span.IsRecording() {
+		return
+	}
+	p.span.AddEvent(EventOverrun, trace.WithTimestamp(info.Started.Add(info.Ran)),
+		trace.WithAttributes(semconv.CodeStacktrace(bounded(info.Stack, maxStack))))
+}
+
+// end ends a span as its callback, or the attempt, has ended.
+func end(span trace.Span, info runner.FinishedInfo) {
 	// Deferred, so that an error whose methods panic leaves no span open.
 	defer span.End(trace.WithTimestamp(info.Finished))
 
