@@ -102,7 +102,35 @@ func TestAProgramThatUsesOnlyTheRunnerGetsNoThirdPartyModule(t *testing.T) {
 	require.Empty(t, thirdParties(c.read(t, "go.sum")))
 }
 
-// Without this one the test above could be looking at the wrong thing.
+func TestAProgramWhoseTestsUseRunnertestGetsNoThirdPartyModule(t *testing.T) {
+	c := newConsumer(t, runnerProgram)
+	c.write(t, "main_test.go", `package main
+
+import (
+	"context"
+	"testing"
+
+	"`+module+`/runner"
+	"`+module+`/runner/runnertest"
+)
+
+func TestAfter(t *testing.T) {
+	runnertest.New(t, runner.Config{}).Do(func(ctx context.Context) {
+		_ = runner.After(ctx, "a", func(context.Context) error { return nil })
+	})
+}
+`)
+	c.do(t, "test", ".")
+	require.Empty(t, thirdParties(c.read(t, "go.mod")))
+	require.Empty(t, c.read(t, "go.sum"))
+
+	c.tidy(t)
+	require.Empty(t, thirdParties(c.read(t, "go.mod")))
+	// This is why the tests of runnertest itself use the standard library only.
+	require.Empty(t, thirdParties(c.read(t, "go.sum")))
+}
+
+// Without this one the tests above could be looking at the wrong thing.
 func TestAProgramThatUsesTheTelemetryGetsThirdPartyModules(t *testing.T) {
 	c := newConsumer(t, `package main
 

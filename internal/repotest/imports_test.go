@@ -18,6 +18,7 @@ func dependencies(t *testing.T, pkg string) []string {
 
 func TestTheRunnerImportsOnlyTheStandardLibrary(t *testing.T) {
 	require.Equal(t, []string{module + "/runner"}, dependencies(t, module+"/runner"))
+	require.Equal(t, []string{module + "/runner", module + "/runner/runnertest"}, dependencies(t, module+"/runner/runnertest"))
 }
 
 func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {

@@ -1,0 +1,150 @@
+package runnertest
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+const (
+	// defaultGrace is what Config.Grace is if it says nothing.
+	defaultGrace = time.Second
+	// slack is how long past its deadline and grace a callback is waited for.
+	// The runner finds it overrunning within a second.
+	slack = 5 * time.Second
+	// drainTime is what callbacks get to end in at the end of the test.
+	drainTime = 5 * time.Second
+)
+
+// Runner is a [runner.Runner] for one test. Give the embedded one to the code
+// under test, if that code wants one.
+type Runner struct {
+	*runner.Runner
+	// Recorder has seen every callback of this runner.
+	Recorder *Recorder
+
+	t      T
+	grace  time.Duration
+	failOn []runner.Outcome
+}
+
+// New returns a runner that is shut down at the end of the test. cfg is used
+// as it is but for Workers: 0 means 1 here, so that callbacks run one after the
+// other and a test needs no locks. A test whose callbacks wait for one another
+// must ask for more.
+//
+// The end of the test waits up to 5 s for the callbacks that are left. It fails
+// the test for each one that has not ended then, by name: its scope was never
+// released, or it hangs, and the stack tells where. Callbacks that a call of
+// Shutdown by the test itself has lost are in the Report that it got. Panics of
+// callbacks fail the test too, unless [FailOn] says otherwise, and so do those
+// of observers.
+//
+// A cfg that cannot be used stops the test.
+func New(t T, cfg runner.Config, opts ...Option) *Runner {
+	t.Helper()
+	if cfg.Workers == 0 {
+		cfg.Workers = 1
+	}
+	rt := &Runner{Recorder: new(Recorder), t: t, grace: cfg.Grace, failOn: []runner.Outcome{runner.Panicked}}
+	if rt.grace == 0 {
+		rt.grace = defaultGrace
+	}
+	for _, o := range opts {
+		rt.failOn = o.failOn
+	}
+	// The last one, so that the others have seen all when a wait is over.
+	cfg.Observers = append(slices.Clone(cfg.Observers), rt.Recorder.Observer())
+	r, err := runner.New(cfg)
+	if err != nil {
+		t.Fatalf("runnertest: %v", err)
+		return nil
+	}
+	rt.Runner = r
+	t.Cleanup(rt.end)
+	return rt
+}
+
+// Do calls fn with the context of a scope, as a handler has it, releases the
+// scope, and returns when everything has ended that was asked for with that
+// context: with After, Go or Track, by fn or, to any depth, by the callbacks. A
+// goroutine that fn leaves behind is not waited for. If fn panics or fails the
+// test, the callbacks run all the same, and then it goes on.
+//
+// The context is the test's: its values, and its end with the test.
+func (rt *Runner) Do(fn func(ctx context.Context)) {
+	rt.t.Helper()
+	b := new(batch)
+	ctx, release := rt.Scope(rt.Recorder.with(rt.t.Context(), b))
+	defer rt.wait("Do", b)
+	defer release()
+	fn(ctx)
+}
+
+// Serve sends req, which [httptest.NewRequest] makes, through this runner's
+// Middleware and h, and returns the response when everything has ended that was
+// asked for with the request's context: see [Runner.Do]. h may bring a
+// Middleware of its own, of this runner or others; only callbacks of this one
+// are waited for.
+//
+// If h panics, the callbacks run, and then Serve panics with the same value, as
+// h.ServeHTTP would.
+func (rt *Runner) Serve(h http.Handler, req *http.Request) *httptest.ResponseRecorder {
+	rt.t.Helper()
+	b := new(batch)
+	w := httptest.NewRecorder()
+	inner := req.WithContext(rt.Recorder.with(req.Context(), b))
+	defer rt.wait("Serve", b)
+	defer func() { req.Pattern = inner.Pattern }() // as http.ServeMux sets it
+	rt.Middleware(h).ServeHTTP(w, inner)
+	return w
+}
+
+// WaitIdle returns when everything has ended that this runner has accepted,
+// wherever it was asked for. That includes callbacks whose response is not done
+// yet, so release a scope opened by hand before. Use it after requests to a
+// real server, and for Go.
+func (rt *Runner) WaitIdle() {
+	rt.t.Helper()
+	rt.wait("WaitIdle", nil)
+}
+
+// wait returns when the callbacks of b have ended, of all batches if b is nil,
+// or fails the test if they do not.
+func (rt *Runner) wait(what string, b *batch) {
+	rt.t.Helper()
+	for {
+		done, changed, until := rt.Recorder.progress(b)
+		if done {
+			return
+		}
+		if !until.IsZero() {
+			until = until.Add(rt.grace + slack)
+		}
+		if !before(until, changed) {
+			rt.t.Errorf("runnertest: %s: callbacks have not ended:\n%s", what, rt.Recorder.unfinished(b))
+			return
+		}
+	}
+}
+
+// before waits for c and tells whether it was closed by the time given; zero
+// means that there is no hurry.
+func before(until time.Time, c <-chan struct{}) bool {
+	if until.IsZero() {
+		<-c
+		return true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
