@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// Protocol is what a server of net/http speaks.
+type Protocol string
+
+// The protocols of [NetHTTP].
+const (
+	HTTP1          Protocol = "HTTP/1.1"
+	HTTP2          Protocol = "HTTP/2 TLS"
+	HTTP2Cleartext Protocol = "HTTP/2 cleartext"
+)
+
+// NetHTTP is a server of net/http, with or without Bind. mount puts its handler
+// under a router, say; nil leaves it as it is.
+func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Server {
+	s := Server{Name: string(p) + " unbound"}
+	if bind {
+		s.Name = string(p) + " bound"
+		s.Exact = p == HTTP1
+	}
+	if p != HTTP1 {
+		s.Without = map[Capability]string{
+			Hijacking:  "its connection belongs to all streams",
+			Pipelining: "it multiplexes",
+			Sendfile:   "it puts a file into frames",
+		}
+	}
+	s.HTTP = func(t testing.TB, ln net.Listener, dial Dial, h http.Handler, runners ...*runner.Runner) *http.Client {
+		t.Helper()
+		if mount != nil {
+			h = mount(h)
+		}
+		srv := httptest.NewUnstartedServer(h)
+		_ = srv.Listener.Close() // NewUnstartedServer has made one
+		srv.Listener = ln
+		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		if bind {
+			for _, r := range runners {
+				r.Bind(srv.Config)
+			}
+		}
+		transport := &http.Transport{ExpectContinueTimeout: patience, DisableCompression: true}
+		switch p {
+		case HTTP1:
+			srv.Start()
+		case HTTP2:
+			srv.EnableHTTP2 = true
+			srv.StartTLS()
+			transport = srv.Client().Transport.(*http.Transport)
+			transport.ExpectContinueTimeout = patience
+			transport.DisableCompression = true
+		case HTTP2Cleartext:
+			transport.Protocols = new(http.Protocols)
+			transport.Protocols.SetUnencryptedHTTP2(true)
+			srv.Config.Protocols = transport.Protocols
+			srv.Start()
+		}
+		transport.DialContext = dial
+		t.Cleanup(func() {
+			transport.CloseIdleConnections()
+			srv.CloseClientConnections()
+			srv.Close()
+		})
+		return &http.Client{Transport: transport, Timeout: 3 * patience, CheckRedirect: stay}
+	}
+	return s
+}
+
+// stay shows the redirect itself.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// asHTTP serves calls as requests.
+func asHTTP(h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		err := h(Call{
+			Context: req.Context(),
+			Request: req.URL.Query().Get("q"),
+			Write:   func(p []byte) error { _, err := w.Write(p); return err },
+			Flush:   http.NewResponseController(w).Flush,
+		})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+}
+
+// asClient asks what asHTTP serves.
+func asClient(client *http.Client, addr string) Client {
+	scheme := "http"
+	if client.Transport.(*http.Transport).TLSClientConfig != nil {
+		scheme = "https"
+	}
+	return func(ctx context.Context, request string) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, 3*patience)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+addr+"/?q="+url.QueryEscape(request), nil)
+		if err != nil {
+			return "", err
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err == nil && res.StatusCode >= 400 {
+			err = errors.New(res.Status)
+		}
+		return string(body), err
+	}
+}
