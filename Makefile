@@ -22,6 +22,8 @@ BENCH ?= .
 BENCHFLAGS ?=
 FUZZTIME ?= 30s
 SIMFLAGS ?=
+SOAKFLAGS ?=
+SOAKTIME ?= 10m
 TESTFLAGS ?=
 
 # each runs a command in every module and goes on after a failure, so that one
@@ -96,6 +98,10 @@ $(LINT): tools/lint/go.mod tools/lint/go.sum
 .PHONY: sim
 sim: ## run the runner's simulator (SIMFLAGS='-sim.seed=N -sim.steps=N')
 	@go test ./runner/tests -run Sim -count=1 $(SIMFLAGS)
+
+.PHONY: soak
+soak: ## run a server at saturation for SOAKTIME (10m; SOAKFLAGS=-soak.strict)
+	@go test ./internal/soak -run='^TestSoak$$' -count=1 -v -timeout=0 -soak.time=$(SOAKTIME) $(SOAKFLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

@@ -1,0 +1,87 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// sample is what this process holds at one moment.
+type sample struct {
+	at         time.Duration // since the start
+	rss        int64         // bytes; 0: this system does not tell
+	goroutines int
+}
+
+// watch looks at the process every second, and at the runner's books in motion.
+type watch struct {
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	samples []sample
+
+	unbalanced int // snapshots that did not add up; read after stop
+}
+
+func startWatch(t *testing.T, r *runner.Runner) *watch {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &watch{cancel: cancel, ended: make(chan struct{}), samples: make([]sample, 0, 3600)}
+	start := time.Now()
+	go func() {
+		defer close(w.ended)
+		for n := 1; ctx.Err() == nil; n++ {
+			pause(ctx, time.Until(start.Add(time.Duration(n)*time.Second)))
+			s := r.Stats()
+			if s.Asked != s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running) {
+				w.unbalanced++
+			}
+			now := sample{at: time.Since(start), rss: residentBytes(), goroutines: runtime.NumGoroutine()}
+			w.samples = append(w.samples, now)
+			if n%30 == 0 {
+				t.Logf("%3.0f s: RSS %s, %d goroutines, %d asked for, %d running of which %d overrun, %d queued, %d rejected",
+					now.at.Seconds(), megabytes(now.rss), now.goroutines, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
+			}
+		}
+	}()
+	return w
+}
+
+func (w *watch) stop() []sample {
+	w.cancel()
+	<-w.ended
+	return w.samples
+}
+
+// residentBytes is the memory of this process that is in RAM, where the system
+// tells it as Linux does.
+func residentBytes() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
+}
+
+// meanRSS is the mean of the samples from one moment to another.
+func meanRSS(samples []sample, from, to time.Duration) int64 {
+	var sum, n int64
+	for _, s := range samples {
+		if s.at >= from && s.at < to {
+			sum += s.rss
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / n
+}
