@@ -1,0 +1,166 @@
+package tests
+
+import (
+	"context"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// hangTime is how long a callback hangs that nobody lets go.
+const hangTime = 45 * time.Second
+
+// function is what the runner is given for a job.
+func (w *world) function(j *job) func(context.Context) error {
+	return func(ctx context.Context) error {
+		w.enter(ctx, j)
+		w.work(ctx, j)
+		end, err := w.ending(ctx, j)
+		w.leave(ctx, j, end, err)
+		if err != nil && end == returnsError {
+			return err
+		}
+		return end.run()
+	}
+}
+
+// work is what the function does before it ends.
+func (w *world) work(ctx context.Context, j *job) {
+	length := j.spec.length
+	if length > 0 && !w.head.coarse() {
+		length += time.Duration(j.id)*time.Microsecond + time.Duration(j.attempt) // no two at one instant
+	}
+	w.rest(length / 2)
+	for _, child := range j.spec.children {
+		w.askNested(ctx, j, child)
+	}
+	w.rest(length - length/2)
+	switch {
+	case j.spec.hangs:
+		select {
+		case <-j.letGo:
+		case <-time.After(hangTime):
+		}
+	case j.spec.heeds:
+		select {
+		case <-ctx.Done():
+		case <-time.After(hangTime):
+		}
+	}
+}
+
+func (w *world) rest(d time.Duration) {
+	if d > 0 {
+		w.sleep(d)
+	}
+}
+
+// ending is how this attempt ends: as the spec says, or well. One that heeded
+// its context returns its error.
+func (w *world) ending(ctx context.Context, j *job) (ending, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case j.spec.heeds && ctx.Err() != nil:
+		return returnsError, context.Cause(ctx)
+	case j.attempt >= j.spec.goodFrom:
+		return returnsNil, nil
+	case j.spec.end == returnsError:
+		return returnsError, errSim
+	case j.spec.end == returnsPermanent:
+		return returnsPermanent, errPermanent
+	case j.spec.end == panics:
+		return panics, errSim
+	}
+	return j.spec.end, nil
+}
+
+// askNested asks for a callback from within another, whatever room there is.
+func (w *world) askNested(ctx context.Context, by *job, s spec) {
+	scope, within := by.within, by.within
+	how := ask(runner.After)
+	switch by.spec.how {
+	case 1:
+		how, scope = w.runner.Go, nil
+	case 2:
+		how = w.runner.After
+	}
+	j := w.newJob(s, scope, within, by)
+	if by.spec.bare {
+		w.mu.Lock()
+		by.child = j
+		w.mu.Unlock()
+	} else {
+		ctx = context.WithValue(ctx, jobKey{}, j)
+	}
+	if by.spec.how == 3 && !by.spec.bare { // with a context that says nothing of the callback
+		how, j.scope, j.within, j.open, j.nested = w.runner.Go, nil, nil, false, false
+		ctx = context.WithValue(context.Background(), jobKey{}, j)
+	}
+	err := how(ctx, s.name, w.function(j), w.options(j)...)
+	w.mu.Lock()
+	by.child = nil
+	w.mu.Unlock()
+	w.answer(j, err)
+}
+
+// track takes in work that a goroutine of the program does.
+func (w *world) track(o op) {
+	s := o.spec()
+	ctx := context.Background()
+	scope := w.scope(o[1])
+	if scope != nil {
+		ctx = scope.ctx
+	}
+	s.attempts, s.once, s.coalesce, s.gate = 0, "", "", nil
+	j := w.newJob(s, nil, scope, nil)
+	j.tracked = true
+	ctx, done, err := w.runner.Track(context.WithValue(ctx, jobKey{}, j), s.name, w.options(j)...)
+	w.answer(j, err)
+	if err != nil {
+		return
+	}
+	w.enter(ctx, j)
+	go func() {
+		w.work(ctx, j)
+		end, err := w.ending(ctx, j)
+		if end != returnsNil && end != returnsError {
+			end, err = returnsNil, nil
+		}
+		w.leave(ctx, j, end, err)
+		done(err)
+		done(errSim) // says nothing new
+	}()
+}
+
+// release lets a hanging function go; it returns false if that was done.
+func (j *job) release() bool {
+	select {
+	case <-j.letGo:
+		return false
+	default:
+		close(j.letGo)
+		return true
+	}
+}
+
+// panickingObserver panics in every third call.
+func (w *world) panickingObserver() runner.Observer {
+	maybe := func() {
+		w.mu.Lock()
+		w.calls++
+		bad := w.calls%3 == 0
+		w.mu.Unlock()
+		if bad {
+			panic("sim: observer")
+		}
+	}
+	return runner.Observer{
+		Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { maybe(); return ctx },
+		Rejected: func(context.Context, runner.RejectedInfo) { maybe() },
+		Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { maybe(); return ctx },
+		Retried:  func(context.Context, runner.RetriedInfo) { maybe() },
+		Overrun:  func(context.Context, runner.OverrunInfo) { maybe() },
+		Finished: func(context.Context, runner.FinishedInfo) { maybe() },
+	}
+}

@@ -1,0 +1,155 @@
+package tests
+
+import (
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// tally is where the model believes its jobs to be.
+type tally struct {
+	reserved, queued, paused, running int
+
+	onWorkers   int // of those running, without tracked ones
+	overrunning int
+	places      int
+	ambiguous   bool // something happens at this very instant
+}
+
+// count finds every job that has not ended. mu is held.
+func (m *model) count(now time.Time) (c tally) {
+	live := m.live[:0]
+	for _, j := range m.live {
+		switch {
+		case j.phase == ended || j.phase == refused:
+			continue
+		case j.phase == accepted && j.order == 0:
+			c.reserved++
+		case j.phase == accepted, j.phase == paused && j.resumes.Before(now):
+			c.queued++
+		case j.phase == paused:
+			c.paused++
+			c.ambiguous = c.ambiguous || j.resumes.Equal(now)
+		case j.phase == started:
+			c.running++
+			if !j.tracked {
+				c.onWorkers++
+			}
+			if j.overran {
+				c.overrunning++
+			}
+		}
+		if j.phase != wanted && !j.tracked && (j.phase != started || j.spec.keepsPlace()) {
+			c.places++
+		}
+		live = append(live, j)
+	}
+	clear(m.live[len(live):])
+	m.live = live
+	return c
+}
+
+// check holds all that must be true while the bubble is quiet.
+func (m *model) check(s runner.Stats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	sum := s.Outcomes.Total() + uint64(s.Reserved+s.Queued+s.Paused+s.Running)
+	m.require(s.Asked == sum, "books balance", "asked %d, accounted for %d: %+v", s.Asked, sum, s)
+	m.require(s.Asked == m.asked, "books balance", "asked %d, the observers saw %d", s.Asked, m.asked)
+	m.require(s.Closed == m.drains.begun, "shutdown", "closed: %t", s.Closed)
+
+	c := m.count(now)
+	if c.ambiguous {
+		return
+	}
+	m.require(s.Outcomes == m.seen, "outcomes counted", "Stats has %v, the observers saw %v", s.Outcomes, m.seen)
+	m.require(s.Reserved == c.reserved && s.Queued == c.queued && s.Paused == c.paused && s.Running == c.running,
+		"where they are", "Stats has %+v, the model %+v", s, c)
+	m.require(s.Overrunning == c.overrunning && s.Lent <= s.Overrunning && s.Lent <= m.cfg.MaxOverrunning, "overrun", "Stats has %+v, the model %+v", s, c)
+	m.require(s.OldestDue.IsZero() == (s.Queued == 0), "oldest", "due %v of %d", s.OldestDue, s.Queued)
+	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
+	m.require(s.Busy <= s.Workers && s.Depth <= s.Capacity && s.HighWater >= s.Depth && s.HighWater <= s.Capacity, "bounds", "%+v", s)
+	if m.cfg.Overflow == runner.RunInCaller { // some have no place and no worker
+		m.require(s.Depth <= c.places && c.places-s.Depth <= s.Capacity && s.Busy <= c.onWorkers-s.Lent, "places and workers", "Stats has %+v, the model %+v", s, c)
+	} else {
+		m.require(s.Depth == c.places, "places", "Stats has %+v, the model %+v", s, c)
+		m.require(s.Busy == c.onWorkers-s.Lent, "workers", "Stats has %+v, the model %+v", s, c)
+	}
+	m.checkWaiting(s)
+	m.checkOverrunning(now)
+	m.checkMerged()
+	m.checkShutdown(now)
+}
+
+// checkWaiting finds jobs that wait although nothing keeps them from running.
+// mu is held.
+func (m *model) checkWaiting(s runner.Stats) {
+	if s.Queued == 0 || s.Busy >= s.Workers {
+		return
+	}
+	for _, j := range m.live {
+		if !j.isDue() {
+			continue
+		}
+		limit := m.cfg.Limits[j.spec.name]
+		if m.cfg.Overflow == runner.RunInCaller {
+			// It may wait for its caller, or for one of its name that does.
+			if limit > 0 || j.phase == accepted && j.depth == s.Capacity {
+				continue
+			}
+		}
+		m.require(limit > 0 && m.running[j.spec.name] >= limit, "no work waits beside a free worker",
+			"%v waits, %d of %d workers are busy, %d of its name run, limit %d", j, s.Busy, s.Workers, m.running[j.spec.name], limit)
+	}
+}
+
+// checkOverrunning finds jobs that overrun unseen. mu is held.
+func (m *model) checkOverrunning(now time.Time) {
+	if m.drains.returned {
+		return
+	}
+	for _, j := range m.live {
+		if timeout := m.timeoutOf(j); j.phase == started && timeout > 0 && !j.overran {
+			late := now.Sub(j.started) - timeout - m.cfg.Grace
+			m.require(late <= time.Second, "overrun", "%v overruns since %v and nobody says so", j, late)
+		}
+	}
+}
+
+// checkMerged finds jobs that were merged into none. mu is held.
+func (m *model) checkMerged() {
+	for _, j := range m.merged {
+		m.require(m.hasHeir(j), "coalesced into a newer one", "%v is coalesced, and no newer one takes its turn", j)
+	}
+	m.merged = m.merged[:0]
+	for _, j := range m.live {
+		if j.phase == accepted && j.order > 0 && j.spec.coalesce != "" {
+			for _, other := range m.live {
+				twice := other != j && other.phase == accepted && other.order > 0 && other.spec.name == j.spec.name && other.spec.coalesce == j.spec.coalesce
+				m.require(!twice, "one waits under a key", "%v and %v wait", j, other)
+			}
+		}
+	}
+}
+
+func (m *model) hasHeir(j *job) bool {
+	for _, other := range m.jobs {
+		if other != j && other.order > 0 && other.spec.name == j.spec.name && other.spec.coalesce == j.spec.coalesce &&
+			!other.due.Before(j.due) && (other.attempt == 0 || !other.first.Before(j.at)) && (other.phase != ended || other.outcome != runner.Coalesced) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkRest holds that nothing is left.
+func (m *model) checkRest(s runner.Stats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.require(s.Reserved+s.Queued+s.Paused+s.Running+s.Depth+s.Busy+s.Overrunning+s.Lent == 0, "all is zero at rest", "%+v", s)
+	for _, j := range m.jobs {
+		m.require(j.phase == ended || j.phase == refused, "each has its end", "%v at rest", j)
+		m.require(!j.inside, "each has its end", "%v has ended and runs on", j)
+	}
+}

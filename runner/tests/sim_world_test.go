@@ -1,0 +1,267 @@
+package tests
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// world is where a program acts: a real runner in a synctest bubble.
+type world struct {
+	model
+	head   head
+	runner *runner.Runner
+	server http.Server // of bound requests
+	scopes []*simScope // the program's own; newest last
+	all    []*simScope
+	asking []*job // that may wait for a place, in the order asked
+}
+
+var errStopped = errors.New("sim: the asker went away")
+
+// tick is the unit of coarse time.
+const tick = 10 * time.Millisecond
+
+// play runs a program in the bubble it is called in, and returns the first
+// fault and the number of steps taken.
+func (p program) play() (f *fault, steps int) {
+	w := &world{head: p.head, model: model{running: map[string]int{}, cfg: p.head.config()}}
+	cfg := w.cfg
+	cfg.Observers = []runner.Observer{w.observer()}
+	if p.head.panics() {
+		cfg.Observers = append(cfg.Observers, w.panickingObserver())
+	}
+	w.cfg = withDefaults(w.cfg)
+	r, err := runner.New(cfg)
+	if err != nil {
+		return &fault{"config", err.Error()}, 0
+	}
+	w.runner = r
+	r.Bind(&w.server)
+	for _, o := range p.ops {
+		w.step(o)
+		steps++
+		if w.look(); w.failed() != nil {
+			break
+		}
+	}
+	w.finish()
+	return w.failed(), steps
+}
+
+// withDefaults replaces zero fields by what they stand for.
+func withDefaults(cfg runner.Config) runner.Config {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = time.Second
+	}
+	if cfg.MaxOverrunning == 0 {
+		cfg.MaxOverrunning = cfg.Workers
+	}
+	if cfg.MaxWait == 0 {
+		cfg.MaxWait = time.Second
+	}
+	return cfg
+}
+
+// settle waits until nothing more happens at this instant.
+func (w *world) settle() {
+	time.Sleep(1)
+	synctest.Wait()
+}
+
+// look checks everything that must be true of a quiet bubble.
+func (w *world) look() {
+	w.settle()
+	w.check(w.runner.Stats())
+	w.checkScopes()
+}
+
+func (w *world) step(o op) {
+	switch o.kind() {
+	case askGo:
+		w.ask(o.spec(), nil)
+	case askAfter:
+		w.ask(o.spec(), w.scope(o[1]))
+	case askTrack:
+		w.track(o)
+	case flood:
+		w.flood(o)
+	case openScope:
+		w.openScope(o)
+	case openRequest:
+		w.openRequest(o)
+	case release:
+		if s := w.scope(o[1]); s != nil {
+			w.releaseScope(s)
+		}
+	case sleep:
+		w.sleep(o.sleep())
+	case letGo:
+		w.letGo(o)
+	case stopAsker:
+		w.stopAsker(o)
+	case waitScope:
+		w.waitScope(o)
+	case shutdown:
+		w.shutdown(o)
+	}
+}
+
+// sleep lets time pass; in coarse time until the next tick.
+func (w *world) sleep(d time.Duration) {
+	if w.head.coarse() && d >= tick {
+		now := time.Now()
+		d = now.Add(d).Truncate(tick).Sub(now)
+	}
+	time.Sleep(d)
+}
+
+// ask asks for a callback in a scope, or with Go, on a goroutine of its own, as
+// handlers have. It predicts what the answer must be.
+func (w *world) ask(s spec, scope *simScope) {
+	ctx, how := context.Background(), ask(w.runner.Go)
+	if scope != nil {
+		ctx, how = scope.ctx, w.runner.After
+		if s.length > 0 {
+			how = runner.After
+		}
+	}
+	j := w.newJob(s, scope, scope, nil)
+	ctx, j.stop = context.WithCancelCause(context.WithValue(ctx, jobKey{}, j))
+	before := w.runner.Stats()
+	go func() { w.answer(j, how(ctx, s.name, w.function(j), w.options(j)...)) }()
+	w.settle()
+	w.predict(j, before)
+	w.asking = append(w.asking, j)
+}
+
+// predict holds the answer against the state before it was asked for: a place
+// that is free is given, and one that is not is not.
+func (w *world) predict(j *job, before runner.Stats) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken := j.phase != wanted && j.phase != refused
+	switch {
+	case j.spec.once != "": // it may need no place
+	case before.Closed:
+		w.require(errors.Is(j.err, runner.ErrClosed), "answer", "%v was asked for after Shutdown and told %v", j, j.err)
+	case before.Lent == w.cfg.MaxOverrunning:
+		w.require(errors.Is(j.err, runner.ErrOverrunning), "answer", "%v was asked for while %d overrun and told %v", j, before.Lent, j.err)
+	case before.Depth < before.Capacity:
+		w.require(taken, "answer", "%v was told %v at depth %d of %d", j, j.err, before.Depth, before.Capacity)
+	case w.cfg.Overflow == runner.Reject:
+		w.require(errors.Is(j.err, runner.ErrQueueFull), "answer", "%v was told %v and the queue was full", j, j.err)
+	case w.cfg.Overflow == runner.DropOldest:
+		w.require(taken == (before.Queued > 0), "answer", "%v was told %v, %d were due", j, j.err, before.Queued)
+	}
+}
+
+// flood asks for many at once, from several goroutines.
+func (w *world) flood(o op) {
+	for range 2 + o[1]&7 {
+		j := w.newJob(o.spec(), nil, nil, nil)
+		var ctx context.Context
+		ctx, j.stop = context.WithCancelCause(context.WithValue(context.Background(), jobKey{}, j))
+		go func() { w.answer(j, w.runner.Go(ctx, j.spec.name, w.function(j), w.options(j)...)) }()
+		w.asking = append(w.asking, j)
+	}
+}
+
+// stopAsker ends the context of one that asked; if it waits for a place, it
+// gives up, otherwise nothing must come of it.
+func (w *world) stopAsker(o op) {
+	if len(w.asking) == 0 {
+		return
+	}
+	i := max(len(w.asking)-1-int(o[1]&7), 0)
+	w.asking[i].stop(errStopped)
+	w.asking = slices.Delete(w.asking, i, i+1)
+}
+
+// letGo ends hanging functions: all, or one.
+func (w *world) letGo(o op) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, j := range w.jobs {
+		if j.inside && j.spec.hangs && j.release() && o[1]&1 == 0 {
+			return
+		}
+	}
+}
+
+// finish brings the runner to rest and down, and holds what is true then.
+func (w *world) finish() {
+	if w.head.restFirst() {
+		w.releaseAll()
+		time.Sleep(time.Hour)
+		w.look()
+		if s := w.runner.Stats(); !s.Closed {
+			w.checkRest(s)
+			w.checkWidth()
+		}
+	}
+	w.shutdown(op{1: w.head[11], 2: w.head[12], 3: w.head[13]})
+	w.look()
+	w.sleep(100 * time.Millisecond)
+	w.look()
+	w.releaseAll()
+	time.Sleep(time.Hour)
+	w.look()
+	w.checkRest(w.runner.Stats())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.require(w.drains.returned, "shutdown returns", "it has not, an hour after the last callback")
+}
+
+// releaseAll lets everything go that only the program holds.
+func (w *world) releaseAll() {
+	for _, s := range w.all {
+		w.releaseScope(s)
+	}
+	w.settle()
+	for range 100 {
+		w.mu.Lock()
+		n := 0
+		for _, j := range w.jobs {
+			if j.release() {
+				n++
+			}
+		}
+		w.mu.Unlock()
+		if n == 0 {
+			break
+		}
+		time.Sleep(time.Minute) // others begin to hang
+	}
+}
+
+// checkWidth holds that a runner at rest still runs as many callbacks as it has
+// workers.
+func (w *world) checkWidth() {
+	open := make(chan struct{})
+	for range min(w.cfg.Workers, w.cfg.Queue) {
+		j := w.newJob(spec{name: simNames[3], timeout: -1}, nil, nil, nil)
+		ctx := context.WithValue(context.Background(), jobKey{}, j)
+		w.answer(j, w.runner.Go(ctx, j.spec.name, func(ctx context.Context) error {
+			w.enter(ctx, j)
+			<-open
+			w.leave(ctx, j, returnsNil, nil)
+			return nil
+		}, runner.Timeout(-1)))
+		w.settle()
+	}
+	s := w.runner.Stats()
+	w.mu.Lock()
+	w.require(s.Busy == min(s.Workers, s.Capacity), "no worker is lost", "%d of %d workers run at rest", s.Busy, s.Workers)
+	w.mu.Unlock()
+	close(open)
+	w.look()
+}
