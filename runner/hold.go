@@ -3,7 +3,6 @@ package runner
 import (
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // holdLimit is how much of a response Hold keeps back to learn its length.
@@ -29,24 +28,14 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 		panic("runner: Hold of a nil http.Handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		s, ctx := r.openScope(req.Context())
-		inner := req.WithContext(ctx)
 		held := &heldResponse{inner: w, head: req.Method == http.MethodHead}
-		res := &response{inner: held}
-		start := time.Now()
-		returned := false
-		defer func() {
-			res.over.Store(true)
-			copyBack(req, inner)
-			s.freeze(inner, res, start, !returned)
+		r.serve(next, held, req, func(s *scope, returned bool) {
 			if returned {
 				held.finish()
 			}
 			s.release()
 			<-s.whenIdle()
-		}()
-		next.ServeHTTP(res.withCapabilities(), inner)
-		returned = true
+		})
 	})
 }
 

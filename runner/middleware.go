@@ -28,21 +28,27 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 		panic("runner: Middleware of a nil http.Handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		s, ctx := r.openScope(req.Context())
-		inner := req.WithContext(ctx)
-		res := &response{inner: w}
 		answer := responseTo(req)
-		start := time.Now()
-		returned := false
-		defer func() {
-			res.over.Store(true)
-			copyBack(req, inner)
-			s.freeze(inner, res, start, !returned)
-			answer.release(s)
-		}()
-		next.ServeHTTP(res.withCapabilities(), inner)
-		returned = true
+		r.serve(next, w, req, func(s *scope, _ bool) { answer.release(s) })
 	})
+}
+
+// serve has h serve the request in a scope of its own. However h ends, done is
+// called then, to release it.
+func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, done func(s *scope, returned bool)) {
+	s, ctx := r.openScope(req.Context())
+	inner := req.WithContext(ctx)
+	res := &response{inner: w}
+	start := time.Now()
+	returned := false
+	defer func() {
+		res.over.Store(true)
+		copyBack(req, inner)
+		s.freeze(inner, res, start, !returned)
+		done(s, returned)
+	}()
+	h.ServeHTTP(res.withCapabilities(), inner)
+	returned = true
 }
 
 // copyBack gives the request what the handler has set on its copy of it, and
