@@ -38,14 +38,11 @@ type waiter struct {
 func (r *Runner) admit(t *task, f *followUp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.policy != nil && t.policy.once != nil && r.drain == nil && t.scope.seen(*t.policy.once) {
-		r.asked++
-		r.enter(t)
-		r.settle(t, Coalesced, nil, t.asked, f)
-		return nil
-	}
+	once := t.policy != nil && t.policy.once != nil
+	seen := once && r.drain == nil && t.scope.seen(*t.policy.once)
 	var err error
 	switch {
+	case seen: // needs no place
 	case r.drain != nil:
 		err = ErrClosed
 	case r.lent == r.cfg.MaxOverrunning:
@@ -55,6 +52,8 @@ func (r *Runner) admit(t *task, f *followUp) error {
 		t.placed = true
 	default:
 		err = r.makeRoom(t, f)
+		// Under Block it may have waited beside another one.
+		seen = once && t.scope.seen(*t.policy.once)
 	}
 	r.asked++
 	if err != nil {
@@ -62,6 +61,10 @@ func (r *Runner) admit(t *task, f *followUp) error {
 		return err
 	}
 	r.enter(t)
+	if seen {
+		r.settle(t, Coalesced, nil, time.Now(), f)
+		return nil
+	}
 	if !t.scope.released {
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)

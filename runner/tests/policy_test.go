@@ -47,6 +47,33 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 	})
 }
 
+func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.Block})
+		g := fill(t, r)
+		ran := 0
+		ctx, release := r.Scope(t.Context())
+		for range 3 {
+			go func() {
+				count := func(context.Context) error { ran++; return nil }
+				if err := runner.After(ctx, "it", count, runner.Once("a")); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		synctest.Wait()
+		g.release()
+		synctest.Wait()
+		s := r.Stats()
+		require.Equal(t, 1, s.Reserved)
+		require.Equal(t, 1, s.Depth)
+		require.Equal(t, uint64(2), s.Outcomes[runner.Coalesced])
+		release()
+		synctest.Wait()
+		require.Equal(t, 1, ran)
+	})
+}
+
 func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
