@@ -42,7 +42,7 @@ func startWatch(t *testing.T, r *runner.Runner) *watch {
 			}
 			now := sample{at: time.Since(start), rss: residentBytes(), goroutines: runtime.NumGoroutine()}
 			w.samples = append(w.samples, now)
-			if n%30 == 0 {
+			if n%30 == 15 { // not between two turns, where nothing is under way
 				t.Logf("%3.0f s: RSS %s, %d goroutines, %d asked for, %d running of which %d overrun, %d queued, %d rejected",
 					now.at.Seconds(), megabytes(now.rss), now.goroutines, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
 			}
