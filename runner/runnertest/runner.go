@@ -89,7 +89,8 @@ func (rt *Runner) Do(fn func(ctx context.Context)) {
 // Middleware and h, and returns the response when everything has ended that was
 // asked for with the request's context: see [Runner.Do]. h may bring a
 // Middleware of its own, of this runner or others; only callbacks of this one
-// are waited for.
+// are waited for. With [runner.Runner.Hold] it is h that waits, and one that
+// hangs holds Serve until go test's own timeout.
 //
 // If h panics, the callbacks run, and then Serve panics with the same value, as
 // h.ServeHTTP would.
