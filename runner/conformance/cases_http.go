@@ -43,8 +43,15 @@ var httpCases = []kase{
 	{"pipelined requests", []Capability{Handlers, Pipelining}, pipelined},
 }
 
-// do sends a request and returns the response with its whole body read.
-func (e *env) do(client *http.Client, method, target string, body io.Reader, header ...string) (*http.Response, string, error) {
+// answer is a response that has been read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request and reads its response.
+func (e *env) do(client *http.Client, method, target string, body io.Reader, header ...string) (answer, error) {
 	e.Helper()
 	req, err := http.NewRequestWithContext(e.Context(), method, target, body)
 	if err != nil {
@@ -55,24 +62,24 @@ func (e *env) do(client *http.Client, method, target string, body io.Reader, hea
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	all, err := io.ReadAll(res.Body)
-	return res, string(all), err
+	return answer{res.StatusCode, res.Header, string(all)}, err
 }
 
 // get is do for a request that must succeed with the given status.
 func (e *env) get(client *http.Client, path string, status int, header ...string) string {
 	e.Helper()
-	res, body, err := e.do(client, http.MethodGet, e.url(client, path), nil, header...)
+	got, err := e.do(client, http.MethodGet, e.url(client, path), nil, header...)
 	if err != nil {
 		e.Fatal(err)
 	}
-	if res.StatusCode != status {
-		e.Errorf("the status is %s, not %d", res.Status, status)
+	if got.status != status {
+		e.Errorf("the status is %d, not %d", got.status, status)
 	}
-	return body
+	return got.body
 }
 
 func bodiless(e *env) {
@@ -93,12 +100,12 @@ func bodiless(e *env) {
 	for range 3 {
 		for path, status := range statuses {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
-				res, _, err := e.do(client, method, e.url(client, path), nil)
+				got, err := e.do(client, method, e.url(client, path), nil)
 				if err != nil {
 					e.Fatal(err)
 				}
-				if got := e.promise().request.Status; res.StatusCode != status || got != status {
-					e.Errorf("%s %s: the status is %d, the frozen one %d", method, path, res.StatusCode, got)
+				if kept := e.promise().request.Status; got.status != status || kept != status {
+					e.Errorf("%s %s: the status is %d, the frozen one %d", method, path, got.status, kept)
 				}
 			}
 		}
@@ -228,7 +235,7 @@ func aborts(e *env) {
 	})), r)
 	for range 3 {
 		for _, path := range []string{"/", "/flushed"} {
-			if _, _, err := e.do(client, http.MethodPut, e.url(client, path), nil); err == nil {
+			if _, err := e.do(client, http.MethodPut, e.url(client, path), nil); err == nil {
 				e.Error("the client sees no failure")
 			}
 			if !e.promise().request.Panicked {
@@ -267,12 +274,12 @@ func frozen(e *env) {
 		_, _ = io.WriteString(w, "mine")
 	})), r)
 	for range 10 {
-		res, body, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader("body"), "Cookie", "session=s1", "X-Shop", "7")
+		res, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader("body"), "Cookie", "session=s1", "X-Shop", "7")
 		if err != nil {
 			e.Fatal(err)
 		}
-		if body != "mine" || res.StatusCode != http.StatusCreated || res.Header.Get("X-Late") != "" {
-			e.Errorf("got %s, %q", res.Status, body)
+		if res.body != "mine" || res.status != http.StatusCreated || res.header.Get("X-Late") != "" {
+			e.Errorf("got %+v", res)
 		}
 		e.promise()
 		if err := receive(e, got); err != nil {
@@ -353,12 +360,12 @@ func maxBytes(e *env) {
 		}
 	})), 10), r)
 	for _, size := range []int{5, 100, 5} {
-		res, _, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader(strings.Repeat("x", size)))
+		res, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader(strings.Repeat("x", size)))
 		if err != nil {
 			e.Fatal(err)
 		}
-		if tooLong := res.StatusCode == http.StatusRequestEntityTooLarge; tooLong != (size > 10) {
-			e.Errorf("%d bytes: %s", size, res.Status)
+		if tooLong := res.status == http.StatusRequestEntityTooLarge; tooLong != (size > 10) {
+			e.Errorf("%d bytes: %d", size, res.status)
 		}
 		e.promise()
 	}
@@ -394,9 +401,9 @@ func behindProxy(e *env) {
 	outside := &http.Client{Transport: new(http.Transport)}
 	e.Cleanup(outside.CloseIdleConnections)
 	for range 20 {
-		_, body, err := e.do(outside, http.MethodGet, front.URL, nil)
-		if err != nil || body != "for 127.0.0.1" {
-			e.Errorf("got %q, %v", body, err)
+		got, err := e.do(outside, http.MethodGet, front.URL, nil)
+		if err != nil || got.body != "for 127.0.0.1" {
+			e.Errorf("got %q, %v", got.body, err)
 		}
 		e.promise()
 	}
