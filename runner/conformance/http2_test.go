@@ -274,7 +274,7 @@ func earlyOf(t *testing.T, cleartext bool, m moment) (early, total int64, delay 
 		srv.StartTLS()
 	}
 	defer srv.Close()
-	var earlies, delays atomic.Int64
+	var before, delays atomic.Int64
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
@@ -312,7 +312,7 @@ func earlyOf(t *testing.T, cleartext bool, m moment) (early, total int64, delay 
 					continue // the handshake's settings mingle with it
 				}
 				if got.written < end {
-					earlies.Add(1)
+					before.Add(1)
 				}
 				delays.Add(int64(got.delay))
 			}
@@ -320,5 +320,5 @@ func earlyOf(t *testing.T, cleartext bool, m moment) (early, total int64, delay 
 	}
 	wg.Wait()
 	total = int64(*http2Requests / clients * clients)
-	return earlies.Load(), total, (time.Duration(delays.Load()) / time.Duration(max(total, 1))).Round(time.Microsecond)
+	return before.Load(), total, (time.Duration(delays.Load()) / time.Duration(max(total, 1))).Round(time.Microsecond)
 }
