@@ -40,7 +40,10 @@ func parseStacks(profile string, wanted map[string]bool) map[string]string {
 		if !ok || !wanted[worker] {
 			continue
 		}
-		stacks[worker] = framesOf(group)
+		// Goroutines that the callback has started have inherited its labels.
+		if frames, own := framesOf(group); own || stacks[worker] == "" {
+			stacks[worker] = frames
+		}
 	}
 	return stacks
 }
@@ -56,8 +59,9 @@ func workerOf(group string) (string, bool) {
 }
 
 // framesOf writes the callback's frames as panics do: the function, and below
-// it its place. What called the callback is left out.
-func framesOf(group string) string {
+// it its place. What called the callback is left out; own tells whether that was
+// found, and so the goroutine is the callback's own.
+func framesOf(group string) (frames string, own bool) {
 	var b strings.Builder
 	for line := range strings.SplitSeq(group, "\n") {
 		fields := strings.Split(line, "\t")
@@ -65,12 +69,15 @@ func framesOf(group string) string {
 			continue
 		}
 		function, _, _ := strings.Cut(fields[2], "+0x")
-		if function == callFunction || b.Len() > maxStack {
+		if function == callFunction {
+			own = true
 			break
 		}
-		b.WriteString(function + "\n\t" + strings.TrimSpace(fields[len(fields)-1]) + "\n")
+		if b.Len() <= maxStack {
+			b.WriteString(function + "\n\t" + strings.TrimSpace(fields[len(fields)-1]) + "\n")
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(b.String(), "\n"), own
 }
 
 // callFunction is the frame below the callback's.

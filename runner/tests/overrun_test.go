@@ -77,6 +77,32 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 	})
 }
 
+func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stack string
+		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
+			Overrun: func(_ context.Context, i runner.OverrunInfo) { stack = i.Stack },
+		}}})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+			go func() { <-g.open }()
+			go time.Sleep(time.Minute)
+			go func() {
+				select {
+				case <-g.open:
+				case <-g.entered:
+				}
+			}()
+			<-time.After(time.Millisecond)
+			return hangHere(g)
+		}))
+		time.Sleep(10 * time.Second)
+		require.Contains(t, stack, "tests.hangHere\n\t")
+		g.release()
+		time.Sleep(time.Hour)
+	})
+}
+
 func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var late []time.Duration
