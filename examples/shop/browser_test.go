@@ -24,6 +24,49 @@ import (
 
 var screenshots = flag.String("screenshots", os.Getenv("SHOP_SCREENSHOTS"), "`directory` for the browser test's screenshots; empty: a temporary one")
 
+// browserNames and macBrowser are what tools/setup.sh looks for as well.
+const (
+	browserNames = "chromium chromium-browser google-chrome google-chrome-stable"
+	macBrowser   = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+)
+
+// findBrowser returns the path of a Chromium, "" if there is none.
+func findBrowser() string {
+	for _, name := range append(strings.Fields(browserNames), macBrowser) {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+func TestSetupLooksForTheSameBrowsers(t *testing.T) {
+	script, err := os.ReadFile("../../tools/setup.sh")
+	require.NoError(t, err)
+	require.Contains(t, string(script), "\nbrowsers='"+browserNames+"'\n")
+	require.Contains(t, string(script), "\nmac_browser='"+macBrowser+"'\n")
+}
+
+func TestWithoutABrowserItsTestsFailAndAreSkippedIfShort(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if findBrowser() != "" {
+		t.Skip("this machine has a browser outside of its PATH")
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	child := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), program, append(args, "-test.v", "-test.run=^TestVisitorSeesWhatWentWrong")...).CombinedOutput()
+		return string(out), err
+	}
+	out, err := child()
+	require.Error(t, err, out)
+	require.Contains(t, out, "there is no Chromium: run make setup")
+	out, err = child("-test.short")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "--- SKIP")
+	require.Contains(t, out, "there is no Chromium: run make setup")
+}
+
 // browser is a headless Chromium that notes what must not happen.
 type browser struct {
 	t    *testing.T
@@ -37,11 +80,11 @@ type browser struct {
 
 func openBrowser(t *testing.T, shop string) *browser {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		path, err = exec.LookPath("google-chrome")
+	path := findBrowser()
+	if path == "" && testing.Short() {
+		t.Skip("there is no Chromium: run make setup")
 	}
-	require.NoError(t, err, "the browser test needs Chromium: run make setup")
+	require.NotEmpty(t, path, "there is no Chromium: run make setup")
 	b := &browser{t: t, shop: shop, dir: *screenshots}
 	if b.dir == "" {
 		b.dir = t.TempDir()
@@ -60,7 +103,7 @@ func openBrowser(t *testing.T, shop string) *browser {
 	})
 	b.ctx = ctx
 	require.NoError(t, chromedp.Do(ctx), "start Chromium")
-	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	require.NoError(t, err)
 	return b
 }
@@ -79,7 +122,7 @@ func (b *browser) note(ev any) {
 	case *log.EventEntryAdded: // a violated content security policy, say
 		b.mistakes = append(b.mistakes, "browser log: "+ev.Entry.Text)
 	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(ev.Request.URL); err != nil || (u.Scheme != "data" && "http://"+u.Host != b.shop) {
+		if u, err := url.Parse(ev.Request.URL); err != nil || "http://"+u.Host != b.shop {
 			b.mistakes = append(b.mistakes, "foreign request: "+ev.Request.URL)
 		}
 	case *network.EventLoadingFailed:
