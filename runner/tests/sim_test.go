@@ -80,6 +80,7 @@ type simScope struct {
 // simKey finds the simScope's released flag in a callback's context.
 type simKey struct{}
 
+// step is called in a bubble only.
 func (w *world) step(t *testing.T) {
 	switch w.rng.IntN(10) {
 	case 0, 1:
@@ -126,6 +127,7 @@ func (w *world) ask(ctx context.Context, how func(context.Context, string, func(
 	}()
 }
 
+// callback is called in a bubble only.
 func (w *world) callback(ctx context.Context, rng *rand.Rand, depth int) error {
 	if released, ok := ctx.Value(simKey{}).(*bool); ok {
 		w.mu.Lock()
@@ -209,7 +211,8 @@ func (w *world) check(t *testing.T) {
 	require.False(t, w.early, "a callback started before its scope was released")
 }
 
-// finish shuts down at this very moment and holds the invariants of the end.
+// finish shuts down at this very moment and holds the invariants of the end. It
+// is called in a bubble only.
 func (w *world) finish(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+w.rng.IntN(3000))*time.Millisecond)
 	defer cancel()
