@@ -76,7 +76,8 @@ func parseMode(s string) (placeMode, error) {
 	return "", invalid("mode: choose %q or %q", modeAfter, modeInline)
 }
 
-// newID is hard to guess, as whoever knows it can read the order.
+// newID is unique without asking anybody. It keeps nothing secret: the inbox
+// shows the mails of everybody, and the ids in them.
 func newID() string { return strings.ToLower(rand.Text()[:16]) }
 
 // writeTimeout bounds how long a request waits for SQLite's one writer.
