@@ -24,7 +24,6 @@ type ticket struct {
 	steps    []step        // guarded by mu
 	pending  int           // guarded by mu: steps that are not done
 	serverMS float64       // guarded by mu: how long the server took to answer
-	answered time.Time     // guarded by mu
 	changed  chan struct{} // guarded by mu: closed and replaced at every change
 }
 
@@ -99,7 +98,7 @@ func (t *ticket) answer(took time.Duration) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answered, t.serverMS = now, milliseconds(took)
+	t.serverMS = milliseconds(took)
 	if t.mode == modeInline {
 		for i := range t.steps {
 			t.steps[i].AtMS = milliseconds(t.steps[i].ended.Sub(now))
@@ -124,8 +123,8 @@ func (t *ticket) took() float64 {
 
 func (t *ticket) names() []string {
 	names := make([]string, 0, len(t.steps))
-	for _, s := range t.steps { // names never change, so no lock
-		names = append(names, s.Name)
+	for i := range t.steps { // names never change, so no lock
+		names = append(names, t.steps[i].Name)
 	}
 	return names
 }
