@@ -175,6 +175,23 @@ func TestBadInputIsRefusedAndNothingIsWritten(t *testing.T) {
 	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
 }
 
+// The rest of a body that nobody will read is not waited for.
+func TestOversizedBodyClosesItsConnection(t *testing.T) {
+	s := startShop(t)
+	require.False(t, s.post("/api/orders", adasOrder).closed)
+	const form = "application/x-www-form-urlencoded"
+	long := strings.Repeat("a", 20_000)
+	for path, a := range map[string]answer{
+		"/api/orders": s.post("/api/orders", `{"name":"`+long+`"}`),
+		"/api/signup": s.post("/api/signup", `{"name":"`+long+`"}`),
+		"/orders":     s.post("/orders", "name="+long, "Content-Type", form),
+		"/signup":     s.post("/signup", "email="+long, "Content-Type", form),
+	} {
+		require.Equal(t, http.StatusRequestEntityTooLarge, a.status, path)
+		require.True(t, a.closed, path)
+	}
+}
+
 func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
 	s := startShop(t, "-queue", "3", "-workers", "1", "-smtp-delay", "0s") // an order needs six places
 	a := s.post("/api/orders", adasOrder)

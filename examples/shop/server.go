@@ -72,9 +72,11 @@ func (s *shop) routes() http.Handler {
 }
 
 // newServer returns a server for h with the limits every server should have.
+// That of bodies is outside of all that wraps the ResponseWriter, as only the
+// server's own can be told to close the connection of who sends too much.
 func (s *shop) newServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           http.MaxBytesHandler(h, maxBody),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,

@@ -130,7 +130,7 @@ func (rec *receiver) close() error {
 // receive takes in one webhook, in the time that a server on the internet
 // would need.
 func (rec *receiver) receive(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, "unreadable body", http.StatusBadRequest)
 		return
