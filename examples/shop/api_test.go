@@ -101,7 +101,7 @@ func TestSignupSendsOneWelcomeMail(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return s.metrics().sum("afterglow_callbacks_total", "callback", "signup.email", "outcome", "success") == 2
 	}, patience, 10*time.Millisecond)
-	require.Equal(t, 1, s.metrics().count("shop_callbacks_skipped_total", "callback", "signup.email"))
+	require.Equal(t, 1, s.metrics().count("shop_callbacks_void_total", "callback", "signup.email"))
 	require.Equal(t, 1, strings.Count(s.get(s.url+"/inbox?to=grace@example.org").body, "<pre>Dear Grace"))
 }
 
@@ -200,7 +200,7 @@ func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
 	require.Contains(t, decode[map[string]string](t, a.body)["error"], "nothing was done")
 
 	// The three that had got a place do nothing, and can be seen doing it.
-	require.Eventually(t, func() bool { return s.metrics().sum("shop_callbacks_skipped_total") == 3 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.metrics().sum("shop_callbacks_void_total") == 3 }, patience, 10*time.Millisecond)
 	m := s.metrics()
 	require.Equal(t, 1, m.count("afterglow_rejected_total", "reason", "queue_full"))
 	require.Equal(t, 4, m.count("afterglow_scheduled_total"))

@@ -16,21 +16,21 @@ import (
 // metrics are the shop's own, beside those of the runner.
 type metrics struct {
 	registry *prometheus.Registry
-	skipped  *prometheus.CounterVec
+	void     *prometheus.CounterVec
 }
 
 func newShopMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "shop_callbacks_skipped_total",
+		void: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shop_callbacks_void_total",
 			Help: "Callbacks that had nothing to do, as their request was refused after they had been accepted.",
 		}, []string{"callback"}),
 	}
-	m.registry.MustRegister(m.skipped, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.void, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, name := range callbackNames {
-		m.skipped.WithLabelValues(name)
+		m.void.WithLabelValues(name)
 	}
 	return m
 }

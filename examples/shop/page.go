@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -106,41 +107,30 @@ func (s *shop) getBestSellers(w http.ResponseWriter, _ *http.Request) {
 // postOrderForm is POST /orders, from a page without script.
 func (s *shop) postOrderForm(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	in, err := readOrderForm(w, r)
+	in := s.page().Order
+	form, err := readForm(w, r)
 	if err == nil {
-		var o *order
-		if o, err = in.order(); err == nil {
-			var t *ticket
-			if t, err = s.place(r, o); err == nil {
-				t.answer(time.Since(start))
-				http.Redirect(w, r, "/orders/"+t.id, http.StatusSeeOther)
-				return
-			}
-		}
+		in, err = orderFromForm(form)
 	}
-	s.renderError(w, r, in, err)
+	var t *ticket
+	if err == nil {
+		t, err = s.placeOrder(r, in)
+	}
+	if err != nil {
+		s.renderError(w, r, in, err)
+		return
+	}
+	t.answer(time.Since(start))
+	http.Redirect(w, r, "/orders/"+t.id, http.StatusSeeOther)
 }
 
-func readOrderForm(w http.ResponseWriter, r *http.Request) (orderInput, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if err := r.ParseForm(); err != nil {
-		return orderInput{}, formError(err)
-	}
-	requestRead(w)
-	f := r.PostForm
-	in := orderInput{Name: f.Get("name"), Email: f.Get("email"), Product: f.Get("product"), Mode: f.Get("mode")}
+func orderFromForm(form url.Values) (orderInput, error) {
+	in := orderInput{Name: form.Get("name"), Email: form.Get("email"), Product: form.Get("product"), Mode: form.Get("mode")}
 	var err error
-	if in.Quantity, err = strconv.Atoi(f.Get("quantity")); err != nil {
+	if in.Quantity, err = strconv.Atoi(form.Get("quantity")); err != nil {
 		return in, invalid("quantity: choose 1 to %d", maxQuantity)
 	}
 	return in, nil
-}
-
-func formError(err error) error {
-	if status, _ := statusOf(bodyError(err)); status == http.StatusRequestEntityTooLarge {
-		return bodyError(err)
-	}
-	return invalid("the form could not be read")
 }
 
 // renderError shows the form again, filled in, with what is wrong.
@@ -153,12 +143,9 @@ func (s *shop) renderError(w http.ResponseWriter, r *http.Request, in orderInput
 
 // postSignupForm is POST /signup, from a page without script.
 func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	err := r.ParseForm()
-	if err != nil {
-		err = formError(err)
-	} else {
-		_, _, err = s.signUp(r, signup{Email: r.PostForm.Get("email")})
+	form, err := readForm(w, r)
+	if err == nil {
+		_, _, err = s.signUp(r, signup{Email: form.Get("email")})
 	}
 	if err != nil {
 		s.renderError(w, r, s.page().Order, err)
@@ -177,7 +164,7 @@ func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	data := s.page()
 	data.Title = orderMessage
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
-	if t := s.ledger.get(o.ID); t != nil {
+	if t := s.tickets.get(o.ID); t != nil {
 		data.Result.ServerMS = t.took()
 		data.Result.Steps, data.Result.Complete, _ = t.look()
 	}

@@ -43,10 +43,10 @@ type step struct {
 	ended time.Time
 }
 
-func newTicket(id string, mode placeMode, tasks []task) *ticket {
-	t := &ticket{id: id, mode: mode, pending: len(tasks), changed: make(chan struct{})}
-	for _, w := range tasks {
-		t.steps = append(t.steps, step{Name: w.name, Label: w.label, State: "waiting"})
+func newTicket(id string, mode placeMode, jobs []job) *ticket {
+	t := &ticket{id: id, mode: mode, pending: len(jobs), changed: make(chan struct{})}
+	for _, j := range jobs {
+		t.steps = append(t.steps, step{Name: j.name, Label: j.label, State: "waiting"})
 	}
 	return t
 }
@@ -159,29 +159,29 @@ func ticketObserver() runner.Observer {
 // maxTickets bounds the tickets kept, about 1.5 KB each.
 const maxTickets = 20_000
 
-// ledger keeps the newest tickets by id.
-type ledger struct {
+// tickets keeps the newest tickets by id.
+type tickets struct {
 	mu   sync.Mutex
 	byID map[string]*ticket // guarded by mu
 	ring []string           // guarded by mu: the ids, the next one to go at next
 	next int                // guarded by mu
 }
 
-func newLedger() *ledger {
-	return &ledger{byID: make(map[string]*ticket), ring: make([]string, maxTickets)}
+func newTickets() *tickets {
+	return &tickets{byID: make(map[string]*ticket), ring: make([]string, maxTickets)}
 }
 
-func (l *ledger) add(t *ticket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.byID, l.ring[l.next])
-	l.ring[l.next] = t.id
-	l.next = (l.next + 1) % len(l.ring)
-	l.byID[t.id] = t
+func (ts *tickets) add(t *ticket) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.byID, ts.ring[ts.next])
+	ts.ring[ts.next] = t.id
+	ts.next = (ts.next + 1) % len(ts.ring)
+	ts.byID[t.id] = t
 }
 
-func (l *ledger) get(id string) *ticket {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.byID[id]
+func (ts *tickets) get(id string) *ticket {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.byID[id]
 }
