@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -229,11 +230,46 @@ func TestFormWorksWithoutScript(t *testing.T) {
 	require.Contains(t, a.body, "quantity: choose 1 to 20")
 	require.Contains(t, a.body, `value="Ada &lt;b&gt;"`, "what was filled in stays, escaped")
 
-	require.Contains(t, form("/signup", url.Values{"email": {"grace@example.org"}}).body, "Welcome!")
-	a = form("/signup", url.Values{"email": {"grace"}})
+}
+
+var (
+	orderForm  = regexp.MustCompile(`(?s)<form id="order".*?</form>`)
+	signupForm = regexp.MustCompile(`(?s)<form id="signup".*?</form>`)
+	pageNotice = regexp.MustCompile(`<p class="notice"[^>]*>(.*)</p>`)
+	shownError = regexp.MustCompile(`<p[^>]* class="error"[^>]*>([^<]+)</p>`)
+)
+
+// noticeOf returns the page's notice, "" if it has none.
+func noticeOf(page string) string {
+	if m := pageNotice.FindStringSubmatch(page); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func TestSignupFormWithoutScriptSaysWhatTheAPISays(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s")
+	signUp := func(email string) answer {
+		return s.post("/signup", url.Values{"email": {email}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	}
+	require.Equal(t, signupMessage+".", noticeOf(signUp("grace@example.org").body))
+	require.Equal(t, signupAgain+".", noticeOf(signUp("grace@example.org").body), "no second mail comes")
+
+	a := signUp("grace")
 	require.Equal(t, http.StatusBadRequest, a.status)
-	require.Contains(t, a.body, "email: use a plain address")
-	require.Equal(t, http.StatusNotFound, s.get(s.url+"/orders/nosuchorder").status)
+	require.NotRegexp(t, shownError, orderForm.FindString(a.body), "the order is not what went wrong")
+	form := signupForm.FindString(a.body)
+	require.Contains(t, shownError.FindStringSubmatch(form)[1], "email: use a plain address")
+	require.Contains(t, form, `value="grace"`, "what was filled in stays")
+	require.Contains(t, form, `aria-describedby="signup-error"`)
+}
+
+func TestPageOfNoSuchOrderSaysSoAboveTheForms(t *testing.T) {
+	s := startShop(t)
+	a := s.get(s.url + "/orders/nosuchorder")
+	require.Equal(t, http.StatusNotFound, a.status)
+	require.Equal(t, "No such order.", noticeOf(a.body))
+	require.NotRegexp(t, shownError, a.body)
 }
 
 func TestFirstVisitGetsASession(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,8 +36,10 @@ type pageData struct {
 	Best     template.HTML
 	Max      int
 	Order    orderInput // the form's fields
-	Error    string
-	Notice   string
+	Error    string     // what is wrong with them
+	Signup   signup     // likewise
+	NoSignup string     // what is wrong with it
+	Notice   string     // of the page as a whole
 	Result   *resultData
 	Inbox    *inboxData
 }
@@ -69,6 +72,11 @@ func (s *shop) page() pageData {
 	}
 }
 
+// sentence makes one of a message.
+func sentence(message string) string {
+	return strings.ToUpper(message[:1]) + message[1:] + "."
+}
+
 // render writes a page only when all of it could be made.
 func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name string, data pageData) {
 	var buf bytes.Buffer
@@ -90,8 +98,11 @@ func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name s
 // getIndex is GET /.
 func (s *shop) getIndex(w http.ResponseWriter, r *http.Request) {
 	data := s.page()
-	if r.URL.Query().Has("welcome") {
-		data.Notice = signupMessage + "."
+	switch q := r.URL.Query(); {
+	case q.Has("welcome"):
+		data.Notice = sentence(signupMessage)
+	case q.Has("again"):
+		data.Notice = sentence(signupAgain)
 	}
 	s.render(w, r, http.StatusOK, "index.html", data)
 }
@@ -116,8 +127,11 @@ func (s *shop) postOrderForm(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		t, err = s.placeOrder(r, in)
 	}
-	if err != nil {
-		s.renderError(w, r, in, err)
+	if err != nil { // the form again, filled in, with what is wrong
+		status, message := s.explain(w, r, err)
+		data := s.page()
+		data.Order, data.Error = in, message
+		s.render(w, r, status, "index.html", data)
 		return
 	}
 	t.answer(time.Since(start))
@@ -133,35 +147,38 @@ func orderFromForm(form url.Values) (orderInput, error) {
 	return in, nil
 }
 
-// renderError shows the form again, filled in, with what is wrong.
-func (s *shop) renderError(w http.ResponseWriter, r *http.Request, in orderInput, err error) {
-	status, message := s.explain(w, r, err)
-	data := s.page()
-	data.Error, data.Order = message, in
-	s.render(w, r, status, "index.html", data)
-}
-
 // postSignupForm is POST /signup, from a page without script.
 func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
+	var u signup
+	var isNew bool
 	form, err := readForm(w, r)
 	if err == nil {
-		_, _, err = s.signUp(r, signup{Email: form.Get("email")})
+		u.Email = form.Get("email")
+		_, isNew, err = s.signUp(r, u)
 	}
-	if err != nil {
-		s.renderError(w, r, s.page().Order, err)
-		return
+	switch {
+	case err != nil:
+		status, message := s.explain(w, r, err)
+		data := s.page()
+		data.Signup, data.NoSignup = u, message
+		s.render(w, r, status, "index.html", data)
+	case isNew:
+		http.Redirect(w, r, "/?welcome", http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, "/?again", http.StatusSeeOther)
 	}
-	http.Redirect(w, r, "/?welcome", http.StatusSeeOther)
 }
 
 // getOrderPage is GET /orders/{id}, where the form without script leads.
 func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	data := s.page()
 	if err != nil {
-		s.renderError(w, r, s.page().Order, err)
+		status, message := s.explain(w, r, err)
+		data.Notice = sentence(message)
+		s.render(w, r, status, "index.html", data)
 		return
 	}
-	data := s.page()
 	data.Title = orderMessage
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
 	if t := s.tickets.get(o.ID); t != nil {

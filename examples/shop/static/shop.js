@@ -147,7 +147,11 @@ function compare(mode, took) {
     : `Now place it ${last.after ? "inline" : "after"} to compare.`;
 }
 
+// fieldError shows what is wrong with a form, "" for nothing, at the field that it names.
 function fieldError(form, message) {
+  const shown = form.querySelector(".error");
+  shown.textContent = message;
+  shown.hidden = !message;
   for (const input of form.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
     input.removeAttribute("aria-describedby");
@@ -156,7 +160,7 @@ function fieldError(form, message) {
   const input = form.elements.namedItem(message.split(":")[0]);
   if (input instanceof HTMLInputElement) {
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", "error");
+    input.setAttribute("aria-describedby", shown.id);
     input.focus();
   }
 }
@@ -168,14 +172,11 @@ $("order")?.addEventListener("submit", async (event) => {
   if (button.getAttribute("aria-busy") === "true") return;
   const { name, email, product, quantity, mode } = Object.fromEntries(new FormData(form));
   button.setAttribute("aria-busy", "true");
-  $("error").hidden = true;
+  fieldError(form, "");
   try {
     const answer = await post("/api/orders", { name, email, product, quantity: Number(quantity), mode });
-    fieldError(form, "");
     showOrder(answer, email.trim());
   } catch (error) {
-    $("error").textContent = error.message;
-    $("error").hidden = false;
     fieldError(form, error.message);
   } finally {
     button.removeAttribute("aria-busy");
@@ -187,6 +188,7 @@ $("signup")?.addEventListener("submit", async (event) => {
   const form = event.currentTarget;
   const said = $("signup-said");
   const email = new FormData(form).get("email").trim();
+  fieldError(form, "");
   try {
     const answer = await post("/api/signup", { email });
     said.textContent = `${answer.message} (answered in ${ms(answer.server_ms)}). `;
@@ -197,7 +199,8 @@ $("signup")?.addEventListener("submit", async (event) => {
       said.append(link);
     }
   } catch (error) {
-    said.textContent = error.message;
+    said.textContent = "";
+    fieldError(form, error.message);
   }
 });
 
