@@ -76,6 +76,7 @@ const writeTimeout = 5 * time.Second
 // nothing of it is written and none of them does anything.
 func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, write func(context.Context) error) (*ticket, error) {
 	t := newTicket(id, mode, jobs)
+	t.request = trace.SpanContextFromContext(r.Context())
 	if mode == modeAfter {
 		if err := s.ask(r.Context(), t, jobs); err != nil {
 			return nil, err
@@ -101,7 +102,11 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 				s.void(ctx, j.name)
 				return nil
 			}
-			return s.perform(ctx, t.id, j)
+			if err := s.perform(ctx, t.id, j); err != nil {
+				return err // the telemetry logs it
+			}
+			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
+			return nil
 		}
 		if err := runner.After(ctx, j.name, callback, runner.Timeout(j.timeout)); err != nil {
 			return fmt.Errorf("ask for %s: %w", j.name, err)
@@ -129,11 +134,7 @@ func (s *shop) perform(ctx context.Context, id string, j job) error {
 	if err := s.faults.strike(ctx, j.name); err != nil {
 		return err
 	}
-	if err := j.run(ctx); err != nil {
-		return err
-	}
-	s.log.InfoContext(ctx, "job done", "callback", j.name, "id", id)
-	return nil
+	return j.run(ctx)
 }
 
 // void makes it seen that a callback had nothing to do, as its order was

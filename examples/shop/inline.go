@@ -19,7 +19,7 @@ type inlineKey struct{}
 // did before. It is here for comparison: no pool, no bound, and a client that
 // leaves cancels what is left.
 func (s *shop) inline(r *http.Request, t *ticket, jobs []job) {
-	ctx := context.WithValue(r.Context(), inlineKey{}, r)
+	ctx := context.WithValue(withTicket(r.Context(), t), inlineKey{}, r)
 	for _, j := range jobs {
 		s.inlineJob(ctx, t, j)
 	}
@@ -36,6 +36,8 @@ func (s *shop) inlineJob(ctx context.Context, t *ticket, j job) {
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 		s.log.ErrorContext(ctx, "inline job failed", "callback", j.name, "outcome", outcome.String(), "error", err)
+	} else {
+		s.log.InfoContext(ctx, "inline job done", "callback", j.name, "id", t.id)
 	}
 	now := time.Now()
 	t.finished(j.name, outcome, err, time.Time{}, now, now.Sub(start))

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -18,6 +20,7 @@ import (
 type ticket struct {
 	id        string
 	mode      placeMode
+	request   trace.SpanContext // of who asked; written before the ticket is shared
 	committed atomic.Bool
 
 	mu       sync.Mutex
@@ -135,6 +138,15 @@ type ticketKey struct{}
 
 func withTicket(ctx context.Context, t *ticket) context.Context {
 	return context.WithValue(ctx, ticketKey{}, t)
+}
+
+// requestOf is the span context of the request that a job is done for: in a
+// callback that of ctx itself is the callback's own.
+func requestOf(ctx context.Context) trace.SpanContext {
+	if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
+		return t.request
+	}
+	return trace.SpanContext{}
 }
 
 // ticketObserver tells tickets how their callbacks fare. This is all it takes
