@@ -58,6 +58,7 @@ func TestExemplarLeadsToTheTraceTheRequestAndTheLog(t *testing.T) {
 		}
 		require.Equal(t, "POST /api/orders", server.Name)
 		require.Equal(t, "server", server.Kind)
+		require.Equal(t, "/api/orders", server.Attributes["http.route"])
 		require.Len(t, request.Linked, 6, "and from the request back to its callbacks")
 
 		// To the log line, by the id of the callback's trace.

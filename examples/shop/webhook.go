@@ -109,7 +109,7 @@ func (s *shop) openReceiver(secret []byte) (*receiver, error) {
 	rec := &receiver{listener: l, secret: secret, delay: s.cfg.delay}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhook", rec.receive)
-	rec.server = s.newServer(otelhttp.NewHandler(mux, "webhook",
+	rec.server = s.newServer(otelhttp.NewHandler(withRoute(mux), "webhook",
 		otelhttp.WithTracerProvider(s.traces.provider), otelhttp.WithPropagators(propagators)))
 	return rec, nil
 }
