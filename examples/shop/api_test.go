@@ -310,9 +310,29 @@ func TestOpsTellsWhetherTheShopIsWell(t *testing.T) {
 	require.Equal(t, "ready\n", s.get(s.ops+"/readyz").body)
 	require.Contains(t, s.get(s.ops+"/debug/pprof/").body, "goroutine")
 	require.Equal(t, 400, s.get(s.ops+"/traces?limit=0").status)
+	require.Contains(t, s.get(s.ops+"/traces?trace_id=0123").body, "the last 4096 spans")
+	require.NotContains(t, s.get(s.ops+"/traces").body, "hint")
+	require.Equal(t, 204, s.get(s.ops+"/favicon.ico").status, "browsers ask for it")
+	index := s.get(s.ops + "/").body
+	for _, link := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(index, -1) {
+		require.Equal(t, 200, s.get(s.ops+html.UnescapeString(link[1])).status, link[1])
+	}
+	require.Contains(t, index, "/traces?name=")
+	require.Contains(t, index, "/traces?limit=")
 	a := s.get(s.ops+"/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
 	require.Contains(t, a.header.Get("Content-Type"), "application/openmetrics-text")
 	require.True(t, strings.HasSuffix(a.body, "# EOF\n"))
+}
+
+func TestLoadReportsAllItCountsASecond(t *testing.T) {
+	var f loadFigures
+	for i := range 11 {
+		f.add(reply{http.StatusServiceUnavailable, 0})
+		f.add(reply{http.StatusCreated, time.Duration(i) * time.Millisecond})
+	}
+	f.add(reply{})
+	require.Equal(t, "load: 2.2/s accepted, 2.2/s refused, 0.2/s failed; answered in 5ms (median), 9ms (p99)", f.String())
+	require.Equal(t, "load: 0.0/s accepted, 0.0/s refused, 0.0/s failed", new(loadFigures).String())
 }
 
 func TestLoadPlacesOrdersAgainstItself(t *testing.T) {

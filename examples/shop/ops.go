@@ -68,10 +68,14 @@ func (s *shop) opsHandler() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, `<!doctype html><html lang="en"><title>Afterglow shop: ops</title><ul>`)
-		for _, path := range []string{"/metrics", "/traces", "/healthz", "/readyz", "/debug/pprof/"} {
+		for _, path := range []string{
+			"/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
+			"/healthz", "/readyz", "/debug/pprof/",
+		} {
 			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)
 		}
 	})
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return mux
 }
 

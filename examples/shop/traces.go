@@ -141,6 +141,7 @@ func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	body := struct {
 		Spans  []spanJSON `json:"spans"`
 		Linked []spanJSON `json:"linked,omitempty"`
+		Hint   string     `json:"hint,omitempty"`
 	}{Spans: []spanJSON{}}
 	id := q.Get("trace_id")
 	for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
@@ -151,6 +152,9 @@ func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if id != "" {
 		for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
 			body.Linked = append(body.Linked, newSpanJSON(s))
+		}
+		if len(body.Spans)+len(body.Linked) == 0 {
+			body.Hint = fmt.Sprintf("not kept: only the last %d spans are", maxSpans)
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
