@@ -272,6 +272,27 @@ func TestPageOfNoSuchOrderSaysSoAboveTheForms(t *testing.T) {
 	require.NotRegexp(t, shownError, a.body)
 }
 
+func TestOrderPageLeadsToItsTraceAndToAMailThatWasSent(t *testing.T) {
+	readTheMail := regexp.MustCompile(`<a id="result-inbox"[^>]*>`)
+	page := func(args ...string) (page, link string) {
+		s := startShop(t, append([]string{"-smtp-delay", "0s"}, args...)...)
+		got := s.order()
+		s.complete(got.ID)
+		page = s.get(s.url + "/orders/" + got.ID).body
+		require.Regexp(t, `<a id="result-trace" href="`+s.ops+`/traces\?trace_id=`+got.TraceID+`">`, page)
+		return page, readTheMail.FindString(page)
+	}
+	_, link := page()
+	require.NotEmpty(t, link)
+	require.NotContains(t, link, "hidden")
+	_, link = page("-faults", "order.email.customer=error:1")
+	require.Contains(t, link, "hidden", "it was not sent")
+	_, link = page("-smtp", "127.0.0.1:1")
+	require.Empty(t, link, "there is no inbox")
+	body, _ := page("-faults", "cache.revalidate=slow(1h):1")
+	require.Contains(t, body, "timed out after 2.0 s")
+}
+
 func TestFirstVisitGetsASession(t *testing.T) {
 	s := startShop(t)
 	require.Contains(t, s.get(s.url+"/").header.Get("Set-Cookie"), "shop_session=")

@@ -278,7 +278,7 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 }
 
 func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
-	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=error:1,order.email.admin=panic:1")
+	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=error:1,order.email.admin=panic:1,order.email.customer=error:1,cache.revalidate=slow(1h):1")
 	b := openBrowser(t, s.url)
 	b.look(1280, 800, "light")
 	b.do(
@@ -295,11 +295,24 @@ func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
 
 	b.do(chromedp.SetValue(chromedp.CSS("#email"), "ada@example.org"), chromedp.Click(chromedp.CSS("#order button.main")))
 	b.shown("after", "")
-	require.Equal(t, 4, js[int](b, doneSteps))
+	require.Equal(t, 2, js[int](b, doneSteps))
+	require.Contains(t, b.text("[data-name='cache.revalidate'] .how"), "timed out after 2.0 s")
 	require.Contains(t, b.text("[data-name='order.webhook'] .how"), "failed")
 	require.Contains(t, b.text("[data-name='order.email.admin'] .how"), "panicked")
 	require.False(t, js[bool](b, `document.getElementById("error").checkVisibility()`))
+	require.False(t, js[bool](b, `document.getElementById("result-inbox").checkVisibility()`), "no mail was sent")
 	b.shoot("desktop-light-faults")
+
+	// While the visitor waits, the button says so and what is shown is the past.
+	first := js[string](b, `document.getElementById("result").dataset.order`)
+	b.do(chromedp.Evaluate[chromedp.Void](`{
+		const button = document.querySelector("#order button");
+		window.seen = [];
+		new MutationObserver(() => seen.push(button.textContent, getComputedStyle(document.getElementById("result")).opacity < 1)).observe(button, { childList: true });
+	}`))
+	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.shown("inline", first)
+	require.Equal(t, []any{"Placing…", true, "Place the order", false}, js[[]any](b, `window.seen`))
 }
 
 // phone places an order on a small screen and signs up.

@@ -88,8 +88,8 @@ func (m *mailer) send(ctx context.Context, l letter) error {
 	msg.Subject(l.subject)
 	msg.SetDate()
 	msg.SetMessageID()
-	if request := requestOf(ctx); request.IsSampled() { // others cannot be found
-		msg.SetGenHeader(traceIDHeader, request.TraceID().String())
+	if id := traceIDOf(requestOf(ctx)); id != "" {
+		msg.SetGenHeader(traceIDHeader, id)
 	}
 	msg.SetBodyString(mail.TypeTextPlain, strings.ReplaceAll(l.body, "\n", "\r\n"))
 

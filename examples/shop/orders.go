@@ -129,11 +129,10 @@ func (s *shop) answer(w http.ResponseWriter, r *http.Request, status int, t *tic
 	took := time.Since(start)
 	t.answer(took)
 	w.Header().Set("Server-Timing", "app;dur="+strconv.FormatFloat(milliseconds(took), 'f', -1, 64))
-	body := placed{ID: t.id, Message: message, Mode: t.mode, ServerMS: milliseconds(took), After: t.names()}
-	if sc := trace.SpanContextFromContext(r.Context()); sc.IsSampled() {
-		body.TraceID = sc.TraceID().String()
-	}
-	writeJSON(w, status, body)
+	writeJSON(w, status, placed{
+		ID: t.id, Message: message, Mode: t.mode, ServerMS: milliseconds(took),
+		TraceID: traceIDOf(trace.SpanContextFromContext(r.Context())), After: t.names(),
+	})
 }
 
 // orderState is the answer to GET /api/orders/{id}.

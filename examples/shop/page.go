@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 // parseTemplates reads the embedded pages.
@@ -17,6 +21,7 @@ func parseTemplates() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
 		"ms":    func(ms float64) string { return fmt.Sprintf("%.*f ms", precision(ms), ms) },
 		"at":    func(ms float64) string { return fmt.Sprintf("%+.*f ms", precision(ms), ms) },
+		"how":   how,
 		"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
 	}).ParseFS(assets, "templates/*.html")
 }
@@ -26,6 +31,24 @@ func precision(ms float64) int {
 		return 1
 	}
 	return 0
+}
+
+// outcomeWords are the outcomes as people say them; the script has the same.
+var outcomeWords = map[string]string{
+	runner.Success.String(): "done", runner.Failed.String(): "failed", runner.TimedOut.String(): "timed out",
+	runner.Panicked.String(): "panicked", runner.Abandoned.String(): "given up",
+}
+
+// how says how a step has ended.
+func how(st step) string {
+	took := fmt.Sprintf("%.*f ms", precision(st.TookMS), st.TookMS)
+	if st.TookMS >= 1000 {
+		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
+	}
+	if st.Outcome == runner.TimedOut.String() {
+		return outcomeWords[st.Outcome] + " after " + took
+	}
+	return cmp.Or(outcomeWords[st.Outcome], st.Outcome) + " in " + took
 }
 
 // pageData is what every page may show.
@@ -42,6 +65,7 @@ type pageData struct {
 	Notice   string     // of the page as a whole
 	Result   *resultData
 	Inbox    *inboxData
+	HasInbox bool // here, not with -smtp
 }
 
 // resultData is an order that was placed.
@@ -51,6 +75,8 @@ type resultData struct {
 	Mode     placeMode
 	ServerMS float64
 	Email    string
+	TraceID  string // "" if its trace was not kept
+	Mailed   bool
 	Steps    []step
 	Complete bool
 }
@@ -67,7 +93,7 @@ type inboxData struct {
 
 func (s *shop) page() pageData {
 	return pageData{
-		Title: "Afterglow shop", Ops: s.opsURL, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil, Products: catalog, Best: s.best.html(), Max: maxQuantity,
 		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
 	}
 }
@@ -183,7 +209,11 @@ func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
 	if t := s.tickets.get(o.ID); t != nil {
 		data.Result.ServerMS = t.took()
+		data.Result.TraceID = traceIDOf(t.request)
 		data.Result.Steps, data.Result.Complete, _ = t.look()
+		data.Result.Mailed = slices.ContainsFunc(data.Result.Steps, func(st step) bool {
+			return st.Name == nameEmailCustomer && st.Outcome == runner.Success.String()
+		})
 	}
 	s.render(w, r, http.StatusOK, "order.html", data)
 }

@@ -57,6 +57,15 @@ func newTraces(ctx context.Context) (*traces, error) {
 	return t, nil
 }
 
+// traceIDOf is the trace id of a span that is kept, "" for others: there is
+// nothing to be found by it.
+func traceIDOf(sc trace.SpanContext) string {
+	if !sc.IsSampled() {
+		return ""
+	}
+	return sc.TraceID().String()
+}
+
 // spanRing keeps the last spans that ended. It is an exporter.
 type spanRing struct {
 	mu    sync.Mutex

@@ -6,6 +6,7 @@ document.documentElement.classList.add("js");
 const $ = (id) => document.getElementById(id);
 const size = (n) => (n < 0.05 ? "<0.1" : n < 9.95 ? n.toFixed(1) : Math.round(n));
 const ms = (n) => size(n) + " ms";
+const lasted = (n) => (n < 1000 ? ms(n) : (n / 1000).toFixed(1) + " s");
 const at = (n) => (Math.abs(n) < 0.05 ? "±0" : (n < 0 ? "−" : "+") + size(Math.abs(n))) + " ms";
 const say = (text) => { $("live").textContent = text; };
 
@@ -51,11 +52,18 @@ function showStep(step) {
   li.dataset.at = step.at_ms;
   li.dataset.took = step.took_ms;
   li.querySelector(".when").textContent = at(step.at_ms);
-  how.textContent = `${outcomes[step.outcome] ?? step.outcome} in ${ms(step.took_ms)}`;
+  how.textContent = `${outcomes[step.outcome] ?? step.outcome} ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`;
+  if (step.name === "order.email.customer" && step.outcome === "success") mailed(true);
   if (step.error) how.textContent += ": " + step.error.split("\n")[0];
   const side = step.at_ms < 0 ? "before" : "after";
   say(`${step.label}: ${outcomes[step.outcome] ?? step.outcome}, ${size(Math.abs(step.at_ms))} milliseconds ${side} the answer`);
   draw();
+}
+
+// mailed offers the mail to read, unless there is no inbox here.
+function mailed(sent) {
+  const link = $("result-inbox");
+  if (link) link.hidden = !sent;
 }
 
 // draw lays the steps on one time line, with a mark where the answer left.
@@ -117,7 +125,8 @@ function showOrder(answer, email) {
   $("result-title").textContent = answer.message;
   $("result-how").textContent = inline ? "All of it was done before the answer." : "The answer came first, the rest after it.";
   $("result-ms").textContent = ms(answer.server_ms);
-  $("result-inbox").href = "/inbox?to=" + encodeURIComponent(email);
+  mailed(false);
+  if ($("result-inbox")) $("result-inbox").href = "/inbox?to=" + encodeURIComponent(email);
   $("result-json").href = "/api/orders/" + answer.id;
   const trace = $("result-trace");
   trace.hidden = !answer.trace_id;
@@ -172,6 +181,11 @@ $("order")?.addEventListener("submit", async (event) => {
   if (button.getAttribute("aria-busy") === "true") return;
   const { name, email, product, quantity, mode } = Object.fromEntries(new FormData(form));
   button.setAttribute("aria-busy", "true");
+  const idle = button.textContent;
+  if (mode === "inline") {
+    $("result").setAttribute("aria-busy", "true");
+    button.textContent = "Placing…";
+  }
   fieldError(form, "");
   try {
     const answer = await post("/api/orders", { name, email, product, quantity: Number(quantity), mode });
@@ -179,7 +193,9 @@ $("order")?.addEventListener("submit", async (event) => {
   } catch (error) {
     fieldError(form, error.message);
   } finally {
+    $("result").removeAttribute("aria-busy");
     button.removeAttribute("aria-busy");
+    if (button.textContent !== idle) button.textContent = idle;
   }
 });
 
