@@ -320,6 +320,8 @@ func (b *browser) phone() {
 	t := b.t
 	b.look(390, 844, "light")
 	b.do(chromedp.Navigate(b.shop), chromedp.WaitVisible(chromedp.CSS("#order")))
+	require.GreaterOrEqual(t, js[float64](b, `document.querySelector("nav a").getBoundingClientRect().left - document.querySelector(".hero h1").getBoundingClientRect().left`),
+		0.0, "the menu begins where the rest does")
 	b.shoot("phone-light-start")
 	b.do(
 		chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"),
@@ -339,5 +341,6 @@ func (b *browser) phone() {
 		return strings.Contains(b.text(".inbox"), "Welcome to the Afterglow shop")
 	}, patience, 50*time.Millisecond)
 	require.True(t, js[bool](b, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out of a small screen")
+	require.True(t, js[bool](b, `(e => e.scrollWidth <= e.clientWidth)(document.querySelector(".inbox .scroll"))`), "the table is not cut off")
 	b.shoot("phone-dark-inbox")
 }
