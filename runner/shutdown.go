@@ -152,8 +152,9 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-ctx.Done():
 	}
 
-	r.cancel(ErrShutdown)
+	// In this order, or the workers of those that return would start others.
 	r.giveUp(Dropped, &r.reserved, &r.queue, &r.overflow)
+	r.cancel(ErrShutdown)
 
 	limit := ctx.Done()
 	if ctx.Err() != nil {
