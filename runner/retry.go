@@ -66,7 +66,7 @@ func (r *Runner) pause(t *task, o Outcome, err error) bool {
 	wait := max(t.pauseAfter(), 0)
 	now := time.Now()
 	r.mu.Lock()
-	if t.state != running || r.base.Err() != nil {
+	if t.state != running || r.drain != nil && r.drain.gaveUp {
 		r.mu.Unlock()
 		return false
 	}

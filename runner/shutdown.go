@@ -28,6 +28,7 @@ type drain struct {
 	isEmpty  bool          // guarded by mu
 	lost     []*task       // guarded by mu
 	left     bool          // guarded by mu: a callback was abandoned
+	gaveUp   bool          // guarded by mu: nothing more is started
 	finished chan struct{}
 
 	report Report // written before finished is closed
@@ -153,13 +154,14 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-ctx.Done():
 	}
 
-	r.cancel(ErrShutdown)
-	waiting := []*taskList{&r.reserved, &r.overflow}
+	// What waits is dropped first, or the workers of those that return at once
+	// would start some of it.
+	waiting := []*taskList{&r.paused, &r.reserved, &r.overflow}
 	for _, l := range r.limits {
 		waiting = append(waiting, &l.held) // before the queue, which they would join
 	}
-	r.giveUp(Dropped, append(waiting, &r.queue)...)
-	r.giveUp(Canceled, &r.paused)
+	r.giveUp(append(waiting, &r.queue)...)
+	r.cancel(ErrShutdown)
 	r.noteStacks()
 
 	limit := ctx.Done()
@@ -174,7 +176,7 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-limit:
 	}
 
-	r.giveUp(Abandoned, &r.running)
+	r.giveUp(&r.running)
 	timer := time.NewTimer(lateReportTime)
 	defer timer.Stop()
 	select {
@@ -185,17 +187,21 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 
 // giveUp settles every task of the lists and has it reported, by a goroutine of
 // its own because there may be many and Shutdown must be on time.
-func (r *Runner) giveUp(o Outcome, lists ...*taskList) {
+func (r *Runner) giveUp(lists ...*taskList) {
 	var f followUp
 	r.mu.Lock()
+	r.drain.gaveUp = true
 	now := time.Now()
 	for _, l := range lists {
 		for t := l.first; t != nil; t = l.first {
-			err := ErrShutdown
-			if t.state == paused {
-				err = fmt.Errorf("%w; its last attempt failed: %w", ErrShutdown, t.err)
+			switch t.state {
+			case paused:
+				r.settle(t, Canceled, fmt.Errorf("%w; its last attempt failed: %w", ErrShutdown, t.err), now, &f)
+			case running:
+				r.settle(t, Abandoned, ErrShutdown, now, &f)
+			default:
+				r.settle(t, Dropped, ErrShutdown, now, &f)
 			}
-			r.settle(t, o, err, now, &f)
 		}
 	}
 	r.mu.Unlock()

@@ -35,7 +35,7 @@ func golden(t *testing.T, name, got string) {
 
 // busyShop drives a runner to a moment at which every metric has something to
 // say: every outcome that needs no shutdown has happened, one callback hangs,
-// and one waits.
+// and one waits. It is called in a bubble only.
 func busyShop(t *testing.T, g *rig) *runner.Runner {
 	r := g.runner(runner.Config{Name: "shop", Workers: 1, Queue: 5, Timeout: 2 * time.Second})
 	ctx, _, release := g.request(r)

@@ -196,8 +196,7 @@ func (g *rig) record(level slog.Level, message string) map[string]any {
 
 func succeed(context.Context) error { return nil }
 
-// takes returns a callback that succeeds after d, which must be a bubble's
-// time.
+// takes returns a callback that succeeds after d. It is called in a bubble only.
 func takes(d time.Duration) func(context.Context) error {
 	return func(context.Context) error {
 		<-time.After(d)

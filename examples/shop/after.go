@@ -27,9 +27,9 @@ var callbackNames = []string{
 	nameEmailCustomer, nameEmailAdmin, nameAnalytics, nameActivity, nameWebhook, nameRevalidate, nameSignup,
 }
 
-// task is one thing to do after an answer. Its function knows nothing of
+// job is one thing to do after an answer. Its function knows nothing of
 // where it runs: after the response, or inline before it.
-type task struct {
+type job struct {
 	name    string
 	label   string // for people
 	timeout time.Duration
@@ -37,8 +37,8 @@ type task struct {
 }
 
 // afterOrder lists what an order brings about.
-func (s *shop) afterOrder(o *order) []task {
-	return []task{
+func (s *shop) afterOrder(o *order) []job {
+	return []job{
 		{nameEmailCustomer, "Confirmation mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, customerMail(o))
 		}},
@@ -61,56 +61,91 @@ func (s *shop) afterOrder(o *order) []task {
 }
 
 // afterSignup lists what a sign-up brings about.
-func (s *shop) afterSignup(u signup) []task {
-	return []task{
+func (s *shop) afterSignup(u signup) []job {
+	return []job{
 		{nameSignup, "Welcome mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, welcomeMail(u))
 		}},
 	}
 }
 
-// ask reserves a place of the queue for every task. If it returns an error the
-// ticket must not be committed: the tasks that were accepted before then do
+// writeTimeout bounds how long a request waits for SQLite's one writer.
+const writeTimeout = 5 * time.Second
+
+// place writes an order or a sign-up and has its jobs done. After an error
+// nothing of it is written and none of them does anything.
+func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, write func(context.Context) error) (*ticket, error) {
+	t := newTicket(id, mode, jobs)
+	t.request = trace.SpanContextFromContext(r.Context())
+	if mode == modeAfter {
+		if err := s.ask(r.Context(), t, jobs); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.commit(r.Context(), t, write); err != nil {
+		return nil, err
+	}
+	if mode == modeInline {
+		s.inline(r, t, jobs)
+	}
+	return t, nil
+}
+
+// ask reserves a place of the queue for every job. If it returns an error the
+// ticket must not be committed: the jobs that were accepted before then do
 // nothing.
-func (s *shop) ask(ctx context.Context, t *ticket, tasks []task) error {
+func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	ctx = withTicket(ctx, t)
-	for _, w := range tasks {
+	for _, j := range jobs {
 		callback := func(ctx context.Context) error {
 			if !t.committed.Load() {
-				s.skip(ctx, w.name)
+				s.void(ctx, j.name)
 				return nil
 			}
-			return s.perform(ctx, t.id, w)
+			if err := s.perform(ctx, t.id, j); err != nil {
+				return err // the telemetry logs it
+			}
+			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
+			return nil
 		}
-		if err := runner.After(ctx, w.name, callback, runner.Timeout(w.timeout)); err != nil {
-			return fmt.Errorf("ask for %s: %w", w.name, err)
+		if err := runner.After(ctx, j.name, callback, runner.Timeout(j.timeout)); err != nil {
+			return fmt.Errorf("ask for %s: %w", j.name, err)
 		}
 	}
 	return nil
 }
 
-// perform runs the task, unless an injected fault befalls it.
-func (s *shop) perform(ctx context.Context, id string, w task) error {
+// commit writes and, if that worked, lets the ticket's jobs do their work. A
+// client that leaves in the middle does not undo what it asked for.
+func (s *shop) commit(ctx context.Context, t *ticket, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := write(ctx); err != nil {
+		return err
+	}
+	t.committed.Store(true)
+	s.tickets.add(t)
+	return nil
+}
+
+// perform does the job, unless an injected fault befalls it.
+func (s *shop) perform(ctx context.Context, id string, j job) error {
 	trace.SpanFromContext(ctx).SetAttributes(attribute.String("shop.id", id))
-	if err := s.faults.strike(ctx, w.name); err != nil {
+	if err := s.faults.strike(ctx, j.name); err != nil {
 		return err
 	}
-	if err := w.run(ctx); err != nil {
-		return err
-	}
-	s.log.InfoContext(ctx, "task done", "callback", w.name, "id", id)
-	return nil
+	return j.run(ctx)
 }
 
-// skip makes it seen that a callback had nothing to do, as its order was
+// void makes it seen that a callback had nothing to do, as its order was
 // refused: it counts as a success of the runner, but no mail was sent.
-func (s *shop) skip(ctx context.Context, name string) {
-	trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("shop.skipped", true))
-	s.metrics.skipped.WithLabelValues(name).Inc()
+func (s *shop) void(ctx context.Context, name string) {
+	trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("shop.void", true))
+	s.metrics.void.WithLabelValues(name).Inc()
 	s.log.DebugContext(ctx, "nothing to do, the request was refused", "callback", name)
 }
 
-// visit is what a task may know of the request it belongs to.
+// visit is what a job may know of the request it belongs to.
 type visit struct {
 	Session, UserAgent, Language, Referer, Remote string
 

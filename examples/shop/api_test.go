@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func TestSignupSendsOneWelcomeMail(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return s.metrics().sum("afterglow_callbacks_total", "callback", "signup.email", "outcome", "success") == 2
 	}, patience, 10*time.Millisecond)
-	require.Equal(t, 1, s.metrics().count("shop_callbacks_skipped_total", "callback", "signup.email"))
+	require.Equal(t, 1, s.metrics().count("shop_callbacks_void_total", "callback", "signup.email"))
 	require.Equal(t, 1, strings.Count(s.get(s.url+"/inbox?to=grace@example.org").body, "<pre>Dear Grace"))
 }
 
@@ -175,6 +176,23 @@ func TestBadInputIsRefusedAndNothingIsWritten(t *testing.T) {
 	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
 }
 
+// The rest of a body that nobody will read is not waited for.
+func TestOversizedBodyClosesItsConnection(t *testing.T) {
+	s := startShop(t)
+	require.False(t, s.post("/api/orders", adasOrder).closed)
+	const form = "application/x-www-form-urlencoded"
+	long := strings.Repeat("a", 20_000)
+	for path, a := range map[string]answer{
+		"/api/orders": s.post("/api/orders", `{"name":"`+long+`"}`),
+		"/api/signup": s.post("/api/signup", `{"name":"`+long+`"}`),
+		"/orders":     s.post("/orders", "name="+long, "Content-Type", form),
+		"/signup":     s.post("/signup", "email="+long, "Content-Type", form),
+	} {
+		require.Equal(t, http.StatusRequestEntityTooLarge, a.status, path)
+		require.True(t, a.closed, path)
+	}
+}
+
 func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
 	s := startShop(t, "-queue", "3", "-workers", "1", "-smtp-delay", "0s") // an order needs six places
 	a := s.post("/api/orders", adasOrder)
@@ -183,7 +201,7 @@ func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
 	require.Contains(t, decode[map[string]string](t, a.body)["error"], "nothing was done")
 
 	// The three that had got a place do nothing, and can be seen doing it.
-	require.Eventually(t, func() bool { return s.metrics().sum("shop_callbacks_skipped_total") == 3 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.metrics().sum("shop_callbacks_void_total") == 3 }, patience, 10*time.Millisecond)
 	m := s.metrics()
 	require.Equal(t, 1, m.count("afterglow_rejected_total", "reason", "queue_full"))
 	require.Equal(t, 4, m.count("afterglow_scheduled_total"))
@@ -212,11 +230,67 @@ func TestFormWorksWithoutScript(t *testing.T) {
 	require.Contains(t, a.body, "quantity: choose 1 to 20")
 	require.Contains(t, a.body, `value="Ada &lt;b&gt;"`, "what was filled in stays, escaped")
 
-	require.Contains(t, form("/signup", url.Values{"email": {"grace@example.org"}}).body, "Welcome!")
-	a = form("/signup", url.Values{"email": {"grace"}})
+}
+
+var (
+	orderForm  = regexp.MustCompile(`(?s)<form id="order".*?</form>`)
+	signupForm = regexp.MustCompile(`(?s)<form id="signup".*?</form>`)
+	pageNotice = regexp.MustCompile(`<p class="notice"[^>]*>(.*)</p>`)
+	shownError = regexp.MustCompile(`<p[^>]* class="error"[^>]*>([^<]+)</p>`)
+)
+
+// noticeOf returns the page's notice, "" if it has none.
+func noticeOf(page string) string {
+	if m := pageNotice.FindStringSubmatch(page); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func TestSignupFormWithoutScriptSaysWhatTheAPISays(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s")
+	signUp := func(email string) answer {
+		return s.post("/signup", url.Values{"email": {email}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	}
+	require.Equal(t, signupMessage+".", noticeOf(signUp("grace@example.org").body))
+	require.Equal(t, signupAgain+".", noticeOf(signUp("grace@example.org").body), "no second mail comes")
+
+	a := signUp("grace")
 	require.Equal(t, http.StatusBadRequest, a.status)
-	require.Contains(t, a.body, "email: use a plain address")
-	require.Equal(t, http.StatusNotFound, s.get(s.url+"/orders/nosuchorder").status)
+	require.NotRegexp(t, shownError, orderForm.FindString(a.body), "the order is not what went wrong")
+	form := signupForm.FindString(a.body)
+	require.Contains(t, shownError.FindStringSubmatch(form)[1], "email: use a plain address")
+	require.Contains(t, form, `value="grace"`, "what was filled in stays")
+	require.Contains(t, form, `aria-describedby="signup-error"`)
+}
+
+func TestPageOfNoSuchOrderSaysSoAboveTheForms(t *testing.T) {
+	s := startShop(t)
+	a := s.get(s.url + "/orders/nosuchorder")
+	require.Equal(t, http.StatusNotFound, a.status)
+	require.Equal(t, "No such order.", noticeOf(a.body))
+	require.NotRegexp(t, shownError, a.body)
+}
+
+func TestOrderPageLeadsToItsTraceAndToAMailThatWasSent(t *testing.T) {
+	readTheMail := regexp.MustCompile(`<a id="result-inbox"[^>]*>`)
+	page := func(args ...string) (page, link string) {
+		s := startShop(t, append([]string{"-smtp-delay", "0s"}, args...)...)
+		got := s.order()
+		s.complete(got.ID)
+		page = s.get(s.url + "/orders/" + got.ID).body
+		require.Regexp(t, `<a id="result-trace" href="`+s.ops+`/traces\?trace_id=`+got.TraceID+`">`, page)
+		return page, readTheMail.FindString(page)
+	}
+	_, link := page()
+	require.NotEmpty(t, link)
+	require.NotContains(t, link, "hidden")
+	_, link = page("-faults", "order.email.customer=error:1")
+	require.Contains(t, link, "hidden", "it was not sent")
+	_, link = page("-smtp", "127.0.0.1:1")
+	require.Empty(t, link, "there is no inbox")
+	body, _ := page("-faults", "cache.revalidate=slow(1h):1")
+	require.Contains(t, body, "timed out after 2.0 s")
 }
 
 func TestFirstVisitGetsASession(t *testing.T) {
@@ -257,9 +331,29 @@ func TestOpsTellsWhetherTheShopIsWell(t *testing.T) {
 	require.Equal(t, "ready\n", s.get(s.ops+"/readyz").body)
 	require.Contains(t, s.get(s.ops+"/debug/pprof/").body, "goroutine")
 	require.Equal(t, 400, s.get(s.ops+"/traces?limit=0").status)
+	require.Contains(t, s.get(s.ops+"/traces?trace_id=0123").body, "the last 4096 spans")
+	require.NotContains(t, s.get(s.ops+"/traces").body, "hint")
+	require.Equal(t, 204, s.get(s.ops+"/favicon.ico").status, "browsers ask for it")
+	index := s.get(s.ops + "/").body
+	for _, link := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(index, -1) {
+		require.Equal(t, 200, s.get(s.ops+html.UnescapeString(link[1])).status, link[1])
+	}
+	require.Contains(t, index, "/traces?name=")
+	require.Contains(t, index, "/traces?limit=")
 	a := s.get(s.ops+"/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
 	require.Contains(t, a.header.Get("Content-Type"), "application/openmetrics-text")
 	require.True(t, strings.HasSuffix(a.body, "# EOF\n"))
+}
+
+func TestLoadReportsAllItCountsASecond(t *testing.T) {
+	var f loadFigures
+	for i := range 11 {
+		f.add(reply{http.StatusServiceUnavailable, 0})
+		f.add(reply{http.StatusCreated, time.Duration(i) * time.Millisecond})
+	}
+	f.add(reply{})
+	require.Equal(t, "load: 2.2/s accepted, 2.2/s refused, 0.2/s failed; answered in 5ms (median), 9ms (p99)", f.String())
+	require.Equal(t, "load: 0.0/s accepted, 0.0/s refused, 0.0/s failed", new(loadFigures).String())
 }
 
 func TestLoadPlacesOrdersAgainstItself(t *testing.T) {

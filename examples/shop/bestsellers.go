@@ -5,7 +5,6 @@ import (
 	"context"
 	"html/template"
 	"sync/atomic"
-	"time"
 )
 
 // bestSellers is the cached best-seller part of the page. Pages show the cache
@@ -18,9 +17,8 @@ type bestSellers struct {
 }
 
 type fragment struct {
-	HTML  template.HTML
-	Built time.Time
-	turn  uint64 // the higher, the later its query began
+	html template.HTML
+	turn uint64 // the higher, the later its query began
 }
 
 func newBestSellers(st *store, t *template.Template) *bestSellers {
@@ -39,7 +37,7 @@ func (b *bestSellers) revalidate(ctx context.Context) error {
 	if err := b.templates.ExecuteTemplate(&buf, "bestsellers", sales); err != nil {
 		return err
 	}
-	next := &fragment{HTML: template.HTML(buf.String()), Built: time.Now(), turn: turn} //nolint:gosec // a template's output is escaped
+	next := &fragment{html: template.HTML(buf.String()), turn: turn} // a template's output is escaped
 	for {
 		now := b.cached.Load()
 		if now != nil && now.turn > turn {
@@ -51,4 +49,4 @@ func (b *bestSellers) revalidate(ctx context.Context) error {
 	}
 }
 
-func (b *bestSellers) html() template.HTML { return b.cached.Load().HTML }
+func (b *bestSellers) html() template.HTML { return b.cached.Load().html }

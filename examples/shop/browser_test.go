@@ -24,6 +24,49 @@ import (
 
 var screenshots = flag.String("screenshots", os.Getenv("SHOP_SCREENSHOTS"), "`directory` for the browser test's screenshots; empty: a temporary one")
 
+// browserNames and macBrowser are what tools/setup.sh looks for as well.
+const (
+	browserNames = "chromium chromium-browser google-chrome google-chrome-stable"
+	macBrowser   = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+)
+
+// findBrowser returns the path of a Chromium, "" if there is none.
+func findBrowser() string {
+	for _, name := range append(strings.Fields(browserNames), macBrowser) {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+func TestSetupLooksForTheSameBrowsers(t *testing.T) {
+	script, err := os.ReadFile("../../tools/setup.sh")
+	require.NoError(t, err)
+	require.Contains(t, string(script), "\nbrowsers='"+browserNames+"'\n")
+	require.Contains(t, string(script), "\nmac_browser='"+macBrowser+"'\n")
+}
+
+func TestWithoutABrowserItsTestsFailAndAreSkippedIfShort(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if findBrowser() != "" {
+		t.Skip("this machine has a browser outside of its PATH")
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	child := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), program, append(args, "-test.v", "-test.run=^TestVisitorSeesWhatWentWrong")...).CombinedOutput()
+		return string(out), err
+	}
+	out, err := child()
+	require.Error(t, err, out)
+	require.Contains(t, out, "there is no Chromium: run make setup")
+	out, err = child("-test.short")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "--- SKIP")
+	require.Contains(t, out, "there is no Chromium: run make setup")
+}
+
 // browser is a headless Chromium that notes what must not happen.
 type browser struct {
 	t    *testing.T
@@ -37,11 +80,11 @@ type browser struct {
 
 func openBrowser(t *testing.T, shop string) *browser {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		path, err = exec.LookPath("google-chrome")
+	path := findBrowser()
+	if path == "" && testing.Short() {
+		t.Skip("there is no Chromium: run make setup")
 	}
-	require.NoError(t, err, "the browser test needs Chromium: run make setup")
+	require.NotEmpty(t, path, "there is no Chromium: run make setup")
 	b := &browser{t: t, shop: shop, dir: *screenshots}
 	if b.dir == "" {
 		b.dir = t.TempDir()
@@ -60,7 +103,7 @@ func openBrowser(t *testing.T, shop string) *browser {
 	})
 	b.ctx = ctx
 	require.NoError(t, chromedp.Do(ctx), "start Chromium")
-	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	require.NoError(t, err)
 	return b
 }
@@ -79,7 +122,7 @@ func (b *browser) note(ev any) {
 	case *log.EventEntryAdded: // a violated content security policy, say
 		b.mistakes = append(b.mistakes, "browser log: "+ev.Entry.Text)
 	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(ev.Request.URL); err != nil || (u.Scheme != "data" && "http://"+u.Host != b.shop) {
+		if u, err := url.Parse(ev.Request.URL); err != nil || "http://"+u.Host != b.shop {
 			b.mistakes = append(b.mistakes, "foreign request: "+ev.Request.URL)
 		}
 	case *network.EventLoadingFailed:
@@ -235,7 +278,7 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 }
 
 func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
-	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=error:1,order.email.admin=panic:1")
+	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=error:1,order.email.admin=panic:1,order.email.customer=error:1,cache.revalidate=slow(1h):1")
 	b := openBrowser(t, s.url)
 	b.look(1280, 800, "light")
 	b.do(
@@ -252,11 +295,24 @@ func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
 
 	b.do(chromedp.SetValue(chromedp.CSS("#email"), "ada@example.org"), chromedp.Click(chromedp.CSS("#order button.main")))
 	b.shown("after", "")
-	require.Equal(t, 4, js[int](b, doneSteps))
+	require.Equal(t, 2, js[int](b, doneSteps))
+	require.Contains(t, b.text("[data-name='cache.revalidate'] .how"), "timed out after 2.0 s")
 	require.Contains(t, b.text("[data-name='order.webhook'] .how"), "failed")
 	require.Contains(t, b.text("[data-name='order.email.admin'] .how"), "panicked")
 	require.False(t, js[bool](b, `document.getElementById("error").checkVisibility()`))
+	require.False(t, js[bool](b, `document.getElementById("result-inbox").checkVisibility()`), "no mail was sent")
 	b.shoot("desktop-light-faults")
+
+	// While the visitor waits, the button says so and what is shown is the past.
+	first := js[string](b, `document.getElementById("result").dataset.order`)
+	b.do(chromedp.Evaluate[chromedp.Void](`{
+		const button = document.querySelector("#order button");
+		window.seen = [];
+		new MutationObserver(() => seen.push(button.textContent, getComputedStyle(document.getElementById("result")).opacity < 1)).observe(button, { childList: true });
+	}`))
+	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.shown("inline", first)
+	require.Equal(t, []any{"Placing…", true, "Place the order", false}, js[[]any](b, `window.seen`))
 }
 
 // phone places an order on a small screen and signs up.
@@ -264,6 +320,8 @@ func (b *browser) phone() {
 	t := b.t
 	b.look(390, 844, "light")
 	b.do(chromedp.Navigate(b.shop), chromedp.WaitVisible(chromedp.CSS("#order")))
+	require.GreaterOrEqual(t, js[float64](b, `document.querySelector("nav a").getBoundingClientRect().left - document.querySelector(".hero h1").getBoundingClientRect().left`),
+		0.0, "the menu begins where the rest does")
 	b.shoot("phone-light-start")
 	b.do(
 		chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"),
@@ -283,5 +341,6 @@ func (b *browser) phone() {
 		return strings.Contains(b.text(".inbox"), "Welcome to the Afterglow shop")
 	}, patience, 50*time.Millisecond)
 	require.True(t, js[bool](b, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out of a small screen")
+	require.True(t, js[bool](b, `(e => e.scrollWidth <= e.clientWidth)(document.querySelector(".inbox .scroll"))`), "the table is not cut off")
 	b.shoot("phone-dark-inbox")
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ readable at /traces on the ops address.
 // parseConfig reads the flags. For -h it prints the usage to stdout and
 // returns flag.ErrHelp. Other errors say what to do, one line a mistake.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
-	var c config
+	c := config{delay: 80 * time.Millisecond, workers: 64, queue: 1024, drain: 10 * time.Second}
 	var overflow, faults, level string
 	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the error is printed once, by main
@@ -77,15 +78,15 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.StringVar(&c.ops, "ops", "127.0.0.1:8081", "`host:port` of /metrics, /traces, /healthz, /readyz and /debug/pprof")
 	fs.StringVar(&c.db, "db", defaultDB(), "SQLite `file`, created if need be")
 	fs.StringVar(&c.smtp, "smtp", "", "`host:port` of a real SMTP server; empty: one in the process, its mails at /inbox")
-	fs.DurationVar(&c.delay, "smtp-delay", 80*time.Millisecond, "`duration` of a delivery to the SMTP server or webhook receiver in the process")
+	fs.Var((*durationFlag)(&c.delay), "smtp-delay", "`duration` of a delivery to the SMTP server or webhook receiver in the process")
 	fs.StringVar(&c.webhook, "webhook", "", "`URL` that order notifications are posted to; empty: a receiver in the process")
 	fs.StringVar(&c.admin, "admin", "admin@shop.example", "mail `address` that is told of every order")
-	fs.IntVar(&c.workers, "workers", 64, "`number` of callbacks that may run at once; many, as deliveries mostly wait")
-	fs.IntVar(&c.queue, "queue", 1024, "`number` of accepted callbacks that may wait")
+	fs.Var((*intFlag)(&c.workers), "workers", "`number` of callbacks that may run at once; many, as deliveries mostly wait")
+	fs.Var((*intFlag)(&c.queue), "queue", "`number` of accepted callbacks that may wait")
 	fs.StringVar(&overflow, "overflow", "reject", "`policy` of a full queue: reject, block, drop-oldest or run-in-caller")
-	fs.DurationVar(&c.drain, "drain", 10*time.Second, "`duration` for finishing what was accepted, after SIGTERM or Ctrl-C")
-	fs.DurationVar(&c.linger, "linger", 0, "`duration` to wait after the drain, at most, for one last scrape of /metrics")
-	fs.IntVar(&c.load, "load", 0, "`number` of orders a second to place against itself over HTTP")
+	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` for finishing what was accepted, after SIGTERM or Ctrl-C")
+	fs.Var((*durationFlag)(&c.linger), "linger", "`duration` to wait after the drain, at most, for one last scrape of /metrics")
+	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
 	fs.StringVar(&faults, "faults", "", "`list` of faults to inject, as below")
 	fs.StringVar(&level, "log-level", "", "`level`: debug, info, warn or error; empty: info, but warn on a terminal with -load")
 
@@ -111,12 +112,11 @@ func (c *config) set(overflow, faults, level string) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	const hostport = "-%s %q: use host:port, as in 127.0.0.1:8080"
-	check(isHostPort(c.addr), hostport, "addr", c.addr)
-	check(isHostPort(c.ops), hostport, "ops", c.ops)
+	check(isHostPort(c.addr), "-addr %q: use host:port, as in 127.0.0.1:8080", c.addr)
+	check(isHostPort(c.ops), "-ops %q: use host:port, as in 127.0.0.1:8081", c.ops)
 	check(c.db != "", "-db is empty: name a file")
 
-	check(c.smtp == "" || isHostPort(c.smtp), hostport, "smtp", c.smtp)
+	check(c.smtp == "" || isHostPort(c.smtp), "-smtp %q: use host:port, as in 127.0.0.1:1025", c.smtp)
 	check(c.delay >= 0 && c.delay <= time.Minute, "-smtp-delay %v: use 0 to 1m", c.delay)
 	check(c.webhook == "" || isWebURL(c.webhook), "-webhook %q: use an http or https URL", c.webhook)
 	_, err := parseEmail(c.admin)
@@ -139,6 +139,34 @@ func (c *config) set(overflow, faults, level string) error {
 		check(err == nil, "-log-level %q: use debug, info, warn or error", level)
 	}
 	return errors.Join(errs...)
+}
+
+// durationFlag is a duration whose errors say what to do.
+type durationFlag time.Duration
+
+func (d *durationFlag) String() string { return time.Duration(*d).String() }
+
+func (d *durationFlag) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return errors.New("use a duration, as in 10s")
+	}
+	*d = durationFlag(v)
+	return nil
+}
+
+// intFlag likewise.
+type intFlag int
+
+func (i *intFlag) String() string { return strconv.Itoa(int(*i)) }
+
+func (i *intFlag) Set(s string) error {
+	v, err := strconv.Atoi(s)
+	if err != nil {
+		return errors.New("use a whole number")
+	}
+	*i = intFlag(v)
+	return nil
 }
 
 func isHostPort(s string) bool {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 )
 
@@ -55,6 +57,10 @@ func (s *shop) flush() error {
 
 // greet says where everything is and what to try.
 func (s *shop) greet() {
+	if flags := s.exposed(); len(flags) > 0 {
+		fmt.Fprintf(s.stdout, "Warning: %s can be reached from other machines, and nothing here asks for a password: not the inbox, not the profiles.\n\n",
+			strings.Join(flags, " and "))
+	}
 	smtp, hook, spans := s.cfg.smtp, s.cfg.webhook, "kept in memory, the last ones at "+s.opsURL+"/traces"
 	if s.inbox != nil {
 		smtp = fmt.Sprintf("%s, in this process, %v a mail", s.inbox.addr(), s.cfg.delay)
@@ -64,6 +70,10 @@ func (s *shop) greet() {
 	}
 	if s.traces.endpoint != "" {
 		spans = "exported to " + s.traces.endpoint + ", the last ones at " + s.opsURL + "/traces"
+	}
+	third := "Start it with  -load 50 -faults order.webhook=error:0.2  and watch"
+	if s.load != nil {
+		third = fmt.Sprintf("See what %d orders a second look like: watch", s.load.rate)
 	}
 	fmt.Fprintf(s.stdout, `The Afterglow shop is open.
 
@@ -79,8 +89,21 @@ Three things to try:
   1. Open %[1]s and place an order, then the same one inline.
   2. curl -i %[1]s/api/orders -H 'Content-Type: application/json' \
        -d '{"name":"Ada","email":"ada@example.org","product":"lantern","quantity":1}'
-  3. Start it with  -load 50 -faults order.webhook=error:0.2  and watch
+  3. %[7]s
      %[2]s/metrics, then press Ctrl-C.
 
-`, s.url, s.opsURL, s.cfg.db, smtp, hook, spans)
+`, s.url, s.opsURL, s.cfg.db, smtp, hook, spans, third)
+}
+
+// exposed names the flags whose addresses other machines may reach.
+func (s *shop) exposed() (flags []string) {
+	for _, l := range []struct {
+		flag string
+		net.Listener
+	}{{"-addr", s.listener}, {"-ops", s.opsListener}} {
+		if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+			flags = append(flags, l.flag)
+		}
+	}
+	return flags
 }

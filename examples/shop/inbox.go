@@ -30,6 +30,7 @@ type received struct {
 	Name    string // of whom it is to, as the mail's head says; "" if it does not
 	Subject string
 	Body    string
+	TraceID string // of the request it was sent for; "" if the mail's head says none
 }
 
 // inbox is the SMTP server in the process and the mails it took in.
@@ -155,5 +156,6 @@ func parseMail(raw []byte) (received, error) {
 		Name:    to[0].Name,
 		Subject: subject,
 		Body:    strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n")),
+		TraceID: msg.Header.Get(traceIDHeader),
 	}, nil
 }

@@ -15,30 +15,32 @@ import (
 
 type inlineKey struct{}
 
-// inline does the tasks one after the other while the client waits, as servers
+// inline does the jobs one after the other while the client waits, as servers
 // did before. It is here for comparison: no pool, no bound, and a client that
 // leaves cancels what is left.
-func (s *shop) inline(r *http.Request, t *ticket, tasks []task) {
-	ctx := context.WithValue(r.Context(), inlineKey{}, r)
-	for _, w := range tasks {
-		s.inlineTask(ctx, t, w)
+func (s *shop) inline(r *http.Request, t *ticket, jobs []job) {
+	ctx := context.WithValue(withTicket(r.Context(), t), inlineKey{}, r)
+	for _, j := range jobs {
+		s.inlineJob(ctx, t, j)
 	}
 }
 
-func (s *shop) inlineTask(ctx context.Context, t *ticket, w task) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+func (s *shop) inlineJob(ctx context.Context, t *ticket, j job) {
+	ctx, cancel := context.WithTimeout(ctx, j.timeout)
 	defer cancel()
-	ctx, span := s.tracer.Start(ctx, "inline "+w.name)
+	ctx, span := s.tracer.Start(ctx, "inline "+j.name)
 	defer span.End()
 
 	start := time.Now()
-	outcome, err := runInline(ctx, func() error { return s.perform(ctx, t.id, w) })
+	outcome, err := runInline(ctx, func() error { return s.perform(ctx, t.id, j) })
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
-		s.log.ErrorContext(ctx, "inline task failed", "callback", w.name, "outcome", outcome.String(), "error", err)
+		s.log.ErrorContext(ctx, "inline job failed", "callback", j.name, "outcome", outcome.String(), "error", err)
+	} else {
+		s.log.InfoContext(ctx, "inline job done", "callback", j.name, "id", t.id)
 	}
 	now := time.Now()
-	t.finished(w.name, outcome, err, time.Time{}, now, now.Sub(start))
+	t.finished(j.name, outcome, err, time.Time{}, now, now.Sub(start))
 }
 
 // runInline tells how run ended in the words of the runner.

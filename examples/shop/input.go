@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/mail"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,7 +27,7 @@ func invalid(format string, args ...any) error {
 	return &inputError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
-// maxBody is plenty for an order.
+// maxBody is plenty for an order. Servers hold requests to it.
 const maxBody = 16 << 10
 
 // readJSON decodes the one JSON value in the request's body into v.
@@ -33,7 +35,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return &inputError{http.StatusUnsupportedMediaType, "send Content-Type: application/json"}
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
 	if err == nil {
@@ -46,6 +48,19 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		}
 	}
 	return bodyError(err)
+}
+
+// readForm reads the fields in the request's body.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if err := r.ParseForm(); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, bodyError(err)
+		}
+		return nil, invalid("the form could not be read")
+	}
+	requestRead(w)
+	return r.PostForm, nil
 }
 
 // bodyError says what is wrong with a body that could not be read.
@@ -62,6 +77,11 @@ func bodyError(err error) error {
 	default:
 		return invalid("bad JSON: %s", shorten(strings.TrimPrefix(err.Error(), "json: ")))
 	}
+}
+
+// modeOf is the mode a client asks for: ?mode= comes before what the body says.
+func modeOf(r *http.Request, body string) string {
+	return cmp.Or(r.URL.Query().Get("mode"), body)
 }
 
 // parseName trims the name of a person.

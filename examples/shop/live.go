@@ -14,7 +14,7 @@ const heartbeat = 15 * time.Second
 // "step" for each change of the order's after-work, those that have happened
 // first, and one "complete" at the end.
 func (s *shop) getOrderEvents(w http.ResponseWriter, r *http.Request) {
-	t := s.ledger.get(r.PathValue("id"))
+	t := s.tickets.get(r.PathValue("id"))
 	if t == nil {
 		s.fail(w, r, &inputError{http.StatusNotFound, "no such order"})
 		return

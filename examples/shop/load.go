@@ -125,11 +125,12 @@ func (f *loadFigures) add(r reply) {
 func (f *loadFigures) String() string {
 	slices.Sort(f.took)
 	at := func(q float64) time.Duration {
-		if len(f.took) == 0 {
-			return 0
-		}
 		return f.took[int(q*float64(len(f.took)-1))].Round(10 * time.Microsecond)
 	}
-	return fmt.Sprintf("load: %.0f/s accepted, %d refused, %d failed; answered in %v (median), %v (p99)",
-		float64(f.accepted)/loadReport.Seconds(), f.refused, f.failed, at(.5), at(.99))
+	rate := func(n int) float64 { return float64(n) / loadReport.Seconds() }
+	line := fmt.Sprintf("load: %.1f/s accepted, %.1f/s refused, %.1f/s failed", rate(f.accepted), rate(f.refused), rate(f.failed))
+	if len(f.took) > 0 {
+		line += fmt.Sprintf("; answered in %v (median), %v (p99)", at(.5), at(.99))
+	}
+	return line
 }

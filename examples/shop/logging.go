@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // newLogHandler writes text to a terminal and JSON elsewhere. The default
@@ -39,15 +41,19 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
 }
 
-// traceHandler adds the trace and span ids of the context to each record. The
-// telemetry package adds them to its own records, so it gets the handler
-// without this one.
+// traceHandler adds the trace and span ids of the context to each record and,
+// if that is a job's, the trace id of the request it is done for. The telemetry
+// package adds them to its own records, so it gets the handler without this
+// one.
 type traceHandler struct{ slog.Handler }
 
 func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	r = r.Clone()
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-		r = r.Clone()
-		r.AddAttrs(slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
+		r.AddAttrs(slog.String(telemetry.KeyTraceID, sc.TraceID().String()), slog.String(telemetry.KeySpanID, sc.SpanID().String()))
+	}
+	if request := requestOf(ctx); request.IsValid() {
+		r.AddAttrs(slog.String(telemetry.KeyRequestTraceID, request.TraceID().String()))
 	}
 	return h.Handler.Handle(ctx, r)
 }

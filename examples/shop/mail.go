@@ -13,6 +13,9 @@ import (
 
 const shopAddress = "shop@shop.example"
 
+// traceIDHeader leads from a mail to the request that it was sent for.
+const traceIDHeader = "X-Trace-Id"
+
 // letter is a mail to be sent.
 type letter struct {
 	toName, to string
@@ -85,6 +88,9 @@ func (m *mailer) send(ctx context.Context, l letter) error {
 	msg.Subject(l.subject)
 	msg.SetDate()
 	msg.SetMessageID()
+	if id := traceIDOf(requestOf(ctx)); id != "" {
+		msg.SetGenHeader(traceIDHeader, id)
+	}
 	msg.SetBodyString(mail.TypeTextPlain, strings.ReplaceAll(l.body, "\n", "\r\n"))
 
 	// The client watches ctx while it dials only; a server that stops

@@ -118,6 +118,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	closed bool // the server has closed the connection with it
 }
 
 func (s *testShop) do(req *http.Request) answer {
@@ -127,7 +128,7 @@ func (s *testShop) do(req *http.Request) answer {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return answer{resp.StatusCode, resp.Header, string(body), resp.Close}
 }
 
 func (s *testShop) request(method, url, body string, header ...string) *http.Request {

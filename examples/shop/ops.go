@@ -16,21 +16,21 @@ import (
 // metrics are the shop's own, beside those of the runner.
 type metrics struct {
 	registry *prometheus.Registry
-	skipped  *prometheus.CounterVec
+	void     *prometheus.CounterVec
 }
 
 func newShopMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "shop_callbacks_skipped_total",
+		void: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shop_callbacks_void_total",
 			Help: "Callbacks that had nothing to do, as their request was refused after they had been accepted.",
 		}, []string{"callback"}),
 	}
-	m.registry.MustRegister(m.skipped, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.void, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, name := range callbackNames {
-		m.skipped.WithLabelValues(name)
+		m.void.WithLabelValues(name)
 	}
 	return m
 }
@@ -68,10 +68,14 @@ func (s *shop) opsHandler() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, `<!doctype html><html lang="en"><title>Afterglow shop: ops</title><ul>`)
-		for _, path := range []string{"/metrics", "/traces", "/healthz", "/readyz", "/debug/pprof/"} {
+		for _, path := range []string{
+			"/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
+			"/healthz", "/readyz", "/debug/pprof/",
+		} {
 			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)
 		}
 	})
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return mux
 }
 

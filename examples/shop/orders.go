@@ -76,43 +76,22 @@ func parseMode(s string) (placeMode, error) {
 	return "", invalid("mode: choose %q or %q", modeAfter, modeInline)
 }
 
-// newID is hard to guess, as whoever knows it can read the order.
+// newID is unique without asking anybody. It keeps nothing secret: the inbox
+// shows the mails of everybody, and the ids in them.
 func newID() string { return strings.ToLower(rand.Text()[:16]) }
 
-// writeTimeout bounds how long a request waits for SQLite's one writer.
-const writeTimeout = 5 * time.Second
-
-// place takes the order. After an error nothing of it is written and nothing
-// is done for it.
-func (s *shop) place(r *http.Request, o *order) (*ticket, error) {
-	tasks := s.afterOrder(o)
-	t := newTicket(o.ID, o.Mode, tasks)
-	if o.Mode == modeAfter {
-		if err := s.ask(r.Context(), t, tasks); err != nil {
-			return nil, err
-		}
+// placeOrder places what the client has sent.
+func (s *shop) placeOrder(r *http.Request, in orderInput) (*ticket, error) {
+	o, err := in.order()
+	if err != nil {
+		return nil, err
 	}
-	if err := s.commit(r.Context(), t, func(ctx context.Context) error { return s.store.addOrder(ctx, o) }); err != nil {
+	t, err := s.place(r, o.ID, o.Mode, s.afterOrder(o), func(ctx context.Context) error { return s.store.addOrder(ctx, o) })
+	if err != nil {
 		return nil, err
 	}
 	s.log.InfoContext(r.Context(), "order placed", "id", o.ID, "product", o.Product.ID, "mode", string(o.Mode))
-	if o.Mode == modeInline {
-		s.inline(r, t, tasks)
-	}
 	return t, nil
-}
-
-// commit writes and, if that worked, lets the ticket's tasks do their work. A
-// client that leaves in the middle does not undo what it asked for.
-func (s *shop) commit(ctx context.Context, t *ticket, write func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	if err := write(ctx); err != nil {
-		return err
-	}
-	t.committed.Store(true)
-	s.ledger.add(t)
-	return nil
 }
 
 // placed is the answer to an order or a sign-up.
@@ -135,20 +114,13 @@ func (s *shop) postOrder(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if mode := r.URL.Query().Get("mode"); mode != "" {
-		in.Mode = mode
-	}
-	o, err := in.order()
+	in.Mode = modeOf(r, in.Mode)
+	t, err := s.placeOrder(r, in)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	t, err := s.place(r, o)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	w.Header().Set("Location", "/api/orders/"+o.ID)
+	w.Header().Set("Location", "/api/orders/"+t.id)
 	s.answer(w, r, http.StatusCreated, t, orderMessage, start)
 }
 
@@ -157,11 +129,10 @@ func (s *shop) answer(w http.ResponseWriter, r *http.Request, status int, t *tic
 	took := time.Since(start)
 	t.answer(took)
 	w.Header().Set("Server-Timing", "app;dur="+strconv.FormatFloat(milliseconds(took), 'f', -1, 64))
-	body := placed{ID: t.id, Message: message, Mode: t.mode, ServerMS: milliseconds(took), After: t.names()}
-	if sc := trace.SpanContextFromContext(r.Context()); sc.IsSampled() {
-		body.TraceID = sc.TraceID().String()
-	}
-	writeJSON(w, status, body)
+	writeJSON(w, status, placed{
+		ID: t.id, Message: message, Mode: t.mode, ServerMS: milliseconds(took),
+		TraceID: traceIDOf(trace.SpanContextFromContext(r.Context())), After: t.names(),
+	})
 }
 
 // orderState is the answer to GET /api/orders/{id}.
@@ -190,7 +161,7 @@ func (s *shop) getOrder(w http.ResponseWriter, r *http.Request) {
 		ID: o.ID, Product: o.Product.ID, Quantity: o.Quantity, Total: o.Total.String(),
 		Mode: o.Mode, Placed: o.Placed, After: []step{}, Forgotten: true,
 	}
-	if t := s.ledger.get(o.ID); t != nil {
+	if t := s.tickets.get(o.ID); t != nil {
 		state.Forgotten = false
 		state.After, state.Complete, _ = t.look()
 	}

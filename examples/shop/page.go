@@ -2,12 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 // parseTemplates reads the embedded pages.
@@ -15,6 +21,7 @@ func parseTemplates() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
 		"ms":    func(ms float64) string { return fmt.Sprintf("%.*f ms", precision(ms), ms) },
 		"at":    func(ms float64) string { return fmt.Sprintf("%+.*f ms", precision(ms), ms) },
+		"how":   how,
 		"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
 	}).ParseFS(assets, "templates/*.html")
 }
@@ -26,6 +33,24 @@ func precision(ms float64) int {
 	return 0
 }
 
+// outcomeWords are the outcomes as people say them; the script has the same.
+var outcomeWords = map[string]string{
+	runner.Success.String(): "done", runner.Failed.String(): "failed", runner.TimedOut.String(): "timed out",
+	runner.Panicked.String(): "panicked", runner.Abandoned.String(): "given up",
+}
+
+// how says how a step has ended.
+func how(st step) string {
+	took := fmt.Sprintf("%.*f ms", precision(st.TookMS), st.TookMS)
+	if st.TookMS >= 1000 {
+		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
+	}
+	if st.Outcome == runner.TimedOut.String() {
+		return outcomeWords[st.Outcome] + " after " + took
+	}
+	return cmp.Or(outcomeWords[st.Outcome], st.Outcome) + " in " + took
+}
+
 // pageData is what every page may show.
 type pageData struct {
 	Title    string
@@ -34,10 +59,13 @@ type pageData struct {
 	Best     template.HTML
 	Max      int
 	Order    orderInput // the form's fields
-	Error    string
-	Notice   string
+	Error    string     // what is wrong with them
+	Signup   signup     // likewise
+	NoSignup string     // what is wrong with it
+	Notice   string     // of the page as a whole
 	Result   *resultData
 	Inbox    *inboxData
+	HasInbox bool // here, not with -smtp
 }
 
 // resultData is an order that was placed.
@@ -47,6 +75,8 @@ type resultData struct {
 	Mode     placeMode
 	ServerMS float64
 	Email    string
+	TraceID  string // "" if its trace was not kept
+	Mailed   bool
 	Steps    []step
 	Complete bool
 }
@@ -63,9 +93,14 @@ type inboxData struct {
 
 func (s *shop) page() pageData {
 	return pageData{
-		Title: "Afterglow shop", Ops: s.opsURL, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil, Products: catalog, Best: s.best.html(), Max: maxQuantity,
 		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
 	}
+}
+
+// sentence makes one of a message.
+func sentence(message string) string {
+	return strings.ToUpper(message[:1]) + message[1:] + "."
 }
 
 // render writes a page only when all of it could be made.
@@ -79,7 +114,7 @@ func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name s
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
@@ -89,8 +124,11 @@ func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name s
 // getIndex is GET /.
 func (s *shop) getIndex(w http.ResponseWriter, r *http.Request) {
 	data := s.page()
-	if r.URL.Query().Has("welcome") {
-		data.Notice = signupMessage + "."
+	switch q := r.URL.Query(); {
+	case q.Has("welcome"):
+		data.Notice = sentence(signupMessage)
+	case q.Has("again"):
+		data.Notice = sentence(signupAgain)
 	}
 	s.render(w, r, http.StatusOK, "index.html", data)
 }
@@ -106,80 +144,76 @@ func (s *shop) getBestSellers(w http.ResponseWriter, _ *http.Request) {
 // postOrderForm is POST /orders, from a page without script.
 func (s *shop) postOrderForm(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	in, err := readOrderForm(w, r)
+	in := s.page().Order
+	form, err := readForm(w, r)
 	if err == nil {
-		var o *order
-		if o, err = in.order(); err == nil {
-			var t *ticket
-			if t, err = s.place(r, o); err == nil {
-				t.answer(time.Since(start))
-				http.Redirect(w, r, "/orders/"+t.id, http.StatusSeeOther)
-				return
-			}
-		}
+		in, err = orderFromForm(form)
 	}
-	s.renderError(w, r, in, err)
+	var t *ticket
+	if err == nil {
+		t, err = s.placeOrder(r, in)
+	}
+	if err != nil { // the form again, filled in, with what is wrong
+		status, message := s.explain(w, r, err)
+		data := s.page()
+		data.Order, data.Error = in, message
+		s.render(w, r, status, "index.html", data)
+		return
+	}
+	t.answer(time.Since(start))
+	http.Redirect(w, r, "/orders/"+t.id, http.StatusSeeOther)
 }
 
-func readOrderForm(w http.ResponseWriter, r *http.Request) (orderInput, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if err := r.ParseForm(); err != nil {
-		return orderInput{}, formError(err)
-	}
-	requestRead(w)
-	f := r.PostForm
-	in := orderInput{Name: f.Get("name"), Email: f.Get("email"), Product: f.Get("product"), Mode: f.Get("mode")}
+func orderFromForm(form url.Values) (orderInput, error) {
+	in := orderInput{Name: form.Get("name"), Email: form.Get("email"), Product: form.Get("product"), Mode: form.Get("mode")}
 	var err error
-	if in.Quantity, err = strconv.Atoi(f.Get("quantity")); err != nil {
+	if in.Quantity, err = strconv.Atoi(form.Get("quantity")); err != nil {
 		return in, invalid("quantity: choose 1 to %d", maxQuantity)
 	}
 	return in, nil
 }
 
-func formError(err error) error {
-	if status, _ := statusOf(bodyError(err)); status == http.StatusRequestEntityTooLarge {
-		return bodyError(err)
-	}
-	return invalid("the form could not be read")
-}
-
-// renderError shows the form again, filled in, with what is wrong.
-func (s *shop) renderError(w http.ResponseWriter, r *http.Request, in orderInput, err error) {
-	status, message := s.explain(w, r, err)
-	data := s.page()
-	data.Error, data.Order = message, in
-	s.render(w, r, status, "index.html", data)
-}
-
 // postSignupForm is POST /signup, from a page without script.
 func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	err := r.ParseForm()
-	if err != nil {
-		err = formError(err)
-	} else {
-		_, _, err = s.signUp(r, signup{Email: r.PostForm.Get("email")})
+	var u signup
+	var isNew bool
+	form, err := readForm(w, r)
+	if err == nil {
+		u.Email = form.Get("email")
+		_, isNew, err = s.signUp(r, u)
 	}
-	if err != nil {
-		s.renderError(w, r, s.page().Order, err)
-		return
+	switch {
+	case err != nil:
+		status, message := s.explain(w, r, err)
+		data := s.page()
+		data.Signup, data.NoSignup = u, message
+		s.render(w, r, status, "index.html", data)
+	case isNew:
+		http.Redirect(w, r, "/?welcome", http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, "/?again", http.StatusSeeOther)
 	}
-	http.Redirect(w, r, "/?welcome", http.StatusSeeOther)
 }
 
 // getOrderPage is GET /orders/{id}, where the form without script leads.
 func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	data := s.page()
 	if err != nil {
-		s.renderError(w, r, s.page().Order, err)
+		status, message := s.explain(w, r, err)
+		data.Notice = sentence(message)
+		s.render(w, r, status, "index.html", data)
 		return
 	}
-	data := s.page()
 	data.Title = orderMessage
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
-	if t := s.ledger.get(o.ID); t != nil {
+	if t := s.tickets.get(o.ID); t != nil {
 		data.Result.ServerMS = t.took()
+		data.Result.TraceID = traceIDOf(t.request)
 		data.Result.Steps, data.Result.Complete, _ = t.look()
+		data.Result.Mailed = slices.ContainsFunc(data.Result.Steps, func(st step) bool {
+			return st.Name == nameEmailCustomer && st.Outcome == runner.Success.String()
+		})
 	}
 	s.render(w, r, http.StatusOK, "order.html", data)
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -30,11 +32,24 @@ func (s *shop) handler() http.Handler {
 		s.fail(w, r, &inputError{http.StatusForbidden, "this came from another site"})
 	}))
 	h := guard.Handler(withSession(s.routes()))
-	h = s.runner.Middleware(h)
+	h = withRoute(s.runner.Middleware(h))
 	return otelhttp.NewHandler(h, "shop",
 		otelhttp.WithTracerProvider(s.traces.provider),
 		otelhttp.WithPropagators(propagators),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/static/") }))
+}
+
+// withRoute tells the request's span which route matched. otelhttp looks when
+// the span starts, which is before any mux has.
+func withRoute(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if i := strings.IndexByte(r.Pattern, '/'); i >= 0 { // after the method, if the pattern has one
+				trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(r.Pattern[i:]))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *shop) routes() http.Handler {
@@ -72,9 +87,11 @@ func (s *shop) routes() http.Handler {
 }
 
 // newServer returns a server for h with the limits every server should have.
+// That of bodies is outside of all that wraps the ResponseWriter, as only the
+// server's own can be told to close the connection of who sends too much.
 func (s *shop) newServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           http.MaxBytesHandler(h, maxBody),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,

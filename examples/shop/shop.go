@@ -37,7 +37,7 @@ type shop struct {
 	store     *store
 	templates *template.Template
 	best      *bestSellers
-	ledger    *ledger
+	tickets   *tickets
 	inbox     *inbox // nil with -smtp
 	mails     *mailer
 	receiver  *receiver // nil with -webhook
@@ -65,7 +65,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
 		metrics:  newShopMetrics(),
 		faults:   newInjector(cfg.faults),
-		ledger:   newLedger(),
+		tickets:  newTickets(),
 		closing:  make(chan struct{}),
 		scraped:  lastScrape{done: make(chan struct{})},
 	}

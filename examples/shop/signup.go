@@ -27,9 +27,7 @@ func (s *shop) postSignup(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if mode := r.URL.Query().Get("mode"); mode != "" {
-		u.Mode = mode
-	}
+	u.Mode = modeOf(r, u.Mode)
 	t, isNew, err := s.signUp(r, u)
 	switch {
 	case err != nil:
@@ -56,22 +54,10 @@ func (s *shop) signUp(r *http.Request, u signup) (t *ticket, isNew bool, err err
 	if err != nil {
 		return nil, false, err
 	}
-	tasks := s.afterSignup(u)
-	t = newTicket(newID(), mode, tasks)
-	if mode == modeAfter {
-		if err := s.ask(r.Context(), t, tasks); err != nil {
-			return nil, false, err
-		}
+	id := newID()
+	t, err = s.place(r, id, mode, s.afterSignup(u), func(ctx context.Context) error { return s.store.addSignup(ctx, u) })
+	if errors.Is(err, errSignedUp) {
+		return newTicket(id, mode, nil), false, nil
 	}
-	err = s.commit(r.Context(), t, func(ctx context.Context) error { return s.store.addSignup(ctx, u) })
-	switch {
-	case errors.Is(err, errSignedUp):
-		return newTicket(t.id, mode, nil), false, nil
-	case err != nil:
-		return nil, false, err
-	}
-	if mode == modeInline {
-		s.inline(r, t, tasks)
-	}
-	return t, true, nil
+	return t, true, err
 }

@@ -26,7 +26,8 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"no such host":        {[]string{"-addr", "256.0.0.1:1"}, []string{"cannot listen", "-addr"}},
 		"no port":             {[]string{"-addr", "localhost"}, []string{"host:port"}},
 		"unknown flag":        {[]string{"-x"}, []string{"-x", "-h"}},
-		"bad number":          {[]string{"-load", "many"}, []string{"-load", "-h"}},
+		"bad number":          {[]string{"-load", "many"}, []string{`"many"`, "-load: use a whole number", "-h"}},
+		"bad duration":        {[]string{"-drain", "5"}, []string{`"5"`, "-drain: use a duration, as in 10s", "-h"}},
 		"stray argument":      {[]string{"serve"}, []string{`"serve"`, "-h"}},
 		"negative load":       {[]string{"-load", "-1"}, []string{"-load", "0 to"}},
 		"no workers":          {[]string{"-workers", "0"}, []string{"-workers", "positive"}},
@@ -34,7 +35,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"no drain":            {[]string{"-drain", "0s"}, []string{"-drain", "positive"}},
 		"bad overflow":        {[]string{"-overflow", "explode"}, []string{"-overflow", "drop-oldest"}},
 		"bad webhook":         {[]string{"-webhook", "ftp://x"}, []string{"-webhook", "http"}},
-		"bad smtp":            {[]string{"-smtp", "mail"}, []string{"-smtp", "host:port"}},
+		"bad smtp":            {[]string{"-smtp", "mail"}, []string{"-smtp", "host:port, as in 127.0.0.1:1025"}},
 		"bad admin":           {[]string{"-admin", "boss"}, []string{"-admin", "address"}},
 		"bad fault":           {[]string{"-faults", "order.fax=error:1"}, []string{"-faults", "order.webhook"}},
 		"bad level":           {[]string{"-log-level", "loud"}, []string{"-log-level", "debug"}},
@@ -74,6 +75,22 @@ func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
 	for i, m := range mistakes {
 		require.True(t, strings.HasPrefix(lines[i], m[0]+" "), "line %d is %q", i, lines[i])
 	}
+}
+
+func TestStartUpWarnsOfAddressesThatOtherMachinesReach(t *testing.T) {
+	const warning = "Warning: "
+	require.NotContains(t, startShop(t).stdout.String(), warning)
+	out := startShop(t, "-addr", "0.0.0.0:0", "-ops", "0.0.0.0:0").stdout.String()
+	require.Equal(t, 1, strings.Count(out, warning), out)
+	require.Regexp(t, `(?m)^Warning: -addr and -ops can be reached .*$`, out)
+	require.Regexp(t, `(?m)^Warning: -ops can be reached .*$`, startShop(t, "-ops", ":0").stdout.String())
+}
+
+func TestStartUpProposesWhatIsNotDoneYet(t *testing.T) {
+	require.Contains(t, startShop(t).stdout.String(), "Start it with  -load 50")
+	out := startShop(t, "-load", "7", "-smtp-delay", "0s").stdout.String()
+	require.NotContains(t, out, "-load 50")
+	require.Contains(t, out, "7 orders a second")
 }
 
 func TestHelpListsEveryFlag(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -18,13 +20,13 @@ import (
 type ticket struct {
 	id        string
 	mode      placeMode
+	request   trace.SpanContext // of who asked; written before the ticket is shared
 	committed atomic.Bool
 
 	mu       sync.Mutex
 	steps    []step        // guarded by mu
 	pending  int           // guarded by mu: steps that are not done
 	serverMS float64       // guarded by mu: how long the server took to answer
-	answered time.Time     // guarded by mu
 	changed  chan struct{} // guarded by mu: closed and replaced at every change
 }
 
@@ -44,10 +46,10 @@ type step struct {
 	ended time.Time
 }
 
-func newTicket(id string, mode placeMode, tasks []task) *ticket {
-	t := &ticket{id: id, mode: mode, pending: len(tasks), changed: make(chan struct{})}
-	for _, w := range tasks {
-		t.steps = append(t.steps, step{Name: w.name, Label: w.label, State: "waiting"})
+func newTicket(id string, mode placeMode, jobs []job) *ticket {
+	t := &ticket{id: id, mode: mode, pending: len(jobs), changed: make(chan struct{})}
+	for _, j := range jobs {
+		t.steps = append(t.steps, step{Name: j.name, Label: j.label, State: "waiting"})
 	}
 	return t
 }
@@ -99,7 +101,7 @@ func (t *ticket) answer(took time.Duration) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answered, t.serverMS = now, milliseconds(took)
+	t.serverMS = milliseconds(took)
 	if t.mode == modeInline {
 		for i := range t.steps {
 			t.steps[i].AtMS = milliseconds(t.steps[i].ended.Sub(now))
@@ -124,8 +126,8 @@ func (t *ticket) took() float64 {
 
 func (t *ticket) names() []string {
 	names := make([]string, 0, len(t.steps))
-	for _, s := range t.steps { // names never change, so no lock
-		names = append(names, s.Name)
+	for i := range t.steps { // names never change, so no lock
+		names = append(names, t.steps[i].Name)
 	}
 	return names
 }
@@ -136,6 +138,15 @@ type ticketKey struct{}
 
 func withTicket(ctx context.Context, t *ticket) context.Context {
 	return context.WithValue(ctx, ticketKey{}, t)
+}
+
+// requestOf is the span context of the request that a job is done for: in a
+// callback that of ctx itself is the callback's own.
+func requestOf(ctx context.Context) trace.SpanContext {
+	if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
+		return t.request
+	}
+	return trace.SpanContext{}
 }
 
 // ticketObserver tells tickets how their callbacks fare. This is all it takes
@@ -160,29 +171,29 @@ func ticketObserver() runner.Observer {
 // maxTickets bounds the tickets kept, about 1.5 KB each.
 const maxTickets = 20_000
 
-// ledger keeps the newest tickets by id.
-type ledger struct {
+// tickets keeps the newest tickets by id.
+type tickets struct {
 	mu   sync.Mutex
 	byID map[string]*ticket // guarded by mu
 	ring []string           // guarded by mu: the ids, the next one to go at next
 	next int                // guarded by mu
 }
 
-func newLedger() *ledger {
-	return &ledger{byID: make(map[string]*ticket), ring: make([]string, maxTickets)}
+func newTickets() *tickets {
+	return &tickets{byID: make(map[string]*ticket), ring: make([]string, maxTickets)}
 }
 
-func (l *ledger) add(t *ticket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.byID, l.ring[l.next])
-	l.ring[l.next] = t.id
-	l.next = (l.next + 1) % len(l.ring)
-	l.byID[t.id] = t
+func (ts *tickets) add(t *ticket) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.byID, ts.ring[ts.next])
+	ts.ring[ts.next] = t.id
+	ts.next = (ts.next + 1) % len(ts.ring)
+	ts.byID[t.id] = t
 }
 
-func (l *ledger) get(id string) *ticket {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.byID[id]
+func (ts *tickets) get(id string) *ticket {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.byID[id]
 }

@@ -57,6 +57,15 @@ func newTraces(ctx context.Context) (*traces, error) {
 	return t, nil
 }
 
+// traceIDOf is the trace id of a span that is kept, "" for others: there is
+// nothing to be found by it.
+func traceIDOf(sc trace.SpanContext) string {
+	if !sc.IsSampled() {
+		return ""
+	}
+	return sc.TraceID().String()
+}
+
 // spanRing keeps the last spans that ended. It is an exporter.
 type spanRing struct {
 	mu    sync.Mutex
@@ -141,6 +150,7 @@ func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	body := struct {
 		Spans  []spanJSON `json:"spans"`
 		Linked []spanJSON `json:"linked,omitempty"`
+		Hint   string     `json:"hint,omitempty"`
 	}{Spans: []spanJSON{}}
 	id := q.Get("trace_id")
 	for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
@@ -151,6 +161,9 @@ func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if id != "" {
 		for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
 			body.Linked = append(body.Linked, newSpanJSON(s))
+		}
+		if len(body.Spans)+len(body.Linked) == 0 {
+			body.Hint = fmt.Sprintf("not kept: only the last %d spans are", maxSpans)
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -58,15 +58,18 @@ func TestExemplarLeadsToTheTraceTheRequestAndTheLog(t *testing.T) {
 		}
 		require.Equal(t, "POST /api/orders", server.Name)
 		require.Equal(t, "server", server.Kind)
+		require.Equal(t, "/api/orders", server.Attributes["http.route"])
 		require.Len(t, request.Linked, 6, "and from the request back to its callbacks")
 
 		// To the log line, by the id of the callback's trace.
 		line := s.logLine("trace_id", exemplar["trace_id"])
 		require.Equal(t, callback, line["callback"])
 		require.Equal(t, exemplar["span_id"], line["span_id"])
+		require.Equal(t, got.TraceID, line["request.trace_id"])
 		if result == "failure" {
 			require.Equal(t, "callback failed", line["msg"])
-			require.Equal(t, got.TraceID, line["request.trace_id"])
+		} else {
+			require.Equal(t, "callback done", line["msg"])
 		}
 	}
 	require.Equal(t, got.ID, s.logLine("trace_id", got.TraceID)["id"], "the request's own line")
@@ -78,6 +81,32 @@ func TestExemplarLeadsToTheTraceTheRequestAndTheLog(t *testing.T) {
 		kinds = append(kinds, span.Kind)
 	}
 	require.ElementsMatch(t, []string{"consumer", "client", "server"}, kinds)
+}
+
+// A person has an answer, or a mail, and wants all that was done for it.
+func TestTraceIDOfAnAnswerFindsItsLogAndIsInItsMails(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.analytics=error:1")
+	for _, mode := range []placeMode{modeAfter, modeInline} {
+		t.Run(string(mode), func(t *testing.T) {
+			a := s.post("/api/orders?mode="+string(mode), adasOrder)
+			got := decode[placed](t, a.body)
+			s.complete(got.ID)
+			records := make(map[any]int)
+			for line := range strings.Lines(s.stderr.String()) {
+				if record := decode[map[string]any](t, line); record["request.trace_id"] == got.TraceID {
+					records[record["msg"]]++
+				}
+			}
+			want := map[any]int{"callback done": 5, "callback failed": 1}
+			if mode == modeInline {
+				want = map[any]int{"inline job done": 5, "inline job failed": 1}
+			}
+			require.Equal(t, want, records)
+			for _, to := range []string{"ada@example.org", "admin@shop.example"} {
+				require.Contains(t, s.get(s.url+"/inbox?to="+to).body, `href="`+s.ops+"/traces?trace_id="+got.TraceID+`"`, to)
+			}
+		})
+	}
 }
 
 // logLine returns the record of the JSON log that has the attribute.

@@ -109,7 +109,7 @@ func (s *shop) openReceiver(secret []byte) (*receiver, error) {
 	rec := &receiver{listener: l, secret: secret, delay: s.cfg.delay}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhook", rec.receive)
-	rec.server = s.newServer(otelhttp.NewHandler(mux, "webhook",
+	rec.server = s.newServer(otelhttp.NewHandler(withRoute(mux), "webhook",
 		otelhttp.WithTracerProvider(s.traces.provider), otelhttp.WithPropagators(propagators)))
 	return rec, nil
 }
@@ -130,7 +130,7 @@ func (rec *receiver) close() error {
 // receive takes in one webhook, in the time that a server on the internet
 // would need.
 func (rec *receiver) receive(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, "unreadable body", http.StatusBadRequest)
 		return

@@ -95,6 +95,27 @@ func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 	})
 }
 
+func TestADrainThatGivesUpStartsNothingMore(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRunner(t, runner.Config{Workers: 2, Timeout: -1})
+			for range 2 {
+				require.NoError(t, r.Go(t.Context(), "obedient", obedient))
+			}
+			synctest.Wait()
+			for range 5 {
+				require.NoError(t, r.Go(t.Context(), "queued", nothing))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := r.Shutdown(ctx)
+			require.Error(t, err)
+			require.Equal(t, uint64(5), r.Stats().Outcomes[runner.Dropped])
+			require.Equal(t, uint64(2), r.Stats().Outcomes[runner.Canceled])
+		})
+	}
+}
+
 func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 2, Timeout: -1})

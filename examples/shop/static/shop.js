@@ -6,6 +6,7 @@ document.documentElement.classList.add("js");
 const $ = (id) => document.getElementById(id);
 const size = (n) => (n < 0.05 ? "<0.1" : n < 9.95 ? n.toFixed(1) : Math.round(n));
 const ms = (n) => size(n) + " ms";
+const lasted = (n) => (n < 1000 ? ms(n) : (n / 1000).toFixed(1) + " s");
 const at = (n) => (Math.abs(n) < 0.05 ? "±0" : (n < 0 ? "−" : "+") + size(Math.abs(n))) + " ms";
 const say = (text) => { $("live").textContent = text; };
 
@@ -51,11 +52,18 @@ function showStep(step) {
   li.dataset.at = step.at_ms;
   li.dataset.took = step.took_ms;
   li.querySelector(".when").textContent = at(step.at_ms);
-  how.textContent = `${outcomes[step.outcome] ?? step.outcome} in ${ms(step.took_ms)}`;
+  how.textContent = `${outcomes[step.outcome] ?? step.outcome} ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`;
+  if (step.name === "order.email.customer" && step.outcome === "success") mailed(true);
   if (step.error) how.textContent += ": " + step.error.split("\n")[0];
   const side = step.at_ms < 0 ? "before" : "after";
   say(`${step.label}: ${outcomes[step.outcome] ?? step.outcome}, ${size(Math.abs(step.at_ms))} milliseconds ${side} the answer`);
   draw();
+}
+
+// mailed offers the mail to read, unless there is no inbox here.
+function mailed(sent) {
+  const link = $("result-inbox");
+  if (link) link.hidden = !sent;
 }
 
 // draw lays the steps on one time line, with a mark where the answer left.
@@ -117,7 +125,8 @@ function showOrder(answer, email) {
   $("result-title").textContent = answer.message;
   $("result-how").textContent = inline ? "All of it was done before the answer." : "The answer came first, the rest after it.";
   $("result-ms").textContent = ms(answer.server_ms);
-  $("result-inbox").href = "/inbox?to=" + encodeURIComponent(email);
+  mailed(false);
+  if ($("result-inbox")) $("result-inbox").href = "/inbox?to=" + encodeURIComponent(email);
   $("result-json").href = "/api/orders/" + answer.id;
   const trace = $("result-trace");
   trace.hidden = !answer.trace_id;
@@ -147,7 +156,11 @@ function compare(mode, took) {
     : `Now place it ${last.after ? "inline" : "after"} to compare.`;
 }
 
+// fieldError shows what is wrong with a form, "" for nothing, at the field that it names.
 function fieldError(form, message) {
+  const shown = form.querySelector(".error");
+  shown.textContent = message;
+  shown.hidden = !message;
   for (const input of form.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
     input.removeAttribute("aria-describedby");
@@ -156,7 +169,7 @@ function fieldError(form, message) {
   const input = form.elements.namedItem(message.split(":")[0]);
   if (input instanceof HTMLInputElement) {
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", "error");
+    input.setAttribute("aria-describedby", shown.id);
     input.focus();
   }
 }
@@ -168,17 +181,21 @@ $("order")?.addEventListener("submit", async (event) => {
   if (button.getAttribute("aria-busy") === "true") return;
   const { name, email, product, quantity, mode } = Object.fromEntries(new FormData(form));
   button.setAttribute("aria-busy", "true");
-  $("error").hidden = true;
+  const idle = button.textContent;
+  if (mode === "inline") {
+    $("result").setAttribute("aria-busy", "true");
+    button.textContent = "Placing…";
+  }
+  fieldError(form, "");
   try {
     const answer = await post("/api/orders", { name, email, product, quantity: Number(quantity), mode });
-    fieldError(form, "");
     showOrder(answer, email.trim());
   } catch (error) {
-    $("error").textContent = error.message;
-    $("error").hidden = false;
     fieldError(form, error.message);
   } finally {
+    $("result").removeAttribute("aria-busy");
     button.removeAttribute("aria-busy");
+    if (button.textContent !== idle) button.textContent = idle;
   }
 });
 
@@ -187,6 +204,7 @@ $("signup")?.addEventListener("submit", async (event) => {
   const form = event.currentTarget;
   const said = $("signup-said");
   const email = new FormData(form).get("email").trim();
+  fieldError(form, "");
   try {
     const answer = await post("/api/signup", { email });
     said.textContent = `${answer.message} (answered in ${ms(answer.server_ms)}). `;
@@ -197,7 +215,8 @@ $("signup")?.addEventListener("submit", async (event) => {
       said.append(link);
     }
   } catch (error) {
-    said.textContent = error.message;
+    said.textContent = "";
+    fieldError(form, error.message);
   }
 });
 
