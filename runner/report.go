@@ -27,7 +27,7 @@ type Lost struct {
 }
 
 // String tells the report in words: one line, then one line for each name
-// and outcome that was lost.
+// and outcome that was lost, with the function that the oldest hangs in.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "runner %s drained in %v: %d of %d pending callbacks completed",
@@ -41,6 +41,9 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "\n  %d x %s %s, the oldest asked for %v ago", g.n, g.Name, g.Outcome, g.Age.Round(time.Millisecond))
 		if g.Ran > 0 {
 			fmt.Fprintf(&b, " and running for %v", g.Ran.Round(time.Millisecond))
+		}
+		if where, _, _ := strings.Cut(g.Stack, "\n"); where != "" {
+			fmt.Fprintf(&b, ", in %s", where)
 		}
 	}
 	return b.String()
@@ -66,7 +69,9 @@ func groupLost(lost []Lost) []lostGroup {
 		}
 		g := &groups[i]
 		g.n++
-		g.Age, g.Ran = max(g.Age, l.Age), max(g.Ran, l.Ran)
+		if l.Age >= g.Age {
+			g.Age, g.Ran, g.Stack = l.Age, max(g.Ran, l.Ran), l.Stack
+		}
 	}
 	return groups
 }

@@ -157,7 +157,7 @@ func (s *shop) openRunner(logger *slog.Logger) error {
 		return err
 	}
 	s.runner, err = runner.New(runner.Config{
-		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
+		Name: "shop", TraceID: telemetry.TraceID, Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
 		Observers: []runner.Observer{tel.Observer(), ticketObserver()},
 	})
 	if err != nil {
