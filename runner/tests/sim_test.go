@@ -18,7 +18,7 @@ import (
 
 var (
 	simSeed    = flag.Uint64("sim.seed", 0, "seed of the first program of TestSim; 0: a new one each time")
-	simSteps   = flag.Int64("sim.steps", 8_000, "steps of TestSim, at least")
+	simSteps   = flag.Int64("sim.steps", 20_000, "steps of TestSim, at least")
 	simProgram = flag.String("sim.program", "", "one program for TestSim, as a failure prints it")
 )
 
