@@ -96,8 +96,8 @@ $(LINT): tools/lint/go.mod tools/lint/go.sum
 	@touch $@
 
 .PHONY: sim
-sim: ## run the runner's simulator (SIMFLAGS='-sim.seed=N -sim.steps=N')
-	@go test ./runner/tests -run Sim -count=1 $(SIMFLAGS)
+sim: ## run the runner's simulator for a million steps (SIMFLAGS='-sim.seed=N -sim.steps=N')
+	@go test ./runner/tests -run='^TestSim$$' -count=1 -v -timeout=0 -sim.steps=1000000 $(SIMFLAGS)
 
 .PHONY: soak
 soak: ## run a server at saturation for SOAKTIME (10m; SOAKFLAGS=-soak.strict)

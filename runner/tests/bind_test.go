@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -184,38 +183,6 @@ func (c *rawClient) close() {
 	}
 }
 
-func TestPipelinedResponsesReleaseTheirOwnCallbacks(t *testing.T) {
-	r := newRunner(t, runner.Config{Workers: 1})
-	starts := make(chan int64, 10)
-	srv := &http.Server{Handler: r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		conn := req.Context().Value(connKey{}).(*countingConn)
-		_ = runner.After(req.Context(), "it", func(context.Context) error { starts <- conn.written.Load(); return nil })
-		_, _ = io.WriteString(w, "x")
-	})), ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }}
-	r.Bind(srv)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(countingListener{ln}) })
-	conn, err := net.Dial("tcp", ln.Addr().String())
-	require.NoError(t, err)
-	const n = 10
-	_, err = io.WriteString(conn, strings.Repeat("GET / HTTP/1.1\r\nHost: shop\r\n\r\n", n))
-	require.NoError(t, err)
-	read := &countingReader{r: conn}
-	br := bufio.NewReader(read)
-	for range n {
-		res, err := http.ReadResponse(br, nil)
-		require.NoError(t, err)
-		_, _ = io.Copy(io.Discard, res.Body)
-		require.NoError(t, res.Body.Close())
-		require.GreaterOrEqual(t, <-starts, read.n-int64(br.Buffered()))
-	}
-	require.NoError(t, conn.Close())
-	require.NoError(t, srv.Close())
-	wg.Wait()
-}
-
 func TestBindCallsTheHooksThatWereSetBefore(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	type key struct{}
@@ -380,39 +347,4 @@ func TestARequestMadeUpByAnHTTP2HandlerWaitsForNoConnection(t *testing.T) {
 	<-ran
 	close(leave)
 	require.NoError(t, events.Body.Close())
-}
-
-func TestHTTP2CallbacksRunOnceTheHandlerHasReturned(t *testing.T) {
-	r := newRunner(t, runner.Config{})
-	ran := make(chan string, 1)
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	srv := &http.Server{Protocols: &protocols, Handler: r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_ = runner.After(req.Context(), "it", func(ctx context.Context) error {
-			got, _ := runner.RequestFrom(ctx)
-			ran <- got.Proto
-			return nil
-		})
-		_, _ = io.WriteString(w, "hello")
-	}))}
-	r.Bind(srv)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(ln) })
-	client := &http.Transport{Protocols: &protocols}
-	for range 3 {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), nil)
-		require.NoError(t, err)
-		res, err := client.RoundTrip(req)
-		require.NoError(t, err)
-		_, _ = io.Copy(io.Discard, res.Body)
-		require.NoError(t, res.Body.Close())
-		require.Equal(t, "HTTP/2.0", <-ran)
-	}
-	client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	require.NoError(t, srv.Shutdown(ctx))
-	wg.Wait()
 }

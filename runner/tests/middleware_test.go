@@ -3,7 +3,6 @@ package tests
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -226,30 +225,6 @@ func TestTheResponseNeverWaitsForACallback(t *testing.T) {
 	})
 }
 
-func TestAnOpenHandlerKeepsItsCallbacksBack(t *testing.T) {
-	eachPromise(t, func(t *testing.T, bind bool) {
-		r := newRunner(t, runner.Config{})
-		ran := make(chan struct{})
-		flushed, leave := make(chan struct{}), make(chan struct{})
-		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
-				t.Error(err)
-			}
-			_, _ = io.WriteString(w, "data: 1\n\n")
-			_ = http.NewResponseController(w).Flush()
-			close(flushed)
-			<-leave
-		}))
-		var wg sync.WaitGroup
-		wg.Go(func() { get(t, srv.URL) })
-		<-flushed
-		require.Equal(t, 1, r.Stats().Reserved, "a stream is not done while its handler runs")
-		close(leave)
-		<-ran
-		wg.Wait()
-	})
-}
-
 func TestACallAfterTheResponseIsDueAtOnce(t *testing.T) {
 	eachPromise(t, func(t *testing.T, bind bool) {
 		r := newRunner(t, runner.Config{})
@@ -396,61 +371,6 @@ func TestARequestMayBeReadBesideTheHandler(t *testing.T) {
 		get(t, srv.URL)
 	}
 	wg.Wait()
-}
-
-func TestAHijackedConnectionReleasesWhenTheHandlerReturns(t *testing.T) {
-	eachPromise(t, func(t *testing.T, bind bool) {
-		r := newRunner(t, runner.Config{})
-		ran := make(chan struct{})
-		hijacked, leave := make(chan struct{}), make(chan struct{})
-		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
-				t.Error(err)
-			}
-			conn, _, err := w.(http.Hijacker).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
-			close(hijacked)
-			<-leave
-			_ = conn.Close()
-		}))
-		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
-		require.NoError(t, err)
-		<-hijacked
-		require.Equal(t, 1, r.Stats().Reserved)
-		close(leave)
-		<-ran
-	})
-}
-
-func TestTwoRunnersInOneChain(t *testing.T) {
-	eachPromise(t, func(t *testing.T, bind bool) {
-		a := newRunner(t, runner.Config{Name: "a"})
-		b := newRunner(t, runner.Config{Name: "b"})
-		var wg sync.WaitGroup
-		wg.Add(2)
-		done := func(context.Context) error { wg.Done(); return nil }
-		h := a.Middleware(b.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-			if err := errors.Join(a.After(req.Context(), "of-a", done), runner.After(req.Context(), "of-b", done)); err != nil {
-				t.Error(err)
-			}
-		})))
-		srv := httptest.NewUnstartedServer(h)
-		if bind {
-			a.Bind(srv.Config)
-			b.Bind(srv.Config)
-		}
-		srv.Start()
-		defer srv.Close()
-		get(t, srv.URL)
-		wg.Wait()
-	})
 }
 
 func TestABodyIsNotReadableInACallback(t *testing.T) {

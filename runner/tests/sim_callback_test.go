@@ -144,23 +144,40 @@ func (j *job) release() bool {
 	}
 }
 
-// panickingObserver panics in every third call.
-func (w *world) panickingObserver() runner.Observer {
-	maybe := func() {
-		w.mu.Lock()
-		w.calls++
-		bad := w.calls%3 == 0
-		w.mu.Unlock()
-		if bad {
-			panic("sim: observer")
-		}
+// panicNow panics in every third call of an observer.
+func (w *world) panicNow() {
+	w.mu.Lock()
+	w.calls++
+	bad := w.calls%3 == 0
+	w.mu.Unlock()
+	if bad {
+		panic("sim: observer")
 	}
+}
+
+// takeTime holds up every other call of an observer.
+func (w *world) takeTime() {
+	w.mu.Lock()
+	w.calls++
+	slow := w.calls%2 == 0
+	w.busy++
+	w.mu.Unlock()
+	if slow {
+		time.Sleep(time.Millisecond)
+	}
+	w.mu.Lock()
+	w.busy--
+	w.mu.Unlock()
+}
+
+// observerOf does the same at every event.
+func observerOf(do func()) runner.Observer {
 	return runner.Observer{
-		Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { maybe(); return ctx },
-		Rejected: func(context.Context, runner.RejectedInfo) { maybe() },
-		Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { maybe(); return ctx },
-		Retried:  func(context.Context, runner.RetriedInfo) { maybe() },
-		Overrun:  func(context.Context, runner.OverrunInfo) { maybe() },
-		Finished: func(context.Context, runner.FinishedInfo) { maybe() },
+		Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { do(); return ctx },
+		Rejected: func(context.Context, runner.RejectedInfo) { do() },
+		Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { do(); return ctx },
+		Retried:  func(context.Context, runner.RetriedInfo) { do() },
+		Overrun:  func(context.Context, runner.OverrunInfo) { do() },
+		Finished: func(context.Context, runner.FinishedInfo) { do() },
 	}
 }

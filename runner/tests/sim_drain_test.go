@@ -102,6 +102,9 @@ func (w *world) callShutdown(ctx context.Context, cancel func(), deadline, cance
 		return
 	}
 	w.drains.begin(deadline, canceled, pending)
+	if w.slow && !w.drains.by.IsZero() {
+		w.drains.by = w.drains.by.Add(lateTime)
+	}
 	go func() {
 		defer cancel()
 		report, err := w.runner.Shutdown(ctx)
@@ -151,6 +154,9 @@ func (m *model) checkReport(now time.Time) {
 	m.require((d.err == nil) == (len(r.Lost) == 0), "report", "%v lost: %v", len(r.Lost), d.err)
 	m.require(r.Pending == d.pending && r.Pending == r.Completed+len(r.Lost) && r.Completed >= 0, "report", "%+v, %d were pending", r, d.pending)
 	m.require(d.observed.started == 1 && d.observed.finished == 1, "order of events", "the drain was observed %+v", d.observed)
+	if m.slow {
+		return // it does not wait for what takes too long to tell
+	}
 	var want, got []string
 	for _, j := range m.jobs {
 		if j.phase == ended && j.outcome.Lost() && !errors.Is(j.err, runner.ErrEvicted) {
@@ -180,7 +186,7 @@ func (m *model) checkShutdown(now time.Time) {
 				open++
 			}
 		}
-		m.require(open > 0, "shutdown returns", "nothing is left, and it waits")
+		m.require(open > 0 || m.busy > 0, "shutdown returns", "nothing is left, and it waits")
 	}
 	for _, other := range d.others {
 		m.require(other.returned || !d.returned && (other.by.IsZero() || !now.After(other.by)), "shutdown is on time", "another call has not returned")

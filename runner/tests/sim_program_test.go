@@ -106,13 +106,16 @@ func (h head) coarse() bool { return h[8]&3 == 3 }
 // panics tells that an observer panics now and then.
 func (h head) panics() bool { return h[9]&7 == 7 }
 
+// slow tells that an observer takes its time now and then.
+func (h head) slow() bool { return h[14]&7 == 7 }
+
 // restFirst tells that the runner comes to rest before the last Shutdown.
 func (h head) restFirst() bool { return h[10]&1 == 0 }
 
 func (h head) String() string {
 	cfg := h.config()
-	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, rest before the end %t",
-		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.restFirst())
+	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, are slow %t, rest before the end %t",
+		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.slow(), h.restFirst())
 }
 
 // simNames are the callbacks' names; the last one never has a limit.

@@ -87,6 +87,9 @@ func (s *simScope) leave(j *job) {
 func (w *world) checkScopes() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.busy > 0 {
+		return // observers have not been told all
+	}
 	for _, s := range w.scopes {
 		for key, n := range s.once {
 			w.require(n == 1 || s.mixed[key], "once", "%d callbacks of %q in one scope", n, key)

@@ -27,14 +27,20 @@ var errStopped = errors.New("sim: the asker went away")
 // tick is the unit of coarse time.
 const tick = 10 * time.Millisecond
 
+// restTime is more than the callbacks of a full queue need, one after the other.
+const restTime = 48 * time.Hour
+
 // play runs a program in the bubble it is called in, and returns the first
 // fault and the number of steps taken.
 func (p program) play() (f *fault, steps int) {
-	w := &world{head: p.head, model: model{running: map[string]int{}, cfg: p.head.config()}}
+	w := &world{head: p.head, model: model{running: map[string]int{}, cfg: p.head.config(), slow: p.head.slow()}}
 	cfg := w.cfg
 	cfg.Observers = []runner.Observer{w.observer()}
 	if p.head.panics() {
-		cfg.Observers = append(cfg.Observers, w.panickingObserver())
+		cfg.Observers = append(cfg.Observers, observerOf(w.panicNow))
+	}
+	if p.head.slow() {
+		cfg.Observers = append(cfg.Observers, observerOf(w.takeTime))
 	}
 	w.cfg = withDefaults(w.cfg)
 	r, err := runner.New(cfg)
@@ -73,7 +79,7 @@ func withDefaults(cfg runner.Config) runner.Config {
 
 // settle waits until nothing more happens at this instant.
 func (w *world) settle() {
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	synctest.Wait()
 }
 
@@ -150,7 +156,7 @@ func (w *world) predict(j *job, before runner.Stats) {
 	defer w.mu.Unlock()
 	taken := j.phase != wanted && j.phase != refused
 	switch {
-	case j.spec.once != "": // it may need no place
+	case j.spec.once != "", w.slow && j.phase == wanted: // it may need no place; the observers are told of the evicted one first
 	case before.Closed:
 		w.require(errors.Is(j.err, runner.ErrClosed), "answer", "%v was asked for after Shutdown and told %v", j, j.err)
 	case before.Lent == w.cfg.MaxOverrunning:
@@ -201,7 +207,7 @@ func (w *world) letGo(o op) {
 func (w *world) finish() {
 	if w.head.restFirst() {
 		w.releaseAll()
-		time.Sleep(time.Hour)
+		time.Sleep(restTime)
 		w.look()
 		if s := w.runner.Stats(); !s.Closed {
 			w.checkRest(s)
@@ -213,12 +219,12 @@ func (w *world) finish() {
 	w.sleep(100 * time.Millisecond)
 	w.look()
 	w.releaseAll()
-	time.Sleep(time.Hour)
+	time.Sleep(restTime)
 	w.look()
 	w.checkRest(w.runner.Stats())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.require(w.drains.returned, "shutdown returns", "it has not, an hour after the last callback")
+	w.require(w.drains.returned, "shutdown returns", "it has not, long after the last callback")
 }
 
 // releaseAll lets everything go that only the program holds.
@@ -250,12 +256,15 @@ func (w *world) checkWidth() {
 	for range min(w.cfg.Workers, w.cfg.Queue) {
 		j := w.newJob(spec{name: simNames[3], timeout: -1}, nil, nil, nil)
 		ctx := context.WithValue(context.Background(), jobKey{}, j)
-		w.answer(j, w.runner.Go(ctx, j.spec.name, func(ctx context.Context) error {
-			w.enter(ctx, j)
-			<-open
-			w.leave(ctx, j, returnsNil, nil)
-			return nil
-		}, runner.Timeout(-1)))
+		go func() {
+			w.answer(j, w.runner.Go(ctx, j.spec.name, func(ctx context.Context) error {
+				w.enter(ctx, j)
+				<-open
+				w.leave(ctx, j, returnsNil, nil)
+				return nil
+			}, runner.Timeout(-1)))
+		}()
+		time.Sleep(tick) // observers may take time
 		w.settle()
 	}
 	s := w.runner.Stats()
