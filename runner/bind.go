@@ -11,9 +11,11 @@ import (
 
 // Bind makes "after" exact for HTTP/1.x: callbacks of a request that srv
 // serves start only once the last byte of its response has been handed to the
-// kernel. Without Bind, and for HTTP/2, they start once the handler has
-// returned, which in about one of a hundred responses is a moment before the
-// last bytes leave. The response is never delayed either way.
+// kernel. Without Bind they start once the handler has returned, which now and
+// then is before the last bytes leave, and as a rule if something around
+// Middleware holds them back, as http.TimeoutHandler does. On HTTP/2 the same
+// is often so, with and without Bind: net/http does not tell when a stream's
+// last frame has left. The response is never delayed either way.
 //
 // Bind sets srv.ConnContext and srv.ConnState and calls what was set there
 // before. Call it before srv serves, as those fields must not change later.

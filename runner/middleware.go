@@ -39,6 +39,9 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	s, ctx := r.openScope(req.Context())
 	inner := req.WithContext(ctx)
 	res := &response{inner: w}
+	if inner.Body != nil && inner.Body != http.NoBody {
+		inner.Body = &body{inner.Body, &res.over}
+	}
 	start := time.Now()
 	returned := false
 	defer func() {

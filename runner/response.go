@@ -65,6 +65,20 @@ func (w *response) WriteString(s string) (int, error) {
 	return n, err
 }
 
+// body is the request's body, which ends with the handler: net/http closes it
+// only later, and on HTTP/2 not at all, so that a callback could read on.
+type body struct {
+	io.ReadCloser
+	over *atomic.Bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.over.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.ReadCloser.Read(p)
+}
+
 // The types below add to a response what only some writers can do.
 
 type canFlush struct{ w *response }

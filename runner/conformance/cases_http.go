@@ -29,7 +29,7 @@ var httpCases = []kase{
 	{"hijacked connection", []Capability{Handlers, Hijacking}, hijacked},
 	{"10 MB to a slow reader", []Capability{Handlers}, slowReader},
 	{"http.ErrAbortHandler before and after a flush", []Capability{Handlers, Panicking}, aborts},
-	{"request readable, ResponseWriter not", []Capability{Handlers}, frozen},
+	{"request readable, body and ResponseWriter not", []Capability{Handlers}, frozen},
 	{"http.TimeoutHandler around, handler in time", []Capability{Handlers}, func(e *env) { inTime(e, true) }},
 	{"http.TimeoutHandler around, handler outlives it", []Capability{Handlers}, timeoutAround},
 	{"http.TimeoutHandler within, handler in time", []Capability{Handlers}, func(e *env) { inTime(e, false) }},
@@ -255,6 +255,9 @@ func frozen(e *env) {
 			cookie, err := q.Cookie("session")
 			if err != nil || cookie.Value != "s1" || !ok || q.Header.Get("X-Shop") != "7" || q.Method != http.MethodPost || q.Status != http.StatusCreated {
 				errs = append(errs, fmt.Errorf("the request cannot be read: %+v", q))
+			}
+			if n, err := req.Body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+				errs = append(errs, fmt.Errorf("the body can be read: %d bytes, %v", n, err)) //nolint:errorlint // it may be nil
 			}
 			if _, err := io.WriteString(w, "late"); !errors.Is(err, runner.ErrResponseDone) {
 				errs = append(errs, fmt.Errorf("the response can be written: %w", err))
