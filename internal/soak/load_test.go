@@ -82,12 +82,12 @@ type load struct {
 func (l *load) run() loadResult {
 	var result loadResult
 	turn := l.plan.Cycle / 2
-	end := time.Now().Add(l.plan.Length)
 	for _, c := range l.clients {
 		for _, target := range l.plan.Targets {
 			l.get(c, target)
 		}
 	}
+	end := time.Now().Add(l.plan.Length) // from here, or a slow start would cost cycles
 	for n := 0; !time.Now().Add(l.plan.Cycle-turn/2).After(end) && !l.full(); n++ {
 		var c cycleResult
 		for i := range c {
