@@ -26,7 +26,7 @@ type plan struct {
 	Length      time.Duration
 	Cycle       time.Duration // both targets' turns
 	Rate        int           // requests per second in the steady part
-	Clients     int           // requests under way at most
+	Clients     int           // requests under way at most; each has a connection to each target
 	MaxRequests int64
 }
 
@@ -54,10 +54,13 @@ func loadMain(text string) (exit int) {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		return 1
 	}
-	l := load{plan: p, client: &http.Client{
-		Transport: &http.Transport{MaxIdleConnsPerHost: p.Clients, MaxConnsPerHost: p.Clients},
-		Timeout:   30 * time.Second,
-	}}
+	l := load{plan: p}
+	for range p.Clients {
+		l.clients = append(l.clients, &http.Client{
+			Transport: &http.Transport{MaxConnsPerHost: 1},
+			Timeout:   30 * time.Second,
+		})
+	}
 	if err := json.NewEncoder(os.Stdout).Encode(l.run()); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		return 1
@@ -65,10 +68,12 @@ func loadMain(text string) (exit int) {
 	return 0
 }
 
-// load makes requests as its plan says.
+// load makes requests as its plan says. Each client keeps a connection of its
+// own: a shared pool opens more of them in every moment that the machine is
+// slow, and their memory, which is the server's, would look like a leak.
 type load struct {
-	plan   plan
-	client *http.Client
+	plan    plan
+	clients []*http.Client
 
 	requests, failed atomic.Int64
 	firstError       atomic.Pointer[string]
@@ -77,7 +82,12 @@ type load struct {
 func (l *load) run() loadResult {
 	var result loadResult
 	turn := l.plan.Cycle / 2
-	end := time.Now().Add(l.plan.Length)
+	for _, c := range l.clients {
+		for _, target := range l.plan.Targets {
+			l.get(c, target)
+		}
+	}
+	end := time.Now().Add(l.plan.Length) // from here, or a slow start would cost cycles
 	for n := 0; !time.Now().Add(l.plan.Cycle-turn/2).After(end) && !l.full(); n++ {
 		var c cycleResult
 		for i := range c {
@@ -112,7 +122,7 @@ func (l *load) part(target string, rate int, end time.Time, into *histogram) {
 			for next := time.Now().Add(rand.N(every)); next.Before(end) && !l.full(); next = next.Add(every) {
 				pause(context.Background(), time.Until(next))
 				start := time.Now()
-				l.get(target)
+				l.get(l.clients[i], target)
 				now := time.Now()
 				times[i].add(now.Sub(start))
 				if now.After(next.Add(every)) {
@@ -128,10 +138,10 @@ func (l *load) part(target string, rate int, end time.Time, into *histogram) {
 }
 
 // get makes one request and reads the whole response.
-func (l *load) get(target string) {
+func (l *load) get(c *http.Client, target string) {
 	l.requests.Add(1)
 	err := func() error {
-		res, err := l.client.Get(target)
+		res, err := c.Get(target)
 		if err != nil {
 			return err
 		}

@@ -121,7 +121,14 @@ func (r *report) judgeProcess(s *sheet) {
 		early, late = "second tenth", "last fifth"
 		from, to, tail = r.length/10, r.length/5, r.length*4/5
 	}
-	first, last := meanRSS(r.samples, from, to), meanRSS(r.samples, tail, r.length)
+	figures := func(figure func(sample) int64) (first, last int64) {
+		return mean(r.samples, from, to, figure), mean(r.samples, tail, r.length, figure)
+	}
+	connections, connectionsLater := figures(func(s sample) int64 { return s.connections })
+	s.line("connections, "+early+" and "+late, fmt.Sprintf("%d, %d", connections, connectionsLater))
+	live, liveLater := figures(func(s sample) int64 { return s.live })
+	s.line("live heap, "+early+" and "+late, fmt.Sprintf("%s, %s", megabytes(live), megabytes(liveLater)))
+	first, last := figures(func(s sample) int64 { return s.rss })
 	growth := ratio(float64(last), float64(first))
 	s.line("RSS, mean of the "+early, megabytes(first))
 	s.must("RSS, mean of the "+late, fmt.Sprintf("%s (%.2f x)", megabytes(last), growth), fmt.Sprintf("%.2f x", maxMemoryGrowth),

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,9 +20,10 @@ import (
 )
 
 var (
-	soakTime   = flag.Duration("soak.time", 10*time.Second, "how long TestSoak lasts")
-	soakStrict = flag.Bool("soak.strict", false, "TestSoak fails if responses are slower beside callbacks")
-	soakRate   = flag.Int("soak.rate", 400, "requests per second of TestSoak, when there is no flood")
+	soakTime    = flag.Duration("soak.time", 10*time.Second, "how long TestSoak lasts")
+	soakStrict  = flag.Bool("soak.strict", false, "TestSoak fails if responses are slower beside callbacks")
+	soakClients = flag.Int("soak.clients", 64, "requests under way at once in TestSoak, at most")
+	soakRate    = flag.Int("soak.rate", 400, "requests per second of TestSoak, when there is no flood")
 )
 
 // maxRequests ends the load before its time.
@@ -53,13 +55,13 @@ func TestSoak(t *testing.T) {
 	}, func(r *runner.Runner) asker { return &mix{runner: r, books: b} })
 	idle := serve(t, runner.Config{Name: "idle"}, func(*runner.Runner) asker { return nobody{} })
 
-	watch := startWatch(t, busy.runner)
+	watch := startWatch(t, busy, idle)
 	rep.load = drive(t, plan{
 		Targets:     [2]string{busy.url, idle.url},
 		Length:      *soakTime,
 		Cycle:       min(maxCycle, *soakTime/2),
 		Rate:        *soakRate,
-		Clients:     64,
+		Clients:     *soakClients,
 		MaxRequests: maxRequests,
 	})
 	rep.samples = watch.stop()
@@ -95,6 +97,8 @@ type site struct {
 	server *http.Server
 	url    string
 	ended  chan error
+
+	connections atomic.Int64 // open now
 }
 
 func serve(t *testing.T, cfg runner.Config, with func(*runner.Runner) asker) *site {
@@ -109,9 +113,19 @@ func serve(t *testing.T, cfg runner.Config, with func(*runner.Runner) asker) *si
 		url:    "http://" + l.Addr().String(),
 		ended:  make(chan error, 1),
 	}
+	s.server.ConnState = s.count
 	r.Bind(s.server)
 	go func() { s.ended <- s.server.Serve(l) }()
 	return s
+}
+
+func (s *site) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.connections.Add(1)
+	case http.StateClosed:
+		s.connections.Add(-1)
+	}
 }
 
 // stop shuts the server down, then the runner, and returns what was lost.

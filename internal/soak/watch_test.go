@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -15,7 +16,10 @@ import (
 type sample struct {
 	at         time.Duration // since the start
 	rss        int64         // bytes; 0: this system does not tell
+	live       int64         // bytes of the heap that the last collection has kept
 	goroutines int
+
+	connections int64 // of both servers
 }
 
 // watch looks at the process every second, and at the runner's books in motion.
@@ -27,7 +31,7 @@ type watch struct {
 	unbalanced int // snapshots that did not add up; read after stop
 }
 
-func startWatch(t *testing.T, r *runner.Runner) *watch {
+func startWatch(t *testing.T, busy, idle *site) *watch {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &watch{cancel: cancel, ended: make(chan struct{}), samples: make([]sample, 0, 3600)}
@@ -36,15 +40,18 @@ func startWatch(t *testing.T, r *runner.Runner) *watch {
 		defer close(w.ended)
 		for n := 1; ctx.Err() == nil; n++ {
 			pause(ctx, time.Until(start.Add(time.Duration(n)*time.Second)))
-			s := r.Stats()
+			s := busy.runner.Stats()
 			if s.Asked != s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running) {
 				w.unbalanced++
 			}
-			now := sample{at: time.Since(start), rss: residentBytes(), goroutines: runtime.NumGoroutine()}
+			now := sample{
+				at: time.Since(start), rss: residentBytes(), live: liveBytes(), goroutines: runtime.NumGoroutine(),
+				connections: busy.connections.Load() + idle.connections.Load(),
+			}
 			w.samples = append(w.samples, now)
 			if n%30 == 15 { // not between two turns, where nothing is under way
-				t.Logf("%3.0f s: RSS %s, %d goroutines, %d asked for, %d running of which %d overrun, %d queued, %d rejected",
-					now.at.Seconds(), megabytes(now.rss), now.goroutines, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
+				t.Logf("%3.0f s: RSS %s, live heap %s, %d goroutines, %d connections, %d asked for, %d running of which %d overrun, %d queued, %d rejected",
+					now.at.Seconds(), megabytes(now.rss), megabytes(now.live), now.goroutines, now.connections, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
 			}
 		}
 	}()
@@ -71,12 +78,19 @@ func residentBytes() int64 {
 	return resident * int64(os.Getpagesize())
 }
 
-// meanRSS is the mean of the samples from one moment to another.
-func meanRSS(samples []sample, from, to time.Duration) int64 {
+// liveBytes is what the last garbage collection has kept.
+func liveBytes() int64 {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(m)
+	return int64(m[0].Value.Uint64())
+}
+
+// mean is that of a figure from one moment to another.
+func mean(samples []sample, from, to time.Duration, figure func(sample) int64) int64 {
 	var sum, n int64
 	for _, s := range samples {
 		if s.at >= from && s.at < to {
-			sum += s.rss
+			sum += figure(s)
 			n++
 		}
 	}

@@ -82,10 +82,25 @@ func (m *model) check(s runner.Stats) {
 		m.require(s.Depth == c.places, "places", "Stats has %+v, the model %+v", s, c)
 		m.require(s.Busy == c.onWorkers-s.Lent, "workers", "Stats has %+v, the model %+v", s, c)
 	}
+	m.checkOldest(s)
 	m.checkWaiting(s)
 	m.checkOverrunning(now)
 	m.checkMerged()
 	m.checkShutdown(now)
+}
+
+// checkOldest holds what is evicted first, too: no job has been due longer. One
+// that its limit has held back may have been, as it joins the end of the queue.
+// mu is held.
+func (m *model) checkOldest(s runner.Stats) {
+	if m.slow || len(m.cfg.Limits) > 0 {
+		return
+	}
+	for _, j := range m.live {
+		if j.phase == accepted && j.order > 0 && j.spec.coalesce == "" && j.answered && !j.waited {
+			m.require(!s.OldestDue.After(j.due), "oldest", "%v is due since %v, the oldest since %v", j, j.due, s.OldestDue)
+		}
+	}
 }
 
 // checkWaiting finds jobs that wait although nothing keeps them from running.

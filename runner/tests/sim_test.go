@@ -40,6 +40,8 @@ func TestSim(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
+	// Seen if the runner takes the whole process down, in which no test can log.
+	fmt.Fprintf(os.Stderr, "sim: -sim.seed=%d\n", seed)
 	begin := time.Now()
 	var programs, steps atomic.Int64
 	t.Run("", func(t *testing.T) {

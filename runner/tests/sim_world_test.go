@@ -249,12 +249,18 @@ func (w *world) releaseAll() {
 	}
 }
 
-// checkWidth holds that a runner at rest still runs as many callbacks as it has
-// workers.
+// checkWidth holds that a runner at rest is as wide as ever: that it runs as
+// many callbacks as it has workers, and takes in as many more as it has places.
 func (w *world) checkWidth() {
 	open := make(chan struct{})
-	for range min(w.cfg.Workers, w.cfg.Queue) {
+	n := w.cfg.Workers + w.cfg.Queue
+	if w.cfg.Overflow == runner.RunInCaller {
+		n += w.cfg.Queue
+	}
+	var jobs []*job
+	for range n {
 		j := w.newJob(spec{name: simNames[3], timeout: -1}, nil, nil, nil)
+		jobs = append(jobs, j)
 		ctx := context.WithValue(context.Background(), jobKey{}, j)
 		go func() {
 			w.answer(j, w.runner.Go(ctx, j.spec.name, func(ctx context.Context) error {
@@ -264,13 +270,22 @@ func (w *world) checkWidth() {
 				return nil
 			}, runner.Timeout(-1)))
 		}()
-		time.Sleep(tick) // observers may take time
+		if w.slow {
+			time.Sleep(tick)
+		}
 		w.settle()
 	}
 	s := w.runner.Stats()
 	w.mu.Lock()
-	w.require(s.Busy == min(s.Workers, s.Capacity), "no worker is lost", "%d of %d workers run at rest", s.Busy, s.Workers)
+	w.require(s.Busy == s.Workers, "no worker is lost", "%d of %d workers run at rest", s.Busy, s.Workers)
+	w.require(s.Depth == s.Capacity, "no place is lost", "%d of %d places are given at rest", s.Depth, s.Capacity)
+	for i, j := range jobs {
+		w.require(j.phase == accepted || j.phase == started, "no place is lost", "%v, %d of %d at rest, is told %v", j, i, n, j.err)
+	}
 	w.mu.Unlock()
 	close(open)
+	if w.slow {
+		time.Sleep(time.Minute)
+	}
 	w.look()
 }
