@@ -54,7 +54,8 @@
 //
 // # Testing
 //
-// A runner works in a testing/synctest bubble: call Shutdown before the bubble
+// Package runnertest has what the tests of code that asks for callbacks need. A
+// runner works in a testing/synctest bubble: call Shutdown before the bubble
 // ends. Without a server, open a scope with [Runner.Scope] and release it when
 // the response would be done.
 package runner

@@ -156,6 +156,7 @@ func (w *world) panicNow() {
 }
 
 // takeTime holds up every other call of an observer.
+// It is called in a bubble only.
 func (w *world) takeTime() {
 	w.mu.Lock()
 	w.calls++
