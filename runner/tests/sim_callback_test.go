@@ -164,7 +164,7 @@ func (w *world) takeTime() {
 	w.busy++
 	w.mu.Unlock()
 	if slow {
-		time.Sleep(time.Millisecond)
+		w.pass(time.Millisecond)
 	}
 	w.mu.Lock()
 	w.busy--

@@ -174,7 +174,7 @@ func (w *world) openRequest(o op) {
 		close(leave)
 		<-left
 		if s.response.bound {
-			time.Sleep(time.Millisecond) // the response is on its way
+			w.pass(time.Millisecond) // the response is on its way
 			w.mark(s)
 		}
 		flushed()

@@ -129,8 +129,11 @@ func (w *world) sleep(d time.Duration) {
 		now := time.Now()
 		d = now.Add(d).Truncate(tick).Sub(now)
 	}
-	time.Sleep(d)
+	w.pass(d)
 }
+
+// pass lets exactly so much time pass, of the bubble's.
+func (w *world) pass(d time.Duration) { time.Sleep(d) }
 
 // ask asks for a callback in a scope, or with Go, on a goroutine of its own, as
 // handlers have. It predicts what the answer must be.
