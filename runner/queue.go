@@ -132,6 +132,13 @@ func (r *Runner) waiting() int {
 // if none waits. mu is held.
 func (r *Runner) longestDue() *task {
 	oldest := r.queue.first
+	if len(r.limits) > 0 { // then one that was held may have joined the end
+		for t := oldest; t != nil; t = t.next {
+			if t.due.Before(oldest.due) {
+				oldest = t
+			}
+		}
+	}
 	for _, l := range r.limits {
 		if t := l.held.first; t != nil && (oldest == nil || t.due.Before(oldest.due)) {
 			oldest = t

@@ -156,7 +156,6 @@ func (w *world) panicNow() {
 }
 
 // takeTime holds up every other call of an observer.
-// It is called in a bubble only.
 func (w *world) takeTime() {
 	w.mu.Lock()
 	w.calls++

@@ -93,7 +93,7 @@ func (m *model) check(s runner.Stats) {
 // that its limit has held back may have been, as it joins the end of the queue.
 // mu is held.
 func (m *model) checkOldest(s runner.Stats) {
-	if m.slow || len(m.cfg.Limits) > 0 {
+	if m.slow {
 		return
 	}
 	for _, j := range m.live {

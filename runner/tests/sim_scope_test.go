@@ -133,7 +133,6 @@ func (w *world) scope(b byte) *simScope {
 
 // openRequest calls the middleware as a server would, with a handler that
 // returns when its scope is released.
-// It is called in a bubble only.
 func (w *world) openRequest(o op) {
 	s := &simScope{isRequest: true, response: o.response()}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -78,7 +78,6 @@ func withDefaults(cfg runner.Config) runner.Config {
 }
 
 // settle waits until nothing more happens at this instant.
-// It is called in a bubble only.
 func (w *world) settle() {
 	time.Sleep(time.Nanosecond)
 	synctest.Wait()
@@ -123,7 +122,6 @@ func (w *world) step(o op) {
 }
 
 // sleep lets time pass; in coarse time until the next tick.
-// It is called in a bubble only.
 func (w *world) sleep(d time.Duration) {
 	if w.head.coarse() && d >= tick {
 		now := time.Now()
@@ -132,7 +130,7 @@ func (w *world) sleep(d time.Duration) {
 	w.pass(d)
 }
 
-// pass lets exactly so much time pass, of the bubble's.
+// pass lets exactly so much time pass; in a bubble only.
 func (w *world) pass(d time.Duration) { time.Sleep(d) }
 
 // ask asks for a callback in a scope, or with Go, on a goroutine of its own, as
@@ -209,7 +207,6 @@ func (w *world) letGo(o op) {
 }
 
 // finish brings the runner to rest and down, and holds what is true then.
-// It is called in a bubble only.
 func (w *world) finish() {
 	if w.head.restFirst() {
 		w.releaseAll()
@@ -234,7 +231,6 @@ func (w *world) finish() {
 }
 
 // releaseAll lets everything go that only the program holds.
-// It is called in a bubble only.
 func (w *world) releaseAll() {
 	for _, s := range w.all {
 		w.releaseScope(s)
@@ -258,7 +254,6 @@ func (w *world) releaseAll() {
 
 // checkWidth holds that a runner at rest is as wide as ever: that it runs as
 // many callbacks as it has workers, and takes in as many more as it has places.
-// It is called in a bubble only.
 func (w *world) checkWidth() {
 	open := make(chan struct{})
 	n := w.cfg.Workers + w.cfg.Queue
