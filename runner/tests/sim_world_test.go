@@ -79,7 +79,7 @@ func withDefaults(cfg runner.Config) runner.Config {
 
 // settle waits until nothing more happens at this instant.
 func (w *world) settle() {
-	time.Sleep(time.Nanosecond)
+	w.pass(time.Nanosecond)
 	synctest.Wait()
 }
 
@@ -210,7 +210,7 @@ func (w *world) letGo(o op) {
 func (w *world) finish() {
 	if w.head.restFirst() {
 		w.releaseAll()
-		time.Sleep(restTime)
+		w.pass(restTime)
 		w.look()
 		if s := w.runner.Stats(); !s.Closed {
 			w.checkRest(s)
@@ -222,7 +222,7 @@ func (w *world) finish() {
 	w.sleep(100 * time.Millisecond)
 	w.look()
 	w.releaseAll()
-	time.Sleep(restTime)
+	w.pass(restTime)
 	w.look()
 	w.checkRest(w.runner.Stats())
 	w.mu.Lock()
@@ -248,7 +248,7 @@ func (w *world) releaseAll() {
 		if n == 0 {
 			break
 		}
-		time.Sleep(time.Minute) // others begin to hang
+		w.pass(time.Minute) // others begin to hang
 	}
 }
 
@@ -274,7 +274,7 @@ func (w *world) checkWidth() {
 			}, runner.Timeout(-1)))
 		}()
 		if w.slow {
-			time.Sleep(tick)
+			w.pass(tick)
 		}
 		w.settle()
 	}
@@ -288,7 +288,7 @@ func (w *world) checkWidth() {
 	w.mu.Unlock()
 	close(open)
 	if w.slow {
-		time.Sleep(time.Minute)
+		w.pass(time.Minute)
 	}
 	w.look()
 }
