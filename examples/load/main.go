@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -35,7 +36,7 @@ func main() {
 // run places and reads back the orders of each mode in turn. When ctx ends it
 // places no more, and reports on those that were placed.
 func run(ctx context.Context, args []string, out, errOut io.Writer) error {
-	o, err := parseOptions(args, errOut)
+	o, err := parseOptions(args, out)
 	if err != nil {
 		return err
 	}
@@ -47,13 +48,24 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 
 	var results []*result
 	for _, mode := range o.modes() {
-		fmt.Fprintf(errOut, "placing %d orders, mode %s\n", o.orders, mode)
+		fmt.Fprintln(errOut, placing(o, mode))
 		r := place(ctx, shop, mode, o)
 		r.audit = audit(ctx, shop, r.orders, o)
 		results = append(results, r)
 	}
 	printReport(out, o, results)
 	return verdict(results)
+}
+
+// placing says what is about to happen and, where a rate tells, for how long.
+func placing(o options, mode string) string {
+	line := fmt.Sprintf("placing %d orders, mode %s", o.orders, mode)
+	if o.rate > 0 {
+		if takes := time.Duration(float64(o.orders) / o.rate * float64(time.Second)).Round(time.Second); takes > 0 {
+			line += fmt.Sprintf(", about %v", takes)
+		}
+	}
+	return line
 }
 
 // verdict is the error that the program ends with: something was promised and

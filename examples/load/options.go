@@ -31,13 +31,15 @@ type options struct {
 	timeout time.Duration
 }
 
-func parseOptions(args []string, errOut io.Writer) (options, error) {
+// parseOptions reads the flags. For -h it prints the usage to out and returns
+// flag.ErrHelp.
+func parseOptions(args []string, out io.Writer) (options, error) {
 	var (
 		o    options
 		base string
 	)
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
-	flags.SetOutput(errOut)
+	flags.SetOutput(io.Discard) // the error is printed once, by main
 	flags.StringVar(&base, "url", "http://127.0.0.1:8080", "the shop's `address`, on this machine")
 	flags.IntVar(&o.orders, "n", 1000, "how many orders to place in each mode")
 	flags.IntVar(&o.clients, "c", 16, "how many clients place orders at once")
@@ -47,10 +49,16 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long to wait for after-work once the orders are placed")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for one response")
 	if err := flags.Parse(args); err != nil {
-		return o, err
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(out, "Load places orders at the example shop and reads back what became of them.\n\nUsage: load [flags]")
+			flags.SetOutput(out)
+			flags.PrintDefaults()
+			return o, err
+		}
+		return o, fmt.Errorf("%w (-h lists the flags)", err)
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is no flag: see -h", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q (-h lists the flags)", flags.Arg(0))
 	}
 	u, err := parseLoopback(base)
 	o.url = u

@@ -51,11 +51,11 @@ func place(ctx context.Context, s *shop, mode string, o options) *result {
 				if o.rate == 0 {
 					due = time.Now()
 				}
-				code, placed, err := s.place(sending, mode)
+				a, err := s.place(sending, mode)
 				took := time.Since(due)
 
 				mu.Lock()
-				r.add(code, placed, err, took)
+				r.add(a, err, took)
 				mu.Unlock()
 			}
 		})
@@ -65,7 +65,7 @@ func place(ctx context.Context, s *shop, mode string, o options) *result {
 	return r
 }
 
-func (r *result) add(code int, placed order, err error, took time.Duration) {
+func (r *result) add(a answer, err error, took time.Duration) {
 	if err != nil {
 		r.errors++
 		if r.firstErr == nil {
@@ -73,14 +73,17 @@ func (r *result) add(code int, placed order, err error, took time.Duration) {
 		}
 		return
 	}
-	r.answers[code]++
-	if code != http.StatusCreated {
-		if r.firstErr == nil && code != http.StatusServiceUnavailable {
-			r.firstErr = fmt.Errorf("the shop answers %d", code)
+	r.answers[a.code]++
+	if a.code != http.StatusCreated {
+		if r.firstErr == nil && a.code != http.StatusServiceUnavailable {
+			r.firstErr = fmt.Errorf("the shop answers %d", a.code)
+			if a.says != "" {
+				r.firstErr = fmt.Errorf("%w: %s", r.firstErr, a.says)
+			}
 		}
 		return
 	}
-	r.orders = append(r.orders, placed)
+	r.orders = append(r.orders, a.order)
 	r.response = append(r.response, took)
-	r.server = append(r.server, time.Duration(placed.ServerMS*float64(time.Millisecond)))
+	r.server = append(r.server, time.Duration(a.order.ServerMS*float64(time.Millisecond)))
 }

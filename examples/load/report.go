@@ -31,17 +31,19 @@ func printReport(out io.Writer, o options, results []*result) {
 		}
 		fmt.Fprintln(t)
 	}
-	times := func(label string, value func(*result) time.Duration) {
-		fmt.Fprintf(t, "%s\t", label)
-		for _, r := range results {
-			fmt.Fprintf(t, "%s\t", millis(value(r)))
-		}
-		if len(results) == 2 {
-			if first := value(results[0]); first > 0 {
-				fmt.Fprintf(t, "%.1f x\t", float64(value(results[1]))/float64(first))
+	times := func(label string, of func(*result) samples, share float64) {
+		var values []time.Duration
+		row(label, func(r *result) string {
+			if len(of(r)) == 0 {
+				return "–"
 			}
-		}
-		fmt.Fprintln(t)
+			value := of(r).percentiles(share)[0]
+			values = append(values, value)
+			if len(values) == 2 && values[0] > 0 {
+				return millis(value) + "\t" + fmt.Sprintf("%.1f x", float64(value)/float64(values[0]))
+			}
+			return millis(value)
+		})
 	}
 
 	row("", func(r *result) string { return r.mode })
@@ -52,12 +54,12 @@ func printReport(out io.Writer, o options, results []*result) {
 	}
 	row("no answer", func(r *result) string { return fmt.Sprint(r.errors) })
 	for _, p := range []struct {
-		label string
+		name  string
 		share float64
-	}{{"response p50", 0.5}, {"response p90", 0.9}, {"response p99", 0.99}, {"response p99.9", 0.999}, {"response max", 1}} {
-		times(p.label, func(r *result) time.Duration { return r.response.percentiles(p.share)[0] })
+	}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}} {
+		times("response "+p.name+" of the 201s", func(r *result) samples { return r.response }, p.share)
 	}
-	times("median by the shop's clock", func(r *result) time.Duration { return r.server.percentiles(0.5)[0] })
+	times("median by the shop's clock", func(r *result) samples { return r.server }, 0.5)
 	row("after-work promised", func(r *result) string { return fmt.Sprint(r.audit.promised) })
 	row("after-work done", func(r *result) string { return fmt.Sprint(r.audit.done) })
 	row("after-work missing", func(r *result) string { return fmt.Sprint(r.audit.promised - r.audit.done) })

@@ -68,9 +68,15 @@ func (s *shop) find(ctx context.Context) error {
 	return nil
 }
 
-// place orders one product. It returns the status code of the answer, and the
-// order if that is 201.
-func (s *shop) place(ctx context.Context, mode string) (int, order, error) {
+// answer is what the shop said to an order.
+type answer struct {
+	code  int
+	order order  // if code is 201
+	says  string // why not, in the shop's words; "" if it has none
+}
+
+// place orders one product.
+func (s *shop) place(ctx context.Context, mode string) (answer, error) {
 	u := s.base.JoinPath("api", "orders")
 	if mode == modeInline {
 		u.RawQuery = "mode=inline"
@@ -79,20 +85,35 @@ func (s *shop) place(ctx context.Context, mode string) (int, order, error) {
 		"name": "Load Generator", "email": "load@example.com", "product": s.product, "quantity": 1,
 	})
 	if err != nil {
-		return 0, order{}, err
+		return answer{}, err
 	}
-	code, answer, err := s.do(ctx, http.MethodPost, u, body)
-	if err != nil || code != http.StatusCreated {
-		return code, order{}, err
+	code, text, err := s.do(ctx, http.MethodPost, u, body)
+	a := answer{code: code}
+	switch {
+	case err != nil:
+		return a, err
+	case code != http.StatusCreated:
+		a.says = refusal(text)
+		return a, nil
 	}
-	var o order
-	if err := json.Unmarshal(answer, &o); err != nil {
-		return code, order{}, fmt.Errorf("order answered with %q: %w", answer, err)
+	if err := json.Unmarshal(text, &a.order); err != nil {
+		return a, fmt.Errorf("order answered with %q: %w", text, err)
 	}
-	if o.ID == "" {
-		return code, order{}, fmt.Errorf("order answered without an id: %q", answer)
+	if a.order.ID == "" {
+		return a, fmt.Errorf("order answered without an id: %q", text)
 	}
-	return code, o, nil
+	return a, nil
+}
+
+// refusal is why the shop did not do as it was asked, "" if it does not say.
+func refusal(text []byte) string {
+	var body struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(text, &body) != nil {
+		return ""
+	}
+	return body.Error
 }
 
 // read reads an order back.

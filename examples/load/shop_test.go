@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -92,6 +93,31 @@ func TestWorkThatNeverEndsIsMissingByName(t *testing.T) {
 	out, err := load(t, "-url", startShop(t, "-faults", "order.webhook=hang:1"), "-n", "3", "-wait", "200ms")
 	require.ErrorContains(t, err, "after-work of 3 orders is missing")
 	require.Regexp(t, `(?m)^  \w+  order\.webhook$`, out)
+}
+
+func TestWhatTheShopSaysOfARefusalIsPassedOn(t *testing.T) {
+	out, err := load(t, "-url", startShop(t), "-n", "2", "-rate", "0", "-product", "nope", "-mode", "both")
+	require.ErrorContains(t, err, "no order could be placed")
+	require.Contains(t, out, `the first error: the shop answers 400: product: the shop does not sell "nope"`)
+	require.Regexp(t, `(?m)^ *response p50 of the 201s +– +–$`, out, "nothing was measured")
+	require.Regexp(t, `(?m)^ *median by the shop's clock +– +–$`, out)
+}
+
+func TestHowLongItWillTakeIsSaidWithARate(t *testing.T) {
+	require.Equal(t, "placing 1000 orders, mode after, about 20s", placing(options{orders: 1000, rate: 50}, modeAfter))
+	require.Equal(t, "placing 3 orders, mode after", placing(options{orders: 3, rate: 50}, modeAfter), "at once")
+	require.Equal(t, "placing 1000 orders, mode inline", placing(options{orders: 1000}, modeInline))
+}
+
+func TestAnUnknownFlagIsOneLineAndHelpIsAskedFor(t *testing.T) {
+	var out, errOut strings.Builder
+	err := run(t.Context(), []string{"-addr", "x"}, &out, &errOut)
+	require.EqualError(t, err, "flag provided but not defined: -addr (-h lists the flags)")
+	require.Empty(t, out.String()+errOut.String(), "main prints the error")
+
+	require.ErrorIs(t, run(t.Context(), []string{"-h"}, &out, &errOut), flag.ErrHelp)
+	require.Contains(t, out.String(), "  -rate ")
+	require.Empty(t, errOut.String())
 }
 
 func TestThatNoShopIsThereIsSaidInOneLine(t *testing.T) {
