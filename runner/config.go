@@ -48,7 +48,8 @@ type Config struct {
 
 	// Limits is how many callbacks of a name may run at once. Those beyond wait
 	// aside, in the order they became due, and are in no other callback's way.
-	// They hold places of the queue. A name that is not in the map has no limit
+	// They hold places of the queue; under [RunInCaller] they do not hold their
+	// callers up. A name that is not in the map has no limit
 	// but Workers.
 	Limits map[string]int
 

@@ -10,8 +10,8 @@ const holdLimit = 64 << 10
 
 // Hold is Middleware for platforms that freeze or end the process once the
 // handler has returned, as function platforms do. It sends the response, then
-// runs the callbacks, and returns when all have ended, those that callbacks
-// asked for included. It holds the invocation open, and where the server can
+// runs the callbacks, and returns when all that After was asked for have ended,
+// as with [Wait]; it does not wait for what Go and Track took in. It holds the invocation open, and where the server can
 // flush, not the response.
 //
 // So that the client knows where the response ends, Hold keeps up to 64 KiB of

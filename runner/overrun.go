@@ -84,7 +84,11 @@ func (r *Runner) look() {
 	}
 	stacks := stacksOf(workers)
 	for i, o := range found {
-		o.info.Stack = stacks[workers[i]]
+		r.mu.Lock()
+		if o.task.state == running && o.task.attempt == o.info.Attempt { // otherwise it may be another's
+			o.info.Stack = stacks[workers[i]]
+		}
+		r.mu.Unlock()
 		r.observeOverrun(o.ctx, o.info)
 		r.leave(o.task)
 		var f followUp
@@ -102,11 +106,27 @@ func (r *Runner) lend(t *task, now time.Time) {
 	t.observing++ // of Overrun
 	r.overrunning++
 	if t.onWorker && r.lent < r.cfg.MaxOverrunning {
-		r.stopClock(t, now)
-		t.lent = true
-		r.lent++
-		if r.queue.first != nil {
-			r.callWorker()
+		r.replace(t, now)
+	}
+}
+
+// replace lets another worker take the place of t's. mu is held.
+func (r *Runner) replace(t *task, now time.Time) {
+	r.stopClock(t, now)
+	t.lent = true
+	r.lent++
+	if r.queue.first != nil {
+		r.callWorker()
+	}
+}
+
+// lendNext gives what has become free to a task that overruns and whose worker
+// could not be replaced before. mu is held.
+func (r *Runner) lendNext(now time.Time) {
+	for t := r.running.first; t != nil; t = t.next {
+		if t.overran && t.onWorker {
+			r.replace(t, now)
+			return
 		}
 	}
 }

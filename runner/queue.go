@@ -53,7 +53,10 @@ func (r *Runner) admit(t *task, f *followUp) error {
 	default:
 		err = r.makeRoom(t, f)
 		// Under Block it may have waited beside another one.
-		seen = once && t.scope.seen(*t.policy.once)
+		seen = once && r.drain == nil && t.scope.seen(*t.policy.once)
+		if seen {
+			err = nil // it needs no place after all
+		}
 	}
 	r.asked++
 	if err != nil {

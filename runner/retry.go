@@ -45,7 +45,13 @@ type permanentError struct{ error }
 func (e *permanentError) Unwrap() error { return e.error }
 
 // retries tells whether a task that ended an attempt so gets another one.
-func (t *task) retries(o Outcome, err error) bool {
+// An error whose methods panic gets none.
+func (t *task) retries(o Outcome, err error) (again bool) {
+	defer func() {
+		if recover() != nil {
+			again = false
+		}
+	}()
 	if t.policy == nil || t.attempt >= t.policy.attempts || (o != Failed && o != TimedOut) {
 		return false
 	}

@@ -53,8 +53,8 @@ func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) 
 }
 
 // Wait returns when every callback that was asked for in the innermost scope
-// of ctx has ended, those that callbacks asked for with their own context
-// included. The scope must have been released, or be released meanwhile. It
+// of ctx with After has ended, those that callbacks asked for with After and
+// their own context included. What Go and Track take in belongs to no scope. The scope must have been released, or be released meanwhile. It
 // returns ctx's cause if ctx ends before, and [ErrNoScope] without a scope. A
 // callback that waits for its own scope waits for itself.
 func Wait(ctx context.Context) error {

@@ -196,7 +196,7 @@ func (r *Runner) giveUp(lists ...*taskList) {
 		for t := l.first; t != nil; t = l.first {
 			switch t.state {
 			case paused:
-				r.settle(t, Canceled, fmt.Errorf("%w; its last attempt failed: %w", ErrShutdown, t.err), now, &f)
+				r.settle(t, Canceled, &pausedError{t.err}, now, &f)
 			case running:
 				r.settle(t, Abandoned, ErrShutdown, now, &f)
 			default:
@@ -241,13 +241,23 @@ func (r *Runner) stopWorkers() {
 	}
 }
 
+// pausedError is the error of a callback that was given up between two
+// attempts. Its text is made when somebody asks for it, not under the lock.
+type pausedError struct{ last error }
+
+func (e *pausedError) Error() string {
+	return fmt.Sprintf("%v; its last attempt failed: %v", ErrShutdown, e.last)
+}
+
+func (e *pausedError) Unwrap() []error { return []error{ErrShutdown, e.last} }
+
 // lostOf lists what the drain lost, the longest asked for first.
 func (r *Runner) lostOf(d *drain) []Lost {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	slices.SortStableFunc(d.lost, func(a, b *task) int { return a.asked.Compare(b.asked) })
 	var lost []Lost
-	for _, t := range d.lost {
+	contexts := make([]context.Context, len(d.lost))
+	for i, t := range d.lost {
 		l := Lost{
 			Name:    t.name,
 			Outcome: t.outcome,
@@ -257,11 +267,24 @@ func (r *Runner) lostOf(d *drain) []Lost {
 		if t.outcome == Abandoned {
 			l.Stack = t.stack
 		}
-		if r.cfg.TraceID != nil {
-			l.TraceID = r.cfg.TraceID(t.ctx)
+		if t.observing == 0 { // otherwise its context is still being made
+			contexts[i] = t.ctx
 		}
 		lost = append(lost, l)
 	}
 	d.lost = nil // the runner may live on, and with it what they hold on to
+	r.mu.Unlock()
+	for i, ctx := range contexts {
+		lost[i].TraceID = r.traceOf(ctx)
+	}
 	return lost
+}
+
+// traceOf names the trace of a callback's context, if somebody can.
+func (r *Runner) traceOf(ctx context.Context) (id string) {
+	if r.cfg.TraceID == nil || ctx == nil {
+		return ""
+	}
+	defer r.watched.recoverPanic()
+	return r.cfg.TraceID(ctx)
 }

@@ -76,8 +76,11 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := taskFrom(ctx); by != nil {
 		t.nested = true
-		t.nestedInCaller = by.runner == r && by.here
-		if by.given == ctx {
+		// What belongs to one attempt cannot be looked at from here if there may
+		// be another by now.
+		once := by.policy == nil || by.policy.attempts < 2
+		t.nestedInCaller = once && by.runner == r && by.here
+		if once && by.given == ctx {
 			// What the asking callback was given adds nothing but its timeout to
 			// its values. Going without keeps endless chains short.
 			t.asker, t.ctx = by.ctx, by.ctx

@@ -20,7 +20,8 @@ var errTrackOption = errors.New("runner: Track takes no option but Timeout")
 // abandoned, by name, at the end of the drain.
 //
 // ctx may be any context; with a request's, RequestFrom works once the handler
-// has returned. The only option is [Timeout]. The errors are [ErrInvalidName],
+// has returned. The only option is [Timeout]; another one is an error. The
+// others are [ErrInvalidName],
 // [ErrOverrunning] and [ErrClosed].
 func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ context.Context, done func(error), err error) {
 	if !validName(name) {

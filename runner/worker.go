@@ -13,15 +13,8 @@ import (
 func (r *Runner) work() {
 	done := false
 	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		if !done {
 			go r.work()
-			return
-		}
-		r.workers--
-		if r.workers == 0 && r.stopped {
-			close(r.gone)
 		}
 	}()
 	labels := r.newLabels()
@@ -36,26 +29,33 @@ func (r *Runner) work() {
 }
 
 // take waits for the next task and starts it. It returns nil when the worker
-// shall end.
+// shall end, and has counted it out by then.
 func (r *Runner) take(worker string) *task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if r.workers-r.lent > r.cfg.Workers {
-			return nil // an overrunning task has ended: its worker was replaced
+		// One too many: an overrunning task has ended, and its worker had been
+		// replaced.
+		surplus := r.workers-r.lent > r.cfg.Workers
+		if surplus || r.queue.first == nil && r.stopped {
+			r.workers--
+			if r.workers == 0 && r.stopped {
+				close(r.gone)
+			}
+			if r.queue.first != nil {
+				r.wake.Signal() // which may have been meant for this one
+			}
+			return nil
 		}
 		if r.queue.first != nil {
 			break
-		}
-		if r.stopped {
-			return nil
 		}
 		r.idle++
 		r.wake.Wait()
 		r.idle--
 	}
 	t := r.queue.first
-	t.worker, t.onWorker = worker, true
+	t.worker, t.onWorker, t.here = worker, true, false
 	r.start(t)
 	return t
 }
@@ -112,12 +112,13 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 	if t.overran {
 		r.overrunning--
 	}
+	if t.onWorker {
+		r.stopClock(t, now)
+	}
 	if t.lent {
 		r.lent--
 		t.lent = false
-	}
-	if t.onWorker {
-		r.stopClock(t, now)
+		r.lendNext(now)
 	}
 }
 

@@ -151,6 +151,49 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 	})
 }
 
+func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 1, Timeout: time.Second})
+		a, b := newGate(), newGate()
+		require.NoError(t, r.Go(t.Context(), "a", a.wait))
+		require.NoError(t, r.Go(t.Context(), "b", b.wait))
+		ran := false
+		require.NoError(t, r.Go(t.Context(), "c", func(context.Context) error { ran = true; return nil }))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 2, r.Stats().Overrunning)
+		require.False(t, ran)
+		a.release()
+		synctest.Wait()
+		require.True(t, ran, "a's worker is back, and b's is replaced")
+		require.Equal(t, 1, r.Stats().Lent)
+		require.ErrorIs(t, r.Go(t.Context(), "d", nothing), runner.ErrOverrunning)
+		b.release()
+		synctest.Wait()
+		require.NoError(t, r.Go(t.Context(), "d", nothing))
+	})
+}
+
+// Two overrunning callbacks end at once, and their workers find one too many:
+// not both may leave.
+func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 2, Timeout: time.Second})
+			g := newGate()
+			require.NoError(t, r.Go(t.Context(), "a", g.wait))
+			time.Sleep(10 * time.Second)
+			require.NoError(t, r.Go(t.Context(), "b", g.wait, runner.Timeout(-1)))
+			synctest.Wait()
+			ran := false
+			require.NoError(t, r.Go(t.Context(), "c", func(context.Context) error { ran = true; return nil }, runner.Timeout(-1)))
+			g.release()
+			synctest.Wait()
+			require.True(t, ran)
+		})
+	}
+}
+
 func TestACallerIsLetGoWhenItsCallbackOverruns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller, Timeout: -1})
@@ -199,7 +242,13 @@ func goroutines(t *testing.T) string {
 func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
-		r := newRunner(t, runner.Config{TraceID: func(ctx context.Context) string { s, _ := ctx.Value(key{}).(string); return s }})
+		other := newGate()
+		var r *runner.Runner
+		r = newRunner(t, runner.Config{TraceID: func(ctx context.Context) string {
+			_ = r.Stats() // no lock is held
+			return ctx.Value(key{}).(string)
+		}})
+		require.NoError(t, r.Go(t.Context(), "panics", other.wait)) // has no trace: TraceID panics
 		g := newGate()
 		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "4bf9"), "it", func(context.Context) error { return hangHere(g) }))
 		synctest.Wait()
@@ -207,8 +256,13 @@ func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 		defer cancel()
 		report, err := r.Shutdown(ctx)
 		require.Error(t, err)
-		require.Equal(t, "4bf9", report.Lost[0].TraceID)
-		require.Contains(t, report.Lost[0].Stack, "tests.hangHere\n\t")
+		traces := map[string]string{}
+		for _, l := range report.Lost {
+			traces[l.Name] = l.TraceID
+			require.Contains(t, l.Stack, ".wait\n\t")
+		}
+		require.Equal(t, map[string]string{"it": "4bf9", "panics": ""}, traces)
 		g.release()
+		other.release()
 	})
 }

@@ -16,7 +16,7 @@ import (
 func TestOnceRunsOnceInAScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		r := newRunner(t, runner.Config{Queue: 2, Observers: []runner.Observer{j.observer()}})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Observers: []runner.Observer{j.observer()}})
 		ran := 0
 		count := func(context.Context) error { ran++; return nil }
 		ctx, release := r.Scope(t.Context())

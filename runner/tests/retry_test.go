@@ -173,3 +173,21 @@ func TestEachAttemptHasItsOwnContext(t *testing.T) {
 		require.Equal(t, []any{nil, nil, nil}, parents)
 	})
 }
+
+// brokenError panics when it is looked into.
+type brokenError struct{ cause error }
+
+func (e *brokenError) Error() string { return "broken" }
+func (e *brokenError) Unwrap() error { return e.cause } // panics on nil
+
+func TestAnErrorWhoseMethodsPanicIsNotRetried(t *testing.T) {
+	var j journal
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+		var none *brokenError
+		return none
+	}, runner.Retry(2, nil)))
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Failed}}, j.outcomes())
+}
