@@ -85,7 +85,7 @@ func (r *Runner) look() {
 	stacks := stacksOf(workers)
 	for i, o := range found {
 		r.mu.Lock()
-		if o.task.state == running && o.task.attempt == o.info.Attempt { // otherwise it may be another's
+		if o.task.attempt == o.info.Attempt && o.task.onItsGoroutine() { // otherwise it may be another's
 			o.info.Stack = stacks[workers[i]]
 		}
 		r.mu.Unlock()
@@ -129,4 +129,10 @@ func (r *Runner) lendNext(now time.Time) {
 			return
 		}
 	}
+}
+
+// onItsGoroutine tells whether a started task has not returned, as far as is
+// known: one that was abandoned is not waited for. mu is held.
+func (t *task) onItsGoroutine() bool {
+	return t.state == running || t.state == ended && t.outcome == Abandoned
 }
