@@ -25,10 +25,9 @@ const (
 	Dropped
 	// Abandoned: it was started and still running when the drain gave up.
 	Abandoned
-	// Skipped: its gate said no. Not used yet.
+	// Skipped: its gate said no ([When]).
 	Skipped
-	// Coalesced: it was merged into an equal one that was already waiting. Not
-	// used yet.
+	// Coalesced: it was merged into an equal one ([Once], [Coalesce]).
 	Coalesced
 
 	// NumOutcomes is the number of outcomes: range over it to visit each.

@@ -71,8 +71,8 @@ func New(cfg Config) (*Runner, error) {
 // returned.
 //
 // The errors are [ErrNoScope], [ErrInvalidName] and [ErrNilFunc] for a mistake
-// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested] and [ErrClosed] for
-// a refused callback; under [Block] also the cause of ctx's end.
+// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested],
+// [ErrOverrunning] and [ErrClosed] for a refused callback; under [Block] also the cause of ctx's end.
 func After(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
 	if s := scopeFrom(ctx); s != nil {
 		return s.runner.ask(ctx, s, name, fn, opts)
