@@ -32,8 +32,20 @@ func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {
 			"github.com/stretchr",
 			module + "/examples",
 			module + "/internal/",
+			module + "/telemetry/sampling",
 		} {
 			require.False(t, strings.HasPrefix(dep, banned), "telemetry depends on %s", dep)
 		}
+	}
+}
+
+func TestTheSamplerNeedsTheSDKAndNothingOfOurs(t *testing.T) {
+	deps := dependencies(t, module+"/telemetry/sampling")
+	require.Contains(t, deps, "go.opentelemetry.io/otel/sdk/trace")
+	for _, dep := range deps {
+		if strings.HasPrefix(dep, module) {
+			require.Equal(t, module+"/telemetry/sampling", dep)
+		}
+		require.False(t, strings.HasPrefix(dep, "go.opentelemetry.io/otel/exporters"), dep)
 	}
 }
