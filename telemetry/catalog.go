@@ -37,6 +37,7 @@ type runnerEntry struct {
 // one.
 type callbackEntry struct {
 	*callbackMetrics
+	callbackLogs
 	span spanStart // not used of folded names
 }
 

@@ -49,6 +49,19 @@ type Config struct {
 	// keep the names.
 	// 0: 100.
 	MaxNames int
+
+	// LogRate is how many records of failures may be written in a second, of
+	// each message for each runner and callback name. The next one that is
+	// written says how many were left out; what no later one says, the end of
+	// the drain does. Folded names share one limit. Counters and spans leave
+	// nothing out.
+	// 0: 10; negative: no limit.
+	LogRate int
+
+	// OmitTraceIDs leaves trace_id and span_id out of the records, for a Logger
+	// whose handler takes them from the context, such as the otelslog bridge or
+	// a [TraceHandler]. request.trace_id stays.
+	OmitTraceIDs bool
 }
 
 // Relation is how the span of a callback refers to its asker's.
@@ -74,7 +87,10 @@ func (r Relation) String() string {
 	return fmt.Sprintf("Relation(%d)", uint8(r))
 }
 
-const defaultMaxNames = 100
+const (
+	defaultMaxNames = 100
+	defaultLogRate  = 10
+)
 
 func defaultDurationBuckets() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
@@ -124,6 +140,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxNames == 0 {
 		c.MaxNames = defaultMaxNames
+	}
+	if c.LogRate == 0 {
+		c.LogRate = defaultLogRate
 	}
 	return c
 }

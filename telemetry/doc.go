@@ -45,10 +45,23 @@
 // constants; what varies is in the attributes. Errors and panics are errors;
 // timeouts, refusals, starts more than a second late, and whatever a shutdown
 // lost are warnings; the two ends of a drain are information; the rest is for
-// debugging. What a flood could repeat without bound (refusals, evictions, slow
-// starts) is written once a second per runner, with the number of those left
-// out. Texts that come from errors and panics are cut to a bound and made valid
-// UTF-8.
+// debugging. Texts that come from errors and panics are cut to a bound and made
+// valid UTF-8.
+//
+// A flood does not fill the log. Refusals, evictions, late starts and retries
+// are written once a second per runner. Each other record of a failure, and of
+// an overrun, is written at most ten times a second for its message, its runner
+// and its callback's name (Config.LogRate): no callback hides another's
+// failures, and no error a panic. The next record that is written says in
+// suppressed how many were left out before it; what has no next one by the end
+// of the drain is told just before "drain finished", by name. What has succeeded
+// is not limited, as its records are for debugging.
+//
+// Records carry trace_id and span_id as attributes, which any handler writes. A
+// handler that takes them from the context itself, such as the otelslog bridge,
+// would get them twice: set Config.OmitTraceIDs, and put a [TraceHandler] around
+// those handlers that need them. That one also gives them to what the callbacks
+// log themselves.
 //
 // # Failures of its own
 //

@@ -97,6 +97,7 @@ const (
 	LogNamesFolded   = "too many callback names: further ones are counted as other"
 	LogDrainStarted  = "drain started"
 	LogDrainFinished = "drain finished"
+	LogSuppressed    = "records were left out"
 )
 
 // The keys of log attributes. Durations are in seconds and say so.
@@ -114,7 +115,8 @@ const (
 	KeyExceptionMessage    = "exception.message"
 	KeyExceptionStacktrace = "exception.stacktrace"
 	KeyReason              = "reason"
-	KeySuppressed          = "suppressed" // records like this one left out since the last
+	KeySuppressed          = "suppressed" // records like this one left out since the last; absent if none
+	KeySuppressedRecords   = "suppressed_records"
 	KeyAge                 = "age_seconds"
 	KeyDuration            = "duration_seconds"
 	KeyTimeout             = "timeout_seconds"

@@ -81,7 +81,7 @@ func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	shield(&t.errors.logs, func() { t.logging.overran(ctx, info) })
+	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info) })
 	shield(&t.errors.traces, func() { t.tracing.overran(p, info) })
 	shield(&t.errors.metrics, func() { t.metrics.overran(e) })
 }
@@ -93,7 +93,7 @@ func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) con
 
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
 	r := t.catalog.runner(report.Runner)
-	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, report) })
+	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, r, report) })
 	shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
 }
 

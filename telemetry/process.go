@@ -41,8 +41,14 @@ func (k processKey) request(ctx context.Context) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
+// anyProcess finds the innermost process of a context, whichever Telemetry's.
+type anyProcess struct{}
+
 // Value finds the process itself; everything else is its parent's.
 func (p *process) Value(key any) any {
+	if key == (anyProcess{}) {
+		return p
+	}
 	if k, ok := key.(processKey); ok && k == p.key {
 		return p
 	}

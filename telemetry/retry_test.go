@@ -59,7 +59,7 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 		require.Len(t, records, 2)
 		requireRecord(t, map[string]any{
 			"runner": "shop", "callback": "order.email", "attempt": 1.0, "wait_seconds": 10.0, "duration_seconds": 1.0,
-			"error": "451 later", "error.type": "*errors.errorString", "suppressed": 0.0,
+			"error": "451 later", "error.type": "*errors.errorString",
 		}, records[0])
 	})
 }

@@ -1,0 +1,137 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// maxTold bounds what one record lists.
+const maxTold = 20
+
+func (l *logging) drainStarted(ctx context.Context, info runner.DrainInfo) {
+	if !l.logger.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	l.logger.LogAttrs(ctx, slog.LevelInfo, LogDrainStarted, append(l.traceOf(ctx),
+		slog.String(KeyRunner, info.Runner),
+		slog.Int(KeyReserved, info.Reserved),
+		slog.Int(KeyQueued, info.Queued),
+		slog.Int(KeyPaused, info.Paused),
+		slog.Int(KeyRunning, info.Running))...)
+}
+
+func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, report runner.Report) {
+	l.suppressed(ctx, r)
+	level := slog.LevelInfo
+	if len(report.Lost) > 0 {
+		level = slog.LevelWarn
+	}
+	if !l.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(l.traceOf(ctx),
+		slog.String(KeyRunner, report.Runner),
+		slog.Float64(KeyDuration, report.Duration.Seconds()),
+		slog.Int(KeyPending, report.Pending),
+		slog.Int(KeyCompleted, report.Completed),
+		slog.Int(KeyLost, len(report.Lost)))
+	if len(report.Lost) > 0 {
+		attrs = append(attrs, slog.Any(KeyLostNames, lostNames(report.Lost)))
+	}
+	l.logger.LogAttrs(ctx, level, LogDrainFinished, attrs...)
+}
+
+// lostNames says "3 x order.email dropped" for each name and outcome, in the
+// order of the report.
+func lostNames(lost []runner.Lost) []string {
+	type kind struct {
+		name    string
+		outcome runner.Outcome
+	}
+	var kinds []kind
+	counts := make(map[kind]int)
+	for _, l := range lost {
+		k := kind{l.Name, l.Outcome}
+		if counts[k] == 0 {
+			kinds = append(kinds, k)
+		}
+		counts[k]++
+	}
+	return told(kinds, "names and outcomes", func(k kind) string {
+		return fmt.Sprintf("%d x %s %s", counts[k], k.name, k.outcome)
+	})
+}
+
+// told says each of all, and of those beyond the bound only how many they are.
+func told[T any](all []T, what string, say func(T) string) []string {
+	var said []string
+	for i, one := range all {
+		if i == maxTold {
+			return append(said, fmt.Sprintf("and %d more %s", len(all)-i, what))
+		}
+		said = append(said, say(one))
+	}
+	return said
+}
+
+// leftOut is how many records of one kind were left out since the last one.
+type leftOut struct {
+	callback, message string // no callback: of the runner
+	level             slog.Level
+	n                 int64
+}
+
+func (o leftOut) String() string {
+	if o.callback == "" {
+		return fmt.Sprintf("%d x %s", o.n, o.message)
+	}
+	return fmt.Sprintf("%d x %s: %s", o.n, o.callback, o.message)
+}
+
+// suppressed tells at the end of a drain what no later record would tell: how
+// many were left out since the last one of their kind. It has the highest level
+// of what it stands for.
+func (l *logging) suppressed(ctx context.Context, r *runnerEntry) {
+	all := r.leftOut()
+	if len(all) == 0 {
+		return
+	}
+	level, n := all[0].level, int64(0)
+	for _, o := range all {
+		level, n = max(level, o.level), n+o.n
+	}
+	slices.SortFunc(all, func(a, b leftOut) int {
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.callback, b.callback), cmp.Compare(a.message, b.message))
+	})
+	l.logger.LogAttrs(ctx, level, LogSuppressed, append(l.traceOf(ctx),
+		slog.String(KeyRunner, r.name),
+		slog.Int64(KeySuppressed, n),
+		slog.Any(KeySuppressedRecords, told(all, "kinds", leftOut.String)))...)
+}
+
+// leftOut takes what the limiters of a runner hold back.
+func (r *runnerEntry) leftOut() (all []leftOut) {
+	take := func(callback, message string, level slog.Level, limit *limiter) {
+		if n := limit.take(); n > 0 {
+			all = append(all, leftOut{callback, message, level, n})
+		}
+	}
+	take("", LogRejected, slog.LevelWarn, &r.rejections)
+	take("", LogDropped, slog.LevelWarn, &r.evictions)
+	take("", LogSlowStart, slog.LevelWarn, &r.slowStarts)
+	take("", LogRetried, slog.LevelWarn, &r.retries)
+	r.each(func(name string, cb *callbackEntry) {
+		for o := range cb.ends {
+			level, message := finishedRecord(runner.Outcome(o))
+			take(name, message, level, &cb.ends[o])
+		}
+		take(name, LogOverran, slog.LevelError, &cb.overran)
+		take(name, LogOverranEnded, slog.LevelInfo, &cb.overranEnded)
+	})
+	return all
+}

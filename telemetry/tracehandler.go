@@ -1,0 +1,101 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// TraceHandler is a [slog.Handler] that adds trace_id and span_id of the
+// context's span, and in a callback request.trace_id, to every record of a
+// program, and then passes it on. With it the lines that a callback logs itself
+// lead to its trace as well:
+//
+//	slog.SetDefault(slog.New(telemetry.NewTraceHandler(slog.NewJSONHandler(os.Stderr, nil))))
+//
+// What a record has already is not added again. The ids are top-level
+// attributes, whatever groups are open. A handler that takes the ids from the
+// context itself, such as the otelslog bridge, needs none: put this one around
+// the others only, and set Config.OmitTraceIDs:
+//
+//	slog.NewMultiHandler(telemetry.NewTraceHandler(json), otelslog.NewHandler("shop"))
+type TraceHandler struct {
+	next slog.Handler // without what is in open
+
+	// open is what has been added since the first group was opened. The ids must
+	// come before it, so it is done again for each record.
+	open []func(slog.Handler) slog.Handler
+}
+
+// NewTraceHandler returns a TraceHandler that passes records on to next.
+func NewTraceHandler(next slog.Handler) *TraceHandler { return &TraceHandler{next: next} }
+
+// Enabled implements [slog.Handler]: it is what the next handler says.
+func (h *TraceHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.next.Enabled(ctx, level)
+}
+
+// Handle implements [slog.Handler].
+func (h *TraceHandler) Handle(ctx context.Context, r slog.Record) error {
+	ids := idsOf(ctx, r, len(h.open) > 0)
+	if len(h.open) == 0 {
+		if len(ids) > 0 {
+			r = r.Clone()
+			r.AddAttrs(ids...)
+		}
+		return h.next.Handle(ctx, r)
+	}
+	next := h.next
+	if len(ids) > 0 {
+		next = next.WithAttrs(ids)
+	}
+	for _, open := range h.open {
+		next = open(next)
+	}
+	return next.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *TraceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	if len(h.open) == 0 {
+		return NewTraceHandler(h.next.WithAttrs(attrs))
+	}
+	return h.with(func(next slog.Handler) slog.Handler { return next.WithAttrs(attrs) })
+}
+
+// WithGroup implements [slog.Handler].
+func (h *TraceHandler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return h.with(func(next slog.Handler) slog.Handler { return next.WithGroup(name) })
+}
+
+func (h *TraceHandler) with(open func(slog.Handler) slog.Handler) *TraceHandler {
+	return &TraceHandler{next: h.next, open: append(slices.Clip(h.open), open)}
+}
+
+// idsOf returns the ids of ctx that r does not have yet. In a group, what r has
+// is the group's and not meant.
+func idsOf(ctx context.Context, r slog.Record, grouped bool) []slog.Attr {
+	ids := make([]slog.Attr, 0, 3)
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		ids = append(ids, slog.String(KeyTraceID, sc.TraceID().String()), slog.String(KeySpanID, sc.SpanID().String()))
+	}
+	if p, ok := ctx.Value(anyProcess{}).(*process); ok && p.request.HasTraceID() {
+		ids = append(ids, slog.String(KeyRequestTraceID, p.request.TraceID().String()))
+	}
+	if grouped || len(ids) == 0 {
+		return ids
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		ids = slices.DeleteFunc(ids, func(id slog.Attr) bool { return id.Key == a.Key })
+		return len(ids) > 0
+	})
+	return ids
+}
