@@ -3,62 +3,21 @@ package telemetry_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
-
-func TestACallbackIsTheRootOfItsOwnTraceLinkedToTheRequest(t *testing.T) {
-	g := newRig(t, nil)
-	r := g.runner(runner.Config{Name: "shop"})
-	ctx, request, release := g.request(r)
-	require.NoError(t, r.After(ctx, "order.email", succeed))
-	release()
-	g.shutdown(r)
-
-	span := g.span("process order.email")
-	require.Equal(t, trace.SpanKindConsumer, span.SpanKind)
-	require.False(t, span.Parent.IsValid())
-	require.NotEqual(t, request.SpanContext().TraceID(), span.SpanContext.TraceID())
-	require.Len(t, span.Links, 1)
-	require.Equal(t, request.SpanContext(), span.Links[0].SpanContext)
-	require.Equal(t, telemetry.ScopeName, span.InstrumentationScope.Name)
-	require.NotEmpty(t, span.InstrumentationScope.Version)
-	require.Equal(t, codes.Unset, span.Status.Code)
-	require.Empty(t, span.Events)
-}
-
-func TestAChildIsInTheTraceOfTheRequest(t *testing.T) {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.Relation = telemetry.Child })
-	r := g.runner(runner.Config{})
-	ctx, request, release := g.request(r)
-	require.NoError(t, r.After(ctx, "order.email", succeed))
-	release()
-	g.shutdown(r)
-
-	span := g.span("process order.email")
-	require.Equal(t, request.SpanContext().SpanID(), span.Parent.SpanID())
-	require.Equal(t, request.SpanContext().TraceID(), span.SpanContext.TraceID())
-	require.Empty(t, span.Links)
-}
 
 func TestACallbackWithoutARequestHasNoLinkAndTellsNothingOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -70,27 +29,6 @@ func TestACallbackWithoutARequestHasNoLinkAndTellsNothingOfOne(t *testing.T) {
 			"afterglow.runner": "default", "afterglow.callback.name": "cron",
 			"afterglow.outcome": "success", "afterglow.queue.wait": 0.0,
 		}, attrs(span.Attributes))
-	})
-}
-
-func TestANestedCallbackIsLinkedToTheOneThatAskedForIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, nil)
-		r := g.runner(runner.Config{})
-		ctx, request, release := g.request(r)
-		require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
-			return r.After(ctx, "inner", func(context.Context) error { return errors.New("no") })
-		}))
-		release()
-		synctest.Wait()
-		g.shutdown(r)
-
-		outer, inner := g.span("process outer"), g.span("process inner")
-		require.Equal(t, outer.SpanContext, inner.Links[0].SpanContext)
-		require.True(t, hasEvent(outer, telemetry.EventScheduled))
-		record := g.record(slog.LevelError, telemetry.LogFailed)
-		require.Equal(t, inner.SpanContext.TraceID().String(), record["trace_id"])
-		require.Equal(t, request.SpanContext().TraceID().String(), record["request.trace_id"], "that of the request, not of the callback between")
 	})
 }
 
@@ -181,72 +119,6 @@ func TestTheCallbackFindsItsSpanAndItsBaggageInTheContext(t *testing.T) {
 	require.Equal(t, "blue", tenant)
 }
 
-type mailError struct{}
-
-func (*mailError) Error() string { return "mailbox full" }
-
-func TestAFailureIsOnTheSpan(t *testing.T) {
-	for _, c := range []struct {
-		name                     string
-		fn                       func(context.Context) error
-		outcome, errorType       string
-		exception, message, text string
-		stack                    bool
-	}{
-		{
-			name:    "an error",
-			fn:      func(context.Context) error { return fmt.Errorf("sending: %w", &mailError{}) },
-			outcome: "error", errorType: "*telemetry_test.mailError",
-			exception: "*fmt.wrapError", message: "sending: mailbox full", text: "sending: mailbox full",
-		},
-		{
-			name:    "a panic",
-			fn:      func(context.Context) error { panic(&mailError{}) },
-			outcome: "panic", errorType: "panic",
-			exception: "*telemetry_test.mailError", message: "mailbox full", text: "runner: callback panicked: mailbox full", stack: true,
-		},
-		{
-			name: "Goexit",
-			fn: func(context.Context) error {
-				runtime.Goexit()
-				return nil
-			},
-			outcome: "error", errorType: "goexit",
-			exception: "*errors.errorString", message: runner.ErrGoexit.Error(), text: runner.ErrGoexit.Error(),
-		},
-		{
-			name:    "a timeout",
-			fn:      hang,
-			outcome: "timeout", errorType: "timeout",
-			exception: "*fmt.wrapError", message: runner.ErrTimeout.Error(), text: runner.ErrTimeout.Error(),
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				g := newRig(t, nil)
-				g.run(g.runner(runner.Config{}), "a", c.fn)
-				span := g.span("process a")
-				require.Equal(t, codes.Error, span.Status.Code)
-				require.Equal(t, c.text, span.Status.Description)
-				require.Equal(t, c.outcome, attrs(span.Attributes)["afterglow.outcome"])
-				require.Equal(t, c.errorType, attrs(span.Attributes)["error.type"])
-				thrown := attrs(event(t, span, "exception").Attributes)
-				require.Equal(t, c.exception, thrown["exception.type"])
-				require.Equal(t, c.message, thrown["exception.message"])
-				if !c.stack {
-					require.NotContains(t, thrown, "exception.stacktrace")
-					return
-				}
-				stack := thrown["exception.stacktrace"].(string)
-				require.True(t, strings.HasPrefix(stack, "github.com/afterglow-go/afterglow/telemetry_test.TestAFailureIsOnTheSpan"), stack)
-				require.Contains(t, stack, "tracing_test.go:")
-				require.NotContains(t, stack, "afterglow/runner.", "the frames that called the callback say nothing")
-				require.NotContains(t, stack, "debug.Stack")
-			})
-		})
-	}
-}
-
 func TestTheDeadlineIsAnEventAtItsMomentIfTheCallbackRanPastIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
@@ -322,122 +194,4 @@ func TestAnEvictedNestedCallbackLeavesTheSpanOfItsAskerOpen(t *testing.T) {
 		require.Equal(t, "success", attrs(outer.Attributes)["afterglow.outcome"])
 		require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="evicted",outcome="dropped",runner="default"}`], 0)
 	})
-}
-
-type hostile struct{}
-
-func (hostile) Error() string     { return "\xff\xfe" + strings.Repeat("é\n\x00", 1<<20) }
-func (hostile) ErrorType() string { return strings.Repeat("type", 1<<20) }
-
-type treacherous struct{}
-
-func (treacherous) Error() string     { panic("in Error") }
-func (treacherous) ErrorType() string { panic("in ErrorType") }
-func (treacherous) Is(error) bool     { panic("in Is") }
-
-func TestHostileTextsStayBounded(t *testing.T) {
-	for name, fn := range map[string]func(context.Context) error{
-		"error":       func(context.Context) error { return hostile{} },
-		"panic":       func(context.Context) error { panic(hostile{}) },
-		"treacherous": func(context.Context) error { return treacherous{} },
-		"deep":        func(context.Context) error { return deep(200) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			g := newRig(t, nil)
-			g.run(g.runner(runner.Config{}), "a", fn)
-			span := g.span("process a")
-			require.Equal(t, codes.Error, span.Status.Code)
-			check := func(s string, limit int) {
-				require.LessOrEqual(t, len(s), limit)
-				require.True(t, utf8.ValidString(s), "%q", s)
-			}
-			check(span.Status.Description, 256)
-			check(attrs(span.Attributes)["error.type"].(string), 128)
-			thrown := attrs(event(t, span, "exception").Attributes)
-			check(thrown["exception.message"].(string), 1024)
-			if stack, ok := thrown["exception.stacktrace"].(string); ok {
-				check(stack, 8192)
-			}
-			require.Less(t, g.logs.buf.Len(), 32<<10)
-			require.Len(t, append(g.records(telemetry.LogFailed), g.records(telemetry.LogPanicked)...), 1)
-			for signal, n := range g.errors() {
-				require.Zero(t, n, signal)
-			}
-		})
-	}
-}
-
-func TestACutTextSaysSoAndIsCutBetweenCharacters(t *testing.T) {
-	for shift := range 4 {
-		g := newRig(t, nil)
-		g.run(g.runner(runner.Config{}), "a", func(context.Context) error {
-			return errors.New(strings.Repeat("x", shift) + strings.Repeat("€", 1000))
-		})
-		description := g.span("process a").Status.Description
-		require.True(t, strings.HasSuffix(description, "€..."), description)
-		require.NotContains(t, description, "\ufffd")
-		require.Greater(t, len(description), 240)
-	}
-}
-
-// deep panics under n frames of the callback's own.
-func deep(n int) error {
-	if n == 0 {
-		panic("deep")
-	}
-	return errors.Join(deep(n-1), nil)
-}
-
-// idleSpan does not record, and counts what it is given all the same.
-type idleSpan struct {
-	noop.Span
-	sc    trace.SpanContext
-	given *atomic.Int64
-}
-
-func (s idleSpan) SpanContext() trace.SpanContext          { return s.sc }
-func (s idleSpan) IsRecording() bool                       { return false }
-func (s idleSpan) SetAttributes(...attribute.KeyValue)     { s.given.Add(1) }
-func (s idleSpan) AddEvent(string, ...trace.EventOption)   { s.given.Add(1) }
-func (s idleSpan) AddLink(trace.Link)                      { s.given.Add(1) }
-func (s idleSpan) SetStatus(codes.Code, string)            { s.given.Add(1) }
-func (s idleSpan) RecordError(error, ...trace.EventOption) { s.given.Add(1) }
-func (s idleSpan) End(...trace.SpanEndOption)              { s.given.Add(1) }
-
-// idleTracer starts idle spans.
-type idleTracer struct {
-	noop.Tracer
-	started, given *atomic.Int64
-}
-
-func (t idleTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
-	id := byte(t.started.Add(1))
-	span := idleSpan{given: t.given, sc: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{id}, SpanID: trace.SpanID{id}})}
-	return trace.ContextWithSpan(ctx, span), span
-}
-
-type idleProvider struct {
-	noop.TracerProvider
-	tracer idleTracer
-}
-
-func (p idleProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return p.tracer }
-
-func TestASpanThatDoesNotRecordIsGivenNothing(t *testing.T) {
-	tracer := idleTracer{started: new(atomic.Int64), given: new(atomic.Int64)}
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = idleProvider{tracer: tracer} })
-	r := g.runner(runner.Config{Workers: 1})
-	request, _ := tracer.Start(t.Context(), "POST /api/orders")
-	var seen trace.SpanContext
-	require.NoError(t, r.Go(request, "a", func(ctx context.Context) error {
-		seen = trace.SpanContextFromContext(ctx)
-		return errors.New("no")
-	}, runner.Timeout(time.Hour)))
-	require.NoError(t, r.Go(request, "b", func(context.Context) error { panic("no") }))
-	g.shutdown(r)
-	require.ErrorIs(t, r.Go(request, "c", succeed), runner.ErrClosed)
-
-	require.EqualValues(t, 3, tracer.started.Load(), "the request's, and one of each callback that ran")
-	require.Zero(t, tracer.given.Load())
-	require.Equal(t, seen.TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["trace_id"], "the record can still be found by what the callback called")
 }
