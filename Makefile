@@ -8,7 +8,9 @@ MAKEFLAGS += --no-print-directory
 # The modules of go.work. This is the one place that lists them for make.
 MODULES := . examples
 # Modules of build tools: outside go.work, as their requirements conflict.
-TOOLS := tools/lint
+TOOLS := tools/lint tools/jaeger
+# What internal/tool builds of them, as tests run against it.
+SERVERS := jaeger
 
 # A tool must be rebuilt when Go changes, so Go's version is in the path.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
@@ -41,8 +43,9 @@ run: ## start the example shop (ARGS='-load 50' places orders by itself)
 	@go run ./examples/shop $(ARGS)
 
 .PHONY: setup
-setup: ## install what the tests need: a C compiler and Chromium
+setup: ## install what the tests need: a C compiler, Chromium and servers
 	@./tools/setup.sh
+	@go run ./internal/tool/build $(SERVERS)
 
 .PHONY: test
 test: setup ## run every test of every module under the race detector

@@ -1,0 +1,119 @@
+package tool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// families names the module under tools/ that each binary is built in.
+var families = map[string]string{
+	"jaeger": "jaeger",
+}
+
+// Binary returns the path of a tool, such as "jaeger". It builds the tool, and
+// says so on progress, if that has not been done with this version of Go and
+// these versions of its modules; that takes minutes. It may be called from any
+// directory of the repository, by many processes at once.
+func Binary(ctx context.Context, name string, progress io.Writer) (string, error) {
+	family, ok := families[name]
+	if !ok {
+		return "", fmt.Errorf("tool: no tool is called %q", name)
+	}
+	root, err := findRoot()
+	if err != nil {
+		return "", err
+	}
+	module := filepath.Join(root, "tools", family)
+	dir := filepath.Join(root, "bin", runtime.Version())
+	path := filepath.Join(dir, name)
+	if upToDate(path, module) {
+		return path, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("tool: %w", err)
+	}
+	unlock, err := lock(filepath.Join(dir, family+".lock"))
+	if err != nil {
+		return "", fmt.Errorf("tool: %w", err)
+	}
+	defer unlock()
+	if upToDate(path, module) { // by who held the lock
+		return path, nil
+	}
+	fmt.Fprintf(progress, "building %s (once; a few minutes)\n", family)
+	if err := build(ctx, module, dir); err != nil {
+		return "", fmt.Errorf("tool: building %s: %w", family, err)
+	}
+	if !upToDate(path, module) {
+		return "", fmt.Errorf("tool: %s has no tool called %s", filepath.Join(module, "go.mod"), name)
+	}
+	return path, nil
+}
+
+// build builds every tool of the module into dir.
+func build(ctx context.Context, module, dir string) error {
+	// Not into dir at once: a build that is cut off must leave nothing there.
+	fresh, err := os.MkdirTemp(dir, "build")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh) //nolint:errcheck // what it leaves is never looked at
+	// -trimpath and -s -w keep binaries small.
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", fresh, "tool")
+	cmd.Dir = module
+	cmd.Env = append(cmd.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false") // no flags meant for the tests' own build
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
+	}
+	built, err := os.ReadDir(fresh)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, b := range built {
+		errs = append(errs, os.Rename(filepath.Join(fresh, b.Name()), filepath.Join(dir, b.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// upToDate tells whether the binary is younger than what pins its version.
+func upToDate(binary, module string) bool {
+	built, err := os.Stat(binary)
+	if err != nil {
+		return false
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		pin, err := os.Stat(filepath.Join(module, file))
+		if err != nil || pin.ModTime().After(built.ModTime()) {
+			return false
+		}
+	}
+	return true
+}
+
+// findRoot returns the repository's top directory: where go.work and tools/ are.
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("tool: %w", err)
+	}
+	for {
+		_, work := os.Stat(filepath.Join(dir, "go.work"))
+		_, tools := os.Stat(filepath.Join(dir, "tools"))
+		if work == nil && tools == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("tool: not in a checkout of this repository: run it from there")
+		}
+		dir = parent
+	}
+}

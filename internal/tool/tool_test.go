@@ -1,0 +1,148 @@
+package tool_test
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server is a tool that answers 200 on the port it is told, or fails.
+const server = `package main
+
+import ("fmt"; "net/http"; "os"; "os/signal"; "syscall")
+
+func main() {
+	fmt.Println("hello from", os.Args[1])
+	if os.Args[1] == "" { fmt.Println("no port"); os.Exit(3) }
+	http.HandleFunc("/quit", func(http.ResponseWriter, *http.Request) { os.Exit(4) })
+	http.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	go func() { <-signals; fmt.Println("goodbye"); os.Exit(0) }()
+	http.ListenAndServe("127.0.0.1:"+os.Args[1], nil)
+}
+`
+
+// newCheckout goes to a directory that looks like this repository, with a tool
+// called jaeger that is quick to build.
+func newCheckout(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.work":                    "go 1.26.0\n",
+		"tools/jaeger/go.mod":        "module example.com/tools\n\ngo 1.26.0\n\ntool example.com/tools/jaeger\n",
+		"tools/jaeger/go.sum":        "",
+		"tools/jaeger/jaeger/our.go": server,
+		"some/where/else/x":          "",
+	} {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	t.Chdir(filepath.Join(dir, "some/where/else"))
+}
+
+func TestAToolIsBuiltOnceHoweverManyAsk(t *testing.T) {
+	newCheckout(t)
+	var progress [4]bytes.Buffer
+	var paths [4]string
+	var asking sync.WaitGroup
+	for i := range paths {
+		asking.Go(func() { paths[i], _ = tool.Binary(t.Context(), "jaeger", &progress[i]) })
+	}
+	asking.Wait()
+	said := ""
+	for i := range paths {
+		require.FileExists(t, paths[i])
+		said += progress[i].String()
+	}
+	require.Equal(t, "building jaeger (once; a few minutes)\n", said)
+}
+
+func TestAToolIsBuiltAnewWhenItsVersionChanges(t *testing.T) {
+	newCheckout(t)
+	var progress bytes.Buffer
+	path, err := tool.Binary(t.Context(), "jaeger", &progress)
+	require.NoError(t, err)
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(path, old, old))
+	_, err = tool.Binary(t.Context(), "jaeger", &progress)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(progress.String(), "building"))
+}
+
+func TestABuildThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
+	newCheckout(t)
+	require.NoError(t, os.WriteFile("../../../tools/jaeger/jaeger/our.go", []byte("package main\n\nfunc main() { nonsense() }\n"), 0o600))
+	_, err := tool.Binary(t.Context(), "jaeger", new(bytes.Buffer))
+	require.ErrorContains(t, err, "undefined: nonsense")
+	left, err := filepath.Glob("../../../bin/*/*")
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the lock: %v", left)
+}
+
+func TestOnlyKnownToolsAreBuiltAndOnlyInACheckout(t *testing.T) {
+	_, err := tool.Binary(t.Context(), "hammer", new(bytes.Buffer))
+	require.EqualError(t, err, `tool: no tool is called "hammer"`)
+	t.Chdir(t.TempDir())
+	_, err = tool.Binary(t.Context(), "jaeger", new(bytes.Buffer))
+	require.ErrorContains(t, err, "not in a checkout")
+}
+
+func TestAToolIsReadyWhenStartReturnsAndEndedWhenStopDoes(t *testing.T) {
+	newCheckout(t)
+	ports, err := tool.FreePorts(1)
+	require.NoError(t, err)
+	var output bytes.Buffer
+	p, err := tool.Start(t.Context(), tool.Command{Name: "jaeger", Args: ports, Ready: "http://127.0.0.1:" + ports[0], Output: &output})
+	require.NoError(t, err)
+	require.Equal(t, "hello from "+ports[0]+"\n", p.Output())
+	require.NoError(t, p.Stop())
+	require.NoError(t, p.Stop(), "a second time does nothing")
+	require.Equal(t, "hello from "+ports[0]+"\ngoodbye\n", output.String(), "it had the time to say so")
+	_, err = net.Dial("tcp", "127.0.0.1:"+ports[0])
+	require.Error(t, err)
+}
+
+func TestAToolThatDoesNotStartIsAnErrorWithWhatItSaid(t *testing.T) {
+	newCheckout(t)
+	_, err := tool.Start(t.Context(), tool.Command{Name: "jaeger", Args: []string{""}, Ready: "http://127.0.0.1:1"})
+	require.ErrorContains(t, err, "exit status 3")
+	require.ErrorContains(t, err, "hello from \nno port\n")
+}
+
+func TestAToolThatEndedByItselfIsAnErrorOfStop(t *testing.T) {
+	newCheckout(t)
+	ports, err := tool.FreePorts(1)
+	require.NoError(t, err)
+	url := "http://127.0.0.1:" + ports[0]
+	p, err := tool.Start(t.Context(), tool.Command{Name: "jaeger", Args: ports, Ready: url})
+	require.NoError(t, err)
+	_, err = (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + "/quit")
+	require.Error(t, err, "it quits instead of answering")
+	<-p.Ended()
+	require.ErrorContains(t, p.Stop(), "exit status 4")
+}
+
+func TestFreePortsAreDifferent(t *testing.T) {
+	ports, err := tool.FreePorts(50)
+	require.NoError(t, err)
+	seen := make(map[string]bool)
+	for _, port := range ports {
+		require.False(t, seen[port])
+		seen[port] = true
+	}
+}
