@@ -30,10 +30,12 @@ func TestATraceHandlerIsAHandlerAsSlogWantsIt(t *testing.T) {
 
 func TestWhatACallbackLogsItselfLeadsToItsTraceAndItsRequest(t *testing.T) {
 	for name, derive := range map[string]func(*slog.Logger) *slog.Logger{
-		"plain":              func(l *slog.Logger) *slog.Logger { return l },
-		"in a group":         func(l *slog.Logger) *slog.Logger { return l.WithGroup("order") },
-		"with attributes":    func(l *slog.Logger) *slog.Logger { return l.With("app", "shop") },
-		"in a group of them": func(l *slog.Logger) *slog.Logger { return l.With("app", "shop").WithGroup("order").With("id", 7).WithGroup("mail") },
+		"plain":           func(l *slog.Logger) *slog.Logger { return l },
+		"in a group":      func(l *slog.Logger) *slog.Logger { return l.WithGroup("order") },
+		"with attributes": func(l *slog.Logger) *slog.Logger { return l.With("app", "shop") },
+		"in a group of them": func(l *slog.Logger) *slog.Logger {
+			return l.With("app", "shop").WithGroup("order").With("id", 7).WithGroup("mail")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
