@@ -38,7 +38,7 @@ type runnerEntry struct {
 type callbackEntry struct {
 	*callbackMetrics
 	callbackLogs
-	span spanStart // not used of folded names
+	callbackSpans // of folded names, recorded only
 }
 
 // entry is what one event works with.
@@ -93,9 +93,9 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 		return entry{runner: r, callback: cb}
 	}
 	if len(known) < c.maxNames {
-		cb := &callbackEntry{
-			callbackMetrics: c.metrics.newCallback(r.name, name),
-			span:            c.tracing.newSpanStart(r.name, name),
+		cb := &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, name)}
+		if c.tracing.scheduleSpans {
+			cb.schedule = newSchedule(r.name, name)
 		}
 		r.callbacks.Store(with(known, name, cb))
 		return entry{runner: r, callback: cb}
@@ -124,8 +124,8 @@ func (r *runnerEntry) each(visit func(name string, cb *callbackEntry)) {
 }
 
 // with returns a copy of m that also maps k to v.
-func with[V any](m map[string]V, k string, v V) *map[string]V {
-	c := make(map[string]V, len(m)+1)
+func with[K comparable, V any](m map[K]V, k K, v V) *map[K]V {
+	c := make(map[K]V, len(m)+1)
 	maps.Copy(c, m)
 	c[k] = v
 	return &c

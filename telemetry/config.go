@@ -33,6 +33,20 @@ type Config struct {
 	// Zero value: [Link].
 	Relation Relation
 
+	// RelationFor chooses the relation by the names of the runner and the
+	// callback. It is asked once for each of a runner's callback names, when
+	// the first callback of that name starts; for names beyond MaxNames at each
+	// start. It must be safe for concurrent use. If it panics, or returns what
+	// is no Relation, that is counted as an error of the signal traces, and
+	// Config.Relation holds.
+	// nil: Config.Relation for all.
+	RelationFor func(runnerName, callback string) Relation
+
+	// ScheduleSpans makes a span of the asking itself: "schedule {name}", of
+	// kind producer, a child of the asker's span, with an error if the callback
+	// was refused. The process span then refers to it, and not to the asker's.
+	ScheduleSpans bool
+
 	// DurationBuckets are the upper bounds of the classic buckets for run
 	// times, in seconds, increasing.
 	// Empty: 1 ms to 60 s in 15 steps.
@@ -64,29 +78,6 @@ type Config struct {
 	OmitTraceIDs bool
 }
 
-// Relation is how the span of a callback refers to its asker's.
-type Relation uint8
-
-const (
-	// Link makes each callback the root of a new trace, linked to the asker's
-	// span. The request's trace is complete when the response is. Each of the
-	// two is sampled on its own.
-	Link Relation = iota
-	// Child makes each callback a child of the asker's span, in the same trace,
-	// and sampled as that is. The child mostly begins when its parent has ended.
-	Child
-
-	numRelations
-)
-
-// String returns the relation's name: Link or Child.
-func (r Relation) String() string {
-	if r < numRelations {
-		return [...]string{"Link", "Child"}[r]
-	}
-	return fmt.Sprintf("Relation(%d)", uint8(r))
-}
-
 const (
 	defaultMaxNames = 100
 	defaultLogRate  = 10
@@ -104,7 +95,7 @@ func defaultWaitBuckets() []float64 {
 func (c Config) validate() error {
 	var errs []error
 	if c.Relation >= numRelations {
-		errs = append(errs, fmt.Errorf("telemetry: Config.Relation is %v: use Link or Child", c.Relation))
+		errs = append(errs, fmt.Errorf("telemetry: Config.Relation is %v: use Link, Child or ChildAndLink", c.Relation))
 	}
 	if c.MaxNames < 0 {
 		errs = append(errs, fmt.Errorf("telemetry: Config.MaxNames is %d: use 0 for the default, or a positive number", c.MaxNames))

@@ -62,17 +62,25 @@ const (
 	// ScopeName is the instrumentation scope of the spans.
 	ScopeName = "github.com/afterglow-go/afterglow/telemetry"
 
-	SpanProcess = "process" // followed by a space and the callback's name
+	SpanProcess  = "process"  // followed by a space and the callback's name
+	SpanSchedule = "schedule" // likewise; with Config.ScheduleSpans
+	SpanDrain    = "drain"    // followed by a space and the runner's name
 
 	AttrRunner        = "afterglow.runner"
 	AttrCallbackName  = "afterglow.callback.name"
 	AttrOutcome       = "afterglow.outcome"
-	AttrReason        = "afterglow.reason"
+	AttrReason        = "afterglow.reason"         // as runner.Reason spells it
+	AttrQueueDepth    = "afterglow.queue.depth"    // places taken, this one included; on an accepted schedule span
+	AttrQueueCapacity = "afterglow.queue.capacity" // places; likewise
 	AttrQueueWait     = "afterglow.queue.wait"     // seconds
 	AttrResponseDelay = "afterglow.response.delay" // seconds
 	AttrTimeout       = "afterglow.timeout"        // seconds
 	AttrAttempt       = "afterglow.attempt"        // on a callback with Retry, from 1
 	AttrRetryWait     = "afterglow.retry.wait"     // seconds until the next attempt, on one that failed
+
+	AttrDrainPending   = "afterglow.drain.pending"   // callbacks that had not ended when the drain began
+	AttrDrainCompleted = "afterglow.drain.completed" // of those, ended as they should
+	AttrDrainLost      = "afterglow.drain.lost"      // of those, named in the status and in the record
 
 	EventScheduled = "afterglow.scheduled" // on the asker's span: accepted
 	EventRejected  = "afterglow.rejected"  // on the asker's span: refused

@@ -32,14 +32,14 @@ func (t *Telemetry) Observer() runner.Observer {
 func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
 	shield(&t.errors.metrics, func() { t.metrics.asked(e, info.Callback) })
-	shield(&t.errors.traces, func() { t.tracing.accepted(ctx, info) })
+	shield(&t.errors.traces, func() { ctx = t.tracing.accepted(ctx, e, info) })
 	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
 }
 
 func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
-	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, info) })
+	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, e, info) })
 	shield(&t.errors.logs, func() {
 		t.logging.asked(ctx, e, info.Callback)
 		t.logging.rejected(ctx, e, info)
@@ -87,6 +87,9 @@ func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {
+	d := t.drains.begin(ctx)
+	ctx = d
+	shield(&t.errors.traces, func() { ctx = t.tracing.drainStarted(d, info) })
 	shield(&t.errors.logs, func() { t.logging.drainStarted(ctx, info) })
 	return ctx
 }
@@ -94,6 +97,7 @@ func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) con
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
 	r := t.catalog.runner(report.Runner)
 	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, r, report) })
+	shield(&t.errors.traces, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
 	shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
 }
 

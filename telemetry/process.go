@@ -14,6 +14,7 @@ type process struct {
 	key     processKey
 	span    trace.Span        // nil if it could not be started; written before the callback starts
 	request trace.SpanContext // of the first asker; the zero value if that had none
+	site    callSite          // where the callback was asked for
 }
 
 // processKey finds the processes of one Telemetry in a context. Each has its
@@ -22,23 +23,63 @@ type processKey struct{ owner *tracing }
 
 // begin begins a process whose asker's context is ctx.
 func (k processKey) begin(ctx context.Context) *process {
-	return &process{Context: ctx, key: k, request: k.request(ctx)}
+	p := &process{Context: ctx, key: k}
+	p.request, p.site = k.origin(ctx)
+	return p
+}
+
+// ask returns what is known of a callback that is asked for with ctx.
+func (k processKey) ask(ctx context.Context) *asked {
+	return &asked{Context: ctx, key: k, request: k.request(ctx)}
 }
 
 // from returns the innermost process of ctx, or nil. In an event that comes
 // before Started, that is the callback which asked for this one.
 func (k processKey) from(ctx context.Context) *process {
-	p, _ := ctx.Value(k).(*process)
-	return p
+	switch v := ctx.Value(k).(type) {
+	case *process:
+		return v
+	case *asked:
+		return k.from(v.Context)
+	}
+	return nil
 }
 
 // request returns the span context of the request behind ctx: a nested
 // callback has that of the callback which asked for it.
 func (k processKey) request(ctx context.Context) trace.SpanContext {
-	if p := k.from(ctx); p != nil {
-		return p.request
+	request, _ := k.origin(ctx)
+	return request
+}
+
+// origin returns the request behind ctx, and where its callback was asked for.
+// A process stands before what was known of it when it was asked for, so that
+// a nested callback never takes its asker's call site for its own.
+func (k processKey) origin(ctx context.Context) (request trace.SpanContext, site callSite) {
+	switch v := ctx.Value(k).(type) {
+	case *process:
+		return v.request, 0
+	case *asked:
+		return v.request, v.site
 	}
-	return trace.SpanContextFromContext(ctx)
+	return trace.SpanContextFromContext(ctx), 0
+}
+
+// asked is what is known of a callback from its acceptance to its start. It
+// travels in the context that its asker's becomes, as a process does.
+type asked struct {
+	context.Context // with the schedule span, if there is one
+	key             processKey
+	request         trace.SpanContext // as a process has it
+	site            callSite
+}
+
+// Value finds what is known; everything else is the asker's.
+func (a *asked) Value(key any) any {
+	if k, ok := key.(processKey); ok && k == a.key {
+		return a
+	}
+	return a.Context.Value(key)
 }
 
 // anyProcess finds the innermost process of a context, whichever Telemetry's.

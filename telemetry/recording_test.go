@@ -67,7 +67,7 @@ func TestASpanThatDoesNotRecordIsGivenNothing(t *testing.T) {
 	g.shutdown(r)
 	require.ErrorIs(t, r.Go(request, "c", succeed), runner.ErrClosed)
 
-	require.EqualValues(t, 3, tracer.started.Load(), "the request's, and one of each callback that ran")
+	require.EqualValues(t, 4, tracer.started.Load(), "the request's, one of each callback that ran, and the drain's")
 	require.Zero(t, tracer.given.Load())
 	require.Equal(t, seen.TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["trace_id"], "the record can still be found by what the callback called")
 }

@@ -19,6 +19,7 @@ type Telemetry struct {
 	tracing   *tracing
 	logging   *logging
 	processes processKey
+	drains    drainKey
 	state     *state
 	errors    *errorCounts
 }
@@ -32,11 +33,11 @@ func New(cfg Config) (*Telemetry, error) {
 	cfg = cfg.withDefaults()
 	t := &Telemetry{
 		metrics: newMetrics(cfg),
-		tracing: newTracing(cfg),
 		state:   newState(),
 		errors:  new(errorCounts),
 	}
-	t.processes = processKey{owner: t.tracing}
+	t.tracing = newTracing(cfg, &t.errors.traces)
+	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes)
 	t.catalog = newCatalog(t.metrics, t.tracing, cfg.MaxNames)
 

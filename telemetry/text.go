@@ -12,6 +12,7 @@ const (
 	maxError  = 1024 // an error's text elsewhere
 	maxType   = 128  // the name of a type, or an error's own idea of its type
 	maxRoute  = 256  // a route's pattern
+	maxPlace  = 256  // the name of a function, or of its file
 	maxStack  = 8192 // a stack
 	ellipsis  = "..."
 )

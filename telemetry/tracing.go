@@ -2,8 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -14,16 +15,32 @@ import (
 )
 
 // tracing makes one span of each callback that starts, and leaves a note on
-// the span that was current where it was asked for.
+// the span that was current where it was asked for. What is optional: a span of
+// the asking too (schedule.go). A drain has one in any case (drain.go).
 type tracing struct {
-	tracer   trace.Tracer
-	relation Relation
+	tracer        trace.Tracer
+	relations     relations
+	scheduleSpans bool
+	sites         *callSites
 }
 
-// spanStart is what a callback's spans have in common, built once a name.
+// callbackSpans is what tracing keeps for one name of a runner.
+type callbackSpans struct {
+	schedule spanStart // the zero value without Config.ScheduleSpans
+
+	// recorded tells that a process span of this name has recorded, so that the
+	// next one's call site is worth looking for if no asker's span tells.
+	recorded atomic.Bool
+
+	once    sync.Once // guards process, which asks the user
+	process spanStart
+}
+
+// spanStart is what the spans of one kind and name have in common.
 type spanStart struct {
-	name    string
-	options []trace.SpanStartOption
+	name     string
+	relation Relation // of a process span
+	options  []trace.SpanStartOption
 }
 
 // TraceID returns the trace id of ctx's span, and "" if there is none. It is
@@ -35,63 +52,106 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-func newTracing(cfg Config) *tracing {
+func newTracing(cfg Config, errors *atomic.Uint64) *tracing {
 	return &tracing{
 		tracer: cfg.TracerProvider.Tracer(ScopeName,
 			trace.WithInstrumentationVersion(version()),
 			trace.WithSchemaURL(semconv.SchemaURL)),
-		relation: cfg.Relation,
+		relations:     relations{always: cfg.Relation, choose: cfg.RelationFor, errors: errors},
+		scheduleSpans: cfg.ScheduleSpans,
+		sites:         newCallSites(),
 	}
 }
 
 // newSpanStart gives a sampler the two names to decide by.
-func (t *tracing) newSpanStart(runnerName, name string) spanStart {
-	options := []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindConsumer),
+func newSpanStart(span, runnerName, name string, kind trace.SpanKind) spanStart {
+	return spanStart{name: span + " " + name, options: []trace.SpanStartOption{
+		trace.WithSpanKind(kind),
 		trace.WithAttributes(attribute.String(AttrRunner, runnerName), attribute.String(AttrCallbackName, name)),
-	}
-	if t.relation == Link {
-		options = append(options, trace.WithNewRoot())
-	}
-	return spanStart{name: SpanProcess + " " + name, options: options}
+	}}
 }
 
-// accepted notes on the asker's span that it asked for a callback.
-func (t *tracing) accepted(ctx context.Context, info runner.AcceptedInfo) {
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
+// newProcess is what the process spans of a name have in common.
+func (t *tracing) newProcess(runnerName, name string) spanStart {
+	s := newSpanStart(SpanProcess, runnerName, name, trace.SpanKindConsumer)
+	if s.relation = t.relations.of(runnerName, name); s.relation.isRoot() {
+		s.options = append(s.options, trace.WithNewRoot())
+	}
+	return s
+}
+
+// process is the same, made once a name. Only metrics fold: a span costs the
+// same under any name.
+func (t *tracing) process(e entry, cb runner.Callback) spanStart {
+	if e.folded {
+		return t.newProcess(cb.Runner, cb.Name)
+	}
+	e.callback.once.Do(func() { e.callback.process = t.newProcess(cb.Runner, cb.Name) })
+	return e.callback.process
+}
+
+// start starts a span with more options than its name has.
+func (t *tracing) start(ctx context.Context, s spanStart, more ...trace.SpanStartOption) (context.Context, trace.Span) {
+	options := append(make([]trace.SpanStartOption, 0, len(s.options)+len(more)), s.options...)
+	return t.tracer.Start(ctx, s.name, append(options, more...)...)
+}
+
+// accepted notes on the asker's span that it asked for a callback, and returns
+// the context that the callback goes on with. Where the callback was asked for
+// is looked for only if a span may tell it, which a no-op tracer's and an
+// unsampled request's do not.
+func (t *tracing) accepted(ctx context.Context, e entry, info runner.AcceptedInfo) context.Context {
+	asker := trace.SpanFromContext(ctx)
+	isTold := asker.IsRecording()
+	if isTold {
+		asker.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
 			attribute.String(AttrRunner, info.Runner),
 			attribute.String(AttrCallbackName, info.Name)))
+	} else if e.callback.recorded.Load() {
+		isTold = !asker.SpanContext().IsValid()
 	}
+	if !isTold && !t.scheduleSpans {
+		return ctx
+	}
+	a := processKey{owner: t}.ask(ctx)
+	if t.scheduleSpans {
+		a.Context, a.site = t.scheduled(ctx, e, info)
+	}
+	if isTold && a.site == 0 {
+		a.site = t.sites.here()
+	}
+	return a
 }
 
 // rejected notes on the asker's span that it was refused a callback.
-func (t *tracing) rejected(ctx context.Context, info runner.RejectedInfo) {
+func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInfo) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddEvent(EventRejected, trace.WithAttributes(
 			attribute.String(AttrRunner, info.Runner),
 			attribute.String(AttrCallbackName, info.Name),
 			attribute.String(AttrReason, string(info.Reason))))
 	}
+	if t.scheduleSpans {
+		t.refused(ctx, e, info)
+	}
 }
 
 // started starts the process span and returns the context that holds it.
 func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
-	start := e.callback.span
-	if e.folded { // Only metrics fold: a span costs the same under any name.
-		start = t.newSpanStart(info.Runner, info.Name)
-	}
-	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
-	options = append(options, trace.WithTimestamp(info.Started))
-	if asker := trace.SpanContextFromContext(p.Context); t.relation == Link && asker.IsValid() {
+	start := t.process(e, info.Callback)
+	options := append(make([]trace.SpanStartOption, 0, 2), trace.WithTimestamp(info.Started))
+	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: asker}))
 	}
-	ctx, span := t.tracer.Start(p, start.name, options...)
+	ctx, span := t.start(p, start, options...)
 	p.span = span
 	if !span.IsRecording() {
 		return ctx
 	}
-	attrs := append(make([]attribute.KeyValue, 0, 8), attribute.Float64(AttrQueueWait, info.QueueWait().Seconds()))
+	if !e.callback.recorded.Load() { // A cache line that many read.
+		e.callback.recorded.Store(true)
+	}
+	attrs := append(make([]attribute.KeyValue, 0, 12), attribute.Float64(AttrQueueWait, info.QueueWait().Seconds()))
 	if info.AfterResponse {
 		attrs = append(attrs, attribute.Float64(AttrResponseDelay, info.ResponseDelay().Seconds()))
 	}
@@ -104,6 +164,7 @@ func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.
 	if req, ok := runner.RequestFrom(ctx); ok {
 		attrs = appendRequest(attrs, req)
 	}
+	attrs = append(attrs, t.sites.attrs(p.site)...)
 	span.SetAttributes(attrs...)
 	return ctx
 }
@@ -157,40 +218,6 @@ func end(span trace.Span, info runner.FinishedInfo) {
 		span.AddEvent(semconv.ExceptionEventName, trace.WithTimestamp(info.Finished), trace.WithAttributes(exceptionOf(info.Outcome, info.Err)...))
 	}
 	span.SetAttributes(semconv.ErrorTypeKey.String(errorTypeOf(info.Outcome, info.Err)))
-}
-
-// exceptionOf describes an error, or what a callback panicked with.
-func exceptionOf(o runner.Outcome, err error) []attribute.KeyValue {
-	var thrown any = err
-	var panicked *runner.PanicError
-	isPanic := o == runner.Panicked && errors.As(err, &panicked)
-	if isPanic {
-		thrown = panicked.Value
-	}
-	attrs := []attribute.KeyValue{
-		semconv.ExceptionType(typeOf(thrown)),
-		semconv.ExceptionMessage(textOf(thrown, maxError)),
-	}
-	if isPanic {
-		attrs = append(attrs, semconv.ExceptionStacktrace(stackOf(panicked.Stack)))
-	}
-	return attrs
-}
-
-// errorTypeOf says in few different words what went wrong.
-func errorTypeOf(o runner.Outcome, err error) (name string) {
-	defer func() {
-		if recover() != nil { // An Is, As or ErrorType method of the error has panicked.
-			name = typeOf(err)
-		}
-	}()
-	switch {
-	case o != runner.Failed:
-		return o.String()
-	case errors.Is(err, runner.ErrGoexit):
-		return "goexit"
-	}
-	return bounded(semconv.ErrorType(err).Value.AsString(), maxType)
 }
 
 // appendRequest adds what is bounded about a request: the route that matched,

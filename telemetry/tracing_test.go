@@ -167,9 +167,9 @@ func TestADrainEndsTheSpansOfWhatItAbandonsAndStartsNoneForWhatItDrops(t *testin
 		require.Equal(t, codes.Error, deaf.Status.Code)
 		require.Equal(t, 10*time.Second, deaf.EndTime.Sub(deaf.StartTime))
 		require.False(t, hasEvent(deaf, "exception"), "it has thrown nothing yet")
-		require.Len(t, g.exporter.GetSpans(), 2, "the request and the one that started")
+		require.Len(t, g.exporter.GetSpans(), 3, "the request, the one that started, and the drain")
 		time.Sleep(time.Hour)
-		require.Len(t, g.exporter.GetSpans(), 2)
+		require.Len(t, g.exporter.GetSpans(), 3)
 	})
 }
 

@@ -1,0 +1,58 @@
+package telemetry
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// newSchedule is what the schedule spans of a name have in common.
+func newSchedule(runnerName, name string) spanStart {
+	return newSpanStart(SpanSchedule, runnerName, name, trace.SpanKindProducer)
+}
+
+// schedule starts the schedule span of a callback that is accepted or refused
+// right now.
+func (t *tracing) schedule(ctx context.Context, e entry, cb runner.Callback) (context.Context, trace.Span) {
+	start := e.callback.schedule
+	if e.folded {
+		start = newSchedule(cb.Runner, cb.Name)
+	}
+	return t.start(ctx, start, trace.WithTimestamp(cb.Asked))
+}
+
+// scheduled makes the whole schedule span of an accepted callback, which
+// becomes current in the context that is returned.
+func (t *tracing) scheduled(ctx context.Context, e entry, info runner.AcceptedInfo) (_ context.Context, site callSite) {
+	scheduled, span := t.schedule(ctx, e, info.Callback)
+	if span.IsRecording() {
+		defer span.End()
+		site = t.sites.here()
+		span.SetAttributes(attribute.Int(AttrQueueDepth, info.Depth), attribute.Int(AttrQueueCapacity, info.Capacity))
+		span.SetAttributes(t.sites.attrs(site)...)
+	}
+	if !span.SpanContext().IsValid() { // Nothing could refer to it.
+		return ctx, site
+	}
+	return scheduled, site
+}
+
+// refused makes the whole schedule span of a refused callback.
+func (t *tracing) refused(ctx context.Context, e entry, info runner.RejectedInfo) {
+	_, span := t.schedule(ctx, e, info.Callback)
+	if !span.IsRecording() {
+		return
+	}
+	defer span.End()
+	span.SetAttributes(
+		attribute.String(AttrOutcome, runner.Rejected.String()),
+		attribute.String(AttrReason, string(info.Reason)),
+		semconv.ErrorTypeKey.String(errorTypeOf(runner.Rejected, info.Err)))
+	span.SetAttributes(t.sites.attrs(t.sites.here())...)
+	span.SetStatus(codes.Error, textOf(info.Err, maxStatus))
+}
