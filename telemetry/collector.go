@@ -22,8 +22,13 @@ type collector struct {
 	buildInfo                             prometheus.Metric
 }
 
-// errorCounts counts the panics recovered in each signal.
-type errorCounts struct{ metrics, traces, logs atomic.Uint64 }
+// errorCounts counts the panics recovered in each signal,
+// and the snapshots that could not be written.
+type errorCounts struct {
+	metrics, traces, logs, flight atomic.Uint64
+
+	hasFlight bool // not written after New
+}
 
 func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
 	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
@@ -36,7 +41,7 @@ func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
 			"When a callback last succeeded. Absent before the first success.",
 			LabelRunner, LabelCallback),
 		telemetryErrors: desc(MetricTelemetryErrors, "",
-			"Panics recovered inside telemetry, by signal. observer: in any observer of a watched runner.",
+			"Panics recovered inside telemetry, by signal. observer: in any observer of a watched runner. flight: snapshots not written.",
 			LabelSignal),
 		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
 	}
@@ -69,12 +74,16 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		})
 	}
 	panics := c.state.collect(ch)
-	for signal, n := range map[string]uint64{
+	counts := map[string]uint64{
 		SignalMetrics:  c.errors.metrics.Load(),
 		SignalTraces:   c.errors.traces.Load(),
 		SignalLogs:     c.errors.logs.Load(),
 		SignalObserver: panics,
-	} {
+	}
+	if c.errors.hasFlight {
+		counts[SignalFlight] = c.errors.flight.Load()
+	}
+	for signal, n := range counts {
 		ch <- prometheus.MustNewConstMetric(c.telemetryErrors, prometheus.CounterValue, float64(n), signal)
 	}
 	ch <- c.buildInfo

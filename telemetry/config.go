@@ -76,6 +76,11 @@ type Config struct {
 	// whose handler takes them from the context, such as the otelslog bridge or
 	// a [TraceHandler]. request.trace_id stays.
 	OmitTraceIDs bool
+
+	// FlightRecorder keeps what led to an overrun, a timeout or a panic. The
+	// record and the span of that callback say in which file.
+	// nil: nothing is kept.
+	FlightRecorder *FlightRecorder
 }
 
 const (

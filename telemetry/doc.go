@@ -63,8 +63,18 @@
 // those handlers that need them. That one also gives them to what the callbacks
 // log themselves.
 //
+// # Execution traces
+//
+// A [FlightRecorder] keeps the last seconds of the program's execution trace,
+// and writes them to a file when a callback overruns its deadline, times out or
+// panics: at most once in an interval, on a goroutine of its own. The record and
+// the process span of that callback say which file; go tool trace reads it.
+// Whenever an execution trace is being recorded, by it or by anything else, each
+// callback is a task of it, called as its span is.
+//
 // # Failures of its own
 //
 // A panic inside one signal, a log handler's say, neither reaches the callback
-// nor stops the other signals. It is counted in afterglow_telemetry_errors_total.
+// nor stops the other signals. It is counted in afterglow_telemetry_errors_total,
+// as is a snapshot that could not be written.
 package telemetry

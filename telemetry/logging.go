@@ -47,14 +47,20 @@ func newLogging(cfg Config, processes processKey) *logging {
 	}
 }
 
-// allow asks a limiter whether a record may be written now, and returns the
-// attribute that says how many were left out before it, if any were.
-func (l *logging) allow(limit *limiter, r rate) (left []slog.Attr, ok bool) {
+// allow asks a limiter whether a record may be written now, and returns what it
+// then says of itself: how many were left out before it, and where the flight
+// recorder's snapshot is. With that it always may, as nothing else leads there
+// and there are few.
+func (l *logging) allow(limit *limiter, r rate, snapshot string) (notes []slog.Attr, ok bool) {
+	if snapshot != "" {
+		r = rate{}
+		notes = append(notes, slog.String(KeySnapshot, snapshot))
+	}
 	n, ok := limit.allow(time.Since(l.start), r)
 	if n > 0 {
-		left = []slog.Attr{slog.Int64(KeySuppressed, n)}
+		notes = append(notes, slog.Int64(KeySuppressed, n))
 	}
-	return left, ok
+	return notes, ok
 }
 
 // asked warns once that names are folded.
@@ -71,8 +77,8 @@ func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInf
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if left, ok := l.allow(&e.runner.rejections, oneASecond()); ok {
-		l.write(ctx, slog.LevelWarn, LogRejected, info.Callback, append(left,
+	if notes, ok := l.allow(&e.runner.rejections, oneASecond(), ""); ok {
+		l.write(ctx, slog.LevelWarn, LogRejected, info.Callback, append(notes,
 			slog.String(KeyReason, string(info.Reason)),
 			slog.String(KeyError, textOf(info.Err, maxError)))...)
 	}
@@ -82,21 +88,21 @@ func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo)
 	if info.QueueWait() <= slowStart || !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if left, ok := l.allow(&e.runner.slowStarts, oneASecond()); ok {
-		l.write(ctx, slog.LevelWarn, LogSlowStart, info.Callback, append(left,
+	if notes, ok := l.allow(&e.runner.slowStarts, oneASecond(), ""); ok {
+		l.write(ctx, slog.LevelWarn, LogSlowStart, info.Callback, append(notes,
 			slog.Float64(KeyQueueWait, info.QueueWait().Seconds()))...)
 	}
 }
 
-func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo) {
+func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo, snapshot string) {
 	if info.Overran {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if left, ok := l.allow(&e.runner.retries, oneASecond()); ok {
-		l.write(ctx, slog.LevelWarn, LogRetried, info.Callback, append(left,
+	if notes, ok := l.allow(&e.runner.retries, oneASecond(), snapshot); ok {
+		l.write(ctx, slog.LevelWarn, LogRetried, info.Callback, append(notes,
 			slog.Int(KeyAttempt, info.Attempt),
 			slog.Float64(KeyWait, info.Wait.Seconds()),
 			slog.Float64(KeyDuration, info.Duration().Seconds()),
@@ -105,12 +111,12 @@ func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo)
 	}
 }
 
-func (l *logging) overran(ctx context.Context, e entry, info runner.OverrunInfo) {
+func (l *logging) overran(ctx context.Context, e entry, info runner.OverrunInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
-	if left, ok := l.allow(&e.callback.overran, l.failures); ok {
-		l.write(ctx, slog.LevelError, LogOverran, info.Callback, append(left,
+	if notes, ok := l.allow(&e.callback.overran, l.failures, snapshot); ok {
+		l.write(ctx, slog.LevelError, LogOverran, info.Callback, append(notes,
 			slog.Float64(KeyDuration, info.Ran.Seconds()),
 			slog.Float64(KeyTimeout, info.Timeout.Seconds()),
 			slog.String(KeyStack, bounded(info.Stack, maxStack)))...)
@@ -122,12 +128,12 @@ func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback,
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	if left, ok := l.allow(&e.callback.overranEnded, l.failures); ok {
-		l.write(ctx, slog.LevelInfo, LogOverranEnded, cb, append(left, slog.Float64(KeyDuration, ran.Seconds()))...)
+	if notes, ok := l.allow(&e.callback.overranEnded, l.failures, ""); ok {
+		l.write(ctx, slog.LevelInfo, LogOverranEnded, cb, append(notes, slog.Float64(KeyDuration, ran.Seconds()))...)
 	}
 }
 
-func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo) {
+func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo, snapshot string) {
 	if info.Overran && info.Outcome != runner.Abandoned {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}
@@ -142,12 +148,12 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 	case level == slog.LevelDebug: // who asks for these wants them all
 		r = rate{}
 	}
-	left, ok := l.allow(limit, r)
+	notes, ok := l.allow(limit, r, snapshot)
 	if !ok {
 		return
 	}
 	attrs := append(make([]slog.Attr, 0, 14), slog.String(KeyOutcome, info.Outcome.String()))
-	attrs = append(attrs, left...)
+	attrs = append(attrs, notes...)
 	attrs = append(attrs, slog.Float64(KeyAge, info.Finished.Sub(info.Asked).Seconds()))
 	if !info.Started.IsZero() {
 		attrs = append(attrs,
@@ -177,4 +183,12 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 			slog.String(KeyError, textOf(info.Err, maxError)))
 	}
 	l.write(ctx, level, message, info.Callback, attrs...)
+}
+
+// snapshotFailed is not limited: the flight recorder takes few.
+func (l *logging) snapshotFailed(ctx context.Context, cb runner.Callback, path string, err error) {
+	if l.logger.Enabled(ctx, slog.LevelWarn) {
+		l.write(ctx, slog.LevelWarn, LogSnapshotFailed, cb,
+			slog.String(KeySnapshot, path), slog.String(KeyError, textOf(err, maxError)))
+	}
 }

@@ -53,6 +53,7 @@ const (
 	SignalMetrics  = "metrics"
 	SignalTraces   = "traces"
 	SignalLogs     = "logs"
+	SignalFlight   = "flight"   // snapshots that could not be written; only with a FlightRecorder
 	SignalObserver = "observer" // any observer of a watched runner, this package's included
 )
 
@@ -77,6 +78,7 @@ const (
 	AttrTimeout       = "afterglow.timeout"        // seconds
 	AttrAttempt       = "afterglow.attempt"        // on a callback with Retry, from 1
 	AttrRetryWait     = "afterglow.retry.wait"     // seconds until the next attempt, on one that failed
+	AttrSnapshot      = "afterglow.snapshot"       // path of the flight recorder's file
 
 	AttrDrainPending   = "afterglow.drain.pending"   // callbacks that had not ended when the drain began
 	AttrDrainCompleted = "afterglow.drain.completed" // of those, ended as they should
@@ -90,22 +92,23 @@ const (
 
 // The messages of log records.
 const (
-	LogFailed        = "callback failed"
-	LogPanicked      = "callback panicked"
-	LogTimedOut      = "callback timed out"
-	LogCanceled      = "callback canceled by shutdown"
-	LogDropped       = "callback dropped before it started"
-	LogAbandoned     = "callback abandoned while it was running"
-	LogRetried       = "callback will be tried again"
-	LogOverran       = "callback overruns its deadline"
-	LogOverranEnded  = "callback that overran has ended"
-	LogRejected      = "callback rejected"
-	LogSlowStart     = "callback started late"
-	LogFinished      = "callback finished"
-	LogNamesFolded   = "too many callback names: further ones are counted as other"
-	LogDrainStarted  = "drain started"
-	LogDrainFinished = "drain finished"
-	LogSuppressed    = "records were left out"
+	LogFailed         = "callback failed"
+	LogPanicked       = "callback panicked"
+	LogTimedOut       = "callback timed out"
+	LogCanceled       = "callback canceled by shutdown"
+	LogDropped        = "callback dropped before it started"
+	LogAbandoned      = "callback abandoned while it was running"
+	LogRetried        = "callback will be tried again"
+	LogOverran        = "callback overruns its deadline"
+	LogOverranEnded   = "callback that overran has ended"
+	LogRejected       = "callback rejected"
+	LogSlowStart      = "callback started late"
+	LogFinished       = "callback finished"
+	LogSnapshotFailed = "flight recorder snapshot not written"
+	LogNamesFolded    = "too many callback names: further ones are counted as other"
+	LogDrainStarted   = "drain started"
+	LogDrainFinished  = "drain finished"
+	LogSuppressed     = "records were left out"
 )
 
 // The keys of log attributes. Durations are in seconds and say so.
@@ -134,6 +137,7 @@ const (
 	KeyAttempt             = "attempt"
 	KeyWait                = "wait_seconds" // until the next attempt
 	KeyStack               = "stack"        // where a callback hangs
+	KeySnapshot            = "snapshot"     // path of the flight recorder's file
 	KeyReserved            = "reserved"
 	KeyPaused              = "paused"
 	KeyQueued              = "queued"

@@ -53,7 +53,10 @@ func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) contex
 	// must not take the asker's process for this one's.
 	p := t.processes.begin(ctx)
 	ctx = p
-	shield(&t.errors.traces, func() { ctx = t.tracing.started(p, e, info) })
+	shield(&t.errors.traces, func() {
+		ctx = t.tracing.started(p, e, info)
+		ctx = p.beginTask(ctx, info)
+	})
 	shield(&t.errors.logs, func() { t.logging.started(ctx, e, info) })
 	shield(&t.errors.metrics, func() { t.metrics.started(e, info) })
 	return ctx
@@ -65,24 +68,44 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	if !info.Started.IsZero() {
 		p = t.processes.from(ctx)
 	}
-	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info) })
-	shield(&t.errors.traces, func() { t.tracing.finished(p, info) })
+	var snapshot string
+	if worthSnapshot(info.Outcome) {
+		snapshot = t.snapshot(ctx, info.Callback, info.Outcome.String())
+	}
+	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info, snapshot) })
+	shield(&t.errors.traces, func() {
+		p.noteSnapshot(snapshot)
+		t.tracing.finished(p, info)
+	})
 	shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
+	p.endTask()
 }
 
 func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info) })
-	shield(&t.errors.traces, func() { t.tracing.retried(p, info) })
+	var snapshot string
+	if worthSnapshot(info.Outcome) {
+		snapshot = t.snapshot(ctx, info.Callback, info.Outcome.String())
+	}
+	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info, snapshot) })
+	shield(&t.errors.traces, func() {
+		p.noteSnapshot(snapshot)
+		t.tracing.retried(p, info)
+	})
 	shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
+	p.endTask()
 }
 
 func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info) })
-	shield(&t.errors.traces, func() { t.tracing.overran(p, info) })
+	snapshot := t.snapshot(ctx, info.Callback, causeOverrun)
+	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info, snapshot) })
+	shield(&t.errors.traces, func() {
+		p.noteSnapshot(snapshot)
+		t.tracing.overran(p, info)
+	})
 	shield(&t.errors.metrics, func() { t.metrics.overran(e) })
 }
 

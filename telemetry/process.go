@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	runtimetrace "runtime/trace"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -12,9 +13,10 @@ import (
 type process struct {
 	context.Context
 	key     processKey
-	span    trace.Span        // nil if it could not be started; written before the callback starts
-	request trace.SpanContext // of the first asker; the zero value if that had none
-	site    callSite          // where the callback was asked for
+	span    trace.Span         // nil if it could not be started; written before the callback starts
+	request trace.SpanContext  // of the first asker; the zero value if that had none
+	site    callSite           // where the callback was asked for
+	task    *runtimetrace.Task // nil unless an execution trace is being recorded; written before the callback starts
 }
 
 // processKey finds the processes of one Telemetry in a context. Each has its

@@ -22,6 +22,7 @@ type Telemetry struct {
 	drains    drainKey
 	state     *state
 	errors    *errorCounts
+	flight    *FlightRecorder // nil: none
 }
 
 // New returns a Telemetry whose metrics are registered. It fails if a field
@@ -34,7 +35,8 @@ func New(cfg Config) (*Telemetry, error) {
 	t := &Telemetry{
 		metrics: newMetrics(cfg),
 		state:   newState(),
-		errors:  new(errorCounts),
+		errors:  &errorCounts{hasFlight: cfg.FlightRecorder != nil},
+		flight:  cfg.FlightRecorder,
 	}
 	t.tracing = newTracing(cfg, &t.errors.traces)
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}

@@ -1,0 +1,62 @@
+package telemetry
+
+import (
+	"context"
+	"runtime/trace"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+const (
+	taskCategory = "afterglow" // of what is logged in execution traces
+	causeOverrun = "overrun"   // and otherwise the outcome
+)
+
+// beginTask makes the callback a task of the execution trace, if one is being
+// recorded, by whomever. A region would have to end on the goroutine that it
+// began on, which is not so of an abandoned callback.
+func (p *process) beginTask(ctx context.Context, info runner.StartedInfo) context.Context {
+	if !trace.IsEnabled() {
+		return ctx
+	}
+	ctx, p.task = trace.NewTask(ctx, SpanProcess+" "+info.Name)
+	if sc := p.spanContext(); sc.HasTraceID() {
+		trace.Log(ctx, KeyTraceID, sc.TraceID().String())
+	}
+	return ctx
+}
+
+func (p *process) endTask() {
+	if p != nil && p.task != nil {
+		p.task.End()
+	}
+}
+
+// snapshot has the flight recorder keep what led to the failure of a callback.
+// It returns where that will be, "" if it is not kept: to be called before the
+// failure is recorded, which then tells it.
+func (t *Telemetry) snapshot(ctx context.Context, cb runner.Callback, cause string) (path string) {
+	if t.flight == nil {
+		return ""
+	}
+	shield(&t.errors.flight, func() {
+		trace.Log(ctx, taskCategory, cause+" "+cb.Name)
+		path = t.flight.take(func(path string, err error) {
+			t.errors.flight.Add(1)
+			shield(&t.errors.logs, func() { t.logging.snapshotFailed(ctx, cb, path, err) })
+		})
+	})
+	return path
+}
+
+// worthSnapshot tells whether what led to an outcome is kept.
+func worthSnapshot(o runner.Outcome) bool { return o == runner.Panicked || o == runner.TimedOut }
+
+// noteSnapshot says on the process span where the snapshot is.
+func (p *process) noteSnapshot(path string) {
+	if path != "" && p != nil && p.span != nil && p.span.IsRecording() {
+		p.span.SetAttributes(attribute.String(AttrSnapshot, path))
+	}
+}
