@@ -124,7 +124,7 @@ func TestAFanOutToJSONAndOtelslogHasTheTraceIdsOnceInEach(t *testing.T) {
 		}
 	}
 	record, _ := logs.record(t, telemetry.LogDrainFinished)
-	require.Equal(t, request.SpanContext().SpanID(), record.SpanID())
+	require.Equal(t, request.SpanContext().TraceID(), record.TraceID(), "the drain is in the trace of its context")
 }
 
 // Without any set-up the records carry the ids themselves, so that a handler
