@@ -120,14 +120,19 @@ func (g *rig) series() map[string]float64 {
 	return all
 }
 
-// span returns the one ended span of that name.
-func (g *rig) span(name string) tracetest.SpanStub {
-	var found []tracetest.SpanStub
+// spans returns every ended span of that name.
+func (g *rig) spans(name string) (found []tracetest.SpanStub) {
 	for _, s := range g.exporter.GetSpans() {
 		if s.Name == name {
 			found = append(found, s)
 		}
 	}
+	return found
+}
+
+// span returns the one ended span of that name.
+func (g *rig) span(name string) tracetest.SpanStub {
+	found := g.spans(name)
 	require.Len(g.t, found, 1, "spans called %s", name)
 	return found[0]
 }

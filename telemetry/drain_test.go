@@ -1,0 +1,129 @@
+package telemetry_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+func TestADrainHasASpanAndItsRecordsLeadThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		var observed trace.SpanContext
+		r := g.runner(runner.Config{Name: "shop", Workers: 1})
+		second, err := runner.New(runner.Config{Name: "second", Observers: []runner.Observer{g.tel.Observer(), {
+			DrainFinished: func(ctx context.Context, _ runner.Report) { observed = trace.SpanContextFromContext(ctx) },
+		}}})
+		require.NoError(t, err)
+		require.NoError(t, r.Go(t.Context(), "a", takes(2*time.Second)))
+		require.NoError(t, r.Go(t.Context(), "b", takes(time.Second)))
+
+		ctx, stop := g.provider.Tracer("main").Start(t.Context(), "stop")
+		_, err = r.Shutdown(ctx)
+		require.NoError(t, err)
+		_, err = second.Shutdown(ctx)
+		require.NoError(t, err)
+		stop.End()
+
+		span := g.span("drain shop")
+		require.Equal(t, trace.SpanKindInternal, span.SpanKind)
+		require.Equal(t, stop.SpanContext().SpanID(), span.Parent.SpanID())
+		require.Equal(t, 3*time.Second, span.EndTime.Sub(span.StartTime))
+		require.Equal(t, codes.Unset, span.Status.Code)
+		require.Equal(t, map[string]any{
+			"afterglow.runner":        "shop",
+			"afterglow.drain.pending": int64(2), "afterglow.drain.completed": int64(2), "afterglow.drain.lost": int64(0),
+		}, attrs(span.Attributes))
+		require.Equal(t, g.span("drain second").SpanContext, observed, "other observers find it too")
+		for _, message := range []string{telemetry.LogDrainStarted, telemetry.LogDrainFinished} {
+			record := g.records(message)[0]
+			require.Equal(t, "shop", record["runner"])
+			require.Equal(t, span.SpanContext.TraceID().String(), record["trace_id"])
+			require.Equal(t, span.SpanContext.SpanID().String(), record["span_id"])
+		}
+	})
+}
+
+func TestADrainThatLosesWorkSaysWhatOnItsSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{Name: "shop", Workers: 1, Timeout: -1})
+		require.NoError(t, r.Go(t.Context(), "deaf", takes(time.Hour)))
+		synctest.Wait()
+		require.NoError(t, r.Go(t.Context(), "waiting", succeed))
+		require.NoError(t, r.Go(t.Context(), "waiting", succeed))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := r.Shutdown(ctx)
+		require.Error(t, err)
+		<-time.After(time.Hour)
+
+		span := g.span("drain shop")
+		require.Equal(t, codes.Error, span.Status.Code)
+		require.Equal(t, "3 of 3 callbacks lost: 2 x waiting dropped, 1 x deaf abandoned", span.Status.Description)
+		require.Equal(t, map[string]any{
+			"afterglow.runner":        "shop",
+			"afterglow.drain.pending": int64(3), "afterglow.drain.completed": int64(0), "afterglow.drain.lost": int64(3),
+		}, attrs(span.Attributes))
+		require.Equal(t, span.SpanContext.SpanID().String(), g.record(slog.LevelWarn, telemetry.LogDrainFinished)["span_id"])
+	})
+}
+
+func TestWhatADrainSaysOfManyNamesIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{Name: "shop"})
+		ctx, _, release := g.request(r)
+		defer release()
+		for i := range 100 {
+			require.NoError(t, r.After(ctx, fmt.Sprintf("%s.%d", strings.Repeat("x", 60), i), succeed))
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := r.Shutdown(over)
+		require.Error(t, err)
+		description := g.span("drain shop").Status.Description
+		require.True(t, strings.HasPrefix(description, "100 of 100 callbacks lost: 1 x xxx"), description)
+		require.Len(t, description, 256)
+	})
+}
+
+// brokenDrains panics where the span of a drain would start.
+type brokenDrains struct{ trace.Tracer }
+
+func (b brokenDrains) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if strings.HasPrefix(name, telemetry.SpanDrain) {
+		panic("no span")
+	}
+	return b.Tracer.Start(ctx, name, options...)
+}
+
+type brokenDrainsProvider struct{ trace.TracerProvider }
+
+func (b brokenDrainsProvider) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return brokenDrains{b.TracerProvider.Tracer(name, options...)}
+}
+
+func TestADrainWhoseSpanCannotBeStartedLeavesTheSpanOfItsCallerAlone(t *testing.T) {
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = brokenDrainsProvider{cfg.TracerProvider} })
+	r := g.runner(runner.Config{})
+	ctx, stop := g.provider.Tracer("main").Start(t.Context(), "stop")
+	_, err := r.Shutdown(ctx)
+	require.NoError(t, err)
+	require.True(t, stop.IsRecording())
+	stop.End()
+	require.Empty(t, g.span("stop").Attributes)
+	require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+	require.Equal(t, stop.SpanContext().SpanID().String(), g.record(slog.LevelInfo, telemetry.LogDrainFinished)["span_id"])
+}

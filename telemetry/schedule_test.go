@@ -1,0 +1,168 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+func withScheduleSpans(cfg *telemetry.Config) { cfg.ScheduleSpans = true }
+
+// line is that of its caller.
+func line() int64 {
+	_, _, n, _ := runtime.Caller(1)
+	return int64(n)
+}
+
+func TestAScheduleSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
+	g := newRig(t, withScheduleSpans)
+	r := g.runner(runner.Config{Name: "shop", Queue: 7})
+	ctx, request, release := g.request(r)
+	var here int64
+	require.NoError(t, r.After(ctx, "first", succeed))
+	here = line() + 1
+	require.NoError(t, r.After(ctx, "order.email", func(context.Context) error { return errors.New("no") }))
+	release()
+	g.shutdown(r)
+
+	schedule, process := g.span("schedule order.email"), g.span("process order.email")
+	require.Equal(t, trace.SpanKindProducer, schedule.SpanKind)
+	require.Equal(t, request.SpanContext().SpanID(), schedule.Parent.SpanID())
+	require.Equal(t, request.SpanContext().TraceID(), schedule.SpanContext.TraceID())
+	require.Equal(t, codes.Unset, schedule.Status.Code)
+	got := attrs(schedule.Attributes)
+	require.Contains(t, got["code.file.path"], "schedule_test.go")
+	delete(got, "code.file.path")
+	require.Equal(t, map[string]any{
+		"afterglow.runner": "shop", "afterglow.callback.name": "order.email",
+		"afterglow.queue.depth": int64(2), "afterglow.queue.capacity": int64(7),
+		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestAScheduleSpanStandsBetweenTheRequestAndItsCallback",
+		"code.line.number":   here,
+	}, got)
+
+	require.False(t, process.Parent.IsValid())
+	require.Len(t, process.Links, 1)
+	require.Equal(t, schedule.SpanContext, process.Links[0].SpanContext)
+	require.Equal(t, here, attrs(process.Attributes)["code.line.number"])
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+	require.True(t, hasEvent(g.span("POST /api/orders"), telemetry.EventScheduled), "the request's span names it all the same")
+}
+
+func TestAScheduleSpanIsTheParentOfAChild(t *testing.T) {
+	for relation, links := range map[telemetry.Relation]int{telemetry.Child: 0, telemetry.ChildAndLink: 1} {
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.ScheduleSpans, cfg.Relation = true, relation })
+		r := g.runner(runner.Config{})
+		ctx, _, release := g.request(r)
+		require.NoError(t, r.After(ctx, "a", succeed))
+		release()
+		g.shutdown(r)
+		schedule, process := g.span("schedule a"), g.span("process a")
+		require.Equal(t, schedule.SpanContext.SpanID(), process.Parent.SpanID())
+		require.Len(t, process.Links, links)
+		for _, l := range process.Links {
+			require.Equal(t, schedule.SpanContext, l.SpanContext)
+		}
+	}
+}
+
+func TestARefusedCallbackHasAScheduleSpanWithTheReason(t *testing.T) {
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.ScheduleSpans, cfg.MaxNames = true, 1 })
+	r := g.runner(runner.Config{Name: "shop", Queue: 1})
+	ctx, request, release := g.request(r)
+	require.NoError(t, r.After(ctx, "order.email", succeed))
+	here := line() + 1
+	require.ErrorIs(t, r.After(ctx, "order.webhook", succeed), runner.ErrQueueFull) // its name folds
+	release()
+	g.shutdown(r)
+
+	span := g.span("schedule order.webhook")
+	require.Equal(t, trace.SpanKindProducer, span.SpanKind)
+	require.Equal(t, request.SpanContext().SpanID(), span.Parent.SpanID())
+	require.Equal(t, codes.Error, span.Status.Code)
+	require.Equal(t, runner.ErrQueueFull.Error(), span.Status.Description)
+	got := attrs(span.Attributes)
+	delete(got, "code.file.path")
+	require.Equal(t, map[string]any{
+		"afterglow.runner": "shop", "afterglow.callback.name": "order.webhook",
+		"afterglow.outcome": "rejected", "afterglow.reason": "queue_full", "error.type": "rejected",
+		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestARefusedCallbackHasAScheduleSpanWithTheReason",
+		"code.line.number":   here,
+	}, got)
+	require.Empty(t, g.spans("process order.webhook"))
+}
+
+func TestAScheduleSpanLastsFromTheCallToItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, withScheduleSpans)
+		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Minute})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		require.NoError(t, r.Go(ctx, "running", takes(3*time.Second)))
+		synctest.Wait()
+		require.NoError(t, r.Go(ctx, "queued", takes(3*time.Second)))
+		require.NoError(t, r.Go(ctx, "waits", succeed)) // for a place, 3 s
+		go func() {
+			<-time.After(time.Second)
+			cancel(hostile{})
+		}()
+		require.Error(t, r.Go(ctx, "refused", succeed))
+		g.shutdown(r)
+
+		waits, refused := g.span("schedule waits"), g.span("schedule refused")
+		require.Equal(t, 3*time.Second, waits.EndTime.Sub(waits.StartTime))
+		require.Equal(t, time.Second, refused.EndTime.Sub(refused.StartTime))
+		require.Equal(t, "canceled", attrs(refused.Attributes)["afterglow.reason"])
+		require.LessOrEqual(t, len(refused.Status.Description), 256)
+		require.True(t, utf8.ValidString(refused.Status.Description))
+		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 0, "observer": 0}, g.errors())
+	})
+}
+
+func TestWithoutARequestAScheduleSpanIsARootAndNoRequestIsNamed(t *testing.T) {
+	g := newRig(t, withScheduleSpans)
+	g.run(g.runner(runner.Config{}), "cron", func(context.Context) error { return errors.New("no") })
+	schedule := g.span("schedule cron")
+	require.False(t, schedule.Parent.IsValid())
+	require.Equal(t, schedule.SpanContext, g.span("process cron").Links[0].SpanContext)
+	require.NotContains(t, g.record(slog.LevelError, telemetry.LogFailed), "request.trace_id")
+}
+
+func TestEveryAttemptIsLinkedToTheOneScheduleSpan(t *testing.T) {
+	g := newRig(t, withScheduleSpans)
+	r := g.runner(runner.Config{})
+	g.run(r, "a", func(context.Context) error { return errors.New("no") },
+		runner.Retry(3, func(int) time.Duration { return 0 }))
+	schedule, attempts := g.span("schedule a"), g.spans("process a")
+	require.Len(t, attempts, 3)
+	for _, attempt := range attempts {
+		require.Equal(t, schedule.SpanContext, attempt.Links[0].SpanContext)
+		require.Equal(t, attrs(schedule.Attributes)["code.line.number"], attrs(attempt.Attributes)["code.line.number"])
+	}
+}
+
+func TestANestedCallbackIsScheduledByTheOneThatAskedForIt(t *testing.T) {
+	g := newRig(t, withScheduleSpans)
+	r := g.runner(runner.Config{})
+	ctx, request, release := g.request(r)
+	require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
+		return r.After(ctx, "inner", func(context.Context) error { return errors.New("no") })
+	}))
+	release()
+	require.NoError(t, runner.Wait(ctx))
+	g.shutdown(r)
+	outer, schedule := g.span("process outer"), g.span("schedule inner")
+	require.Equal(t, outer.SpanContext.SpanID(), schedule.Parent.SpanID())
+	require.Equal(t, schedule.SpanContext, g.span("process inner").Links[0].SpanContext)
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+}
