@@ -3,7 +3,6 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -275,7 +274,7 @@ func TestAFlightRecorderNamesEveryFieldItCannotUse(t *testing.T) {
 	require.ErrorContains(t, err, "FlightConfig.Dir cannot be written to")
 	require.False(t, trace.IsEnabled(), "nothing was started")
 	var pathError *os.PathError
-	require.True(t, errors.As(err, &pathError))
+	require.ErrorAs(t, err, &pathError)
 }
 
 func TestWithoutAFlightRecorderItsSignalIsAbsent(t *testing.T) {
