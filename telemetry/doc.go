@@ -33,11 +33,35 @@
 //
 // # Spans
 //
-// Each callback that starts gets a span "process {name}" of kind consumer. It
-// is the root of a trace of its own, linked to the span that was current where
-// the callback was asked for, because that one has long ended when a queue is
-// deep; [Child] makes it a child instead. The asker's span gets an event for
-// each callback asked for, so both ends can be found.
+// Each callback that starts gets a span "process {name}" of kind consumer; with
+// [runner.Retry], each attempt does. It is the root of a trace of its own,
+// linked to the span that was current where the callback was asked for, because
+// that one has long ended when a queue is deep. [Child] makes it a child
+// instead, [ChildAndLink] both; Config.RelationFor chooses for each callback.
+// The asker's span gets an event for each callback asked for, so both ends can
+// be found.
+//
+// A process span tells the line that asked for its callback as
+// code.function.name, code.file.path and code.line.number: the innermost call
+// that led into the runner, so a wrapper of your own is named and not its
+// caller. It is looked for only where a span can tell it: if the asker's span
+// records or, without a valid one, once a span of that name has recorded. A
+// callback that is sampled while its request is not does not tell it, nor does
+// the first of a name without a request, unless it has a schedule span.
+//
+// With Config.ScheduleSpans the asking has a span too: "schedule {name}" of
+// kind producer, a child of the asker's span, from the call to its answer. An
+// accepted one carries the depth and the capacity of the queue, a refused one is
+// an error with the reason. The process span then refers to the schedule span.
+//
+// A drain has a span "drain {runner}" in the context of Shutdown. It says what
+// was pending, completed and lost, and is an error that names what was lost. A
+// provider must still take spans when Shutdown returns: shut it down after the
+// runners.
+//
+// Where spans are sampled by the ids of their traces, the root of a linked
+// trace is sampled without regard to its request, and links dangle. Package
+// telemetry/sampling has a sampler that keeps both ends or none.
 //
 // # Logs
 //
