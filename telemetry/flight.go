@@ -61,8 +61,9 @@ var flightFile = regexp.MustCompile(`^afterglow-\d{8}T\d{6}\.\d{3}Z-\d+-\d+\.tra
 // The trace has a task for each callback, called as its span is, with its trace
 // id; and a line "afterglow" with outcome and name where it failed.
 //
-// Recording costs some percent of the processor's time. It is safe for
-// concurrent use.
+// While it records, each callback costs some microseconds and four allocations
+// more, and the rest of the program what Go's execution tracer costs. It is safe
+// for concurrent use.
 type FlightRecorder struct {
 	cfg      FlightConfig
 	recorder *trace.FlightRecorder // of the writer, once started
