@@ -70,7 +70,9 @@
 // timeouts, refusals, starts more than a second late, and whatever a shutdown
 // lost are warnings; the two ends of a drain are information; the rest is for
 // debugging. Texts that come from errors and panics are cut to a bound and made
-// valid UTF-8.
+// valid UTF-8, on spans as well. Otherwise they are data and stay as they are:
+// it is for the handler to escape line breaks and terminal sequences, as those
+// of slog do.
 //
 // A flood does not fill the log. Refusals, evictions, late starts and retries
 // are written once a second per runner. Each other record of a failure, and of
