@@ -2,6 +2,8 @@ package tool
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +35,12 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	module := filepath.Join(root, "tools", family)
 	dir := filepath.Join(root, "bin", runtime.Version())
 	path := filepath.Join(dir, name)
-	if upToDate(path, module) {
+	stamp := filepath.Join(dir, family+".sum") // says what the family has been built of
+	sum, err := sumOf(module)
+	if err != nil {
+		return "", fmt.Errorf("tool: %w", err)
+	}
+	if isBuilt(path, stamp, sum) {
 		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -44,14 +51,17 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 		return "", fmt.Errorf("tool: %w", err)
 	}
 	defer unlock()
-	if upToDate(path, module) { // by who held the lock
+	if isBuilt(path, stamp, sum) { // by who held the lock
 		return path, nil
 	}
 	fmt.Fprintf(progress, "building %s (once; a few minutes)\n", family)
 	if err := build(ctx, module, dir); err != nil {
 		return "", fmt.Errorf("tool: building %s: %w", family, err)
 	}
-	if !upToDate(path, module) {
+	if err := os.WriteFile(stamp, []byte(sum), 0o644); err != nil {
+		return "", fmt.Errorf("tool: %w", err)
+	}
+	if !isBuilt(path, stamp, sum) {
 		return "", fmt.Errorf("tool: %s has no tool called %s", filepath.Join(module, "go.mod"), name)
 	}
 	return path, nil
@@ -83,19 +93,25 @@ func build(ctx context.Context, module, dir string) error {
 	return errors.Join(errs...)
 }
 
-// upToDate tells whether the binary is younger than what pins its version.
-func upToDate(binary, module string) bool {
-	built, err := os.Stat(binary)
-	if err != nil {
-		return false
-	}
+// isBuilt tells whether the binary is there, and built of what sum stands for.
+func isBuilt(binary, stamp, sum string) bool {
+	_, err := os.Stat(binary)
+	built, _ := os.ReadFile(stamp) // none: not built
+	return err == nil && string(built) == sum
+}
+
+// sumOf stands for the versions that a module pins. Times of files would not
+// do, as git changes them at will.
+func sumOf(module string) (string, error) {
+	hash := sha256.New()
 	for _, file := range []string{"go.mod", "go.sum"} {
-		pin, err := os.Stat(filepath.Join(module, file))
-		if err != nil || pin.ModTime().After(built.ModTime()) {
-			return false
+		b, err := os.ReadFile(filepath.Join(module, file))
+		if err != nil {
+			return "", err
 		}
+		hash.Write(b)
 	}
-	return true
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // findRoot returns the repository's top directory: where go.work and tools/ are.
