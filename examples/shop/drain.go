@@ -7,9 +7,9 @@ import (
 	"net"
 	"strings"
 	"time"
-)
 
-const flushTime = 2 * time.Second
+	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+)
 
 // drain ends the shop in the order that loses nothing: be seen as not ready,
 // take no more requests, finish what was accepted, flush the telemetry, and
@@ -48,12 +48,8 @@ func (s *shop) drain() error {
 	return nil
 }
 
-// flush has the spans exported that are still held back.
-func (s *shop) flush() error {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
-	defer cancel()
-	return s.traces.provider.Shutdown(ctx)
-}
+// flush has the spans exported that are still held back. Once is enough.
+func (s *shop) flush() error { return s.otel.Shutdown(context.Background()) }
 
 // greet says where everything is and what to try.
 func (s *shop) greet() {
@@ -68,8 +64,8 @@ func (s *shop) greet() {
 	if s.receiver != nil {
 		hook = fmt.Sprintf("%s, in this process, %v a notice", s.receiver.url(), s.cfg.delay)
 	}
-	if s.traces.endpoint != "" {
-		spans = "exported to " + s.traces.endpoint + ", the last ones at " + s.opsURL + "/traces"
+	if endpoint := s.otel.Endpoint(otelsetup.Traces); endpoint != "" {
+		spans = "exported to " + endpoint + ", the last ones at " + s.opsURL + "/traces"
 	}
 	third := "Start it with  -load 50 -faults order.webhook=error:0.2  and watch"
 	if s.load != nil {

@@ -57,7 +57,7 @@ func (s *shop) opsHandler() http.Handler {
 			s.scraped.once.Do(func() { close(s.scraped.done) })
 		}
 	})
-	mux.HandleFunc("GET /traces", s.traces.serveHTTP)
+	mux.Handle("GET /traces", s.spans)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.getReady)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)

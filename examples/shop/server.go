@@ -34,8 +34,8 @@ func (s *shop) handler() http.Handler {
 	h := guard.Handler(withSession(s.routes()))
 	h = withRoute(s.runner.Middleware(h))
 	return otelhttp.NewHandler(h, "shop",
-		otelhttp.WithTracerProvider(s.traces.provider),
-		otelhttp.WithPropagators(propagators),
+		otelhttp.WithTracerProvider(s.otel.Tracers),
+		otelhttp.WithPropagators(s.otel.Propagator),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/static/") }))
 }
 

@@ -15,9 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
@@ -29,7 +29,8 @@ type shop struct {
 	log      *slog.Logger
 	errorLog *log.Logger // for servers that know no slog
 	metrics  *metrics
-	traces   *traces
+	spans    *spanRing // the last ones
+	otel     *otelsetup.OTel
 	tracer   trace.Tracer
 	runner   *runner.Runner
 	faults   *injector
@@ -64,6 +65,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		log:      slog.New(traceHandler{handler}),
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
 		metrics:  newShopMetrics(),
+		spans:    &spanRing{},
 		faults:   newInjector(cfg.faults),
 		tickets:  newTickets(),
 		closing:  make(chan struct{}),
@@ -83,14 +85,11 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	}
 	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
 	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
-	if s.traces, err = newTraces(ctx); err != nil {
+	if s.otel, err = startOTel(ctx, s.spans, s.metrics.registry, s.log); err != nil {
 		return nil, err
 	}
 	s.onClose(s.flush)
-	// It belongs to the process, as the exporter knows no other; without it,
-	// an exporter in trouble writes lines that are no records.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Warn("OpenTelemetry is in trouble", "error", err) }))
-	s.tracer = s.traces.provider.Tracer("github.com/afterglow-go/afterglow/examples/shop")
+	s.tracer = s.otel.Tracers.Tracer("github.com/afterglow-go/afterglow/examples/shop")
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -140,7 +139,7 @@ func (s *shop) openDeliveries() (err error) {
 		s.onClose(s.receiver.close)
 		url = s.receiver.url()
 	}
-	s.hook = newWebhook(url, secret, s.traces.provider)
+	s.hook = newWebhook(url, secret, s.otel)
 	s.onClose(func() error { s.hook.close(); return nil })
 	return nil
 }
@@ -149,7 +148,7 @@ func (s *shop) openDeliveries() (err error) {
 // telemetry package for those who run the shop, by tickets for visitors.
 func (s *shop) openRunner(logger *slog.Logger) error {
 	tel, err := telemetry.New(telemetry.Config{
-		TracerProvider: s.traces.provider,
+		TracerProvider: s.otel.Tracers,
 		Registerer:     s.metrics.registry,
 		Logger:         logger,
 	})

@@ -4,57 +4,35 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-)
 
-// propagators are those of the W3C.
-var propagators = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+)
 
 // maxSpans bounds the spans kept in memory, about 2 KB each: some ten seconds
 // of 50 orders a second.
 const maxSpans = 4096
 
-// traces makes spans, keeps the last ones readable, and exports them by OTLP
-// if the environment names an endpoint.
-type traces struct {
-	provider *sdktrace.TracerProvider
-	ring     *spanRing
-	endpoint string // "": not exported
-}
-
-// newTraces follows the environment variables of OpenTelemetry for the
-// sampler, the resource and the exporter.
-func newTraces(ctx context.Context) (*traces, error) {
-	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "afterglow-shop")),
-		resource.WithTelemetrySDK(), resource.WithFromEnv())
-	if err != nil {
-		return nil, err
-	}
-	t := &traces{ring: &spanRing{}, endpoint: os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")}
-	if t.endpoint == "" {
-		t.endpoint = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
-	}
-	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithSyncer(t.ring)}
-	if t.endpoint != "" {
-		exporter, err := otlptracehttp.New(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("OTLP exporter for %s: %w", t.endpoint, err)
-		}
-		opts = append(opts, sdktrace.WithBatcher(exporter))
-	}
-	t.provider = sdktrace.NewTracerProvider(opts...)
-	return t, nil
+// startOTel follows the environment variables of OpenTelemetry. Spans are kept
+// in the ring, and exported if the environment says where to; metrics are
+// scraped, and records printed.
+func startOTel(ctx context.Context, ring *spanRing, registry *prometheus.Registry, logger *slog.Logger) (*otelsetup.OTel, error) {
+	return otelsetup.Start(ctx, otelsetup.Config{
+		ServiceName:    "afterglow-shop",
+		OnlyIfNamed:    true,
+		SpanProcessors: []sdktrace.SpanProcessor{sdktrace.NewSimpleSpanProcessor(ring)},
+		Registerer:     registry,
+		ErrorLog:       logger,
+	})
 }
 
 // traceIDOf is the trace id of a span that is kept, "" for others: there is
@@ -133,11 +111,11 @@ type eventJSON struct {
 	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
-// serveHTTP is GET /traces: the last spans, newest first. ?trace_id= shows one
+// ServeHTTP is GET /traces: the last spans, newest first. ?trace_id= shows one
 // trace, and under "linked" the spans that link to it; ?name= those of one
 // name; ?limit= how many.
-func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
+func (r *spanRing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	q := req.URL.Query()
 	limit := 100
 	if s := q.Get("limit"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -153,13 +131,13 @@ func (t *traces) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		Hint   string     `json:"hint,omitempty"`
 	}{Spans: []spanJSON{}}
 	id := q.Get("trace_id")
-	for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
+	for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
 		return (id == "" || s.SpanContext().TraceID().String() == id) && (q.Get("name") == "" || s.Name() == q.Get("name"))
 	}) {
 		body.Spans = append(body.Spans, newSpanJSON(s))
 	}
 	if id != "" {
-		for _, s := range t.ring.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
+		for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
 			body.Linked = append(body.Linked, newSpanJSON(s))
 		}
 		if len(body.Spans)+len(body.Linked) == 0 {

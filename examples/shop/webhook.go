@@ -17,7 +17,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 )
 
 const signatureHeader = "X-Shop-Signature"
@@ -40,11 +41,11 @@ type webhook struct {
 	client *http.Client
 }
 
-func newWebhook(url string, secret []byte, provider trace.TracerProvider) *webhook {
+func newWebhook(url string, secret []byte, o *otelsetup.OTel) *webhook {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
 	return &webhook{url: url, secret: secret, client: &http.Client{
-		Transport: otelhttp.NewTransport(transport, otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(propagators)),
+		Transport: otelhttp.NewTransport(transport, otelhttp.WithTracerProvider(o.Tracers), otelhttp.WithPropagators(o.Propagator)),
 	}}
 }
 
@@ -110,7 +111,7 @@ func (s *shop) openReceiver(secret []byte) (*receiver, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhook", rec.receive)
 	rec.server = s.newServer(otelhttp.NewHandler(withRoute(mux), "webhook",
-		otelhttp.WithTracerProvider(s.traces.provider), otelhttp.WithPropagators(propagators)))
+		otelhttp.WithTracerProvider(s.otel.Tracers), otelhttp.WithPropagators(s.otel.Propagator)))
 	return rec, nil
 }
 

@@ -1,0 +1,121 @@
+package otelsetup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// MetricFailures counts what went wrong with exports, by signal.
+const MetricFailures = "otel_export_failures_total"
+
+// logEvery is the least time between two records about one signal.
+const logEvery = 10 * time.Second
+
+// failures counts each error of the SDK and logs some: a backend that is down
+// makes several a second.
+type failures struct {
+	count *prometheus.CounterVec
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	silent map[string]*silence // by signal; guarded by mu
+}
+
+// silence is the time since the last record.
+type silence struct {
+	since      time.Time
+	suppressed int
+}
+
+func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, error) {
+	f := &failures{log: logger, silent: make(map[string]*silence), count: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: MetricFailures,
+		Help: "Exports of spans, metrics and log records that failed, and other errors of the OpenTelemetry SDK.",
+	}, []string{"signal"})}
+	for _, signal := range []string{Traces, Metrics, Logs, other} {
+		f.count.WithLabelValues(signal)
+		f.silent[signal] = &silence{}
+	}
+	if err := reg.Register(f.count); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Handle is the process's handler of OpenTelemetry's errors.
+func (f *failures) Handle(err error) {
+	signal := signalOf(err)
+	f.count.WithLabelValues(signal).Inc()
+	if suppressed, ok := f.speak(signal, time.Now()); ok {
+		f.log.Warn("telemetry could not be exported", "signal", signal, "error", err, "suppressed", suppressed)
+	}
+}
+
+// speak tells whether to log now, and how many were suppressed before.
+func (f *failures) speak(signal string, now time.Time) (suppressed int, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.silent[signal]
+	if now.Sub(s.since) < logEvery {
+		s.suppressed++
+		return 0, false
+	}
+	suppressed = s.suppressed
+	*s = silence{since: now}
+	return suppressed, true
+}
+
+// other are errors that are not of the export of one signal.
+const other = "other"
+
+// signalOf tells which export an error is of. Exporters of spans and log
+// records are wrapped, so theirs say; a reader of metrics hides its exporter,
+// so there the text must do.
+func signalOf(err error) string {
+	var export *exportError
+	switch {
+	case errors.As(err, &export):
+		return export.signal
+	case strings.Contains(err.Error(), "upload metrics"), strings.Contains(err.Error(), "upload incomplete metrics"):
+		return Metrics
+	}
+	return other
+}
+
+// exportError is of the export of a signal.
+type exportError struct {
+	signal string
+	err    error
+}
+
+func (e *exportError) Error() string { return fmt.Sprintf("%s: %v", e.signal, e.err) }
+func (e *exportError) Unwrap() error { return e.err }
+
+// spanExporter says whose its errors are.
+type spanExporter struct{ sdktrace.SpanExporter }
+
+func (e spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		return &exportError{Traces, err}
+	}
+	return nil
+}
+
+// logExporter likewise.
+type logExporter struct{ sdklog.Exporter }
+
+func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error {
+	if err := e.Exporter.Export(ctx, records); err != nil {
+		return &exportError{Logs, err}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package otelsetup_test
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+
+	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+)
+
+// counts are the failures by signal.
+type counts map[string]float64
+
+func (s setup) failures(t *testing.T) counts {
+	t.Helper()
+	families, err := s.registry.Gather()
+	require.NoError(t, err)
+	found := make(counts)
+	for _, f := range families {
+		if f.GetName() != otelsetup.MetricFailures {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			require.Len(t, m.GetLabel(), 1)
+			require.Equal(t, "signal", m.GetLabel()[0].GetName())
+			found[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	return found
+}
+
+func TestABackendInTroubleIsCountedAndLoggedBySignalAndDoesNotHoldUpTheEnd(t *testing.T) {
+	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, refusing.Close())
+	hanging, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts, nobody answers
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, hanging.Close()) })
+	for name, endpoint := range map[string]string{
+		"refuses":     "http://" + refusing.Addr().String(),
+		"hangs":       "http://" + hanging.Addr().String(),
+		"answers 503": startBackend(t, http.StatusServiceUnavailable).URL,
+		"answers 400": startBackend(t, http.StatusBadRequest).URL,
+	} {
+		for _, protocol := range []string{"http/protobuf", "grpc"} {
+			t.Run(name+" "+protocol, func(t *testing.T) {
+				t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+				t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+				t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "300")
+				s := start(t, func(c *otelsetup.Config) { c.FlushTime = 500 * time.Millisecond })
+				s.work(t)
+				began := time.Now()
+				require.Error(t, s.Shutdown(t.Context()))
+				require.Less(t, time.Since(began), 5*time.Second, "three signals at half a second, on a busy machine")
+				got := s.failures(t)
+				for _, signal := range []string{otelsetup.Traces, otelsetup.Metrics, otelsetup.Logs} {
+					require.Positive(t, got[signal], signal)
+					require.Equal(t, 1, strings.Count(s.log.String(), "signal="+signal+" "), s.log)
+				}
+				require.Zero(t, got["other"])
+			})
+		}
+	}
+}
+
+func TestFailuresAreLoggedAtABoundedRateWithHowManyWereLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, unexported)
+		for range 600 { // a minute of ten a second
+			otel.Handle(errors.New("no route"))
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Equal(t, counts{"traces": 0, "metrics": 0, "logs": 0, "other": 600}, s.failures(t))
+		lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+		require.Len(t, lines, 6)
+		require.Regexp(t, `level=WARN msg="telemetry could not be exported" signal=other error="no route" suppressed=0$`, lines[0])
+		require.Regexp(t, `suppressed=99$`, lines[5])
+	})
+}

@@ -1,0 +1,110 @@
+package otelsetup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"go.opentelemetry.io/contrib/bridges/otelslog"
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/log"
+	lognoop "go.opentelemetry.io/otel/log/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// OTel is what has been set up.
+type OTel struct {
+	Tracers    trace.TracerProvider
+	Loggers    log.LoggerProvider // exports nothing without Config.Logs
+	Propagator propagation.TextMapPropagator
+
+	cfg       Config
+	endpoints map[string]string // by signal; only of those that are exported by OTLP
+	ends      []end             // in the order of Shutdown
+}
+
+// end flushes and ends the export of one signal.
+type end struct {
+	signal   string
+	shutdown func(context.Context) error
+}
+
+// Start sets everything up, and makes it what the process uses where nothing
+// else is given: tracers, loggers, propagators and the handler of errors. No
+// backend is asked, so it does not fail if there is none.
+func Start(ctx context.Context, cfg Config) (_ *OTel, err error) {
+	o := &OTel{
+		Tracers: tracenoop.NewTracerProvider(),
+		Loggers: lognoop.NewLoggerProvider(),
+		cfg:     cfg.withDefaults(), endpoints: make(map[string]string),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("OpenTelemetry: %w", err), o.Shutdown(ctx))
+		}
+	}()
+	failures, err := newFailures(o.cfg.Registerer, o.cfg.ErrorLog)
+	if err != nil {
+		return nil, err
+	}
+	otel.SetErrorHandler(failures) // before all that may call it
+	// A service whose own signals are off still passes on those of others.
+	o.Propagator = autoprop.NewTextMapPropagator()
+	if !disabled() {
+		if err := o.export(ctx); err != nil {
+			return nil, err
+		}
+	}
+	otel.SetTextMapPropagator(o.Propagator)
+	otel.SetTracerProvider(o.Tracers)
+	otel.SetLoggerProvider(o.Loggers)
+	return o, nil
+}
+
+// disabled is what the SDKs of other languages do by themselves.
+func disabled() bool {
+	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_SDK_DISABLED")), "true")
+}
+
+// LogHandler exports log records, with the trace and span of their context.
+func (o *OTel) LogHandler(name string) slog.Handler {
+	return otelslog.NewHandler(name, otelslog.WithLoggerProvider(o.Loggers))
+}
+
+// Endpoint says where a signal is exported to: Traces, Metrics or Logs. It is
+// empty if the signal is not, or not by OTLP.
+func (o *OTel) Endpoint(signal string) string { return o.endpoints[signal] }
+
+// Shutdown ends it all in the order that loses nothing: the runners are
+// drained, within ctx, then the metrics with their last increments are
+// exported, then the log records, those about the metrics included, and last
+// the spans. Each of the three may take Config.FlushTime more, so that a
+// backend that hangs does not hold up the end.
+func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
+	var errs []error
+	for _, r := range runners {
+		_, err := r.Shutdown(ctx)
+		errs = append(errs, err)
+	}
+	for _, e := range o.ends {
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.cfg.FlushTime)
+		if err := e.shutdown(flush); err != nil {
+			if export := (*exportError)(nil); !errors.As(err, &export) {
+				err = &exportError{e.signal, err}
+			}
+			otel.Handle(err) // the SDK returns it and does not tell the handler
+			errs = append(errs, err)
+		}
+		cancel()
+	}
+	o.ends = nil
+	return errors.Join(errs...)
+}
