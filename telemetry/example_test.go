@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,6 +60,47 @@ func Example() {
 	}
 	// Output:
 	// afterglow_callbacks_total{callback="order.email",outcome="success",runner="shop"} 1
+}
+
+// What a panic leaves behind: the last seconds of the execution trace, for go
+// tool trace, in the file that the record names.
+func ExampleNewFlightRecorder() {
+	dir, err := os.MkdirTemp("", "flight")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	flight, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: dir})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tel, err := telemetry.New(telemetry.Config{
+		Registerer:     prometheus.NewRegistry(),
+		Logger:         slog.New(slog.DiscardHandler),
+		FlightRecorder: flight,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := r.Go(ctx, "order.email", func(context.Context) error { panic("nil map") }); err != nil {
+		fmt.Println(err)
+	}
+	if _, err := r.Shutdown(ctx); err != nil {
+		fmt.Println(err)
+	}
+	flight.Stop() // after the runners
+	files, err := filepath.Glob(filepath.Join(dir, "afterglow-*.trace"))
+	fmt.Println(len(files), err)
+	// Output: 1 <nil>
 }
 
 // A failure is a record with a constant message: what varies is in the
