@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -16,7 +17,9 @@ func startJaeger(t *testing.T) *jaeger.Server {
 	if testing.Short() {
 		t.Skip("Jaeger takes minutes to build; make test builds it")
 	}
-	server, err := jaeger.Start(t.Context(), "../otlp/jaeger.yaml", nil)
+	config, err := os.ReadFile("../otlp/jaeger.yaml")
+	require.NoError(t, err)
+	server, err := jaeger.Start(t.Context(), string(config), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections() // by which it was asked

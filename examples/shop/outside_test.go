@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -85,4 +86,19 @@ func TestSpansAreExportedAndFlushedAtTheEnd(t *testing.T) {
 		sent[name] = strings.Contains(spans, "process "+name)
 	}
 	require.NotContains(t, slices.Collect(maps.Values(sent)), false, "%v", sent)
+}
+
+func TestACollectorInTroubleIsSeenInTheMetricsAndHurtsNoOrder(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startOutside(t, http.StatusBadRequest).URL)
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // milliseconds
+	s := startShop(t, "-smtp-delay", "0s")
+	for range 3 {
+		for _, st := range s.complete(s.order().ID).After {
+			require.Equal(t, "success", st.Outcome, "%s: %s", st.Name, st.Error)
+		}
+	}
+	require.Eventually(t, func() bool { return s.metrics().sum("otel_export_failures_total", "signal", "traces") > 1 },
+		patience, 20*time.Millisecond)
+	require.Equal(t, 1, strings.Count(s.stderr.String(), "telemetry could not be exported"), "the log is spared")
+	require.NotEmpty(t, s.spans("").Spans, "and they are kept here as well")
 }

@@ -19,8 +19,8 @@ type Server struct {
 	process *tool.Process
 }
 
-// Start starts Jaeger with a configuration file that has its ports from the
-// environment, as examples/otlp/jaeger.yaml has. It returns when Jaeger takes
+// Start starts Jaeger with a configuration, in YAML, that has its ports from the
+// environment, as that of examples/otlp/jaeger.yaml has. It returns when Jaeger takes
 // spans. What Jaeger prints goes to output as well, unless that is nil.
 func Start(ctx context.Context, config string, output io.Writer) (*Server, error) {
 	ports, err := tool.FreePorts(6)
@@ -31,7 +31,7 @@ func Start(ctx context.Context, config string, output io.Writer) (*Server, error
 	s := &Server{OTLP: at(0), OTLPGRPC: at(1), Metrics: at(2) + "/metrics", Query: at(3)}
 	s.process, err = tool.Start(ctx, tool.Command{
 		Name: "jaeger",
-		Args: []string{"--config", config},
+		Args: []string{"--config", "yaml:" + config},
 		Env: []string{
 			"OTLP_HTTP_PORT=" + ports[0], "OTLP_GRPC_PORT=" + ports[1], "PROMETHEUS_PORT=" + ports[2],
 			"JAEGER_HTTP_PORT=" + ports[3], "JAEGER_GRPC_PORT=" + ports[4], "HEALTH_PORT=" + ports[5],

@@ -53,11 +53,22 @@ func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, err
 
 // Handle is the process's handler of OpenTelemetry's errors.
 func (f *failures) Handle(err error) {
+	if isCanceled(err) {
+		return
+	}
 	signal := signalOf(err)
 	f.count.WithLabelValues(signal).Inc()
 	if suppressed, ok := f.speak(signal, time.Now()); ok {
 		f.log.Warn("telemetry could not be exported", "signal", signal, "error", err, "suppressed", suppressed)
 	}
+}
+
+// isCanceled tells of an export that was under way when its signal was shut
+// down: the last export, which follows, has the same metrics. Nothing else is
+// canceled; what takes too long exceeds a deadline. gRPC's error is no
+// context.Canceled, but says the same.
+func isCanceled(err error) bool {
+	return errors.Is(err, context.Canceled) || strings.Contains(err.Error(), context.Canceled.Error())
 }
 
 // speak tells whether to log now, and how many were suppressed before.

@@ -2,15 +2,21 @@ package otelsetup_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 )
@@ -68,6 +74,73 @@ func TestABackendInTroubleIsCountedAndLoggedBySignalAndDoesNotHoldUpTheEnd(t *te
 			})
 		}
 	}
+}
+
+func TestAnExportThatTheEndCutsOffIsDoneAgainAndNoFailure(t *testing.T) {
+	underWay, once := make(chan struct{}), sync.Once{}
+	var exported atomic.Int32
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the server sees the client leave
+		first := false
+		once.Do(func() { first = true })
+		if first {
+			close(underWay)
+			<-r.Context().Done()
+			return
+		}
+		exported.Add(1)
+	}))
+	t.Cleanup(b.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
+	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10")
+	s := start(t, unexported)
+	<-underWay
+	require.NoError(t, s.Shutdown(t.Context()))
+	require.Positive(t, exported.Load())
+	require.Zero(t, s.failures(t)["metrics"], s.log)
+}
+
+func TestWhatFailedIsToldToTheBackendOnceItIsBack(t *testing.T) {
+	var status atomic.Int32
+	status.Store(http.StatusBadRequest)
+	told := make(chan float64, 1)
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		var export collector.ExportMetricsServiceRequest
+		if status.Load() == http.StatusOK && proto.Unmarshal(body, &export) == nil {
+			select {
+			case told <- failuresIn(&export, otelsetup.Metrics):
+			default:
+			}
+		}
+		w.WriteHeader(int(status.Load()))
+	}))
+	t.Cleanup(b.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
+	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10")
+	s := start(t, unexported)
+	require.Eventually(t, func() bool { return s.failures(t)["metrics"] >= 3 }, 20*time.Second, 5*time.Millisecond)
+	status.Store(http.StatusOK)
+	require.GreaterOrEqual(t, <-told, 3.0)
+}
+
+// failuresIn is the counter's value in what is exported.
+func failuresIn(export *collector.ExportMetricsServiceRequest, signal string) (sum float64) {
+	for _, resource := range export.GetResourceMetrics() {
+		for _, scope := range resource.GetScopeMetrics() {
+			for _, m := range scope.GetMetrics() {
+				for _, point := range m.GetSum().GetDataPoints() {
+					if m.GetName() == otelsetup.MetricFailures && point.GetAttributes()[0].GetValue().GetStringValue() == signal {
+						sum += point.GetAsDouble()
+					}
+				}
+			}
+		}
+	}
+	return sum
 }
 
 func TestFailuresAreLoggedAtABoundedRateWithHowManyWereLeftOut(t *testing.T) {
