@@ -1,0 +1,89 @@
+// Otlp is a server whose metrics, log records and traces all go to one
+// collector by OTLP. Nothing is scraped. Start it with a Jaeger beside it as
+// the collector, then place an order:
+//
+//	go run ./examples/otlp -jaeger
+//	curl -X POST http://127.0.0.1:8080/orders/7
+//
+// Jaeger prints the records; the rest is at the addresses that it prints first.
+// Without -jaeger, the environment says where the collector is, as in
+//
+//	OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 go run ./examples/otlp
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+)
+
+//go:embed jaeger.yaml
+var collectorConfig string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "otlp:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("otlp", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:8080", "`host:port` to listen on")
+	collector := flags.Bool("jaeger", false, "start a Jaeger as the collector; to be used in a checkout of the repository")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *collector {
+		// It ends last, as the end of the server still exports.
+		server, err := jaeger.Start(context.WithoutCancel(ctx), collectorConfig, stderr)
+		if err != nil {
+			return err
+		}
+		defer server.Stop() //nolint:errcheck // it has done its work
+		if err := os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.OTLP); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "traces at %s/api/traces?service=%s\nmetrics at %s, once a minute or every OTEL_METRIC_EXPORT_INTERVAL milliseconds\n",
+			server.Query, service, server.Metrics)
+	}
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	a, err := newApp(ctx, stderr)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
+	serving := make(chan error, 1)
+	go func() { serving <- a.server.Serve(listener) }()
+	select {
+	case err = <-serving: // it failed
+	case <-ctx.Done():
+	}
+
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if cut := a.server.Shutdown(end); cut != nil { // requests first: they ask for callbacks
+		err = errors.Join(err, cut, a.server.Close())
+	}
+	// Then the callbacks, which count, log and trace, and then all of that.
+	return errors.Join(err, a.otel.Shutdown(end, a.after))
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// output is a buffer that may be written and read at once.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// program is main's run, on a free port.
+type program struct {
+	url            string
+	stdout, stderr output
+	client         *http.Client
+	cancel         context.CancelFunc
+	ended          chan struct{}
+	err            error // written before ended is closed
+}
+
+var listening = regexp.MustCompile(`listening on (http://\S+)\n`)
+
+func start(t *testing.T) *program {
+	t.Helper()
+	p := &program{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: patience}, ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.cancel = cancel
+	go func() {
+		defer close(p.ended)
+		p.err = run(ctx, []string{"-addr", "127.0.0.1:0"}, &p.stdout, &p.stderr)
+	}()
+	t.Cleanup(func() { _ = p.stop() })
+	require.Eventually(t, func() bool { return listening.MatchString(p.stdout.String()) }, patience, 5*time.Millisecond)
+	p.url = listening.FindStringSubmatch(p.stdout.String())[1]
+	return p
+}
+
+// stop is Ctrl-C; it returns what run returned.
+func (p *program) stop() error {
+	p.cancel()
+	p.client.CloseIdleConnections()
+	<-p.ended
+	return p.err
+}
+
+// order places an order and returns what is answered.
+func (p *program) order(id string) (status int, body string, err error) {
+	resp, err := p.client.Post(p.url+"/orders/"+id, "", http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
+}
+
+// get returns what an address answers.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(b)
+}
+
+var (
+	// As Jaeger's debug exporter prints a record.
+	mailRecord = regexp.MustCompile(`(?s)Body: Str\(mail sent\)\nAttributes:\n +-> id: Str\(7\)\nTrace ID: (\w+)\nSpan ID: (\w+)\n`)
+	// As its Prometheus exporter shows a counter. The job is the service.
+	emailsDone = `(?m)^afterglow_callbacks_total\{callback="order\.email",job="by %s",outcome="success",runner="otlp"\} 1(\.0)?\b`
+)
+
+func TestMetricsLogsAndTracesOfACallbackAllArriveAtOneCollector(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Jaeger takes minutes to build; make test builds it")
+	}
+	var printed output
+	collector, err := jaeger.Start(t.Context(), collectorConfig, &printed)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		require.NoError(t, collector.Stop())
+	})
+	for protocol, endpoint := range map[string]string{"http/protobuf": collector.OTLP, "grpc": collector.OTLPGRPC} {
+		t.Run(protocol, func(t *testing.T) {
+			before := len(printed.String())
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+			t.Setenv("OTEL_SERVICE_NAME", "by "+protocol)
+			p := start(t)
+			status, body, err := p.order("7")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, status)
+			require.Equal(t, "order 7 placed\n", body)
+			require.NoError(t, p.stop(), "which exports it all")
+
+			var record []string
+			require.Eventually(t, func() bool {
+				record = mailRecord.FindStringSubmatch(printed.String()[before:])
+				return record != nil
+			}, patience, 20*time.Millisecond, "the record")
+			trace, err := collector.Trace(t.Context(), record[1])
+			require.NoError(t, err)
+			process, ok := trace.Span(record[2])
+			require.True(t, ok, "the record leads to its callback's span")
+			require.Equal(t, "process order.email", process.OperationName)
+			require.Len(t, process.References, 1)
+			require.Equal(t, "FOLLOWS_FROM", process.References[0].RefType)
+			request, err := collector.Trace(t.Context(), process.References[0].TraceID)
+			require.NoError(t, err)
+			server, ok := request.Span(process.References[0].SpanID)
+			require.True(t, ok)
+			require.Equal(t, "server", server.Tag("span.kind"))
+
+			require.Regexp(t, fmt.Sprintf(emailsDone, protocol), get(t, collector.Metrics))
+			local := p.stderr.String()
+			require.Equal(t, 1, strings.Count(local, `"trace_id":"`+record[1]+`"`), "and it is printed: %s", local)
+		})
+	}
+}
