@@ -92,7 +92,7 @@ func TestAGoroutineThatDoesNothingButAskHasNoLine(t *testing.T) {
 
 func TestWithoutARequestTheLineIsToldOnceANamesSpanHasRecorded(t *testing.T) {
 	g := newRig(t, nil)
-	r := g.runner(runner.Config{})
+	r := g.runner(runner.Config{Workers: 1}) // so that spans end in order
 	var here int64
 	for range 3 {
 		done := make(chan struct{})

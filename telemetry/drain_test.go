@@ -99,11 +99,11 @@ func TestWhatADrainSaysOfManyNamesIsBounded(t *testing.T) {
 	})
 }
 
-// brokenDrains panics where the span of a drain would start.
+// brokenDrains panics where the span of the runner broken's drain would start.
 type brokenDrains struct{ trace.Tracer }
 
 func (b brokenDrains) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	if strings.HasPrefix(name, telemetry.SpanDrain) {
+	if name == "drain broken" {
 		panic("no span")
 	}
 	return b.Tracer.Start(ctx, name, options...)
@@ -115,15 +115,37 @@ func (b brokenDrainsProvider) Tracer(name string, options ...trace.TracerOption)
 	return brokenDrains{b.TracerProvider.Tracer(name, options...)}
 }
 
-func TestADrainWhoseSpanCannotBeStartedLeavesTheSpanOfItsCallerAlone(t *testing.T) {
+func TestADrainWhoseSpanCannotBeStartedLeavesTheSpansAroundItAlone(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = brokenDrainsProvider{cfg.TracerProvider} })
-	r := g.runner(runner.Config{})
+	broken := g.runner(runner.Config{Name: "broken"})
+	// The drain of one runner drains the other, within its own context.
+	first := g.runner(runner.Config{Name: "first", Observers: []runner.Observer{{
+		DrainFinished: func(ctx context.Context, _ runner.Report) {
+			if _, err := broken.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			trace.SpanFromContext(ctx).AddEvent("still open")
+		},
+	}}})
 	ctx, stop := g.provider.Tracer("main").Start(t.Context(), "stop")
-	_, err := r.Shutdown(ctx)
+	_, err := first.Shutdown(ctx)
 	require.NoError(t, err)
 	require.True(t, stop.IsRecording())
 	stop.End()
 	require.Empty(t, g.span("stop").Attributes)
+	require.True(t, hasEvent(g.span("drain first"), "still open"))
 	require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
-	require.Equal(t, stop.SpanContext().SpanID().String(), g.record(slog.LevelInfo, telemetry.LogDrainFinished)["span_id"])
+	records := g.records(telemetry.LogDrainFinished)
+	require.Len(t, records, 2)
+	for _, record := range records {
+		require.Equal(t, g.span("drain first").SpanContext.SpanID().String(), record["span_id"])
+	}
+}
+
+func TestADrainsSpanLastsAsLongAsTheRunnerSays(t *testing.T) {
+	g := newRig(t, nil)
+	start := time.Now()
+	ctx := g.tel.Observer().DrainStarted(t.Context(), runner.DrainInfo{Runner: "web"})
+	g.tel.Observer().DrainFinished(ctx, runner.Report{Runner: "web", Started: start, Duration: time.Hour})
+	require.True(t, start.Add(time.Hour).Equal(g.span("drain web").EndTime))
 }

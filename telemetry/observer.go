@@ -32,7 +32,7 @@ func (t *Telemetry) Observer() runner.Observer {
 func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
 	shield(&t.errors.metrics, func() { t.metrics.asked(e, info.Callback) })
-	shield(&t.errors.traces, func() { ctx = t.tracing.accepted(ctx, e, info) })
+	shield(&t.errors.traces, func() { ctx = t.tracing.accepted(ctx, e, &info) })
 	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
 }

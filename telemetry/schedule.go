@@ -12,7 +12,7 @@ import (
 )
 
 // newSchedule is what the schedule spans of a name have in common.
-func newSchedule(runnerName, name string) spanStart {
+func newSchedule(runnerName, name string) *spanStart {
 	return newSpanStart(SpanSchedule, runnerName, name, trace.SpanKindProducer)
 }
 
@@ -23,12 +23,13 @@ func (t *tracing) schedule(ctx context.Context, e entry, cb runner.Callback) (co
 	if e.folded {
 		start = newSchedule(cb.Runner, cb.Name)
 	}
-	return t.start(ctx, start, trace.WithTimestamp(cb.Asked))
+	options := append(make([]trace.SpanStartOption, 0, len(start.options)+1), start.options...)
+	return t.tracer.Start(ctx, start.name, append(options, trace.WithTimestamp(cb.Asked))...)
 }
 
 // scheduled makes the whole schedule span of an accepted callback, which
 // becomes current in the context that is returned.
-func (t *tracing) scheduled(ctx context.Context, e entry, info runner.AcceptedInfo) (_ context.Context, site callSite) {
+func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedInfo) (_ context.Context, site callSite) {
 	scheduled, span := t.schedule(ctx, e, info.Callback)
 	if span.IsRecording() {
 		defer span.End()

@@ -26,14 +26,14 @@ type tracing struct {
 
 // callbackSpans is what tracing keeps for one name of a runner.
 type callbackSpans struct {
-	schedule spanStart // the zero value without Config.ScheduleSpans
+	schedule *spanStart // nil without Config.ScheduleSpans
 
 	// recorded tells that a process span of this name has recorded, so that the
 	// next one's call site is worth looking for if no asker's span tells.
 	recorded atomic.Bool
 
 	once    sync.Once // guards process, which asks the user
-	process spanStart
+	process *spanStart
 }
 
 // spanStart is what the spans of one kind and name have in common.
@@ -64,15 +64,15 @@ func newTracing(cfg Config, errors *atomic.Uint64) *tracing {
 }
 
 // newSpanStart gives a sampler the two names to decide by.
-func newSpanStart(span, runnerName, name string, kind trace.SpanKind) spanStart {
-	return spanStart{name: span + " " + name, options: []trace.SpanStartOption{
+func newSpanStart(span, runnerName, name string, kind trace.SpanKind) *spanStart {
+	return &spanStart{name: span + " " + name, options: []trace.SpanStartOption{
 		trace.WithSpanKind(kind),
 		trace.WithAttributes(attribute.String(AttrRunner, runnerName), attribute.String(AttrCallbackName, name)),
 	}}
 }
 
 // newProcess is what the process spans of a name have in common.
-func (t *tracing) newProcess(runnerName, name string) spanStart {
+func (t *tracing) newProcess(runnerName, name string) *spanStart {
 	s := newSpanStart(SpanProcess, runnerName, name, trace.SpanKindConsumer)
 	if s.relation = t.relations.of(runnerName, name); s.relation.isRoot() {
 		s.options = append(s.options, trace.WithNewRoot())
@@ -82,7 +82,7 @@ func (t *tracing) newProcess(runnerName, name string) spanStart {
 
 // process is the same, made once a name. Only metrics fold: a span costs the
 // same under any name.
-func (t *tracing) process(e entry, cb runner.Callback) spanStart {
+func (t *tracing) process(e entry, cb *runner.Callback) *spanStart {
 	if e.folded {
 		return t.newProcess(cb.Runner, cb.Name)
 	}
@@ -90,18 +90,20 @@ func (t *tracing) process(e entry, cb runner.Callback) spanStart {
 	return e.callback.process
 }
 
-// start starts a span with more options than its name has.
-func (t *tracing) start(ctx context.Context, s spanStart, more ...trace.SpanStartOption) (context.Context, trace.Span) {
-	options := append(make([]trace.SpanStartOption, 0, len(s.options)+len(more)), s.options...)
-	return t.tracer.Start(ctx, s.name, append(options, more...)...)
+// accepted returns the context that an accepted callback goes on with. That it
+// stays the asker's, at no cost, is what a program without a tracer mostly gets.
+func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedInfo) context.Context {
+	asker := trace.SpanFromContext(ctx)
+	if !asker.IsRecording() && !t.scheduleSpans && !e.callback.recorded.Load() {
+		return ctx
+	}
+	return t.acceptedFrom(ctx, asker, e, info)
 }
 
-// accepted notes on the asker's span that it asked for a callback, and returns
-// the context that the callback goes on with. Where the callback was asked for
-// is looked for only if a span may tell it, which a no-op tracer's and an
-// unsampled request's do not.
-func (t *tracing) accepted(ctx context.Context, e entry, info runner.AcceptedInfo) context.Context {
-	asker := trace.SpanFromContext(ctx)
+// acceptedFrom notes on the asker's span that it asked for a callback. Where the
+// callback was asked for is looked for only if a span may tell it, which those
+// of an unsampled request do not.
+func (t *tracing) acceptedFrom(ctx context.Context, asker trace.Span, e entry, info *runner.AcceptedInfo) context.Context {
 	isTold := asker.IsRecording()
 	if isTold {
 		asker.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
@@ -138,12 +140,13 @@ func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInf
 
 // started starts the process span and returns the context that holds it.
 func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
-	start := t.process(e, info.Callback)
-	options := append(make([]trace.SpanStartOption, 0, 2), trace.WithTimestamp(info.Started))
+	start := t.process(e, &info.Callback)
+	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
+	options = append(options, trace.WithTimestamp(info.Started))
 	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: asker}))
 	}
-	ctx, span := t.start(p, start, options...)
+	ctx, span := t.tracer.Start(p, start.name, options...)
 	p.span = span
 	if !span.IsRecording() {
 		return ctx
