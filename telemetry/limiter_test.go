@@ -206,18 +206,18 @@ func (a above) Enabled(_ context.Context, l slog.Level) bool { return l >= a.lev
 
 func TestRefusalsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, nil)
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 1 })
 		r := g.runner(runner.Config{Workers: 1, Queue: 2})
 		require.NoError(t, r.Go(t.Context(), "busy", takes(2*time.Second)))
 		synctest.Wait()
-		require.NoError(t, r.Go(t.Context(), "late", succeed))
-		require.NoError(t, r.Go(t.Context(), "late", succeed))
+		require.NoError(t, r.Go(t.Context(), "late", fail))
+		require.NoError(t, r.Go(t.Context(), "late", fail))
 		for range 3 {
 			require.ErrorIs(t, r.Go(t.Context(), "refused", succeed), runner.ErrQueueFull)
 		}
 		g.shutdown(r)
-		record := g.record(slog.LevelWarn, telemetry.LogSuppressed)
-		require.Equal(t, []any{"2 x callback rejected", "1 x callback started late"}, record["suppressed_records"])
+		record := g.record(slog.LevelError, telemetry.LogSuppressed) // as one of them is
+		require.Equal(t, []any{"2 x callback rejected", "1 x callback started late", "1 x late: callback failed"}, record["suppressed_records"])
 	})
 }
 
