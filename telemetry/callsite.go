@@ -16,7 +16,8 @@ type callSite uintptr
 
 const (
 	// maxDepth is how far up a call site is looked for. The runner and this
-	// package are ten calls deep; the rest is for who wraps an Observer.
+	// package are about a dozen calls deep; the rest is for who wraps an
+	// Observer.
 	maxDepth = 64
 	// maxFrames bounds what is remembered. A program has few places that ask
 	// for callbacks, and they do not change.
