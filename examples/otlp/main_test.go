@@ -86,10 +86,14 @@ func (p *program) order(id string) (status int, body string, err error) {
 	return resp.StatusCode, string(b), err
 }
 
-// get returns what an address answers.
+// get returns what an address answers, in the format that has exemplars if it
+// has that.
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
@@ -146,7 +150,9 @@ func TestMetricsLogsAndTracesOfACallbackAllArriveAtOneCollector(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, "server", server.Tag("span.kind"))
 
-			require.Regexp(t, fmt.Sprintf(emailsDone, protocol), get(t, collector.Metrics))
+			shown := get(t, collector.Metrics)
+			require.Regexp(t, fmt.Sprintf(emailsDone, protocol), shown)
+			require.Regexp(t, `(?m)^afterglow_callback_duration_seconds_bucket.*trace_id="`+record[1]+`"`, shown, "an exemplar")
 			local := p.stderr.String()
 			require.Equal(t, 1, strings.Count(local, `"trace_id":"`+record[1]+`"`), "and it is printed: %s", local)
 		})

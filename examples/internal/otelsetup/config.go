@@ -14,7 +14,8 @@ type Config struct {
 	// does. Empty version: that of the program's module, if it has one.
 	ServiceName, ServiceVersion string
 
-	// Gatherer has the metrics that are exported.
+	// Gatherer has the metrics that are exported. Histograms with classic
+	// buckets are exported with these and their exemplars.
 	// nil: none are, they are scraped.
 	Gatherer prometheus.Gatherer
 

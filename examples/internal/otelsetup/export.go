@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/contrib/bridges/prometheus"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -86,15 +85,15 @@ func (o *OTel) wanted(signal string) bool {
 	return exporter != "none"
 }
 
-// producer is a setting of the whole process.
-var producer sync.Mutex
+// fallback guards autoexport's producer, a setting of the whole process.
+var fallback sync.Mutex
 
 // newReader returns what reads the gatherer at intervals, and exports it.
 func newReader(ctx context.Context, cfg Config) (sdkmetric.Reader, error) {
-	producer.Lock()
-	defer producer.Unlock()
+	fallback.Lock()
+	defer fallback.Unlock()
 	autoexport.WithFallbackMetricProducer(func(context.Context) (sdkmetric.Producer, error) {
-		return prometheus.NewMetricProducer(prometheus.WithGatherer(cfg.Gatherer)), nil
+		return newProducer(cfg.Gatherer), nil
 	})
 	return autoexport.NewMetricReader(ctx)
 }
