@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 //go:embed jaeger.yaml
@@ -85,5 +86,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		err = errors.Join(err, cut, a.server.Close())
 	}
 	// Then the callbacks, which count, log and trace, and then all of that.
-	return errors.Join(err, a.otel.Shutdown(end, a.after))
+	err = errors.Join(err, a.otel.Shutdown(end, a.after))
+	stats := a.after.Stats()
+	fmt.Fprintf(stdout, "callbacks asked for: %d, done: %d\n", stats.Asked, stats.Outcomes[runner.Success])
+	return err
 }

@@ -113,7 +113,7 @@ func TestMetricsLogsAndTracesOfACallbackAllArriveAtOneCollector(t *testing.T) {
 		t.Skip("Jaeger takes minutes to build; make test builds it")
 	}
 	var printed output
-	collector, err := jaeger.Start(t.Context(), collectorConfig, &printed)
+	collector, err := jaeger.Start(context.Background(), collectorConfig, &printed)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()

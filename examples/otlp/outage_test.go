@@ -125,6 +125,7 @@ func TestATelemetryBackendInTroubleChangesNothingForResponsesAndCallbacks(t *tes
 		for id, times := range ran {
 			require.Equal(t, 1, times, id)
 		}
+		require.Contains(t, p.stdout.String(), fmt.Sprintf("callbacks asked for: %[1]d, done: %[1]d\n", outageOrders))
 		require.Contains(t, drained.FindString(log), `"lost":0`, log)
 		require.Less(t, ended, 10*time.Second, "three signals of two seconds at most, and the drain")
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"testing"
@@ -19,7 +20,8 @@ func startJaeger(t *testing.T) *jaeger.Server {
 	}
 	config, err := os.ReadFile("../otlp/jaeger.yaml")
 	require.NoError(t, err)
-	server, err := jaeger.Start(t.Context(), string(config), nil)
+	// It outlives the test, as the end of a shop still exports.
+	server, err := jaeger.Start(context.Background(), string(config), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections() // by which it was asked

@@ -42,9 +42,9 @@ type Command struct {
 type Process struct {
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
+	asked  <-chan struct{} // closed when it shall end
 	output *tail
-	ended  chan struct{}
-	err    error // of Wait; written before ended is closed
+	ended  chan struct{} // closed when cmd has been waited for
 
 	stop    sync.Once
 	stopped error // written in stop
@@ -58,7 +58,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &Process{cancel: cancel, output: &tail{also: c.Output}, ended: make(chan struct{})}
+	p := &Process{cancel: cancel, asked: ctx.Done(), output: &tail{also: c.Output}, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, c.Args...)
 	p.cmd.Env = append(p.cmd.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
@@ -71,7 +71,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		p.err = p.cmd.Wait()
+		_ = p.cmd.Wait() // ProcessState has what it says
 	}()
 	if err := p.waitReady(ctx, c.Ready); err != nil {
 		_ = p.Stop()
@@ -91,7 +91,7 @@ func (p *Process) waitReady(ctx context.Context, url string) error {
 	for {
 		select {
 		case <-p.ended:
-			return fmt.Errorf("it ended: %w", p.err)
+			return fmt.Errorf("it ended: %v", p.cmd.ProcessState)
 		case <-ctx.Done():
 			return fmt.Errorf("%w; %w", context.Cause(ctx), last)
 		case <-tick.C:
@@ -123,11 +123,8 @@ func get(ctx context.Context, client *http.Client, url string) error {
 // itself, or had to be killed.
 func (p *Process) Stop() error {
 	p.stop.Do(func() {
-		select {
-		case <-p.ended:
-			p.stopped = fmt.Errorf("tool: it had ended by itself: %w; the last it said:\n%s", p.err, p.output)
-			return
-		default:
+		if isClosed(p.ended) && !isClosed(p.asked) {
+			p.stopped = fmt.Errorf("tool: it had ended by itself: %v; the last it said:\n%s", p.cmd.ProcessState, p.output)
 		}
 		p.cancel()
 		<-p.ended
@@ -136,6 +133,15 @@ func (p *Process) Stop() error {
 		}
 	})
 	return p.stopped
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // Ended is closed when the tool has ended.

@@ -2,6 +2,7 @@ package tool_test
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -129,6 +130,18 @@ func TestAToolThatDoesNotStartIsAnErrorWithWhatItSaid(t *testing.T) {
 	_, err := tool.Start(t.Context(), tool.Command{Name: "jaeger", Args: []string{""}, Ready: "http://127.0.0.1:1"})
 	require.ErrorContains(t, err, "exit status 3")
 	require.ErrorContains(t, err, "hello from \nno port\n")
+}
+
+func TestAToolEndsWithItsContextAndStopSaysNothingBad(t *testing.T) {
+	newCheckout(t)
+	ports, err := tool.FreePorts(1)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := tool.Start(ctx, tool.Command{Name: "jaeger", Args: ports, Ready: "http://127.0.0.1:" + ports[0]})
+	require.NoError(t, err)
+	cancel()
+	<-p.Ended()
+	require.NoError(t, p.Stop())
 }
 
 func TestAToolThatEndedByItselfIsAnErrorOfStop(t *testing.T) {
