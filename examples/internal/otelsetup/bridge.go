@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	bridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
@@ -18,12 +19,16 @@ func newProducer(gatherer prometheus.Gatherer) sdkmetric.Producer {
 
 // classic gathers histograms that are classic and native at once as classic
 // ones. The bridge would take the native half, of which it leaves out the
-// exemplars, and which not every collector can show.
+// exemplars, and which not every collector can show. It reports an error and
+// returns what else has been gathered, as the bridge would drop it all.
 type classic struct{ prometheus.Gatherer }
 
 // Gather implements [prometheus.Gatherer].
 func (c classic) Gather() ([]*dto.MetricFamily, error) {
 	families, err := c.Gatherer.Gather()
+	if err != nil {
+		otel.Handle(&exportError{Metrics, err})
+	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			if h := m.GetHistogram(); len(h.GetBucket()) > 0 {
@@ -33,7 +38,7 @@ func (c classic) Gather() ([]*dto.MetricFamily, error) {
 			}
 		}
 	}
-	return families, err
+	return families, nil
 }
 
 // producer corrects the ids of exemplars. The bridge (v0.72.0) passes on the

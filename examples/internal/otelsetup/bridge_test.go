@@ -1,6 +1,7 @@
 package otelsetup_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,26 @@ import (
 	metrics "go.opentelemetry.io/proto/otlp/metrics/v1"
 	"google.golang.org/protobuf/proto"
 )
+
+// broken is a collector that fails whenever it is asked.
+type broken struct{ desc *prometheus.Desc }
+
+func (b broken) Describe(ch chan<- *prometheus.Desc) { ch <- b.desc }
+func (b broken) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.NewInvalidMetric(b.desc, errors.New("out of order"))
+}
+
+func TestACollectorThatFailsCostsNoOtherMetrics(t *testing.T) {
+	b := startBackend(t, http.StatusOK)
+	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
+	s := start(t, unexported)
+	s.registry.MustRegister(broken{prometheus.NewDesc("broken", "Broken.", nil, nil)},
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "sound", Help: "Sound."}))
+	require.NoError(t, s.Shutdown(t.Context()))
+	require.Contains(t, b.body("/"), "sound")
+	require.Contains(t, s.log.String(), "signal=metrics")
+	require.Contains(t, s.log.String(), "out of order")
+}
 
 // Exemplars may come from anybody's instruments. One that has no valid ids must
 // not cost all metrics of an export.

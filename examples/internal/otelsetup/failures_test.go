@@ -76,6 +76,27 @@ func TestABackendInTroubleIsCountedAndLoggedBySignalAndDoesNotHoldUpTheEnd(t *te
 	}
 }
 
+func TestFailuresOnTheWayAreCountedByTheirSignalToo(t *testing.T) {
+	for _, protocol := range []string{"http/protobuf", "grpc"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startBackend(t, http.StatusBadRequest).URL)
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+			for _, every := range []string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY", "OTEL_METRIC_EXPORT_INTERVAL"} {
+				t.Setenv(every, "10") // milliseconds
+			}
+			for _, limit := range []string{"OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+				t.Setenv(limit, "200") // gRPC tries again until then
+			}
+			s := start(t)
+			s.work(t)
+			require.Eventually(t, func() bool {
+				got := s.failures(t)
+				return got["traces"] > 0 && got["logs"] > 0 && got["metrics"] > 0
+			}, 20*time.Second, 5*time.Millisecond)
+		})
+	}
+}
+
 func TestAnExportThatTheEndCutsOffIsDoneAgainAndNoFailure(t *testing.T) {
 	underWay, once := make(chan struct{}), sync.Once{}
 	var exported atomic.Int32
