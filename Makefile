@@ -6,7 +6,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . examples
+MODULES := . dashboards examples
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/jaeger
 # What internal/tool builds of them, as tests run against it.

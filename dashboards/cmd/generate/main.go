@@ -1,0 +1,89 @@
+// Generate writes the dashboards, the rules and the Alertmanager's
+// configuration. The committed ones are written with the defaults:
+//
+//	go generate ./...
+//
+// For others, such as a fleet with its own data source, cluster label and
+// objective:
+//
+//	go run github.com/afterglow-go/afterglow/dashboards/cmd/generate -out monitoring \
+//		-datasource my-prometheus -matcher 'cluster="eu"' -slo 0.995
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the flags set.
+type settings struct {
+	out                      string
+	query                    query.Options
+	grafana                  grafana.Options
+	runbookURL, dashboardURL string
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	s := settings{query: query.DefaultOptions(), grafana: grafana.DefaultOptions()}
+	f := flag.NewFlagSet("generate", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&s.out, "out", ".", "write below this `directory`")
+	f.StringVar(&s.grafana.Datasource, "datasource", s.grafana.Datasource, "`name` of the Prometheus data source that the dashboards start with")
+	f.StringVar(&s.grafana.Folder, "folder", s.grafana.Folder, "Grafana `folder` that the provisioning file loads the dashboards into")
+	f.StringVar(&s.query.Matcher, "matcher", s.query.Matcher, "label `matchers` for every selector, such as cluster=\"eu\",env=~\"prod.*\"")
+	f.StringVar(&s.query.Namespace, "namespace", s.query.Namespace, "what the metrics' `names` start with")
+	f.Float64Var(&s.query.SLO, "slo", s.query.SLO, "`share` of the callbacks that must not end badly")
+	f.Float64Var(&s.query.LatencySLO, "latency-slo", s.query.LatencySLO, "`share` of the callbacks that must start within a second")
+	f.StringVar(&s.runbookURL, "runbook-url", "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md", "`URL` of RUNBOOK.md, for the alerts' links")
+	f.StringVar(&s.dashboardURL, "dashboard-url", "http://localhost:3000", "`URL` of Grafana, for the alerts' links")
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	if f.NArg() > 0 {
+		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return s, nil
+}
+
+func run(args []string, stderr io.Writer) error {
+	s, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	q, err := query.New(s.query)
+	if err != nil {
+		return err
+	}
+	files, err := grafana.Files(q, s.grafana)
+	if err != nil {
+		return err
+	}
+	return write(s.out, files)
+}
+
+// write writes files, whose names are relative and slash-separated.
+func write(dir string, files map[string][]byte) error {
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package grafana
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+)
+
+// Options are what a user may choose about the dashboards.
+type Options struct {
+	Datasource string // name of the Prometheus data source to start with
+	Folder     string // that the provisioning file loads them into
+}
+
+// DefaultOptions are those that the committed files are generated with.
+func DefaultOptions() Options { return Options{Datasource: "default", Folder: "Afterglow"} }
+
+// Files returns the dashboards and the file that provisions them, by path.
+func Files(q query.Config, o Options) (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	for name, build := range map[string]func(query.Config, Options) (dashboard.Dashboard, error){
+		"overview": overview,
+	} {
+		d, err := build(q, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		text, err := json.MarshalIndent(d, "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		files["grafana/"+name+".json"] = append(text, '\n')
+	}
+	text, err := provider(o.Folder)
+	if err != nil {
+		return nil, err
+	}
+	files["grafana/provider.yml"] = text
+	return files, nil
+}
+
+const providerHead = `# Loads the dashboards into Grafana: put this file into provisioning/dashboards,
+# and the dashboards where its path says.
+`
+
+// provider is a file of Grafana's provisioning.
+func provider(folder string) ([]byte, error) {
+	type entry struct {
+		Name    string            `yaml:"name"`
+		Folder  string            `yaml:"folder"`
+		Type    string            `yaml:"type"`
+		Options map[string]string `yaml:"options"`
+	}
+	file := struct {
+		Version   int     `yaml:"apiVersion"`
+		Providers []entry `yaml:"providers"`
+	}{1, []entry{{"afterglow", folder, "file", map[string]string{"path": "/var/lib/grafana/dashboards/afterglow"}}}}
+	b := bytes.NewBufferString(providerHead)
+	enc := yaml.NewEncoder(b)
+	enc.SetIndent(2)
+	if err := enc.Encode(file); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,161 @@
+package query
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// DefaultNamespace is what the names of the telemetry package start with.
+const DefaultNamespace = "afterglow"
+
+// Config says how the metrics are found and what is promised of them. Make it
+// with [New].
+type Config struct {
+	namespace  string
+	matchers   []*labels.Matcher
+	slo        float64
+	latencySLO float64
+}
+
+// Options are what a user may choose. The zero value is not usable: see
+// [DefaultOptions].
+type Options struct {
+	// Namespace is what the metrics' names start with instead of afterglow,
+	// for those who prefix or relabel them.
+	Namespace string
+
+	// Matcher is added to every selector, such as `cluster="eu",env=~"prod.*"`.
+	// Recorded series keep its labels.
+	Matcher string
+
+	// SLO is the share of callbacks that must not end badly, between 0 and 1.
+	SLO float64
+
+	// LatencySLO is the share of callbacks that must start within a second of
+	// being due, between 0 and 1.
+	LatencySLO float64
+}
+
+// DefaultOptions are those that the committed files are generated with.
+func DefaultOptions() Options {
+	return Options{Namespace: DefaultNamespace, SLO: 0.999, LatencySLO: 0.99}
+}
+
+var namespace = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// New checks o.
+func New(o Options) (Config, error) {
+	c := Config{namespace: o.Namespace, slo: o.SLO, latencySLO: o.LatencySLO}
+	if !namespace.MatchString(o.Namespace) {
+		return c, fmt.Errorf("namespace %q cannot start the name of a metric", o.Namespace)
+	}
+	for name, v := range map[string]float64{"slo": o.SLO, "latency slo": o.LatencySLO} {
+		if v <= 0 || v >= 1 {
+			return c, fmt.Errorf("%s %v is not between 0 and 1: a budget of nothing cannot burn", name, v)
+		}
+	}
+	if strings.TrimSpace(o.Matcher) != "" {
+		// The name keeps a selector legal whose matchers all match "".
+		ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector("x{" + o.Matcher + "}")
+		if err != nil {
+			return c, fmt.Errorf("matcher %q: %w", o.Matcher, err)
+		}
+		for _, m := range ms {
+			if m.Name != labels.MetricName {
+				c.matchers = append(c.matchers, m)
+			}
+		}
+	}
+	return c, nil
+}
+
+// SLO is the share of callbacks that must not end badly.
+func (c Config) SLO() float64 { return c.slo }
+
+// LatencySLO is the share of callbacks that must start within a second.
+func (c Config) LatencySLO() float64 { return c.latencySLO }
+
+// ErrorBudget is the share of callbacks that may end badly, as PromQL.
+func (c Config) ErrorBudget() string { return budget(c.slo) }
+
+// LatencyBudget is the share of callbacks that may start late, as PromQL.
+func (c Config) LatencyBudget() string { return budget(c.latencySLO) }
+
+// budget is 1 - slo without the noise of binary fractions.
+func budget(slo float64) string {
+	return strconv.FormatFloat(1-slo, 'g', 12, 64)
+}
+
+// Metric is a name of the telemetry package in the namespace.
+func (c Config) Metric(name string) string {
+	return c.namespace + strings.TrimPrefix(name, DefaultNamespace)
+}
+
+// Selector selects the series of a metric, of the telemetry package or
+// recorded, with matchers written as PromQL, such as `runner="mail"`.
+func (c Config) Selector(metric string, matchers ...string) string {
+	all := make([]string, 0, len(c.matchers)+len(matchers))
+	for _, m := range c.matchers {
+		all = append(all, m.String())
+	}
+	all = append(all, matchers...)
+	if len(all) == 0 {
+		return metric
+	}
+	return metric + "{" + strings.Join(all, ", ") + "}"
+}
+
+// Labels are what an aggregation keeps: the labels of the configured matchers,
+// job, and those given. `sum by (` + c.Labels("runner") + `)`.
+func (c Config) Labels(names ...string) string {
+	var all []string
+	for _, m := range c.matchers {
+		all = append(all, m.Name)
+	}
+	all = append(all, "job")
+	all = append(all, names...)
+	return strings.Join(unique(all), ", ")
+}
+
+func unique(names []string) []string {
+	seen := make(map[string]bool)
+	var kept []string
+	for _, n := range names {
+		if !seen[n] {
+			seen[n] = true
+			kept = append(kept, n)
+		}
+	}
+	return kept
+}
+
+// Good are the outcomes that keep the promise, bad those that break it. What
+// was skipped or coalesced was not asked to run, so it is neither.
+var (
+	good = []runner.Outcome{runner.Success}
+	bad  = []runner.Outcome{
+		runner.Failed, runner.Panicked, runner.TimedOut, runner.Canceled,
+		runner.Rejected, runner.Dropped, runner.Abandoned,
+	}
+)
+
+// BadOutcomes matches the outcomes that spend the error budget.
+func BadOutcomes() string { return outcomes(bad) }
+
+// CountedOutcomes matches the outcomes that the error budget is a share of.
+func CountedOutcomes() string { return outcomes(append(good, bad...)) }
+
+func outcomes(of []runner.Outcome) string {
+	names := make([]string, len(of))
+	for i, o := range of {
+		names[i] = o.String()
+	}
+	return `outcome=~"` + strings.Join(names, "|") + `"`
+}
