@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // holdLimit is how much of a response Hold keeps back to learn its length.
@@ -11,8 +13,8 @@ const holdLimit = 64 << 10
 // Hold is Middleware for platforms that freeze or end the process once the
 // handler has returned, as function platforms do. It sends the response, then
 // runs the callbacks, and returns when all that After was asked for have ended,
-// as with [Wait]; it does not wait for what Go and Track took in. It holds the invocation open, and where the server can
-// flush, not the response.
+// as with [Wait]; it does not wait for what Go and Track took in. It holds the
+// invocation open, and where the server can flush, not the response.
 //
 // So that the client knows where the response ends, Hold keeps up to 64 KiB of
 // it back and gives it a Content-Length. A handler that flushes or writes more
@@ -42,8 +44,9 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 // heldResponse keeps a response back until it is finished, flushed or large.
 type heldResponse struct {
 	inner  http.ResponseWriter
-	head   bool // of a HEAD request: no body is sent, and its length is the handler's to say
-	status int  // 0: none yet
+	head   bool        // of a HEAD request: no body is sent, and its length is the handler's to say
+	status int         // 0: none yet
+	header http.Header // as it was when the status was set
 	body   []byte
 	sent   bool // from here on everything goes straight through
 }
@@ -56,7 +59,7 @@ func (h *heldResponse) WriteHeader(status int) {
 	case h.sent, status < 200 && status != http.StatusSwitchingProtocols:
 		h.inner.WriteHeader(status)
 	case h.status == 0:
-		h.status = status
+		h.status, h.header = status, h.inner.Header().Clone()
 	}
 }
 
@@ -67,6 +70,7 @@ func (h *heldResponse) Write(p []byte) (int, error) {
 	if h.sent {
 		return h.inner.Write(p)
 	}
+	h.WriteHeader(http.StatusOK) // unless it has a status
 	h.body = append(h.body, p...)
 	return len(p), nil
 }
@@ -86,21 +90,53 @@ func (h *heldResponse) send() {
 		return
 	}
 	h.sent = true
-	if h.status != 0 {
-		h.inner.WriteHeader(h.status)
+	if h.status == 0 {
+		return
 	}
+	// What the handler has changed since is for the trailers only.
+	header := h.inner.Header()
+	changed := maps.Clone(header)
+	replace(header, h.header)
+	h.inner.WriteHeader(h.status)
+	replace(header, changed)
 	if len(h.body) > 0 {
 		_, _ = h.inner.Write(h.body) // the client has left: nobody is there to tell
 		h.body = nil
 	}
 }
 
+func replace(header, by http.Header) {
+	clear(header)
+	maps.Copy(header, by)
+}
+
 // finish sends the whole response, with its length if it is known now.
 func (h *heldResponse) finish() {
-	header := h.inner.Header()
-	bodyless := h.status == http.StatusNoContent || h.status == http.StatusNotModified || h.status == http.StatusSwitchingProtocols
-	if !h.sent && !h.head && !bodyless && header.Get("Content-Length") == "" && header.Get("Transfer-Encoding") == "" && header.Get("Trailer") == "" {
-		header.Set("Content-Length", strconv.Itoa(len(h.body)))
+	if !h.sent {
+		h.WriteHeader(http.StatusOK) // unless it has a status
+		if h.countable() {
+			h.header.Set("Content-Length", strconv.Itoa(len(h.body)))
+		}
 	}
 	_ = h.FlushError() // a server that cannot flush sends it when the handler returns
+}
+
+// countable tells whether the server would count the body itself, if it were
+// not flushed.
+func (h *heldResponse) countable() bool {
+	bodyless := h.status == http.StatusNoContent || h.status == http.StatusNotModified || h.status == http.StatusSwitchingProtocols
+	if h.head || bodyless {
+		return false
+	}
+	for _, key := range []string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		if h.header.Get(key) != "" {
+			return false
+		}
+	}
+	for key := range h.inner.Header() {
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			return false
+		}
+	}
+	return true
 }

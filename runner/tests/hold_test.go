@@ -119,3 +119,31 @@ func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 	}
 	require.PanicsWithValue(t, "runner: Hold of a nil http.Handler", func() { r.Hold(nil) })
 }
+
+func TestHoldSendsTheHeadersOfTheMomentAndTheTrailersOfTheEnd(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		header := w.Header()
+		header.Set("X-Early", "kept")
+		if req.URL.Path == "/declared" {
+			header.Set("Trailer", "X-Sum")
+		}
+		_, _ = io.WriteString(w, "body")
+		header.Set("X-Early", "changed")
+		header.Set("X-Late", "late")
+		switch req.URL.Path {
+		case "/declared":
+			header.Set("X-Sum", "42")
+		case "/prefixed":
+			header.Set(http.TrailerPrefix+"X-Sum", "42")
+		}
+	})))
+	defer srv.Close()
+	for path, trailer := range map[string]string{"/": "", "/declared": "42", "/prefixed": "42"} {
+		res, body := get(t, srv.URL+path)
+		require.Equal(t, "body", body, path)
+		require.Equal(t, "kept", res.Header.Get("X-Early"), path)
+		require.Empty(t, res.Header.Get("X-Late"), path)
+		require.Equal(t, trailer, res.Trailer.Get("X-Sum"), path)
+	}
+}
