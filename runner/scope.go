@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -133,36 +134,23 @@ func (s *scope) release() {
 // admitDue asks the gates of tasks that are due, and makes those due that may
 // run.
 func (r *Runner) admitDue(tasks []*task, now time.Time) {
-	gated := false
-	for _, t := range tasks {
-		gated = gated || t.policy != nil && t.policy.gate != nil
-	}
-	var refusals []refusal // by index of tasks; nil: none
-	if gated {
-		for _, t := range tasks {
-			refusals = append(refusals, t.askGate())
-		}
+	var answers []answer // by index of tasks; nil: nobody was asked
+	if slices.ContainsFunc(tasks, (*task).gated) {
+		answers = askGates(tasks)
 	}
 	var f followUp
 	r.mu.Lock()
 	for i, t := range tasks {
 		switch {
 		case t.state != reserved: // the drain gave up meanwhile
-		case gated && refusals[i].refused:
-			r.settle(t, refusals[i].outcome, refusals[i].err, now, &f)
+		case answers != nil && answers[i].refused:
+			r.settle(t, answers[i].outcome, answers[i].err, now, &f)
 		default:
 			r.makeDue(t, now, &f)
 		}
 	}
 	r.mu.Unlock()
 	r.do(f)
-}
-
-// refusal is what a gate says, and what the callback ends as.
-type refusal struct {
-	refused bool
-	outcome Outcome
-	err     error
 }
 
 // frozenRequest returns the request of the scope, or of the nearest around it
