@@ -26,11 +26,15 @@ type ledger struct {
 // followUp is what is left to do once mu is free: the callers of the methods
 // that fill it pass it to do.
 type followUp struct {
-	ended []*task // to be reported
-	here  []*task // to be run by this goroutine
+	retried []*task // to be observed
+	ended   []*task // to be reported
+	here    []*task // to be run by this goroutine
 }
 
 func (r *Runner) do(f followUp) {
+	for _, t := range f.retried {
+		r.rest(t)
+	}
 	for _, t := range f.ended {
 		r.report(t)
 	}
@@ -70,18 +74,26 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	if r.drain != nil && o.Lost() {
 		r.drain.lose(t)
 	}
-	if t.observing > 0 {
-		t.owed = true // Finished must not overtake what is being observed.
-	} else {
-		f.ended = append(f.ended, t)
-	}
+	t.owed = true
+	f.next(t)
 	return true
 }
 
 // observed ends one call of t's observers. mu is held.
 func (f *followUp) observed(t *task) {
 	t.observing--
-	if t.owed && t.observing == 0 {
+	f.next(t)
+}
+
+// next notes what t's observers are to be told now. Nothing overtakes what they
+// are being told: whoever ends that comes back here. mu is held.
+func (f *followUp) next(t *task) {
+	switch {
+	case t.observing > 0:
+	case t.retried != nil:
+		t.observing++
+		f.retried = append(f.retried, t)
+	case t.owed:
 		t.owed = false
 		f.ended = append(f.ended, t)
 	}

@@ -31,14 +31,15 @@ type Observer struct {
 	Started func(ctx context.Context, info StartedInfo) context.Context
 
 	// Retried is called after an attempt that has failed and will be followed by
-	// another one (see [Retry]), where it ran. ctx is the one Started returned.
-	// The next attempt begins with another Started.
+	// another one (see [Retry]), where it ran, or where its Overrun was being
+	// told. ctx is the one Started returned. The wait for the next attempt begins
+	// when Retried has returned; the attempt begins with another Started.
 	Retried func(ctx context.Context, info RetriedInfo)
 
 	// Overrun is called once for an attempt that runs on past its deadline and
 	// Config.Grace, while it does so, at most a second later. It is called on a
-	// goroutine of the runner; a Finished that comes meanwhile waits for it. ctx
-	// is the one Started returned.
+	// goroutine of the runner; a Retried or Finished that comes meanwhile waits
+	// for it. ctx is the one Started returned.
 	Overrun func(ctx context.Context, info OverrunInfo)
 
 	// Finished is called once for every accepted callback: where it ran, or on
@@ -144,7 +145,7 @@ type OverrunInfo struct {
 
 // FinishedInfo is the data of [Observer.Finished].
 type FinishedInfo struct {
-	StartedInfo // Started is zero if the callback never started; Due too if it was never released
+	StartedInfo // Started is zero if the callback never started, or ended between two attempts; Due too if it was never released
 	Outcome     Outcome
 	Err         error // nil on Success
 	Finished    time.Time

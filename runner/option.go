@@ -39,7 +39,7 @@ func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration
 // [Permanent] and the shutdown's cancellation end the callback. The wait holds
 // no worker. It keeps the callback's place of the queue, which a callback with
 // Retry gives back only when it has ended, so that a storm of failures stays
-// bounded. The outcome is that of the last attempt. A drain lets the wait take
+// bounded. If backoff calls runtime.Goexit, there is no other attempt. The outcome is that of the last attempt. A drain lets the wait take
 // its time; if it gives up meanwhile, the callback ends as [Canceled].
 //
 // 0 or 1 attempts mean no retry.
@@ -55,17 +55,18 @@ func Once(key string) Option { return Option{kind: withOnce, key: key} }
 
 // Coalesce merges the callback with one of the same name and key that is due
 // and has not started: a thousand requests, one revalidation of the cache. The
-// newest function takes the waiting one's turn, and the one it replaces ends
-// as [Coalesced]. One that is running does not absorb a new one, as it may have
+// newest function takes the waiting one's turn, so that under steady traffic it
+// runs all the same, and the one it replaces ends as [Coalesced]. One that is running does not absorb a new one, as it may have
 // read the old state already; nor does one whose response is not done, as the
 // newest function must not run before its own response.
 func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
 
 // When runs the callback only if gate says yes, and ends it as [Skipped]
 // otherwise. gate is called once, when the callback becomes due, with the
-// frozen request, on the goroutine that releases the scope; it must be quick.
-// A callback that belongs to no request runs without being asked. If gate
-// panics, the callback ends as [Panicked].
+// frozen request. It must be quick: what releases the scope, the server as a
+// rule, waits for it. A callback that belongs to no request runs without being
+// asked. If gate panics or calls runtime.Goexit, the callback ends as if it had
+// done so itself.
 func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
 
 // policy is what options ask of a task beyond its timeout. Most tasks have

@@ -85,7 +85,7 @@ func (r *Runner) look() {
 	stacks := stacksOf(workers)
 	for i, o := range found {
 		r.mu.Lock()
-		if o.task.attempt == o.info.Attempt && o.task.onItsGoroutine() { // otherwise it may be another's
+		if o.task.onItsGoroutine() { // otherwise it may be another's
 			o.info.Stack = stacks[workers[i]]
 		}
 		r.mu.Unlock()

@@ -38,51 +38,74 @@ type waiter struct {
 func (r *Runner) admit(t *task, f *followUp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	once := t.policy != nil && t.policy.once != nil
-	seen := once && r.drain == nil && t.scope.seen(*t.policy.once)
 	var err error
-	switch {
-	case seen: // needs no place
-	case r.drain != nil:
-		err = ErrClosed
-	case r.lent == r.cfg.MaxOverrunning:
-		err = ErrOverrunning
-	case r.placeFree():
-		r.places++
-		t.placed = true
-	default:
-		err = r.makeRoom(t, f)
-		// Under Block it may have waited beside another one.
-		seen = once && r.drain == nil && t.scope.seen(*t.policy.once)
-		if seen {
-			err = nil // it needs no place after all
+	repeated := r.repeats(t)
+	if !repeated { // otherwise it needs no place
+		err = r.takePlace(t, f)
+		if r.repeats(t) { // under Block it may have waited beside another one
+			repeated, err = true, nil
 		}
 	}
-	r.asked++
-	if err != nil {
-		r.outcomes[Rejected]++
+	if err := r.book(t, err); err != nil {
 		return err
 	}
-	r.enter(t)
-	if seen {
+	switch {
+	case repeated:
 		r.settle(t, Coalesced, nil, time.Now(), f)
-		return nil
-	}
-	if !t.scope.released {
+	case !t.scope.released:
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
 	}
 	return nil
 }
 
-// enter books a task that is accepted. mu is held.
-func (r *Runner) enter(t *task) {
+// repeats tells whether t's scope was asked for the same before, which Once
+// makes the last time. mu is held.
+func (r *Runner) repeats(t *task) bool {
+	return r.drain == nil && t.policy != nil && t.policy.once != nil && t.scope.seen(*t.policy.once)
+}
+
+// refusal is why nothing is taken in now, whatever it is; nil if it is. mu is
+// held.
+func (r *Runner) refusal() error {
+	switch {
+	case r.drain != nil:
+		return ErrClosed
+	case r.lent == r.cfg.MaxOverrunning:
+		return ErrOverrunning
+	}
+	return nil
+}
+
+// takePlace takes a place of the queue for t. mu is held; Block lets go of it
+// while it waits.
+func (r *Runner) takePlace(t *task, f *followUp) error {
+	if err := r.refusal(); err != nil {
+		return err
+	}
+	if r.placeFree() {
+		r.places++
+		t.placed = true
+		return nil
+	}
+	return r.makeRoom(t, f)
+}
+
+// book counts t as asked for, and enters it unless it is refused with err. mu
+// is held.
+func (r *Runner) book(t *task, err error) error {
+	r.asked++
+	if err != nil {
+		r.outcomes[Rejected]++
+		return err
+	}
 	t.depth = r.places
 	r.highWater.note(r.places, t.asked)
 	r.unreported++
 	r.reserved.push(t)
 	t.scope.entered(t)
 	t.observing++ // of Accepted
+	return nil
 }
 
 // placeFree tells whether a newcomer may take a place. It cannot overtake one
@@ -137,13 +160,13 @@ func (r *Runner) longestDue() *task {
 	oldest := r.queue.first
 	if len(r.limits) > 0 { // then one that was held may have joined the end
 		for t := oldest; t != nil; t = t.next {
-			if t.due.Before(oldest.due) {
+			if t.waiting.Before(oldest.waiting) {
 				oldest = t
 			}
 		}
 	}
 	for _, l := range r.limits {
-		if t := l.held.first; t != nil && (oldest == nil || t.due.Before(oldest.due)) {
+		if t := l.held.first; t != nil && (oldest == nil || t.waiting.Before(oldest.waiting)) {
 			oldest = t
 		}
 	}
@@ -242,7 +265,7 @@ func (r *Runner) refuseWaiters() {
 // makeDue moves t from the reserved to the queue. mu is held.
 func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
 	t.list.remove(t)
-	t.state, t.due = queued, now
+	t.state, t.due, t.waiting = queued, now, now
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true
 		r.inCaller--
@@ -274,7 +297,7 @@ func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
 		r.settle(old, Coalesced, nil, now, f)
 		return false
 	}
-	t.due = old.due // the turn is as old as it was
+	t.waiting = old.waiting
 	old.list.replace(old, t)
 	t.slot, old.slot = old.slot, nil
 	r.settle(old, Coalesced, nil, now, f)

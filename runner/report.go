@@ -21,7 +21,7 @@ type Lost struct {
 	Name    string
 	Outcome Outcome       // Canceled, Dropped or Abandoned
 	Age     time.Duration // since it was asked for
-	Ran     time.Duration // since it started; 0 if it never did
+	Ran     time.Duration // since it started; 0 if it had not, or was between two attempts
 	TraceID string        // as Config.TraceID says
 	Stack   string        // of an Abandoned one: where it hung when it was canceled
 }

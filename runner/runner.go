@@ -181,10 +181,10 @@ func (r *Runner) Stats() Stats {
 		ObserverPanics: r.watched.panics.Load(),
 	}
 	if t := r.longestDue(); t != nil {
-		s.OldestDue = t.due
+		s.OldestDue = t.waiting
 	}
-	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.due.Before(s.OldestDue)) {
-		s.OldestDue = t.due
+	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.waiting.Before(s.OldestDue)) {
+		s.OldestDue = t.waiting
 	}
 	if t := r.running.first; t != nil {
 		s.OldestRunning = t.started

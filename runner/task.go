@@ -35,10 +35,12 @@ type task struct {
 	// The rest is guarded by the runner's mu; due and started are not written
 	// while the task is queued and running.
 	state     state
-	observing int  // calls of observers under way, except of Finished
-	owed      bool // it ended meanwhile: who ends the last of them reports
-	attempt   int  // begins with 1
+	observing int          // calls of observers under way, except of Finished
+	retried   *RetriedInfo // of a paused task: still to be observed
+	owed      bool         // of an ended task: still to be reported
+	attempt   int          // begins with 1
 	due       time.Time
+	waiting   time.Time // due, or when the first of those was that it stands for (Coalesce)
 	started   time.Time
 	finished  time.Time
 	outcome   Outcome     // of an ended task

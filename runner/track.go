@@ -21,8 +21,9 @@ var errTrackOption = errors.New("runner: Track takes no option but Timeout")
 //
 // ctx may be any context; with a request's, RequestFrom works once the handler
 // has returned. The only option is [Timeout]; another one is an error. The
-// others are [ErrInvalidName],
-// [ErrOverrunning] and [ErrClosed].
+// other errors are [ErrInvalidName], [ErrOverrunning] and [ErrClosed]. A drain
+// that gives up just as Track takes the work in may have dropped it when Track
+// returns: then the context has ended, or is about to, and done does nothing.
 func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ context.Context, done func(error), err error) {
 	if !validName(name) {
 		return nil, nil, ErrInvalidName
@@ -31,7 +32,10 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	if t.policy != nil {
 		return nil, nil, errTrackOption
 	}
-	if err := r.enterTracked(t); err != nil {
+	r.mu.Lock()
+	err = r.book(t, r.refusal())
+	r.mu.Unlock()
+	if err != nil {
 		r.observeRejected(t, err)
 		return nil, nil, err
 	}
@@ -41,7 +45,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	f.observed(t)
 	lost := t.state == ended
 	if !lost {
-		t.state, t.due = queued, t.asked
+		t.state, t.due, t.waiting = queued, t.asked, t.asked
 		r.start(t)
 	}
 	r.mu.Unlock()
@@ -61,24 +65,4 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 			r.finish(t, outcome, err)
 		})
 	}, nil
-}
-
-// enterTracked books t without a place.
-func (r *Runner) enterTracked(t *task) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked++
-	var err error
-	switch {
-	case r.drain != nil:
-		err = ErrClosed
-	case r.lent == r.cfg.MaxOverrunning:
-		err = ErrOverrunning
-	}
-	if err != nil {
-		r.outcomes[Rejected]++
-		return err
-	}
-	r.enter(t)
-	return nil
 }

@@ -182,15 +182,22 @@ func failure(ctx context.Context) Outcome {
 	}
 }
 
-// finish books the end of an attempt.
+// finish books the end of an attempt, in a deferred call: the error and the
+// backoff, which are asked whether there will be another one, are the user's
+// and may call Goexit.
 func (r *Runner) finish(t *task, o Outcome, err error) {
-	if t.retries(o, err) && r.pause(t, o, err) {
-		return
-	}
-	t.fn = nil // what it holds on to need not stay
-	var f followUp
-	r.mu.Lock()
-	r.settle(t, o, err, time.Now(), &f)
-	r.mu.Unlock()
-	r.do(f)
+	var wait time.Duration
+	again := false
+	defer func() {
+		var f followUp
+		now := time.Now()
+		r.mu.Lock()
+		if !again || !r.pause(t, o, err, wait, now, &f) {
+			t.fn = nil // what it holds on to need not stay
+			r.settle(t, o, err, now, &f)
+		}
+		r.mu.Unlock()
+		r.do(f)
+	}()
+	wait, again = t.again(o, err)
 }

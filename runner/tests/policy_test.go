@@ -321,3 +321,26 @@ func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
 		require.NoError(t, runner.Wait(ctx))
 	})
 }
+
+func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last runner.FinishedInfo
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
+			Finished: func(_ context.Context, info runner.FinishedInfo) { last = info },
+		}}})
+		g := newGate()
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
+		begin := time.Now()
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "it", nothing, runner.Coalesce("x")))
+			require.Equal(t, begin, r.Stats().OldestDue)
+			time.Sleep(time.Second) // in a bubble only
+		}
+		g.release()
+		synctest.Wait()
+		require.Equal(t, runner.Success, last.Outcome)
+		require.Equal(t, begin.Add(2*time.Second), last.Asked)
+		require.Zero(t, last.ResponseDelay())
+		require.Equal(t, time.Second, last.QueueWait())
+	})
+}

@@ -1,0 +1,132 @@
+package tests
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []string // each is noted when its observer returns
+		r := newRunner(t, runner.Config{Workers: 2, Timeout: time.Second, Observers: []runner.Observer{{
+			Started: func(context.Context, runner.StartedInfo) context.Context {
+				events = append(events, "started")
+				return nil
+			},
+			Overrun: func(context.Context, runner.OverrunInfo) {
+				time.Sleep(time.Minute) // in a bubble only: the attempt ends meanwhile
+				events = append(events, "overrun")
+			},
+			Retried: func(_ context.Context, info runner.RetriedInfo) {
+				if info.Overran {
+					events = append(events, "retried")
+				}
+			},
+			Finished: func(context.Context, runner.FinishedInfo) { events = append(events, "finished") },
+		}}})
+		attempts := 0
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+			if attempts++; attempts == 2 {
+				return nil
+			}
+			time.Sleep(10 * time.Second) // in a bubble only: it ignores its context
+			return errBroken
+		}, runner.Retry(2, every(0))))
+		_, err := r.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"started", "overrun", "retried", "started", "finished"}, events)
+	})
+}
+
+func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
+	end := map[string]struct {
+		how  func(*testing.T, *runner.Runner)
+		want runner.Outcome
+	}{
+		"canceled while it waits": {func(t *testing.T, r *runner.Runner) {
+			time.Sleep(10 * time.Second) // in a bubble only
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			report, err := r.Shutdown(ctx)
+			require.Error(t, err)
+			require.Zero(t, report.Lost[0].Ran)
+		}, runner.Canceled},
+		"evicted once it is due again": {func(t *testing.T, r *runner.Runner) {
+			time.Sleep(5 * time.Second) // in a bubble only
+			g := newGate()
+			defer g.release()
+			require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
+			time.Sleep(time.Minute) // in a bubble only
+			require.NoError(t, r.Go(t.Context(), "place", nothing))
+			require.NoError(t, r.Go(t.Context(), "evictor", nothing))
+		}, runner.Dropped},
+	}
+	for name, c := range end {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ended []runner.FinishedInfo
+				r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Timeout: time.Second, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+					Finished: func(_ context.Context, info runner.FinishedInfo) {
+						if info.Name == "it" {
+							ended = append(ended, info)
+						}
+					},
+				}}})
+				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+					time.Sleep(4 * time.Second) // in a bubble only: it overruns
+					return errBroken
+				}, runner.Retry(2, every(time.Minute))))
+				c.how(t, r)
+				require.Len(t, ended, 1)
+				require.Equal(t, c.want, ended[0].Outcome)
+				require.Equal(t, 1, ended[0].Attempt)
+				require.False(t, ended[0].Overran, "Retried has told it")
+				require.Zero(t, ended[0].Started)
+				require.Zero(t, ended[0].Duration())
+				require.Zero(t, ended[0].QueueWait())
+				requireBalanced(t, r.Stats())
+			})
+		})
+	}
+}
+
+// exiting is an error whose Is method ends the goroutine.
+type exiting struct{}
+
+func (exiting) Error() string { return "exiting" }
+func (exiting) Is(error) bool { runtime.Goexit(); return false }
+
+func TestGoexitInWhatDecidesAboutAnotherAttemptEndsTheCallback(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		backoff runner.Backoff
+	}{
+		"backoff":        {errBroken, func(int) time.Duration { runtime.Goexit(); return 0 }},
+		"error's method": {exiting{}, every(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Limits: map[string]int{"it": 1}})
+				runs := 0
+				for range 3 {
+					require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { runs++; return c.err }, runner.Retry(3, c.backoff)))
+					synctest.Wait()
+				}
+				require.Equal(t, 3, runs)
+				s := r.Stats()
+				require.Equal(t, uint64(3), s.Outcomes[runner.Failed])
+				require.Zero(t, s.Depth)
+				require.Zero(t, s.Busy)
+				_, err := r.Shutdown(t.Context())
+				require.NoError(t, err)
+			})
+		})
+	}
+}
