@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
@@ -28,7 +29,7 @@ type shop struct {
 	stdout   io.Writer
 	log      *slog.Logger
 	errorLog *log.Logger // for servers that know no slog
-	metrics  *metrics
+	registry *prometheus.Registry
 	traces   *traces
 	tracer   trace.Tracer
 	runner   *runner.Runner
@@ -63,7 +64,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		cfg: cfg, stdout: stdout,
 		log:      slog.New(traceHandler{handler}),
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
-		metrics:  newShopMetrics(),
+		registry: newRegistry(),
 		faults:   newInjector(cfg.faults),
 		tickets:  newTickets(),
 		closing:  make(chan struct{}),
@@ -150,7 +151,7 @@ func (s *shop) openDeliveries() (err error) {
 func (s *shop) openRunner(logger *slog.Logger) error {
 	tel, err := telemetry.New(telemetry.Config{
 		TracerProvider: s.traces.provider,
-		Registerer:     s.metrics.registry,
+		Registerer:     s.registry,
 		Logger:         logger,
 	})
 	if err != nil {
