@@ -58,15 +58,14 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var j journal
-			r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+			r, rec := recorded(t, runner.Config{Workers: 1})
 			require.NoError(t, r.Go(t.Context(), "it", tt.fn))
 			require.NoError(t, r.Go(t.Context(), "bystander", nothing))
 			_, err := r.Shutdown(t.Context())
 			require.NoError(t, err)
 
-			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, j.outcomes())
-			tt.err(t, j.finished[0].Err)
+			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, outcomes(rec))
+			tt.err(t, only(t, rec, "it").Err())
 			require.Equal(t, uint64(2), r.Stats().Outcomes.Total())
 		})
 	}
@@ -128,8 +127,7 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var j journal
-				r := newRunner(t, runner.Config{Timeout: tt.cfg, Observers: []runner.Observer{j.observer()}})
+				r, rec := recorded(t, runner.Config{Timeout: tt.cfg})
 				begin := time.Now()
 				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
 					_, has := ctx.Deadline()
@@ -150,8 +148,9 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 				}, tt.opts...))
 				_, err := r.Shutdown(t.Context())
 				require.NoError(t, err)
-				require.Equal(t, tt.outcome, j.finished[0].Outcome)
-				require.Equal(t, tt.want, j.finished[0].Timeout)
+				finished := only(t, rec, "it").Finished
+				require.Equal(t, tt.outcome, finished.Outcome)
+				require.Equal(t, tt.want, finished.Timeout)
 			})
 		})
 	}

@@ -48,8 +48,7 @@ func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
 }
 
 func TestClosedRunnerRefuses(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{})
 	ctx, release := r.Scope(t.Context())
 	_, err := r.Shutdown(t.Context())
 	require.NoError(t, err)
@@ -57,8 +56,8 @@ func TestClosedRunnerRefuses(t *testing.T) {
 	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrClosed)
 	require.ErrorIs(t, r.Go(ctx, "it", nothing), runner.ErrClosed)
 	release()
-	require.Len(t, j.rejected, 2)
-	require.Equal(t, runner.ReasonClosed, j.rejected[0].Reason)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Rejected, runner.Rejected}}, outcomes(rec))
+	require.Equal(t, runner.ReasonClosed, rec.All()[0].Rejected.Reason)
 	s := r.Stats()
 	require.True(t, s.Closed)
 	require.Equal(t, uint64(2), s.Outcomes[runner.Rejected])

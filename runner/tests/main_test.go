@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/runnertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,61 +77,34 @@ func requireBalanced(t *testing.T, s runner.Stats) {
 	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running), "the books do not balance: %+v", s)
 }
 
-// journal is an observer that keeps what it sees.
-type journal struct {
-	mu       sync.Mutex
-	accepted []runner.AcceptedInfo
-	rejected []runner.RejectedInfo
-	started  []runner.StartedInfo
-	retried  []runner.RetriedInfo
-	finished []runner.FinishedInfo
-	drains   []runner.Report
+// recorded is newRunner with a recorder as the last observer. None of them may
+// panic, which is also how the recorder says that a callback has ended twice.
+func recorded(t *testing.T, cfg runner.Config) (*runner.Runner, *runnertest.Recorder) {
+	t.Helper()
+	rec := new(runnertest.Recorder)
+	cfg.Observers = append(slices.Clone(cfg.Observers), rec.Observer())
+	var r *runner.Runner
+	t.Cleanup(func() { require.Zero(t, r.Stats().ObserverPanics) }) // after the runner's own
+	r = newRunner(t, cfg)
+	return r, rec
 }
 
-func (j *journal) observer() runner.Observer {
-	return runner.Observer{
-		Accepted: func(_ context.Context, i runner.AcceptedInfo) context.Context {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.accepted = append(j.accepted, i)
-			return nil
-		},
-		Rejected: func(_ context.Context, i runner.RejectedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.rejected = append(j.rejected, i)
-		},
-		Started: func(_ context.Context, i runner.StartedInfo) context.Context {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.started = append(j.started, i)
-			return nil
-		},
-		Retried: func(_ context.Context, i runner.RetriedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.retried = append(j.retried, i)
-		},
-		Finished: func(_ context.Context, i runner.FinishedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.finished = append(j.finished, i)
-		},
-		DrainFinished: func(_ context.Context, r runner.Report) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.drains = append(j.drains, r)
-		},
-	}
-}
-
-// outcomes maps each finished callback's name to its outcomes, in order.
-func (j *journal) outcomes() map[string][]runner.Outcome {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// outcomes maps the name of each callback that has ended to its outcomes, in
+// the order asked.
+func outcomes(rec *runnertest.Recorder) map[string][]runner.Outcome {
 	all := make(map[string][]runner.Outcome)
-	for _, f := range j.finished {
-		all[f.Name] = append(all[f.Name], f.Outcome)
+	for _, c := range rec.All() {
+		if o, ok := c.Outcome(); ok {
+			all[c.Name] = append(all[c.Name], o)
+		}
 	}
 	return all
+}
+
+// only returns the one callback of a name.
+func only(t *testing.T, rec *runnertest.Recorder, name string) runnertest.Callback {
+	t.Helper()
+	named := rec.Named(name)
+	require.Len(t, named, 1, name)
+	return named[0]
 }

@@ -28,8 +28,7 @@ func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
 }
 
 func TestRejectRefusesAndCounts(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 3, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 3})
 	fill(t, r)
 	for range 1000 {
 		require.ErrorIs(t, r.Go(t.Context(), "flood", nothing), runner.ErrQueueFull)
@@ -39,8 +38,8 @@ func TestRejectRefusesAndCounts(t *testing.T) {
 	require.Equal(t, 3, s.Depth)
 	require.Equal(t, 3, s.HighWater)
 	requireBalanced(t, s)
-	require.Len(t, j.rejected, 1000)
-	require.Equal(t, runner.ReasonQueueFull, j.rejected[0].Reason)
+	require.Len(t, rec.Outcomes("flood"), 1000)
+	require.Equal(t, runner.ReasonQueueFull, rec.Named("flood")[0].Rejected.Reason)
 }
 
 func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
@@ -68,29 +67,27 @@ func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
 
 func TestBlockGivesUpAfterMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second})
 		fill(t, r)
 		begin := time.Now()
 		err := r.Go(t.Context(), "it", nothing)
 		require.ErrorIs(t, err, runner.ErrMaxWait)
 		require.ErrorIs(t, err, runner.ErrQueueFull)
 		require.Equal(t, 3*time.Second, time.Since(begin))
-		require.Equal(t, runner.ReasonMaxWait, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonMaxWait, only(t, rec, "it").Rejected.Reason)
 	})
 }
 
 func TestBlockEndsWithTheAskersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
 		fill(t, r)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBroken)
 		defer cancel()
 		err := r.Go(ctx, "it", nothing)
 		require.ErrorIs(t, err, errBroken)
 		require.ErrorIs(t, err, runner.ErrQueueFull)
-		require.Equal(t, runner.ReasonCanceled, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonCanceled, only(t, rec, "it").Rejected.Reason)
 		requireBalanced(t, r.Stats())
 	})
 }
@@ -139,8 +136,7 @@ func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 }
 
 func TestBlockNeverWaitsInsideACallback(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
 	got := make(chan error, 2)
 	require.NoError(t, r.Go(t.Context(), "outer", func(ctx context.Context) error {
 		got <- runner.After(ctx, "fits", nothing)
@@ -151,22 +147,22 @@ func TestBlockNeverWaitsInsideACallback(t *testing.T) {
 	err := <-got
 	require.ErrorIs(t, err, runner.ErrNested)
 	require.ErrorIs(t, err, runner.ErrQueueFull)
-	require.Equal(t, runner.ReasonNested, j.rejected[0].Reason)
+	require.Equal(t, runner.ReasonNested, only(t, rec, "does-not").Rejected.Reason)
 }
 
 func TestDropOldestEvictsTheLongestDue(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest})
 	g := newGate()
 	require.NoError(t, r.Go(t.Context(), "running", g.wait))
 	<-g.entered
 	for _, name := range []string{"first", "second", "third"} {
 		require.NoError(t, r.Go(t.Context(), name, nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, j.outcomes())
-	require.ErrorIs(t, j.finished[0].Err, runner.ErrEvicted)
-	require.Zero(t, j.finished[0].Duration())
-	require.Zero(t, j.finished[0].QueueWait(), "it never started")
+	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, outcomes(rec))
+	finished := only(t, rec, "first").Finished
+	require.ErrorIs(t, finished.Err, runner.ErrEvicted)
+	require.Zero(t, finished.Duration())
+	require.Zero(t, finished.QueueWait(), "it never started")
 	require.Equal(t, 2, r.Stats().Depth)
 	requireBalanced(t, r.Stats())
 	g.release()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,17 +17,10 @@ func hangHere(g *gate) error { return g.wait(nil) } //nolint:staticcheck // it t
 
 func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		overruns := map[string]runner.OverrunInfo{}
-		var j journal
-		watch := runner.Observer{Overrun: func(_ context.Context, i runner.OverrunInfo) {
-			mu.Lock()
-			defer mu.Unlock()
-			overruns[i.Name] = i
-		}}
-		r := newRunner(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second, Observers: []runner.Observer{watch, j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second})
 		g := newGate()
-		for _, name := range strings.Fields("a b c d e f g h") {
+		names := strings.Fields("a b c d e f g h")
+		for _, name := range names {
 			require.NoError(t, r.Go(t.Context(), name, func(context.Context) error { return hangHere(g) }))
 		}
 		ninth := false
@@ -37,11 +29,12 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		synctest.Wait()
 
 		require.True(t, ninth, "the pool has kept its width")
-		require.Len(t, overruns, 8)
-		for name, o := range overruns {
-			require.Equal(t, 3*time.Second, o.Ran, name)
-			require.Contains(t, o.Stack, "tests.hangHere\n\t", name)
-			require.NotContains(t, o.Stack, "runner.call")
+		for _, name := range names {
+			overran := only(t, rec, name).Overran
+			require.Len(t, overran, 1, name)
+			require.Equal(t, 3*time.Second, overran[0].Ran, name)
+			require.Contains(t, overran[0].Stack, "tests.hangHere\n\t", name)
+			require.NotContains(t, overran[0].Stack, "runner.call")
 		}
 		s := r.Stats()
 		require.Equal(t, 8, s.Overrunning)
@@ -51,21 +44,18 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		require.Equal(t, 24*time.Second, s.BusyTime, "a worker that was given back is not busy")
 		requireBalanced(t, s)
 		require.ErrorIs(t, r.Go(t.Context(), "tenth", nothing), runner.ErrOverrunning)
-		require.Equal(t, runner.ReasonOverrunning, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonOverrunning, only(t, rec, "tenth").Rejected.Reason)
 
 		g.release()
 		synctest.Wait()
 		s = r.Stats()
 		require.Zero(t, s.Overrunning+s.Lent+s.Running)
 		require.Equal(t, uint64(9), s.Outcomes[runner.Success])
-		overran := 0
-		for _, f := range j.finished {
-			if f.Overran {
-				overran++
-			}
+		for _, name := range names {
+			require.True(t, only(t, rec, name).Finished.Overran, name)
 		}
-		require.Equal(t, 8, overran)
-		require.Len(t, j.finished, 9)
+		require.False(t, only(t, rec, "ninth").Finished.Overran)
+		require.Empty(t, only(t, rec, "ninth").Overran)
 
 		again := newGate() // the width is what it was
 		for range 12 {

@@ -15,8 +15,7 @@ import (
 
 func TestOnceRunsOnceInAScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2})
 		ran := 0
 		count := func(context.Context) error { ran++; return nil }
 		ctx, release := r.Scope(t.Context())
@@ -40,8 +39,8 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 		s := r.Stats()
 		require.Equal(t, uint64(5), s.Outcomes[runner.Coalesced])
 		requireBalanced(t, s)
-		require.Len(t, j.finished, 8)
-		require.Len(t, j.accepted, 8)
+		once, merged := runner.Success, runner.Coalesced
+		require.Equal(t, map[string][]runner.Outcome{"it": {once, merged, merged, merged, merged, once, merged, once}}, outcomes(rec))
 
 		require.ErrorIs(t, r.Go(t.Context(), "it", count, runner.Once("a")), runner.ErrNoScope)
 	})
@@ -76,8 +75,7 @@ func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 
 func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 10, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 10})
 		g := newGate()
 		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
 		<-g.entered
@@ -95,7 +93,8 @@ func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int{4, -1, 9}, order)
 		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.Coalesced])
-		require.Len(t, j.finished, 8)
+		ran, merged := runner.Success, runner.Coalesced
+		require.Equal(t, map[string][]runner.Outcome{"busy": {ran}, "it": {merged, merged, merged, merged, ran, ran}, "behind": {ran}}, outcomes(rec))
 	})
 }
 
@@ -137,8 +136,7 @@ func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
 }
 
 func TestWhenGatesByTheFrozenRequest(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{})
 	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		for name, gate := range map[string]func(runner.Request) bool{
 			"if.succeeded": runner.Succeeded,
@@ -161,8 +159,10 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 		"if.stayed":    {runner.Success},
 		"if.panics":    {runner.Panicked},
 		"if.418":       {runner.Success},
-	}, j.outcomes())
-	require.Len(t, j.started, 2, "a gate's refusal starts nothing")
+	}, outcomes(rec))
+	for name, starts := range map[string]int{"if.succeeded": 0, "if.stayed": 1, "if.panics": 0, "if.418": 1} {
+		require.Len(t, only(t, rec, name).Started, starts, "a gate's refusal starts nothing")
+	}
 }
 
 func TestWhenIsNotAskedWithoutARequest(t *testing.T) {
@@ -227,22 +227,20 @@ func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
 }
 
 func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}})
 	g := newGate()
 	require.NoError(t, r.Go(t.Context(), "limited", g.wait))
 	<-g.entered
 	for range 3 {
 		require.NoError(t, r.Go(t.Context(), "limited", nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, j.outcomes())
+	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, outcomes(rec))
 	g.release()
 }
 
 func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1})
 		ctx, done, err := r.Track(t.Context(), "import", runner.Timeout(time.Minute))
 		require.NoError(t, err)
 		_, has := ctx.Deadline()
@@ -262,8 +260,8 @@ func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 10*time.Second, report.Duration)
 		require.True(t, ran)
-		require.Equal(t, map[string][]runner.Outcome{"import": {runner.Failed}, "nested": {runner.Success}}, j.outcomes())
-		require.Equal(t, 10*time.Second, j.finished[1].Duration())
+		require.Equal(t, map[string][]runner.Outcome{"import": {runner.Failed}, "nested": {runner.Success}}, outcomes(rec))
+		require.Equal(t, 10*time.Second, only(t, rec, "import").Finished.Duration())
 		require.Error(t, ctx.Err())
 	})
 }

@@ -22,8 +22,7 @@ func obedient(ctx context.Context) error {
 
 func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1})
 		ctx, release := r.Scope(t.Context())
 		slow := func(context.Context) error { time.Sleep(time.Second); return nil }
 		require.NoError(t, runner.After(ctx, "reserved", slow))
@@ -37,15 +36,14 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 		require.Equal(t, 3, report.Pending)
 		require.Equal(t, 3, report.Completed)
 		require.Empty(t, report.Lost)
-		require.Equal(t, []runner.Report{report}, j.drains)
+		require.Equal(t, []runner.Report{report}, rec.Drains())
 		require.Equal(t, uint64(3), r.Stats().Outcomes[runner.Success])
 	})
 }
 
 func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 3, Timeout: -1, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 3, Timeout: -1})
 		g := newGate()
 		require.NoError(t, r.Go(t.Context(), "deaf", g.wait))
 		require.NoError(t, r.Go(t.Context(), "obedient", obedient))
@@ -88,10 +86,10 @@ func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 		g.release()
 		synctest.Wait()
 		require.Equal(t, before.Outcomes, r.Stats().Outcomes, "what is abandoned ends uncounted")
-		require.Len(t, j.finished, 5)
-		for _, f := range j.finished {
-			require.GreaterOrEqual(t, f.ResponseDelay(), time.Duration(0))
-			require.GreaterOrEqual(t, f.QueueWait(), time.Duration(0))
+		require.Len(t, rec.All(), 5)
+		for _, c := range rec.All() {
+			require.GreaterOrEqual(t, c.Finished.ResponseDelay(), time.Duration(0))
+			require.GreaterOrEqual(t, c.Finished.QueueWait(), time.Duration(0))
 		}
 	})
 }
@@ -139,8 +137,7 @@ func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 
 func TestShutdownTwiceAndConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{})
 		g := newGate()
 		require.NoError(t, r.Go(t.Context(), "it", g.wait))
 		var wg sync.WaitGroup
@@ -163,7 +160,7 @@ func TestShutdownTwiceAndConcurrently(t *testing.T) {
 		again, err := r.Shutdown(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, reports[0], again)
-		require.Len(t, j.drains, 1)
+		require.Equal(t, reports[:1], rec.Drains())
 	})
 }
 
