@@ -152,8 +152,9 @@ func (rec *Recorder) progress(b *batch) (done bool, changed <-chan struct{}, unt
 	return false, rec.changed, until
 }
 
-// Wait returns when every accepted callback has ended, or with ctx's cause when
-// ctx ends before. [Runner.WaitIdle] is the same for a test of New.
+// Wait returns when every callback that was accepted has ended, or with ctx's
+// cause when ctx ends before. What has not been asked for yet is not waited for.
+// A test with [New] has [Runner.WaitIdle] for it, which cannot hang.
 func (rec *Recorder) Wait(ctx context.Context) error {
 	for {
 		done, changed, _ := rec.progress(nil)
@@ -169,12 +170,12 @@ func (rec *Recorder) Wait(ctx context.Context) error {
 }
 
 // All returns what was seen of every callback so far, refused ones included,
-// in the order they were asked for.
+// in the order they were asked for. Later events do not change it.
 func (rec *Recorder) All() []Callback {
 	return rec.matching(func(*entry) bool { return true })
 }
 
-// Named returns the callbacks of one name, in the order they were asked for.
+// Named is All for the callbacks of one name. It is nil if there are none.
 func (rec *Recorder) Named(name string) []Callback {
 	return rec.matching(func(e *entry) bool { return e.Name == name })
 }
