@@ -39,8 +39,7 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 			time.Sleep(10 * time.Second) // in a bubble only: it ignores its context
 			return errBroken
 		}, runner.Retry(2, every(0))))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []string{"started", "overrun", "retried", "started", "finished"}, events)
 	})
 }
@@ -52,15 +51,11 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 	}{
 		"canceled while it waits": {func(t *testing.T, r *runner.Runner) {
 			time.Sleep(10 * time.Second) // in a bubble only
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			report, err := r.Shutdown(ctx)
-			require.Error(t, err)
-			require.Zero(t, report.Lost[0].Ran)
+			require.Zero(t, giveUp(t, r).Lost[0].Ran)
 		}, runner.Canceled},
 		"evicted once it is due again": {func(t *testing.T, r *runner.Runner) {
 			time.Sleep(5 * time.Second) // in a bubble only
-			g := newGate()
+			g := newGate(t)
 			defer g.release()
 			require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
 			time.Sleep(time.Minute) // in a bubble only
@@ -124,8 +119,7 @@ func TestGoexitInWhatDecidesAboutAnotherAttemptEndsTheCallback(t *testing.T) {
 				require.Equal(t, uint64(3), s.Outcomes[runner.Failed])
 				require.Zero(t, s.Depth)
 				require.Zero(t, s.Busy)
-				_, err := r.Shutdown(t.Context())
-				require.NoError(t, err)
+				drain(t, r)
 			})
 		})
 	}

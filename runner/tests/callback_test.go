@@ -61,8 +61,7 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 			r, rec := recorded(t, runner.Config{Workers: 1})
 			require.NoError(t, r.Go(t.Context(), "it", tt.fn))
 			require.NoError(t, r.Go(t.Context(), "bystander", nothing))
-			_, err := r.Shutdown(t.Context())
-			require.NoError(t, err)
+			drain(t, r)
 
 			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, outcomes(rec))
 			tt.err(t, only(t, rec, "it").Err())
@@ -76,15 +75,14 @@ func TestGoexitCostsNoWorker(t *testing.T) {
 	for range 50 {
 		require.NoError(t, r.Go(t.Context(), "goexit", func(context.Context) error { runtime.Goexit(); return nil }))
 	}
-	g := newGate()
+	g := newGate(t)
 	for range 2 {
 		require.NoError(t, r.Go(t.Context(), "both", g.wait))
 	}
 	<-g.entered // both workers are there
 	<-g.entered
 	g.release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, uint64(50), r.Stats().Outcomes[runner.Failed])
 }
 
@@ -146,8 +144,7 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 					}
 					return errBroken
 				}, tt.opts...))
-				_, err := r.Shutdown(t.Context())
-				require.NoError(t, err)
+				drain(t, r)
 				finished := only(t, rec, "it").Finished
 				require.Equal(t, tt.outcome, finished.Outcome)
 				require.Equal(t, tt.want, finished.Timeout)
@@ -163,8 +160,7 @@ func TestNilAfterTheDeadlineIsSuccess(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return nil
 		}))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Success])
 	})
 }
@@ -186,15 +182,14 @@ func TestCallbacksOfAScopeStartInTheOrderAsked(t *testing.T) {
 		require.NoError(t, runner.After(ctx, name, func(context.Context) error { order = append(order, name); return nil }))
 	}
 	release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, []string{"a", "b", "c", "d"}, order)
 }
 
 func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 3})
 	ctx, release := r.Scope(t.Context())
-	g := newGate()
+	g := newGate(t)
 	for range 4 {
 		require.NoError(t, runner.After(ctx, "it", g.wait))
 	}
@@ -203,7 +198,6 @@ func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
 		<-g.entered // none of them has returned
 	}
 	require.Empty(t, g.entered, "no more than there are workers")
-	g.release()
 }
 
 func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {

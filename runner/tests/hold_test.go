@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +18,7 @@ func TestHoldSendsTheResponseAndWaitsForTheCallbacks(t *testing.T) {
 	for name, body := range map[string]string{"empty": "", "small": "hello", "large": strings.Repeat("x", 40<<10)} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t, runner.Config{})
-			g := newGate()
+			g := newGate(t)
 			returned := make(chan struct{})
 			held := r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				err := runner.After(req.Context(), "it", func(ctx context.Context) error {
@@ -72,7 +71,7 @@ func TestHoldWaitsAfterAPanicToo(t *testing.T) {
 func TestHoldEndsWithTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Timeout: -1})
-		g := newGate()
+		g := newGate(t)
 		h := r.Hold(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			_ = runner.After(req.Context(), "deaf", g.wait)
 		}))
@@ -82,12 +81,8 @@ func TestHoldEndsWithTheDrain(t *testing.T) {
 			close(returned)
 		}()
 		<-g.entered
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		giveUp(t, r)
 		<-returned
-		g.release()
 	})
 }
 

@@ -50,8 +50,7 @@ func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
 func TestClosedRunnerRefuses(t *testing.T) {
 	r, rec := recorded(t, runner.Config{})
 	ctx, release := r.Scope(t.Context())
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 
 	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrClosed)
 	require.ErrorIs(t, r.Go(ctx, "it", nothing), runner.ErrClosed)

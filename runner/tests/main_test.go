@@ -42,8 +42,12 @@ type gate struct {
 	once    sync.Once
 }
 
-func newGate() *gate {
-	return &gate{entered: make(chan struct{}, 1024), open: make(chan struct{})}
+// newGate returns a gate that is opened at the end of the test at the latest.
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{entered: make(chan struct{}, 1024), open: make(chan struct{})}
+	t.Cleanup(g.release)
+	return g
 }
 
 func (g *gate) wait(context.Context) error {
@@ -54,21 +58,45 @@ func (g *gate) wait(context.Context) error {
 
 func (g *gate) release() { g.once.Do(func() { close(g.open) }) }
 
+// occupy takes every worker of r with callbacks of the name given, and returns
+// what gives them back.
+func occupy(t *testing.T, r *runner.Runner, name string) *gate {
+	t.Helper()
+	g := newGate(t)
+	for range r.Stats().Workers {
+		require.NoError(t, r.Go(t.Context(), name, g.wait))
+		<-g.entered
+	}
+	return g
+}
+
 // fill takes every worker and every place of r, and returns what gives the
 // workers back.
 func fill(t *testing.T, r *runner.Runner) *gate {
 	t.Helper()
-	g := newGate()
-	s := r.Stats()
-	for range s.Workers {
-		require.NoError(t, r.Go(t.Context(), "fill.worker", g.wait))
-		<-g.entered
-	}
-	for range s.Capacity {
+	g := occupy(t, r, "fill.worker")
+	for range r.Stats().Capacity {
 		require.NoError(t, r.Go(t.Context(), "fill.place", nothing))
 	}
-	t.Cleanup(g.release)
 	return g
+}
+
+// drain shuts r down, and nothing is lost.
+func drain(t *testing.T, r *runner.Runner) runner.Report {
+	t.Helper()
+	report, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	return report
+}
+
+// giveUp shuts r down with a second's time, which is not enough.
+func giveUp(t *testing.T, r *runner.Runner) runner.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	report, err := r.Shutdown(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	return report
 }
 
 // requireBalanced checks the first invariant on a snapshot.

@@ -212,8 +212,7 @@ func TestRequestFromWithoutARequest(t *testing.T) {
 func TestTheResponseNeverWaitsForACallback(t *testing.T) {
 	eachPromise(t, func(t *testing.T, bind bool) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
-		g := newGate()
-		defer g.release()
+		g := newGate(t)
 		srv := serve(t, r, bind, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			_ = runner.After(req.Context(), "hang", g.wait)
 			_, _ = io.WriteString(w, "done")

@@ -21,8 +21,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { time.Sleep(time.Second); return errBroken }, runner.Timeout(time.Minute)))
 		time.Sleep(2 * time.Second)
 		release()
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
 		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
@@ -89,8 +88,7 @@ func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{bad, rec.Observer()}})
 	require.NoError(t, err)
 	require.NoError(t, r.Go(t.Context(), "it", nothing))
-	_, err = r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.ErrorIs(t, r.Go(t.Context(), "late", nothing), runner.ErrClosed)
 
 	require.Equal(t, uint64(6), r.Stats().ObserverPanics)
@@ -137,7 +135,7 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		require.Zero(t, r.Stats().OldestDue)
 		require.Zero(t, r.Stats().OldestRunning)
 		begin := time.Now()
-		g := newGate()
+		g := newGate(t)
 		for range 2 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait))
 		}

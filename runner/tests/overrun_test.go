@@ -19,7 +19,7 @@ func hangHere(g *gate) error { return g.wait(nil) } //nolint:staticcheck // it t
 func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second})
-		g := newGate()
+		g := newGate(t)
 		names := strings.Fields("a b c d e f g h")
 		for _, name := range names {
 			require.NoError(t, r.Go(t.Context(), name, func(context.Context) error { return hangHere(g) }))
@@ -58,13 +58,12 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		require.False(t, only(t, rec, "ninth").Finished.Overran)
 		require.Empty(t, only(t, rec, "ninth").Overran)
 
-		again := newGate() // the width is what it was
+		again := newGate(t) // the width is what it was
 		for range 12 {
 			require.NoError(t, r.Go(t.Context(), "again", again.wait))
 		}
 		synctest.Wait()
 		require.Len(t, again.entered, 8)
-		again.release()
 	})
 }
 
@@ -74,7 +73,7 @@ func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) 
 		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
 			Overrun: func(_ context.Context, i runner.OverrunInfo) { stack = i.Stack },
 		}}})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
 			go func() { <-g.open }()
 			go time.Sleep(time.Minute)
@@ -101,7 +100,7 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
 			Overrun: func(_ context.Context, i runner.OverrunInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
 		}}})
-		g := newGate()
+		g := newGate(t)
 		for i := range 40 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(time.Duration(1+i*37)*time.Millisecond)))
 		}
@@ -113,14 +112,13 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 			require.GreaterOrEqual(t, d, time.Duration(0))
 			require.LessOrEqual(t, d, time.Second)
 		}
-		g.release()
 	})
 }
 
 func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 3, MaxOverrunning: 2, Timeout: time.Second})
-		g := newGate()
+		g := newGate(t)
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "hang", g.wait))
 		}
@@ -145,7 +143,7 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 1, Timeout: time.Second})
-		a, b := newGate(), newGate()
+		a, b := newGate(t), newGate(t)
 		require.NoError(t, r.Go(t.Context(), "a", a.wait))
 		require.NoError(t, r.Go(t.Context(), "b", b.wait))
 		ran := false
@@ -171,7 +169,7 @@ func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 2, Timeout: time.Second})
-			g := newGate()
+			g := newGate(t)
 			require.NoError(t, r.Go(t.Context(), "a", g.wait))
 			time.Sleep(10 * time.Second)
 			require.NoError(t, r.Go(t.Context(), "b", g.wait, runner.Timeout(-1)))
@@ -188,14 +186,12 @@ func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 func TestACallerIsLetGoWhenItsCallbackOverruns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller, Timeout: -1})
-		g := fill(t, r)
-		hang := newGate()
+		fill(t, r)
+		hang := newGate(t)
 		begin := time.Now()
 		require.NoError(t, r.Go(t.Context(), "it", hang.wait, runner.Timeout(time.Second)))
 		require.Equal(t, 2*time.Second, time.Since(begin))
 		require.Equal(t, 1, r.Stats().Overrunning)
-		hang.release()
-		g.release()
 	})
 }
 
@@ -213,13 +209,10 @@ func TestCallbacksCarryTheirNamesAsPprofLabels(t *testing.T) {
 	}))
 	require.Equal(t, labels{"shop", "order.email", "send", "t1"}, <-got)
 
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "hangs", g.wait))
-	<-g.entered
+	g := occupy(t, r, "hangs")
 	require.Contains(t, goroutines(t), `"afterglow.callback":"hangs"`)
 	g.release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.NotContains(t, goroutines(t), "afterglow.callback")
 }
 
@@ -233,27 +226,22 @@ func goroutines(t *testing.T) string {
 func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
-		other := newGate()
+		other := newGate(t)
 		var r *runner.Runner
 		r = newRunner(t, runner.Config{TraceID: func(ctx context.Context) string {
 			_ = r.Stats() // no lock is held
 			return ctx.Value(key{}).(string)
 		}})
 		require.NoError(t, r.Go(t.Context(), "panics", other.wait)) // has no trace: TraceID panics
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "4bf9"), "it", func(context.Context) error { return hangHere(g) }))
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		report := giveUp(t, r)
 		traces := map[string]string{}
 		for _, l := range report.Lost {
 			traces[l.Name] = l.TraceID
 			require.Contains(t, l.Stack, ".wait\n\t")
 		}
 		require.Equal(t, map[string]string{"it": "4bf9", "panics": ""}, traces)
-		g.release()
-		other.release()
 	})
 }

@@ -76,9 +76,7 @@ func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 10})
-		g := newGate()
-		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
-		<-g.entered
+		g := occupy(t, r, "busy")
 		var order []int
 		for i := range 5 {
 			require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, i); return nil }, runner.Coalesce("x")))
@@ -89,8 +87,7 @@ func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, 9); return nil }, runner.Coalesce("y")))
 		require.Equal(t, 3, r.Stats().Queued)
 		g.release()
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []int{4, -1, 9}, order)
 		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.Coalesced])
 		ran, merged := runner.Success, runner.Coalesced
@@ -101,7 +98,7 @@ func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 func TestCoalesceDoesNotMergeIntoARunningOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 2})
-		g := newGate()
+		g := newGate(t)
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Coalesce("x")))
 			synctest.Wait()
@@ -109,16 +106,13 @@ func TestCoalesceDoesNotMergeIntoARunningOne(t *testing.T) {
 		s := r.Stats()
 		require.Equal(t, 2, s.Running)
 		require.Equal(t, 1, s.Queued)
-		g.release()
 	})
 }
 
 func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1})
-		g := newGate()
-		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
-		<-g.entered
+		g := occupy(t, r, "busy")
 		var ran []string
 		note := func(s string) func(context.Context) error {
 			return func(context.Context) error { ran = append(ran, s); return nil }
@@ -152,8 +146,7 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 	}))
 	get(t, srv.URL)
 	srv.Close()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, map[string][]runner.Outcome{
 		"if.succeeded": {runner.Skipped},
 		"if.stayed":    {runner.Success},
@@ -175,7 +168,7 @@ func TestWhenIsNotAskedWithoutARequest(t *testing.T) {
 func TestALimitHoldsBackItsNameAndNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 4, Queue: 100, Limits: map[string]int{"limited": 2}})
-		g, others := newGate(), newGate()
+		g, others := newGate(t), newGate(t)
 		for range 10 {
 			require.NoError(t, r.Go(t.Context(), "limited", g.wait))
 		}
@@ -207,8 +200,7 @@ func TestALimitKeepsTheOrderOfItsName(t *testing.T) {
 			return nil
 		}))
 	}
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	for i := range 20 {
 		require.Equal(t, i, order[i])
 	}
@@ -228,14 +220,11 @@ func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
 
 func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
 	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}})
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "limited", g.wait))
-	<-g.entered
+	occupy(t, r, "limited")
 	for range 3 {
 		require.NoError(t, r.Go(t.Context(), "limited", nothing))
 	}
 	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, outcomes(rec))
-	g.release()
 }
 
 func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
@@ -256,8 +245,7 @@ func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
 			done(errBroken)
 			done(nil)
 		}()
-		report, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		report := drain(t, r)
 		require.Equal(t, 10*time.Second, report.Duration)
 		require.True(t, ran)
 		require.Equal(t, map[string][]runner.Outcome{"import": {runner.Failed}, "nested": {runner.Success}}, outcomes(rec))
@@ -271,10 +259,7 @@ func TestTrackedWorkThatNeverEndsIsAbandonedByName(t *testing.T) {
 		r := newRunner(t, runner.Config{})
 		tracked, _, err := r.Track(t.Context(), "import")
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		report := giveUp(t, r)
 		require.Equal(t, "import", report.Lost[0].Name)
 		require.Equal(t, runner.Abandoned, report.Lost[0].Outcome)
 		require.ErrorIs(t, context.Cause(tracked), runner.ErrShutdown)
@@ -287,8 +272,7 @@ func TestTrackRefusesWhatItCannotDo(t *testing.T) {
 	require.ErrorIs(t, err, runner.ErrInvalidName)
 	_, _, err = r.Track(t.Context(), "it", runner.Retry(2, nil))
 	require.ErrorContains(t, err, "no option but Timeout")
-	_, err = r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	_, _, err = r.Track(t.Context(), "it")
 	require.ErrorIs(t, err, runner.ErrClosed)
 	requireBalanced(t, r.Stats())
@@ -326,7 +310,7 @@ func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
 			Finished: func(_ context.Context, info runner.FinishedInfo) { last = info },
 		}}})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
 		begin := time.Now()
 		for range 3 {

@@ -29,8 +29,7 @@ func TestRetryRunsUntilItSucceedsAndCountsOnce(t *testing.T) {
 			}
 			return nil
 		}, runner.Retry(5, func(n int) time.Duration { return time.Duration(n) * time.Second })))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 6 * time.Second}, ran)
 		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}}, outcomes(rec))
 		it := only(t, rec, "it")
@@ -66,8 +65,7 @@ func TestRetryEndsWithTheLastAttempt(t *testing.T) {
 				r, rec := recorded(t, runner.Config{Workers: 1, Timeout: time.Second})
 				runs := 0
 				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { runs++; return tt.fn(ctx) }, runner.Retry(tt.attempts, nil)))
-				_, err := r.Shutdown(t.Context())
-				require.NoError(t, err)
+				drain(t, r)
 				require.Equal(t, tt.runs, runs)
 				require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}}, outcomes(rec))
 			})
@@ -90,7 +88,7 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 		require.Equal(t, 1, s.Depth)
 		requireBalanced(t, s)
 
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "other", g.wait), "the worker is free")
 		<-g.entered
 		require.NoError(t, r.Go(t.Context(), "fits", nothing))
@@ -110,12 +108,9 @@ func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		report := giveUp(t, r)
 		require.Equal(t, runner.Canceled, report.Lost[0].Outcome)
-		err = only(t, rec, "it").Err()
+		err := only(t, rec, "it").Err()
 		require.ErrorIs(t, err, runner.ErrShutdown)
 		require.ErrorIs(t, err, errBroken, "it says why it had to be tried again")
 		require.Zero(t, r.Stats().Depth)
@@ -128,8 +123,7 @@ func TestABackoffThatPanicsMeansNoWait(t *testing.T) {
 		runs := 0
 		fn := func(context.Context) error { runs++; return errBroken }
 		require.NoError(t, r.Go(t.Context(), "it", fn, runner.Retry(3, func(int) time.Duration { panic("boom") })))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, 3, runs)
 	})
 }
@@ -166,8 +160,7 @@ func TestEachAttemptHasItsOwnContext(t *testing.T) {
 			<-ctx.Done()
 			return errors.New("again")
 		}, runner.Retry(3, every(0))))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []any{1, 2, 3}, seen)
 		require.Equal(t, []any{nil, nil, nil}, parents)
 	})
@@ -185,7 +178,6 @@ func TestAnErrorWhoseMethodsPanicIsNotRetried(t *testing.T) {
 		var none *brokenError
 		return none
 	}, runner.Retry(2, nil)))
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Failed}}, outcomes(rec))
 }

@@ -30,8 +30,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "queued", slow))
 		time.AfterFunc(5*time.Second, release) // a handler that is still busy
 
-		report, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		report := drain(t, r)
 		require.Equal(t, 6*time.Second, report.Duration)
 		require.Equal(t, 3, report.Pending)
 		require.Equal(t, 3, report.Completed)
@@ -44,7 +43,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Workers: 3, Timeout: -1})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "deaf", g.wait))
 		require.NoError(t, r.Go(t.Context(), "obedient", obedient))
 		require.NoError(t, r.Go(t.Context(), "finishes", func(ctx context.Context) error { <-ctx.Done(); return nil }))
@@ -105,10 +104,7 @@ func TestADrainThatGivesUpStartsNothingMore(t *testing.T) {
 			for range 5 {
 				require.NoError(t, r.Go(t.Context(), "queued", nothing))
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			_, err := r.Shutdown(ctx)
-			require.Error(t, err)
+			giveUp(t, r)
 			require.Equal(t, uint64(5), r.Stats().Outcomes[runner.Dropped])
 			require.Equal(t, uint64(2), r.Stats().Outcomes[runner.Canceled])
 		})
@@ -118,7 +114,7 @@ func TestADrainThatGivesUpStartsNothingMore(t *testing.T) {
 func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 2, Timeout: -1})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "deaf", g.wait))
 		require.NoError(t, r.Go(t.Context(), "obedient", obedient))
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -131,14 +127,13 @@ func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 		require.Len(t, report.Lost, 2)
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Canceled])
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Abandoned])
-		g.release()
 	})
 }
 
 func TestShutdownTwiceAndConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", g.wait))
 		var wg sync.WaitGroup
 		reports := make([]runner.Report, 3)
@@ -157,8 +152,7 @@ func TestShutdownTwiceAndConcurrently(t *testing.T) {
 		require.Equal(t, 1, reports[0].Completed)
 		require.Equal(t, reports[0], reports[1])
 		require.Equal(t, reports[0], reports[2])
-		again, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		again := drain(t, r)
 		require.Equal(t, reports[0], again)
 		require.Equal(t, reports[:1], rec.Drains())
 	})
@@ -166,8 +160,7 @@ func TestShutdownTwiceAndConcurrently(t *testing.T) {
 
 func TestAFurtherShutdownReturnsTheResultEvenIfItsContextHasEnded(t *testing.T) {
 	r := newRunner(t, runner.Config{})
-	want, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	want := drain(t, r)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
@@ -186,9 +179,7 @@ func TestShutdownReturnsSoonAfterItsDeadlineWhenAnObserverBlocks(t *testing.T) {
 					Finished: func(context.Context, runner.FinishedInfo) { <-block },
 				}}})
 				require.NoError(t, err)
-				g := newGate()
-				require.NoError(t, r.Go(t.Context(), "it", g.wait))
-				<-g.entered
+				g := occupy(t, r, "it")
 				if where == "worker" {
 					g.release()
 				}
@@ -198,7 +189,6 @@ func TestShutdownReturnsSoonAfterItsDeadlineWhenAnObserverBlocks(t *testing.T) {
 				_, _ = r.Shutdown(ctx)
 				require.LessOrEqual(t, time.Since(begin), 1100*time.Millisecond)
 				close(block)
-				g.release()
 			})
 		})
 	}
@@ -231,8 +221,7 @@ func TestWhatADrainLostIsNotHeldOnTo(t *testing.T) {
 
 func TestShutdownOfAnIdleRunnerReturnsAtOnce(t *testing.T) {
 	r := newRunner(t, runner.Config{})
-	report, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	report := drain(t, r)
 	require.Contains(t, report.String(), "0 of 0 pending callbacks completed, nothing lost")
 }
 
@@ -243,8 +232,7 @@ func TestShutdownReturnsAfterTheLastFinishedWasObserved(t *testing.T) {
 			Finished: func(context.Context, runner.FinishedInfo) { time.Sleep(time.Second); observed.Store(true) },
 		}}})
 		require.NoError(t, r.Go(t.Context(), "it", nothing))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.True(t, observed.Load())
 	})
 }
@@ -271,10 +259,7 @@ func TestFinishedNeverOvertakesAnObserverUnderWay(t *testing.T) {
 					_ = r.Go(t.Context(), "it", func(context.Context) error { order = append(order, "ran"); return nil })
 				}()
 				synctest.Wait()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				report, err := r.Shutdown(ctx)
-				require.Error(t, err)
+				report := giveUp(t, r)
 				require.Len(t, report.Lost, 1)
 				requireBalanced(t, r.Stats())
 				time.Sleep(time.Hour)
