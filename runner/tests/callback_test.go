@@ -269,15 +269,7 @@ func TestAChainOfCallbacksKeepsNothingOfItsPast(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "first", func(ctx context.Context) error { payload[0] = 1; return next(ctx) }))
 	}()
 	<-end
-	require.Eventually(t, func() bool {
-		runtime.GC()
-		select {
-		case <-freed:
-			return true
-		default:
-			return false
-		}
-	}, 10*time.Second, time.Millisecond)
+	requireCollected(t, freed)
 }
 
 func TestOneOfSeveralRunners(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestGoexitInAGateEndsNothingButItsCallback(t *testing.T) {
 		Finished: func(_ context.Context, info runner.FinishedInfo) { finished <- info },
 	}}})
 	exit := runner.When(func(runner.Request) bool { runtime.Goexit(); return true })
-	srv := httptest.NewUnstartedServer(r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		for _, err := range []error{
 			runner.After(req.Context(), "exits", nothing, exit),
 			runner.After(req.Context(), "runs", nothing, runner.When(runner.Succeeded)),
@@ -31,10 +30,7 @@ func TestGoexitInAGateEndsNothingButItsCallback(t *testing.T) {
 			}
 		}
 		_, _ = io.WriteString(w, req.RemoteAddr)
-	})))
-	r.Bind(srv.Config)
-	srv.Start()
-	defer srv.Close()
+	}))
 	_, first := get(t, srv.URL)
 	_, second := get(t, srv.URL)
 	require.Equal(t, first, second, "the connection's goroutine goes on")

@@ -33,11 +33,10 @@ func TestHoldSendsTheResponseAndWaitsForTheCallbacks(t *testing.T) {
 				w.WriteHeader(http.StatusCreated)
 				_, _ = io.WriteString(w, body)
 			}))
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			srv := startServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				held.ServeHTTP(w, req)
 				close(returned)
 			}))
-			defer srv.Close()
 			res, got := get(t, srv.URL)
 			require.Equal(t, http.StatusCreated, res.StatusCode)
 			require.Equal(t, body, got)
@@ -88,7 +87,7 @@ func TestHoldEndsWithTheDrain(t *testing.T) {
 
 func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 	r := newRunner(t, runner.Config{})
-	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := startServer(t, r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/flush":
 			_, _ = io.WriteString(w, "one")
@@ -103,7 +102,6 @@ func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 			_, _ = io.WriteString(w, "one")
 		}
 	})))
-	defer srv.Close()
 	for path, want := range map[string]struct {
 		body   string
 		length int64
@@ -117,7 +115,7 @@ func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 
 func TestHoldSendsTheHeadersOfTheMomentAndTheTrailersOfTheEnd(t *testing.T) {
 	r := newRunner(t, runner.Config{})
-	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := startServer(t, r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		header := w.Header()
 		header.Set("X-Early", "kept")
 		if req.URL.Path == "/declared" {
@@ -133,7 +131,6 @@ func TestHoldSendsTheHeadersOfTheMomentAndTheTrailersOfTheEnd(t *testing.T) {
 			header.Set(http.TrailerPrefix+"X-Sum", "42")
 		}
 	})))
-	defer srv.Close()
 	for path, trailer := range map[string]string{"/": "", "/declared": "42", "/prefixed": "42"} {
 		res, body := get(t, srv.URL+path)
 		require.Equal(t, "body", body, path)

@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -103,6 +104,22 @@ func giveUp(t *testing.T, r *runner.Runner) runner.Report {
 func requireBalanced(t *testing.T, s runner.Stats) {
 	t.Helper()
 	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running), "the books do not balance: %+v", s)
+}
+
+// requireCollected waits until the garbage collector has closed freed, by
+// runtime.AddCleanup.
+func requireCollected(t *testing.T, freed <-chan struct{}) {
+	t.Helper()
+	collected := func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
+	}
+	require.Eventually(t, collected, 10*time.Second, time.Millisecond)
 }
 
 // recorded is newRunner with a recorder as the last observer. None of them may

@@ -22,36 +22,6 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// serve starts a real server on loopback with r's Middleware around h.
-func serve(t *testing.T, r *runner.Runner, bind bool, h http.Handler) *httptest.Server {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(r.Middleware(h))
-	srv.Config.ErrorLog = nil
-	if bind {
-		r.Bind(srv.Config)
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return srv
-}
-
-func get(t *testing.T, url string) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	require.NoError(t, err)
-	res, err := http.DefaultTransport.RoundTrip(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, _ := io.ReadAll(res.Body)
-	return res, string(body)
-}
-
-// eachPromise runs a test with and without Bind.
-func eachPromise(t *testing.T, test func(t *testing.T, bind bool)) {
-	t.Run("bound", func(t *testing.T) { test(t, true) })
-	t.Run("unbound", func(t *testing.T) { test(t, false) })
-}
-
 func TestCallbacksRunHoweverTheHandlerEnds(t *testing.T) {
 	handlers := map[string]struct {
 		end      http.HandlerFunc
@@ -161,17 +131,12 @@ func TestRequestFromIsTheFrozenRequest(t *testing.T) {
 			req.Header.Set("X-Late", "set after the handler")
 		})
 	}
-	srv := httptest.NewUnstartedServer(pattern(r.Middleware(mux)))
-	r.Bind(srv.Config)
-	srv.Start()
-	defer srv.Close()
+	srv := startServer(t, pattern(r.Middleware(mux)), r.Bind)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/orders/7?x=1", strings.NewReader("body"))
 	require.NoError(t, err)
 	req.Header.Set("User-Agent", "test/1")
 	req.AddCookie(&http.Cookie{Name: "session", Value: "s1"})
-	res, err := http.DefaultTransport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
+	send(t, req)
 
 	got := <-ran
 	require.Equal(t, "POST", got.Method)
@@ -273,16 +238,8 @@ func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
 				<-respond
 				http.Error(w, "too slow", http.StatusServiceUnavailable)
 			})
-			srv := httptest.NewUnstartedServer(timeout)
 			idle := make(chan struct{}, 1)
-			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-				if s == http.StateIdle {
-					idle <- struct{}{}
-				}
-			}
-			r.Bind(srv.Config)
-			srv.Start()
-			defer srv.Close()
+			srv := startServer(t, timeout, func(srv *http.Server) { srv.ConnState = tellIdle(idle) }, r.Bind)
 			if late {
 				close(respond)
 			} else {
@@ -325,9 +282,7 @@ func TestTheFilesOfAMultipartFormAreRemoved(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, &body)
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", form.FormDataContentType())
-	res, err := http.DefaultTransport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
+	send(t, req)
 	srv.Close()
 	require.Equal(t, 1, spilled, "the form was too big for memory")
 	left, err := os.ReadDir(dir)
@@ -357,7 +312,7 @@ func TestARequestMayBeReadBesideTheHandler(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	inner := r.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	var wg sync.WaitGroup
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := startServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		wg.Go(func() { // as a mirror of the traffic does
 			for range 100 {
 				_ = req.Clone(context.Background())
@@ -365,7 +320,6 @@ func TestARequestMayBeReadBesideTheHandler(t *testing.T) {
 		})
 		inner.ServeHTTP(w, req)
 	}))
-	defer srv.Close()
 	for range 20 {
 		get(t, srv.URL)
 	}
@@ -384,8 +338,6 @@ func TestABodyIsNotReadableInACallback(t *testing.T) {
 	}))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, strings.NewReader("body"))
 	require.NoError(t, err)
-	res, err := http.DefaultTransport.RoundTrip(req)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
+	send(t, req)
 	require.ErrorIs(t, <-got, http.ErrBodyReadAfterClose)
 }

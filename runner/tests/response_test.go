@@ -122,9 +122,9 @@ func TestTheResponseIsTheSameWithAndWithoutMiddleware(t *testing.T) {
 			}
 			h(w, req)
 		})
-		bare := rawServer(t, h)
-		bound := rawServer(t, r.Middleware(asking), r.Bind)
-		unbound := rawServer(t, r.Middleware(asking))
+		bare := startServer(t, h)
+		bound := serve(t, r, true, asking)
+		unbound := serve(t, r, false, asking)
 		for what, request := range requests {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
@@ -136,24 +136,13 @@ func TestTheResponseIsTheSameWithAndWithoutMiddleware(t *testing.T) {
 	}
 }
 
-func rawServer(t *testing.T, h http.Handler, setup ...func(*http.Server)) string {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	for _, f := range setup {
-		f(srv.Config)
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return srv.Listener.Addr().String()
-}
-
 var dateHeader = regexp.MustCompile(`Date: [^\r]*\r\n`)
 
 // exchange sends a request as it stands and returns all that comes back, with
 // the dates taken out.
-func exchange(t *testing.T, addr, request string) string {
+func exchange(t *testing.T, srv *httptest.Server, request string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, request)

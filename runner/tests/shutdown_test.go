@@ -207,15 +207,7 @@ func TestWhatADrainLostIsNotHeldOnTo(t *testing.T) {
 	cancel()
 	_, err := r.Shutdown(over)
 	require.Error(t, err)
-	require.Eventually(t, func() bool {
-		runtime.GC()
-		select {
-		case <-freed:
-			return true
-		default:
-			return false
-		}
-	}, 10*time.Second, time.Millisecond)
+	requireCollected(t, freed)
 	runtime.KeepAlive(r)
 }
 
