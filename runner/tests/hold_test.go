@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -138,4 +139,30 @@ func TestHoldSendsTheHeadersOfTheMomentAndTheTrailersOfTheEnd(t *testing.T) {
 		require.Empty(t, res.Header.Get("X-Late"), path)
 		require.Equal(t, trailer, res.Trailer.Get("X-Sum"), path)
 	}
+}
+
+func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1})
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.Wait(ctx), "nothing was asked for")
+		ran := 0
+		require.NoError(t, runner.After(ctx, "it", func(ctx context.Context) error {
+			time.Sleep(time.Second)
+			ran++
+			return runner.After(ctx, "nested", func(context.Context) error { time.Sleep(time.Second); ran++; return nil })
+		}))
+		release()
+		begin := time.Now()
+		require.NoError(t, runner.Wait(ctx))
+		require.Equal(t, 2, ran)
+		require.Equal(t, 2*time.Second, time.Since(begin))
+
+		require.NoError(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(time.Hour); return nil }))
+		impatient, cancel := context.WithTimeoutCause(ctx, time.Second, errBroken)
+		defer cancel()
+		require.ErrorIs(t, runner.Wait(impatient), errBroken)
+		require.ErrorIs(t, runner.Wait(context.Background()), runner.ErrNoScope)
+		require.NoError(t, runner.Wait(ctx))
+	})
 }
