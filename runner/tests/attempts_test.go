@@ -44,24 +44,33 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 	})
 }
 
+// cancelWhileItWaits shuts r down between two attempts, in a bubble only.
+func cancelWhileItWaits(t *testing.T, r *runner.Runner) {
+	t.Helper()
+	time.Sleep(10 * time.Second)
+	require.Zero(t, giveUp(t, r).Lost[0].Ran)
+}
+
+// evictOnceItIsDueAgain makes the next attempt due while the one worker is
+// taken, and fills the queue, in a bubble only.
+func evictOnceItIsDueAgain(t *testing.T, r *runner.Runner) {
+	t.Helper()
+	time.Sleep(5 * time.Second)
+	g := newGate(t)
+	defer g.release()
+	require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
+	time.Sleep(time.Minute)
+	require.NoError(t, r.Go(t.Context(), "place", nothing))
+	require.NoError(t, r.Go(t.Context(), "evictor", nothing))
+}
+
 func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 	end := map[string]struct {
 		how  func(*testing.T, *runner.Runner)
 		want runner.Outcome
 	}{
-		"canceled while it waits": {func(t *testing.T, r *runner.Runner) {
-			time.Sleep(10 * time.Second) // in a bubble only
-			require.Zero(t, giveUp(t, r).Lost[0].Ran)
-		}, runner.Canceled},
-		"evicted once it is due again": {func(t *testing.T, r *runner.Runner) {
-			time.Sleep(5 * time.Second) // in a bubble only
-			g := newGate(t)
-			defer g.release()
-			require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
-			time.Sleep(time.Minute) // in a bubble only
-			require.NoError(t, r.Go(t.Context(), "place", nothing))
-			require.NoError(t, r.Go(t.Context(), "evictor", nothing))
-		}, runner.Dropped},
+		"canceled while it waits":      {cancelWhileItWaits, runner.Canceled},
+		"evicted once it is due again": {evictOnceItIsDueAgain, runner.Dropped},
 	}
 	for name, c := range end {
 		t.Run(name, func(t *testing.T) {
