@@ -39,7 +39,7 @@ func (w *world) work(ctx context.Context, j *job) {
 	case j.spec.hangs:
 		select {
 		case <-j.letGo:
-		case <-time.After(hangTime):
+		case <-time.After(w.hangFor(j)):
 		}
 	case j.spec.heeds:
 		select {
@@ -47,6 +47,18 @@ func (w *world) work(ctx context.Context, j *job) {
 		case <-time.After(hangTime):
 		}
 	}
+}
+
+// hangFor is how long a hanging function stays if nobody lets it go.
+func (w *world) hangFor(j *job) time.Duration {
+	d := j.spec.hangFor
+	if d == 0 {
+		d = hangTime
+	}
+	if !w.head.coarse() {
+		d += time.Duration(j.id) * time.Microsecond // no two at one instant
+	}
+	return d
 }
 
 func (w *world) rest(d time.Duration) {

@@ -56,6 +56,7 @@ func (m *model) check(s runner.Stats) {
 	now := time.Now()
 	sum := s.Outcomes.Total() + uint64(s.Reserved+s.Queued+s.Paused+s.Running)
 	m.require(s.Asked == sum, "books balance", "asked %d, accounted for %d: %+v", s.Asked, sum, s)
+	m.checkWidthNow(s)
 	if m.busy > 0 {
 		return // the observers have not been told all
 	}
@@ -72,7 +73,7 @@ func (m *model) check(s runner.Stats) {
 	}
 	m.require(s.Reserved == c.reserved && s.Queued == c.queued && s.Paused == c.paused && s.Running == c.running,
 		"where they are", "Stats has %+v, the model %+v", s, c)
-	m.require(s.Overrunning == c.overrunning && s.Lent <= s.Overrunning && s.Lent <= m.cfg.MaxOverrunning, "overrun", "Stats has %+v, the model %+v", s, c)
+	m.require(s.Overrunning == c.overrunning, "overrun", "Stats has %+v, the model %+v", s, c)
 	m.require(s.OldestDue.IsZero() == (s.Queued == 0), "oldest", "due %v of %d", s.OldestDue, s.Queued)
 	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
 	m.require(s.Busy <= s.Workers && s.Depth <= s.Capacity && s.HighWater >= s.Depth && s.HighWater <= s.Capacity, "bounds", "%+v", s)
@@ -82,6 +83,7 @@ func (m *model) check(s runner.Stats) {
 		m.require(s.Depth == c.places, "places", "Stats has %+v, the model %+v", s, c)
 		m.require(s.Busy == c.onWorkers-s.Lent, "workers", "Stats has %+v, the model %+v", s, c)
 	}
+	m.checkLent(s)
 	m.checkOldest(s)
 	m.checkWaiting(s)
 	m.checkOverrunning(now)
@@ -100,28 +102,6 @@ func (m *model) checkOldest(s runner.Stats) {
 		if j.phase == accepted && j.order > 0 && j.spec.coalesce == "" && j.answered && !j.waited {
 			m.require(!s.OldestDue.After(j.due), "oldest", "%v is due since %v, the oldest since %v", j, j.due, s.OldestDue)
 		}
-	}
-}
-
-// checkWaiting finds jobs that wait although nothing keeps them from running.
-// mu is held.
-func (m *model) checkWaiting(s runner.Stats) {
-	if s.Queued == 0 || s.Busy >= s.Workers {
-		return
-	}
-	for _, j := range m.live {
-		if !j.isDue() || m.slow && j.phase == paused {
-			continue
-		}
-		limit := m.cfg.Limits[j.spec.name]
-		if m.cfg.Overflow == runner.RunInCaller {
-			// It may wait for its caller, or for one of its name that does.
-			if limit > 0 || j.phase == accepted && j.depth == s.Capacity {
-				continue
-			}
-		}
-		m.require(limit > 0 && m.running[j.spec.name] >= limit, "no work waits beside a free worker",
-			"%v waits, %d of %d workers are busy, %d of its name run, limit %d", j, s.Busy, s.Workers, m.running[j.spec.name], limit)
 	}
 }
 

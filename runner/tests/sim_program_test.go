@@ -137,9 +137,10 @@ const (
 	stopAsker
 	waitScope
 	shutdown
+	jam
 )
 
-var kindNames = [...]string{"Go", "After", "Track", "flood", "Scope", "request", "release", "sleep", "let go", "cancel an asker", "Wait", "Shutdown"}
+var kindNames = [...]string{"Go", "After", "Track", "flood", "Scope", "request", "release", "sleep", "let go", "cancel an asker", "Wait", "Shutdown", "jam"}
 
 // kinds has every kind as often as it shall come up.
 var kinds = func() (all []kind) {
@@ -151,7 +152,16 @@ var kinds = func() (all []kind) {
 	return all
 }()
 
-func (o op) kind() kind { return kinds[int(o[0])%len(kinds)] }
+// firstJam is the first byte that stands for a jam. It is set apart from the
+// kinds so that the fuzzer's corpus keeps its meaning.
+const firstJam = 244
+
+func (o op) kind() kind {
+	if o[0] >= firstJam {
+		return jam
+	}
+	return kinds[int(o[0])%len(kinds)]
+}
 
 // sleep is how long an operation sleep takes.
 func (o op) sleep() time.Duration {
@@ -179,6 +189,9 @@ func (o op) String() string {
 		text += fmt.Sprintf(" %d", o[1])
 	case sleep:
 		text += fmt.Sprintf(" %v", o.sleep())
+	case jam:
+		hanging, waiting := o.jam()
+		text += fmt.Sprintf(" with %v before %v", hanging, waiting)
 	case shutdown:
 		text += fmt.Sprintf(" within %v", o.patience())
 	}

@@ -25,12 +25,13 @@ type spec struct {
 
 	length   time.Duration // of its work, before it ends
 	end      ending
-	goodFrom int    // from this attempt on it succeeds
-	hangs    bool   // deaf to its context until it is let go
-	heeds    bool   // waits for its context's end, for the hour at most
-	children []spec // what it asks for
-	bare     bool   // it asks with the very context it was given
-	how      uint8  // it asks by
+	goodFrom int           // from this attempt on it succeeds
+	hangs    bool          // deaf to its context until it is let go
+	hangFor  time.Duration // at the most; 0: hangTime
+	heeds    bool          // waits for its context's end, for the hour at most
+	children []spec        // what it asks for
+	bare     bool          // it asks with the very context it was given
+	how      uint8         // it asks by
 }
 
 // ending is how a callback ends.
@@ -116,7 +117,7 @@ func (s spec) String() string {
 		yes  bool
 		text string
 	}{
-		{s.hangs, "hangs"},
+		{s.hangs, fmt.Sprintf("hangs (%v)", s.hangFor)},
 		{s.heeds, "waits for its context"},
 		{s.timeout != 0, fmt.Sprintf("Timeout(%v)", s.timeout)},
 		{s.attempts != 0, fmt.Sprintf("Retry(%d, %v) good from attempt %d", s.attempts, s.backoff, s.goodFrom)},
