@@ -175,7 +175,7 @@ func (w *world) takeTime() {
 	w.busy++
 	w.mu.Unlock()
 	if slow {
-		w.pass(time.Millisecond)
+		w.pass(w.head.slowness())
 	}
 	w.mu.Lock()
 	w.busy--

@@ -107,15 +107,20 @@ func (h head) coarse() bool { return h[8]&3 == 3 }
 func (h head) panics() bool { return h[9]&7 == 7 }
 
 // slow tells that an observer takes its time now and then.
-func (h head) slow() bool { return h[14]&7 == 7 }
+func (h head) slow() bool { return h[14]&3 == 3 }
+
+// slowness is how long such an observer takes.
+func (h head) slowness() time.Duration {
+	return pick(h[15], time.Millisecond, 5*time.Millisecond, 30*time.Millisecond)
+}
 
 // restFirst tells that the runner comes to rest before the last Shutdown.
 func (h head) restFirst() bool { return h[10]&1 == 0 }
 
 func (h head) String() string {
 	cfg := h.config()
-	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, are slow %t, rest before the end %t",
-		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.slow(), h.restFirst())
+	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, are slow %t (%v), rest before the end %t",
+		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.slow(), h.slowness(), h.restFirst())
 }
 
 // simNames are the callbacks' names; the last one never has a limit.

@@ -22,21 +22,27 @@ func (w *world) askAside(s spec) {
 }
 
 // jam asks for several that hang, each for a time of its own or until they are
-// let go, and for others that wait behind them: the pool lends its workers and
-// gets them back one by one, with a queue and without.
+// let go, and for others behind them: the pool lends its workers and gets them
+// back one by one, with a queue and without.
 func (w *world) jam(o op) {
 	hanging, waiting := o.jam()
 	for _, s := range hanging {
 		w.askAside(s)
 	}
 	w.settle() // they are first
+	w.rest(pick(o[2], 0, 2*time.Second, 0, 5*time.Second))
+	if o[2]>>2&1 == 1 {
+		w.letGo(op{1: o[2] >> 3})
+		w.settle()
+	}
 	for _, s := range waiting {
 		w.askAside(s)
 	}
 }
 
-// jam reads an operation that jams the pool. Bytes: 1 how many, 2 when it lets
-// the watchdog look, 4 and 5 how long they hang, 6 and 7 those that wait.
+// jam reads an operation that jams the pool. Bytes: 1 how many, 2 whether
+// the watchdog looks and some are let go before others are asked for, 3 how
+// they end, 4 and 5 how long they hang, 6 and 7 those that wait.
 func (o op) jam() (hanging, waiting []spec) {
 	for i := range 1 + int(o[1]&3) {
 		s := spec{name: simNames[3], timeout: 20 * time.Millisecond, goodFrom: 1 << 30, hangs: true}

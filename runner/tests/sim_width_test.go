@@ -87,7 +87,7 @@ func (w *world) checkWidth() {
 			}, runner.Timeout(-1)))
 		}()
 		if w.slow {
-			w.pass(tick)
+			w.pass(tick + w.head.slowness())
 		}
 		w.settle()
 	}
