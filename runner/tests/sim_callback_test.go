@@ -34,6 +34,9 @@ func (w *world) work(ctx context.Context, j *job) {
 	for _, child := range j.spec.children {
 		w.askNested(ctx, j, child)
 	}
+	for _, child := range j.spec.laters {
+		w.askLater(ctx, j, child)
+	}
 	w.rest(length - length/2)
 	switch {
 	case j.spec.hangs:
@@ -55,10 +58,7 @@ func (w *world) hangFor(j *job) time.Duration {
 	if d == 0 {
 		d = hangTime
 	}
-	if !w.head.coarse() {
-		d += time.Duration(j.id) * time.Microsecond // no two at one instant
-	}
-	return d
+	return w.apart(j, d)
 }
 
 func (w *world) rest(d time.Duration) {

@@ -57,7 +57,7 @@ func (m *model) check(s runner.Stats) {
 	sum := s.Outcomes.Total() + uint64(s.Reserved+s.Queued+s.Paused+s.Running)
 	m.require(s.Asked == sum, "books balance", "asked %d, accounted for %d: %+v", s.Asked, sum, s)
 	m.checkWidthNow(s)
-	if m.busy > 0 {
+	if m.busy+m.lingering() > 0 {
 		return // the observers have not been told all
 	}
 	m.require(s.Asked == m.asked, "books balance", "asked %d, the observers saw %d", s.Asked, m.asked)
@@ -113,7 +113,7 @@ func (m *model) checkOverrunning(now time.Time) {
 	for _, j := range m.live {
 		if timeout := m.timeoutOf(j); j.phase == started && timeout > 0 && !j.overran {
 			late := now.Sub(j.started) - timeout - m.cfg.Grace
-			m.require(late <= time.Second || m.slow && late <= time.Second+lateTime, "overrun", "%v overruns since %v and nobody says so", j, late)
+			m.require(late <= time.Second || m.slow && late <= time.Second+lateTime+j.spec.lingers, "overrun", "%v overruns since %v and nobody says so", j, late)
 		}
 	}
 }

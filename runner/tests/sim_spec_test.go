@@ -30,6 +30,9 @@ type spec struct {
 	hangFor  time.Duration // at the most; 0: hangTime
 	heeds    bool          // waits for its context's end, for the hour at most
 	children []spec        // what it asks for
+	laters   []spec        // what a goroutine asks for that it leaves behind
+	later    time.Duration // after so long
+	lingers  time.Duration // the last observer of Started, if observers are slow
 	bare     bool          // it asks with the very context it was given
 	how      uint8         // it asks by
 }
@@ -79,6 +82,15 @@ func (o op) spec() spec {
 		g := pick(o[7]>>2, gateSucceeded, gateStayed, gateNo, gateYes, gatePanics)
 		s.gate, s.gateName = g.ask, g.name
 	}
+	switch {
+	case o[6] >= 192 && s.attempts > 1, o[6] >= 240:
+		child := opOf(rand.New(rand.NewPCG(uint64(o[6]), uint64(o[7]))).Uint64())
+		child[6] = 0
+		s.laters = append(s.laters, child.spec())
+		s.later = pick(o[6], 50*time.Millisecond, 5*time.Millisecond, 300*time.Millisecond, 2*time.Second)
+	case o[6] >= 160:
+		s.lingers = pick(o[6], 400*time.Millisecond, 20*time.Millisecond, 2*time.Second)
+	}
 	if o[6] < 64 && o[6] > 0 {
 		rng := rand.New(rand.NewPCG(uint64(o[6])<<8|uint64(o[7]), uint64(o[3])))
 		for range 1 + o[6]&1 {
@@ -124,6 +136,8 @@ func (s spec) String() string {
 		{s.once != "", "Once(" + s.once + ")"},
 		{s.coalesce != "", "Coalesce(" + s.coalesce + ")"},
 		{s.gate != nil, "When(" + s.gateName + ")"},
+		{len(s.laters) > 0, fmt.Sprintf("leaves a goroutine that asks %v later for %v", s.later, s.laters)},
+		{s.lingers > 0, fmt.Sprintf("lingers %v in a slow observer", s.lingers)},
 		{len(s.children) > 0, fmt.Sprintf("asks for (bare %t, how %d): %v", s.bare, s.how, s.children)},
 	} {
 		if part.yes {

@@ -42,6 +42,8 @@ func (p program) play() (f *fault, steps int) {
 	if p.head.slow() {
 		cfg.Observers = append(cfg.Observers, observerOf(w.takeTime))
 	}
+	cfg.Observers = append(cfg.Observers, runner.Observer{Started: w.late})
+	cfg.TraceID = traceOf
 	w.cfg = withDefaults(w.cfg)
 	r, err := runner.New(cfg)
 	if err != nil {
