@@ -14,9 +14,12 @@ const hangTime = 45 * time.Second
 func (w *world) function(j *job) func(context.Context) error {
 	return func(ctx context.Context) error {
 		w.enter(ctx, j)
-		w.work(ctx, j)
-		end, err := w.ending(ctx, j)
-		w.leave(ctx, j, end, err)
+		end, err := exits, error(nil) // unless it goes on to its end
+		func() {
+			defer func() { w.leave(ctx, j, end, err) }()
+			w.work(ctx, j)
+			end, err = w.ending(ctx, j)
+		}()
 		if err != nil && end == returnsError {
 			return err
 		}
@@ -109,11 +112,12 @@ func (w *world) askNested(ctx context.Context, by *job, s spec) {
 		how, j.scope, j.within, j.open, j.nested = w.runner.Go, nil, nil, false, false
 		ctx = context.WithValue(context.Background(), jobKey{}, j)
 	}
-	err := how(ctx, s.name, w.function(j), w.options(j)...)
-	w.mu.Lock()
-	by.child = nil
-	w.mu.Unlock()
-	w.answer(j, err)
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		by.child = nil
+	}()
+	w.answer(j, how(ctx, s.name, w.function(j), w.options(j)...))
 }
 
 // track takes in work that a goroutine of the program does.

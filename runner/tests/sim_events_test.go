@@ -107,6 +107,7 @@ func (m *model) onStarted(ctx context.Context, info runner.StartedInfo) context.
 	}
 	m.checkOrder(j)
 	j.phase, j.started, j.entered, j.overran = started, info.Started, false, false
+	j.exited = false
 	return nil
 }
 
@@ -135,7 +136,7 @@ func (m *model) onRetried(ctx context.Context, info runner.RetriedInfo) {
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	m.require(j.phase == started && j.entered && !j.inside, "order of events", "%v is retried", j)
-	m.require(j.attempt < j.spec.attempts && info.Attempt == j.attempt, "attempts", "%v is retried after attempt %d of %d", j, info.Attempt, j.spec.attempts)
+	m.require(j.attempt < j.spec.attempts && !j.last && info.Attempt == j.attempt, "attempts", "%v is retried after attempt %d of %d", j, info.Attempt, j.spec.attempts)
 	m.require(j.result.end == returnsError && errors.Is(info.Err, j.result.err), "retry", "%v is retried after %s", j, endingNames[j.result.end])
 	m.require(info.Outcome == runner.Failed || info.Outcome == runner.TimedOut, "retry", "%v is retried after %v", j, info.Outcome)
 	m.require(info.Wait == j.spec.backoff, "retry", "%v waits %v, not %v", j, info.Wait, j.spec.backoff)
@@ -194,7 +195,9 @@ func (m *model) endedEarly(j *job) {
 	case runner.Skipped:
 		m.require(j.skip && !j.gateBad, "gates decide", "%v is skipped, its gate said yes", j)
 	case runner.Panicked:
-		m.require(j.gateBad, "gates decide", "%v panicked and never ran", j)
+		m.require(j.gateBad && j.spec.gateName == gatePanics.name, "gates decide", "%v panicked and never ran", j)
+	case runner.Failed:
+		m.require(j.gateBad && j.spec.gateName == gateExits.name && errors.Is(j.err, runner.ErrGoexit), "gates decide", "%v failed with %v and never ran", j, j.err)
 	case runner.Coalesced:
 		if j.order > 0 && j.spec.once == "" {
 			m.merged = append(m.merged, j)
@@ -222,6 +225,10 @@ func (m *model) endedRunning(j *job) {
 		m.require(m.drains.mayAbandon(now), "outcome", "%v is abandoned and no shutdown gave up", j)
 		return
 	}
+	if j.exited && !j.entered {
+		m.require(j.outcome == runner.Failed && errors.Is(j.err, runner.ErrGoexit), "outcome", "%v ends as %v with %v, its observer exited", j, j.outcome, j.err)
+		return
+	}
 	m.require(j.entered && !j.inside, "order of events", "%v finishes while it runs", j)
 	timedOut := j.outcome == runner.TimedOut && m.timeoutOf(j) > 0 && !now.Before(j.started.Add(m.timeoutOf(j)))
 	canceled := j.outcome == runner.Canceled && m.drains.mayCancel(now)
@@ -247,5 +254,5 @@ func (m *model) endedRunning(j *job) {
 	}
 	m.require(j.outcome == want && errors.Is(j.err, err), "outcome", "%v ends as %v with %v, not %v with %v", j, j.outcome, j.err, want, err)
 	gaveUp := j.outcome == runner.Canceled || m.drains.mayCancel(now)
-	m.require(gaveUp || j.result.end != returnsError || j.attempt >= j.spec.attempts, "retry", "%v ends after attempt %d of %d", j, j.attempt, j.spec.attempts)
+	m.require(gaveUp || j.last || j.result.end != returnsError || j.attempt >= j.spec.attempts, "retry", "%v ends after attempt %d of %d", j, j.attempt, j.spec.attempts)
 }

@@ -27,6 +27,7 @@ type model struct {
 	merged  []*job // coalesced since the last look
 	dues    int    // numbers callbacks as they become due
 	calls   int    // of observers
+	calm    bool   // no observer exits any more
 	busy    int    // of those, under way
 	drains  drains
 	running map[string]int // functions that run now, by name
@@ -82,7 +83,8 @@ type job struct {
 	overran  bool // this attempt
 	result   result
 	resumes  time.Time
-	wait     time.Duration // as its backoff said last
+	last     bool // its backoff has ended the attempts
+	exited   bool // an observer of its start has ended the goroutine
 	outcome  runner.Outcome
 	err      error     // it ended with
 	at       time.Time // it, or its last attempt but this one, ended
@@ -249,15 +251,6 @@ func (m *model) checkRequest(ctx context.Context, j *job) {
 		m.require(ok, "request", "%v has none", j)
 		m.require(req.Status == s.response.status && req.Panicked == s.response.panics && req.Aborted == s.response.aborts, "request", "%v has %+v, not %v", j, req, s.response)
 	}
-}
-
-// backoff notes the wait that j is given.
-func (w *world) backoff(j *job, n int) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.require(n == j.attempt, "attempts", "backoff of %v is asked about attempt %d", j, n)
-	j.wait = j.spec.backoff
-	return j.wait
 }
 
 // askedGate notes what the gate of j says.

@@ -119,8 +119,8 @@ func (h head) restFirst() bool { return h[10]&1 == 0 }
 
 func (h head) String() string {
 	cfg := h.config()
-	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, are slow %t (%v), rest before the end %t",
-		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.slow(), h.slowness(), h.restFirst())
+	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, exit %t, are slow %t (%v), rest before the end %t",
+		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.exits(), h.slow(), h.slowness(), h.restFirst())
 }
 
 // simNames are the callbacks' names; the last one never has a limit.

@@ -14,14 +14,15 @@ import (
 // spec is a callback that a program asks for: its name, its options, and what
 // it does.
 type spec struct {
-	name     string
-	timeout  time.Duration // 0: the runner's
-	attempts int
-	backoff  time.Duration
-	once     string
-	coalesce string
-	gate     func(runner.Request) bool
-	gateName string
+	name       string
+	timeout    time.Duration // 0: the runner's
+	attempts   int
+	backoff    time.Duration
+	backoffEnd ending // how it ends: it returns, panics or exits
+	once       string
+	coalesce   string
+	gate       func(runner.Request) bool
+	gateName   string
 
 	length   time.Duration // of its work, before it ends
 	end      ending
@@ -67,6 +68,12 @@ func (o op) spec() spec {
 	if o[5]&1 == 1 {
 		s.attempts = pick(o[7], 2, 3, 5, 1)
 		s.backoff = pick(o[7]>>2, 0, 10*time.Millisecond, 100*time.Millisecond, 3*time.Second)
+		switch o[4] >> 3 & 15 {
+		case 15:
+			s.backoffEnd = exits
+		case 14:
+			s.backoff, s.backoffEnd = 0, panics
+		}
 		s.goodFrom = pick(o[7]>>4, 2, 1<<30, 3, 1<<30)
 		if s.end == returnsNil && o[7]>>6 > 0 {
 			s.end = returnsError
@@ -79,7 +86,7 @@ func (o op) spec() spec {
 		s.coalesce = pick(o[7]>>1, "k", "l")
 	}
 	if o[5]>>6&3 == 3 {
-		g := pick(o[7]>>2, gateSucceeded, gateStayed, gateNo, gateYes, gatePanics)
+		g := pick(o[7]>>2, gateSucceeded, gateStayed, gateNo, gateYes, gatePanics, gateExits)
 		s.gate, s.gateName = g.ask, g.name
 	}
 	switch {
@@ -118,6 +125,7 @@ var (
 	gateNo        = simGate{"no", func(runner.Request) bool { return false }}
 	gateYes       = simGate{"yes", func(runner.Request) bool { return true }}
 	gatePanics    = simGate{"panics", func(runner.Request) bool { panic("sim: gate") }}
+	gateExits     = simGate{"exits", func(runner.Request) bool { runtime.Goexit(); return true }}
 )
 
 // places tells whether the callback keeps its place while it runs.
@@ -132,7 +140,7 @@ func (s spec) String() string {
 		{s.hangs, fmt.Sprintf("hangs (%v)", s.hangFor)},
 		{s.heeds, "waits for its context"},
 		{s.timeout != 0, fmt.Sprintf("Timeout(%v)", s.timeout)},
-		{s.attempts != 0, fmt.Sprintf("Retry(%d, %v) good from attempt %d", s.attempts, s.backoff, s.goodFrom)},
+		{s.attempts != 0, fmt.Sprintf("Retry(%d, %v) good from attempt %d, its backoff ends with %s", s.attempts, s.backoff, s.goodFrom, endingNames[s.backoffEnd])},
 		{s.once != "", "Once(" + s.once + ")"},
 		{s.coalesce != "", "Coalesce(" + s.coalesce + ")"},
 		{s.gate != nil, "When(" + s.gateName + ")"},

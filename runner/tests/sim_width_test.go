@@ -68,6 +68,9 @@ func (m *model) checkLent(s runner.Stats) {
 // checkWidth holds that a runner at rest is as wide as ever: that it runs as
 // many callbacks as it has workers, and takes in as many more as it has places.
 func (w *world) checkWidth() {
+	w.mu.Lock()
+	w.calm = true
+	w.mu.Unlock()
 	open := make(chan struct{})
 	n := w.cfg.Workers + w.cfg.Queue
 	if w.cfg.Overflow == runner.RunInCaller {

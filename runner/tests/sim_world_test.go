@@ -39,6 +39,9 @@ func (p program) play() (f *fault, steps int) {
 	if p.head.panics() {
 		cfg.Observers = append(cfg.Observers, observerOf(w.panicNow))
 	}
+	if p.head.exits() {
+		cfg.Observers = append(cfg.Observers, w.exiting())
+	}
 	if p.head.slow() {
 		cfg.Observers = append(cfg.Observers, observerOf(w.takeTime))
 	}
@@ -99,7 +102,9 @@ func (w *world) step(o op) {
 	case askAfter:
 		w.ask(o.spec(), w.scope(o[1]))
 	case askTrack:
-		w.track(o)
+		if !w.head.exits() { // which would end the program itself
+			w.track(o)
+		}
 	case flood:
 		w.flood(o)
 	case jam:
