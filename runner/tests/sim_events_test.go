@@ -148,11 +148,6 @@ func (m *model) onOverrun(ctx context.Context, info runner.OverrunInfo) {
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	timeout := m.timeoutOf(j)
-	if j.phase == paused || j.phase == started && info.Attempt == j.attempt-1 {
-		// Its attempt has ended since it was found, and only Finished waits.
-		m.require(!info.Started.Add(info.Ran).After(j.at), "overrun", "%v is found overrunning after its attempt", j)
-		return
-	}
 	m.require(j.phase == started && info.Attempt == j.attempt, "order of events", "%v overruns in attempt %d", j, info.Attempt)
 	m.require(!j.overran, "overrun", "%v overruns twice", j)
 	m.require(timeout > 0 && info.Ran >= timeout+m.cfg.Grace, "overrun", "%v overruns after %v", j, info.Ran)
