@@ -19,25 +19,32 @@ type answer struct {
 
 func (t *task) gated() bool { return t.policy != nil && t.policy.gate != nil }
 
-// askGates asks the gate of each task, one after the other. It has a goroutine
-// of its own, and another one if need be, so that Goexit in a gate can end
-// neither the caller's, which may be the server's, nor keep the others from
-// being asked.
+// askGates asks the gate of each task.
 func askGates(tasks []*task) []answer {
-	answers := make([]answer, 0, len(tasks))
-	for len(answers) < len(tasks) {
+	answers := make([]answer, len(tasks))
+	eachApart(len(tasks), func(i int) {
+		answers[i] = answer{true, Failed, ErrGoexit} // unless it returns or panics
+		answers[i] = tasks[i].askGate()
+	})
+	return answers
+}
+
+// eachApart calls f, which calls user code, for 0 to n-1, one after the other.
+// It does so on a goroutine of its own, and on another one if need be, so that
+// runtime.Goexit neither ends the caller's goroutine, which may be the server's,
+// nor keeps the others from being called.
+func eachApart(n int, f func(i int)) {
+	for i := 0; i < n; {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for len(answers) < len(tasks) {
-				t := tasks[len(answers)]
-				answers = append(answers, answer{true, Failed, ErrGoexit}) // unless it returns or panics
-				answers[len(answers)-1] = t.askGate()
+			for i < n {
+				i++
+				f(i - 1)
 			}
 		}()
 		<-done
 	}
-	return answers
 }
 
 // askGate asks the task's gate, if it has one, about the request it runs
@@ -46,14 +53,14 @@ func (t *task) askGate() (a answer) {
 	if !t.gated() {
 		return answer{}
 	}
-	req, ok := RequestFrom(t.asker)
-	if !ok {
-		return answer{}
-	}
 	defer func() {
 		if v := recover(); v != nil {
 			a = answer{true, Panicked, &PanicError{Value: v, Stack: debug.Stack()}}
 		}
 	}()
+	req, ok := RequestFrom(t.asker)
+	if !ok {
+		return answer{}
+	}
 	return answer{refused: !t.policy.gate(req), outcome: Skipped}
 }

@@ -43,12 +43,11 @@ func (r *Runner) do(f followUp) {
 	}
 }
 
-// settle ends t with its outcome. It returns false if t had ended before: the
-// drain and the worker may both come to this point, and the first counts. mu
-// is held.
-func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) bool {
+// settle ends t with its outcome, unless it has ended before: the drain and the
+// worker may both come to this point, and the first counts. mu is held.
+func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) {
 	if t.state == ended {
-		return false
+		return
 	}
 	if t.list != nil { // nil: another has taken its turn
 		t.list.remove(t)
@@ -64,19 +63,21 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	if t.state != running {
 		t.fn = nil // what it holds on to need not stay
 	}
-	r.freeSlot(t, f)
+	r.freeSlot(t)
 	r.freePlace(t, now)
 	if t.inCaller {
 		r.inCaller--
 	}
+	if o != Abandoned {
+		t.stack = "" // it heeded its context
+	}
 	t.state, t.outcome, t.err, t.finished = ended, o, err, now
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
-		r.drain.lose(t)
+		r.drain.lost = append(r.drain.lost, t)
 	}
 	t.owed = true
 	f.next(t)
-	return true
 }
 
 // observed ends one call of t's observers. mu is held.

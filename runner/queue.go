@@ -2,9 +2,6 @@ package runner
 
 import (
 	"container/list"
-	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -21,16 +18,10 @@ type pool struct {
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
-	lent     int           // workers that overrunning tasks hold and that have been replaced
+	replaced int           // workers that overrunning tasks hold and that have been replaced
 	busyDone time.Duration // worker time of ended tasks
 
 	watchdog
-}
-
-// waiter is a call of After or Go that waits for a place.
-type waiter struct {
-	ready chan struct{}
-	err   error // written before ready is closed; nil: the place is granted
 }
 
 // admit takes t into the books, or refuses it. It decides at once, except
@@ -71,7 +62,7 @@ func (r *Runner) refusal() error {
 	switch {
 	case r.drain != nil:
 		return ErrClosed
-	case r.lent == r.cfg.MaxOverrunning:
+	case r.replaced == r.cfg.MaxOverrunning:
 		return ErrOverrunning
 	}
 	return nil
@@ -173,71 +164,6 @@ func (r *Runner) longestDue() *task {
 	return oldest
 }
 
-// waitForPlace returns nil with a place taken for t. It is called, and returns, with
-// mu held.
-func (r *Runner) waitForPlace(t *task) error {
-	if t.nested {
-		return ErrNested
-	}
-	w := &waiter{ready: make(chan struct{})}
-	e := r.waiters.PushBack(w)
-	r.mu.Unlock()
-
-	timer := time.NewTimer(r.cfg.MaxWait)
-	defer timer.Stop()
-	var gaveUp error
-	select {
-	case <-w.ready:
-	case <-timer.C:
-		gaveUp = ErrMaxWait
-	case <-t.asker.Done():
-		gaveUp = &waitError{context.Cause(t.asker)}
-	}
-
-	r.mu.Lock()
-	select {
-	case <-w.ready: // also if it came together with the end of the wait
-	default:
-		r.waiters.Remove(e)
-		return gaveUp
-	}
-	if w.err == nil && r.drain != nil { // closed between the grant and here
-		r.places--
-		return ErrClosed
-	}
-	t.placed = w.err == nil
-	return w.err
-}
-
-// waitError is what After and Go return when their context ends while they
-// wait for a place.
-type waitError struct{ cause error }
-
-func (e *waitError) Error() string {
-	return fmt.Sprintf("runner: stopped waiting for a place of the queue: %v", e.cause)
-}
-
-func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
-
-// reasonOf is the constant word for a refusal.
-func reasonOf(err error) Reason {
-	var w *waitError
-	switch {
-	case errors.Is(err, ErrClosed):
-		return ReasonClosed
-	case errors.Is(err, ErrMaxWait):
-		return ReasonMaxWait
-	case errors.Is(err, ErrNested):
-		return ReasonNested
-	case errors.Is(err, ErrOverrunning):
-		return ReasonOverrunning
-	case errors.As(err, &w):
-		return ReasonCanceled
-	default:
-		return ReasonQueueFull
-	}
-}
-
 // freePlace gives back what t holds of the queue: to who has waited longest,
 // or to the next to come. mu is held.
 func (r *Runner) freePlace(t *task, now time.Time) {
@@ -253,19 +179,11 @@ func (r *Runner) freePlace(t *task, now time.Time) {
 	r.places--
 }
 
-// refuseWaiters ends every wait with ErrClosed. mu is held.
-func (r *Runner) refuseWaiters() {
-	for e := r.waiters.Front(); e != nil; e = r.waiters.Front() {
-		w := r.waiters.Remove(e).(*waiter)
-		w.err = ErrClosed
-		close(w.ready)
-	}
-}
-
-// makeDue moves t from the reserved to the queue. mu is held.
-func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
+// makeDue moves t, which is due since then, from the reserved to the queue. mu
+// is held.
+func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
 	t.list.remove(t)
-	t.state, t.due, t.waiting = queued, now, now
+	t.state, t.released, t.due, t.waiting = queued, due, due, now
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true
 		r.inCaller--
@@ -279,7 +197,7 @@ func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
 		f.here = append(f.here, t)
 		return
 	}
-	r.enqueue(t, f)
+	r.enqueue(t)
 }
 
 // merge lets t take the turn of one that waits under the same key. It returns
@@ -313,7 +231,7 @@ func (r *Runner) stopMerging(t *task) {
 
 // enqueue lets a due task wait for a worker, or first for its name's limit. mu
 // is held.
-func (r *Runner) enqueue(t *task, f *followUp) {
+func (r *Runner) enqueue(t *task) {
 	if !r.takeSlot(t) {
 		r.limits[t.name].held.push(t)
 		return
@@ -325,7 +243,7 @@ func (r *Runner) enqueue(t *task, f *followUp) {
 // callWorker gets a worker for the newest task of the queue: a new one as long
 // as there may be more. mu is held.
 func (r *Runner) callWorker() {
-	if r.queue.len > r.idle && r.workers-r.lent < r.cfg.Workers {
+	if r.queue.len > r.idle && r.workers-r.replaced < r.cfg.Workers {
 		r.workers++
 		go r.work()
 	} else {

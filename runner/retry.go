@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 )
 
@@ -45,24 +46,22 @@ type permanentError struct{ error }
 func (e *permanentError) Unwrap() error { return e.error }
 
 // again tells whether a task that ended an attempt so gets another one, and
-// how long it waits for it. What it asks is the user's: an error whose methods
-// panic gets none; a backoff that panics is taken for one that says not to
-// wait.
-func (t *task) again(o Outcome, err error) (wait time.Duration, again bool) {
+// how long it waits for it. What it asks is the user's: if that panics, it
+// returns the panic.
+func (t *task) again(o Outcome, err error) (wait time.Duration, again bool, panicked *PanicError) {
 	defer func() {
-		if recover() != nil {
-			wait = 0
+		if v := recover(); v != nil {
+			panicked = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	if t.policy == nil || t.attempt >= t.policy.attempts || (o != Failed && o != TimedOut) {
-		return 0, false
+		return 0, false, nil
 	}
 	var permanent *permanentError
 	if errors.Is(err, ErrGoexit) || errors.As(err, &permanent) {
-		return 0, false
+		return 0, false, nil
 	}
-	again = true
-	return max(t.policy.backoff(t.attempt), 0), true
+	return max(t.policy.backoff(t.attempt), 0), true, nil
 }
 
 // pause takes a task whose attempt has failed off its worker until the next
@@ -75,7 +74,7 @@ func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now ti
 	t.retried = &RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
 	t.list.remove(t)
 	r.leaveWorker(t, now)
-	r.freeSlot(t, f)
+	r.freeSlot(t)
 	t.state, t.err = paused, err
 	t.started, t.overran = time.Time{}, false
 	r.paused.push(t)
@@ -99,14 +98,12 @@ func (r *Runner) rest(t *task) {
 
 // resume makes a paused task due for its next attempt.
 func (r *Runner) resume(t *task) {
-	var f followUp
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if t.state == paused {
 		t.list.remove(t)
 		now := time.Now()
 		t.state, t.due, t.waiting, t.ctx = queued, now, now, t.asker
-		r.enqueue(t, &f)
+		r.enqueue(t)
 	}
-	r.mu.Unlock()
-	r.do(f)
 }

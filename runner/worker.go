@@ -36,7 +36,7 @@ func (r *Runner) take(worker string) *task {
 	for {
 		// One too many: an overrunning task has ended, and its worker had been
 		// replaced.
-		surplus := r.workers-r.lent > r.cfg.Workers
+		surplus := r.workers-r.replaced > r.cfg.Workers
 		if surplus || r.queue.first == nil && r.stopped {
 			r.workers--
 			if r.workers == 0 && r.stopped {
@@ -115,10 +115,10 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 	if t.onWorker {
 		r.stopClock(t, now)
 	}
-	if t.lent {
-		r.lent--
-		t.lent = false
-		r.lendNext(now)
+	if t.replaced {
+		r.replaced--
+		t.replaced = false
+		r.replaceNext(now)
 	}
 }
 
@@ -187,11 +187,15 @@ func failure(ctx context.Context) Outcome {
 // and may call Goexit.
 func (r *Runner) finish(t *task, o Outcome, err error) {
 	var wait time.Duration
-	again := false
+	var again bool
+	var panicked *PanicError
 	defer func() {
+		if panicked != nil {
+			o, err = Panicked, errors.Join(panicked, err)
+		}
 		var f followUp
-		now := time.Now()
 		r.mu.Lock()
+		now := time.Now() // under the lock, or BusyTime might go back
 		if !again || !r.pause(t, o, err, wait, now, &f) {
 			t.fn = nil // what it holds on to need not stay
 			r.settle(t, o, err, now, &f)
@@ -199,5 +203,5 @@ func (r *Runner) finish(t *task, o Outcome, err error) {
 		r.mu.Unlock()
 		r.do(f)
 	}()
-	wait, again = t.again(o, err)
+	wait, again, panicked = t.again(o, err)
 }

@@ -222,7 +222,7 @@ func TestHooksOverwrittenAfterBindLoseNoCallback(t *testing.T) {
 
 // After a Bind that comes late, old connections keep the weaker promise, new
 // ones get the exact one, and every callback runs.
-func TestBindAfterServe(t *testing.T) {
+func TestALateBindLosesNoCallback(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	ran := make(chan string, 1)
 	idle := make(chan struct{}, 10)

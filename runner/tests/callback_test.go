@@ -272,7 +272,7 @@ func TestAChainOfCallbacksKeepsNothingOfItsPast(t *testing.T) {
 	requireCollected(t, freed)
 }
 
-func TestOneOfSeveralRunners(t *testing.T) {
+func TestAfterTakesTheInnermostRunnerAndTheMethodItsOwn(t *testing.T) {
 	a := newRunner(t, runner.Config{Name: "a"})
 	b := newRunner(t, runner.Config{Name: "b"})
 	ctx, releaseA := a.Scope(t.Context())
@@ -286,4 +286,17 @@ func TestOneOfSeveralRunners(t *testing.T) {
 
 	c := newRunner(t, runner.Config{Name: "c"})
 	require.ErrorIs(t, c.After(ctx, "elsewhere", nothing), runner.ErrNoScope)
+}
+
+func TestTheLastTimeoutCountsAndZeroIsTheConfigs(t *testing.T) {
+	for want, opts := range map[time.Duration][]runner.Option{
+		time.Minute: {runner.Timeout(time.Second), runner.Timeout(0)},
+		time.Second: {runner.Timeout(0), runner.Timeout(time.Second)},
+		0:           {runner.Timeout(time.Second), runner.Timeout(-1)},
+	} {
+		r, rec := recorded(t, runner.Config{Timeout: time.Minute})
+		require.NoError(t, r.Go(t.Context(), "it", nothing, append(opts, runner.Option{})...))
+		drain(t, r)
+		require.Equal(t, want, only(t, rec, "it").Accepted.Timeout)
+	}
 }

@@ -166,3 +166,34 @@ func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
 		require.NoError(t, runner.Wait(ctx))
 	})
 }
+
+func TestHoldRunsTheCallbacksOfAHijackedConnection(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := make(chan struct{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+			t.Error(err)
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+	})))
+	defer srv.Close()
+	_, body := get(t, srv.URL)
+	require.Equal(t, "hi", body)
+	<-ran
+}
+
+func TestHoldCountsTheBodyThatAHEADHandlerWrites(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })))
+	defer srv.Close()
+	res, err := http.Head(srv.URL)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, int64(5), res.ContentLength)
+}

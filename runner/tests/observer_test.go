@@ -24,7 +24,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		drain(t, r)
 
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
-		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
+		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Released: asked.Add(2 * time.Second), Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
 		it, busy := only(t, rec, "it"), only(t, rec, "busy")
 		require.Equal(t, callback, it.Accepted.Callback)
 		require.Equal(t, 9, it.Accepted.Capacity)
@@ -170,4 +170,50 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 5, r.Stats().HighWater, "a peak that came and went between two looks")
 	})
+}
+
+func TestTheOldestIsTheOneThatWaitsForAWorkerLongest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+			Accepted: func(_ context.Context, info runner.AcceptedInfo) context.Context {
+				if info.Name == "slow" {
+					time.Sleep(10 * time.Second)
+				}
+				return nil
+			},
+		}}})
+		occupy(t, r, "busy")
+		go func() { _ = r.Go(t.Context(), "slow", nothing) }()
+		time.Sleep(5 * time.Second)
+		begin := time.Now()
+		require.NoError(t, r.Go(t.Context(), "quick", nothing))
+		time.Sleep(6 * time.Second)
+		require.Equal(t, 2, r.Stats().Queued)
+		require.Equal(t, begin, r.Stats().OldestDue)
+	})
+}
+
+func TestBusyTimeNeverGoesBack(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 4, Overflow: runner.Block})
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = r.Go(t.Context(), "it", nothing)
+			}
+		}
+	}()
+	last := time.Duration(0)
+	for range 20_000 {
+		now := r.Stats().BusyTime
+		require.GreaterOrEqual(t, now, last)
+		last = now
+	}
+	close(stop)
+	<-stopped
 }

@@ -301,6 +301,6 @@ func TestAnEvictedCallbackEndsAfterItWasAskedFor(t *testing.T) {
 	require.Zero(t, wrong.Load())
 }
 
-func TestPolicyNames(t *testing.T) {
+func TestOverflowStringsAreTheNamesOfTheConstants(t *testing.T) {
 	require.Equal(t, "Reject Block DropOldest RunInCaller", runner.Reject.String()+" "+runner.Block.String()+" "+runner.DropOldest.String()+" "+runner.RunInCaller.String())
 }

@@ -39,7 +39,7 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		}
 		s := r.Stats()
 		require.Equal(t, 8, s.Overrunning)
-		require.Equal(t, 8, s.Lent)
+		require.Equal(t, 8, s.Replaced)
 		require.Equal(t, 8, s.Running)
 		require.Zero(t, s.Busy)
 		require.Equal(t, 24*time.Second, s.BusyTime, "a worker that was given back is not busy")
@@ -50,7 +50,7 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		g.release()
 		synctest.Wait()
 		s = r.Stats()
-		require.Zero(t, s.Overrunning+s.Lent+s.Running)
+		require.Zero(t, s.Overrunning+s.Replaced+s.Running)
 		require.Equal(t, uint64(9), s.Outcomes[runner.Success])
 		for _, name := range names {
 			require.True(t, only(t, rec, name).Finished.Overran, name)
@@ -130,7 +130,7 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 		synctest.Wait()
 		s := r.Stats()
 		require.Equal(t, 3, s.Overrunning)
-		require.Equal(t, 2, s.Lent)
+		require.Equal(t, 2, s.Replaced)
 		require.Equal(t, 1, s.Busy)
 		require.Equal(t, int32(4), ran.Load(), "what was accepted goes on")
 		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrOverrunning)
@@ -155,7 +155,7 @@ func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 		a.release()
 		synctest.Wait()
 		require.True(t, ran, "a's worker is back, and b's is replaced")
-		require.Equal(t, 1, r.Stats().Lent)
+		require.Equal(t, 1, r.Stats().Replaced)
 		require.ErrorIs(t, r.Go(t.Context(), "d", nothing), runner.ErrOverrunning)
 		b.release()
 		synctest.Wait()
@@ -243,5 +243,37 @@ func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 			require.Contains(t, l.Stack, ".wait\n\t")
 		}
 		require.Equal(t, map[string]string{"it": "4bf9", "panics": ""}, traces)
+	})
+}
+
+func TestAHangingCallbackGivesItsShareOfTheLimitBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 2, Timeout: time.Second, Limits: map[string]int{"it": 1}})
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "it", g.wait))
+		ran := make(chan struct{})
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { close(ran); return nil }))
+		<-ran
+		require.Equal(t, 1, r.Stats().Overrunning)
+		g.release()
+		drain(t, r)
+	})
+}
+
+func TestAttemptsAreToldWithAContextThatHasNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
+			Overrun: func(ctx context.Context, _ runner.OverrunInfo) { told = append(told, ctx.Err()) },
+			Retried: func(ctx context.Context, _ runner.RetriedInfo) { told = append(told, ctx.Err()) },
+		}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		g := newGate(t)
+		require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { _ = g.wait(ctx); return errBroken }, runner.Retry(2, every(0))))
+		cancel()
+		time.Sleep(5 * time.Second)
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []error{nil, nil}, told)
 	})
 }

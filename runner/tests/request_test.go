@@ -78,7 +78,7 @@ func TestRequestFromIsTheFrozenRequest(t *testing.T) {
 	require.ErrorIs(t, err, http.ErrNoCookie)
 }
 
-func TestRequestFromWithoutARequest(t *testing.T) {
+func TestRequestFromSaysNoWithoutARequest(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	_, ok := runner.RequestFrom(t.Context())
 	require.False(t, ok)

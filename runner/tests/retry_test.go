@@ -117,14 +117,38 @@ func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
 	})
 }
 
-func TestABackoffThatPanicsMeansNoWait(t *testing.T) {
+func TestABackoffThatPanicsEndsItsCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{})
+		r, rec := recorded(t, runner.Config{})
 		runs := 0
 		fn := func(context.Context) error { runs++; return errBroken }
 		require.NoError(t, r.Go(t.Context(), "it", fn, runner.Retry(3, func(int) time.Duration { panic("boom") })))
 		drain(t, r)
-		require.Equal(t, 3, runs)
+		require.Equal(t, 1, runs)
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
+		err := only(t, rec, "it").Err()
+		require.ErrorContains(t, err, "boom")
+		require.ErrorIs(t, err, errBroken)
+		var panicked *runner.PanicError
+		require.ErrorAs(t, err, &panicked)
+		require.Contains(t, string(panicked.Stack), "TestABackoffThatPanicsEndsItsCallback")
+	})
+}
+
+func TestTheResponseDelayOfALaterAttemptIsThatOfTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{})
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { return errBroken }, runner.Retry(3, every(time.Hour))))
+		time.Sleep(time.Second)
+		release()
+		drain(t, r)
+		it := only(t, rec, "it")
+		require.Len(t, it.Started, 3)
+		for _, s := range it.Started {
+			require.Equal(t, time.Second, s.ResponseDelay())
+			require.Zero(t, s.QueueWait())
+		}
 	})
 }
 
@@ -179,5 +203,5 @@ func TestAnErrorWhoseMethodsPanicIsNotRetried(t *testing.T) {
 		return none
 	}, runner.Retry(2, nil)))
 	drain(t, r)
-	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Failed}}, outcomes(rec))
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
 }

@@ -122,7 +122,7 @@ func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 		synctest.Wait()
 		begin := time.Now()
 		report, err := r.Shutdown(ctx)
-		require.Equal(t, 100*time.Millisecond, time.Since(begin))
+		require.Equal(t, 50*time.Millisecond, time.Since(begin))
 		require.ErrorIs(t, err, errBroken)
 		require.Len(t, report.Lost, 2)
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Canceled])
@@ -130,7 +130,7 @@ func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 	})
 }
 
-func TestShutdownTwiceAndConcurrently(t *testing.T) {
+func TestEveryCallOfShutdownReturnsTheSameResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
 		g := newGate(t)
@@ -264,4 +264,22 @@ func TestFinishedNeverOvertakesAnObserverUnderWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOnlyAnAbandonedCallbackHasAStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 2})
+		occupied := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "deaf", occupied.wait))
+		require.NoError(t, r.Go(t.Context(), "heeds", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(10 * time.Millisecond)
+			return ctx.Err()
+		}))
+		synctest.Wait()
+		giveUp(t, r)
+		require.NotEmpty(t, only(t, rec, "deaf").Finished.Stack)
+		require.Equal(t, runner.Canceled, only(t, rec, "heeds").Finished.Outcome)
+		require.Empty(t, only(t, rec, "heeds").Finished.Stack)
+	})
 }

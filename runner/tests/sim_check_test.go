@@ -78,12 +78,12 @@ func (m *model) check(s runner.Stats) {
 	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
 	m.require(s.Busy <= s.Workers && s.Depth <= s.Capacity && s.HighWater >= s.Depth && s.HighWater <= s.Capacity, "bounds", "%+v", s)
 	if m.cfg.Overflow == runner.RunInCaller { // some have no place and no worker
-		m.require(s.Depth <= c.places && c.places-s.Depth <= s.Capacity && s.Busy <= c.onWorkers-s.Lent, "places and workers", "Stats has %+v, the model %+v", s, c)
+		m.require(s.Depth <= c.places && c.places-s.Depth <= s.Capacity && s.Busy <= c.onWorkers-s.Replaced, "places and workers", "Stats has %+v, the model %+v", s, c)
 	} else {
 		m.require(s.Depth == c.places, "places", "Stats has %+v, the model %+v", s, c)
-		m.require(s.Busy == c.onWorkers-s.Lent, "workers", "Stats has %+v, the model %+v", s, c)
+		m.require(s.Busy == c.onWorkers-s.Replaced, "workers", "Stats has %+v, the model %+v", s, c)
 	}
-	m.checkLent(s)
+	m.checkReplaced(s)
 	m.checkOldest(s)
 	m.checkWaiting(s)
 	m.checkOverrunning(now)
@@ -148,7 +148,7 @@ func (m *model) hasHeir(j *job) bool {
 func (m *model) checkRest(s runner.Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.require(s.Reserved+s.Queued+s.Paused+s.Running+s.Depth+s.Busy+s.Overrunning+s.Lent == 0, "all is zero at rest", "%+v", s)
+	m.require(s.Reserved+s.Queued+s.Paused+s.Running+s.Depth+s.Busy+s.Overrunning+s.Replaced == 0, "all is zero at rest", "%+v", s)
 	for _, j := range m.jobs {
 		m.require(j.phase == ended || j.phase == refused, "each has its end", "%v at rest", j)
 		m.require(!j.inside, "each has its end", "%v has ended and runs on", j)

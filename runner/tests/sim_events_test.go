@@ -60,12 +60,13 @@ func (m *model) onRejected(ctx context.Context, info runner.RejectedInfo) {
 	case runner.ReasonClosed:
 		m.require(closed, "answer", "%v is told that the runner is closed", j)
 	case runner.ReasonNested:
-		m.require(j.nested, "answer", "%v is told that it is nested", j)
+		m.require(j.nested && !j.byTracked, "answer", "%v is told that it is nested", j)
 	case runner.ReasonMaxWait:
 		m.require(time.Since(j.askedAt) == m.cfg.MaxWait, "answer", "%v has waited %v, not %v", j, time.Since(j.askedAt), m.cfg.MaxWait)
 	case runner.ReasonCanceled:
 		gone := j.within.request() != nil && errors.Is(info.Err, context.Canceled)
-		m.require(gone || errors.Is(info.Err, errStopped), "answer", "%v is told %v", j, info.Err)
+		ended := j.byTracked && (errors.Is(info.Err, context.Canceled) || errors.Is(info.Err, runner.ErrTimeout) || errors.Is(info.Err, runner.ErrShutdown))
+		m.require(gone || ended || errors.Is(info.Err, errStopped), "answer", "%v is told %v", j, info.Err)
 	}
 }
 
@@ -168,11 +169,13 @@ func (m *model) onFinished(ctx context.Context, info runner.FinishedInfo) {
 	switch was {
 	case accepted:
 		m.endedEarly(j)
+		m.require(info.Started.IsZero() && !info.Overran, "order of events", "%v never started and ends as %+v", j, info)
 	case started:
 		m.endedRunning(j)
 		m.require(info.Overran == j.overran, "overrun", "%v finishes, overran: %t", j, info.Overran)
 	case paused:
 		m.require(j.outcome == runner.Canceled || j.outcome == runner.Dropped, "outcome", "%v ends as %v", j, j.outcome)
+		m.require(info.Started.IsZero() && !info.Overran, "attempts", "%v ends between two attempts as %+v", j, info)
 		m.checkLost(j)
 	}
 	j.phase = ended

@@ -40,14 +40,16 @@ func (w *world) exiting() runner.Observer {
 	return o
 }
 
-// backoff notes the wait that j is given, or that there is none.
+// backoff notes the wait that j is given, or that there is none because the
+// backoff ends badly, and j with it.
 func (w *world) backoff(j *job, n int) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.require(n == j.attempt, "attempts", "backoff of %v is asked about attempt %d", j, n)
 	switch j.spec.backoffEnd {
 	case panics:
-		panic(errSim) // it waits for nothing
+		j.last, j.result.end = true, panics
+		panic(errSim)
 	case exits:
 		j.last = true
 		runtime.Goexit()

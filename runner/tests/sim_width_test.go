@@ -24,9 +24,39 @@ func (m *model) checkWaiting(s runner.Stats) {
 				continue
 			}
 		}
-		m.require(limit > 0 && m.running[j.spec.name] >= limit, "no work waits beside a free worker",
-			"%v waits, %d of %d workers are busy, %d of its name run, limit %d", j, s.Busy, s.Workers, m.running[j.spec.name], limit)
+		_, n := m.shares(j.spec.name, time.Now())
+		m.require(limit > 0 && n >= limit, "no work waits beside a free worker",
+			"%v waits, %d of %d workers are busy, %d of its name run, limit %d", j, s.Busy, s.Workers, n, limit)
 	}
+}
+
+// shares is how much of the limit of a name its running callbacks have: those
+// that overrun and are replaced have none, and when that is, the model is told
+// later. mu is held.
+func (m *model) shares(name string, now time.Time) (atLeast, atMost int) {
+	overran, overrunning := 0, 0 // of the name, and of all
+	for _, j := range m.live {
+		if j.phase != started || j.tracked {
+			continue
+		}
+		if j.overran {
+			overrunning++
+		}
+		if j.spec.name != name || !j.inside {
+			continue
+		}
+		atMost++
+		if j.overran {
+			overran++
+		}
+		if timeout := m.timeoutOf(j); timeout == 0 || now.Before(j.started.Add(timeout+m.cfg.Grace)) {
+			atLeast++
+		}
+	}
+	if overrunning <= m.cfg.MaxOverrunning {
+		atMost -= overran
+	}
+	return atLeast, atMost
 }
 
 // checkWidthNow holds that work which waits has the whole pool before it, also
@@ -47,9 +77,9 @@ func (m *model) checkWidthNow(s runner.Stats) {
 		"%d wait, %d of %d workers are busy, %d with their observers", waiting, s.Busy, s.Workers, m.busy)
 }
 
-// checkLent holds that every worker an overrunning job holds is replaced, as
+// checkReplaced holds that every worker an overrunning job holds is replaced, as
 // long as there may be more. mu is held.
-func (m *model) checkLent(s runner.Stats) {
+func (m *model) checkReplaced(s runner.Stats) {
 	atLeast, atMost := 0, 0
 	for _, j := range m.live {
 		if j.phase != started || !j.overran || j.tracked {
@@ -61,8 +91,8 @@ func (m *model) checkLent(s runner.Stats) {
 		}
 	}
 	limit := m.cfg.MaxOverrunning
-	m.require(min(atLeast, limit) <= s.Lent && s.Lent <= min(atMost, limit), "hanging workers are replaced",
-		"%d are, of %d to %d, and %d may be", s.Lent, atLeast, atMost, limit)
+	m.require(min(atLeast, limit) <= s.Replaced && s.Replaced <= min(atMost, limit), "hanging workers are replaced",
+		"%d are, of %d to %d, and %d may be", s.Replaced, atLeast, atMost, limit)
 }
 
 // checkWidth holds that a runner at rest is as wide as ever: that it runs as

@@ -33,7 +33,7 @@ const restTime = 48 * time.Hour
 // play runs a program in the bubble it is called in, and returns the first
 // fault and the number of steps taken.
 func (p program) play() (f *fault, steps int) {
-	w := &world{head: p.head, model: model{running: map[string]int{}, cfg: p.head.config(), slow: p.head.slow()}}
+	w := &world{head: p.head, model: model{cfg: p.head.config(), slow: p.head.slow()}}
 	cfg := w.cfg
 	cfg.Observers = []runner.Observer{w.observer()}
 	if p.head.panics() {
@@ -171,8 +171,8 @@ func (w *world) predict(j *job, before runner.Stats) {
 	case j.spec.once != "", w.slow && j.phase == wanted: // it may need no place; the observers are told of the evicted one first
 	case before.Closed:
 		w.require(errors.Is(j.err, runner.ErrClosed), "answer", "%v was asked for after Shutdown and told %v", j, j.err)
-	case before.Lent == w.cfg.MaxOverrunning:
-		w.require(errors.Is(j.err, runner.ErrOverrunning), "answer", "%v was asked for while %d overrun and told %v", j, before.Lent, j.err)
+	case before.Replaced == w.cfg.MaxOverrunning:
+		w.require(errors.Is(j.err, runner.ErrOverrunning), "answer", "%v was asked for while %d overrun and told %v", j, before.Replaced, j.err)
 	case before.Depth < before.Capacity:
 		w.require(taken, "answer", "%v was told %v at depth %d of %d", j, j.err, before.Depth, before.Capacity)
 	case w.cfg.Overflow == runner.Reject:
