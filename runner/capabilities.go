@@ -118,7 +118,8 @@ func (w *response) withCapabilities() http.ResponseWriter {
 }
 
 // withCloseNotify is withCapabilities for those writers that can flush and tell
-// of closing: net/http's own, and what common wrappers make of them.
+// of closing: net/http's own, and what common wrappers make of them. It returns
+// nil for other combinations, which go without CloseNotify.
 func (w *response) withCloseNotify(hijack, readFrom, push bool) http.ResponseWriter {
 	f, h, r, n, p := canFlush{w}, canHijack{w}, canReadFrom{w}, canNotify{w}, canPush{w}
 	switch [3]bool{hijack, readFrom, push} {

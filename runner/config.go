@@ -35,26 +35,29 @@ type Config struct {
 	Timeout time.Duration
 
 	// Grace is how long past its deadline a callback may run on before it counts
-	// as overrunning: it ignores its context. From then on its worker is
-	// replaced, so that the pool keeps its width.
+	// as overrunning: it ignores its context. That is noticed a second later at
+	// most. From then on its worker is replaced, so that the pool keeps its
+	// width, and its share of [Config.Limits] is free.
 	// 0: 1 s.
 	Grace time.Duration
 
 	// MaxOverrunning is how many workers may be replaced at once. When so many
-	// callbacks overrun, After and Go refuse with [ErrOverrunning] until one of
-	// them returns: more of the same would leak goroutines without end.
+	// are, After, Go and Track refuse with [ErrOverrunning] until one of those
+	// callbacks returns: more of the same would leak goroutines without end.
 	// 0: as many as Workers.
 	MaxOverrunning int
 
 	// Limits is how many callbacks of a name may run at once. Those beyond wait
-	// aside, in the order they became due, and are in no other callback's way.
-	// They hold places of the queue; under [RunInCaller] they do not hold their
-	// callers up. A name that is not in the map has no limit
-	// but Workers.
+	// aside, in the order they became due, and no other callback waits for them.
+	// But they hold places of the queue and can fill it: give a name that may
+	// fall behind for long a runner of its own. Under [RunInCaller] they do not
+	// hold their callers up. A name that is not in the map has no limit but
+	// Workers.
 	Limits map[string]int
 
-	// TraceID names the trace of a callback's context in a [Report]. Package
-	// telemetry has such a function.
+	// TraceID names the trace of a callback's context in a [Report]:
+	// telemetry.TraceID is such a function. Shutdown calls it; a panic of it is
+	// counted in Stats.ObserverPanics.
 	// nil: reports name no traces.
 	TraceID func(context.Context) string
 
@@ -90,15 +93,16 @@ const (
 	// new one is refused with [ErrQueueFull].
 	DropOldest
 	// RunInCaller takes the new callback in beyond the queue and holds its
-	// caller up while it runs: Go and a late After return when it has ended; a
-	// callback asked for before the response is done runs after it, and what
+	// caller up while it runs: Go and a late After return when it has ended, or
+	// its first attempt has if it has Retry; a callback asked for before the response is done runs after it, and what
 	// waits for it is the release of the scope: with Bind on HTTP/1.x the
 	// connection's next request, otherwise the end of the response. Those of
 	// one scope run one after the other, in the order asked, beside the others
 	// of the scope that found a place. At most Config.Queue callbacks may be
 	// taken in so and not have ended; further ones are refused with
 	// [ErrQueueFull]. What a callback that runs in its caller asks for with its
-	// own context is refused with [ErrNested] if the queue is full.
+	// own context is refused with [ErrNested] if the queue is full; one with
+	// [Retry] nests, within the bound above.
 	RunInCaller
 
 	numOverflows

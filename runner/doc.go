@@ -31,15 +31,30 @@
 // # Concurrency
 //
 // At most Config.Workers callbacks run at once, besides those that
-// [RunInCaller] runs in their callers. They start in the order they
-// became due, those of one request in the order asked for, and run
-// concurrently. Panics and runtime.Goexit end the callback, not its worker.
+// [RunInCaller] runs in their callers. They start in the order they became due,
+// but for Coalesce and Config.Limits, those of one request in the order asked
+// for, and run concurrently. Panics and runtime.Goexit end the callback, not its
+// worker.
 //
 // # Overflow
 //
 // At most Config.Queue callbacks wait, those whose response is not done yet
-// included; [RunInCaller] may hold as many again. [Overflow] says what happens to the next one. Refusal is an error
-// that After returns, so a handler can answer 503 while it still may.
+// included; [RunInCaller] may hold as many again. [Overflow] says what happens
+// to the next one. Refusal is an error that After returns, so a handler can
+// answer 503 while it still may.
+//
+// # Options
+//
+// [Timeout], [Retry], [Once], [Coalesce] and [When] change one callback;
+// Config.Limits bounds how many of a name run at once. [Runner.Track] takes in
+// work that is under way already, [Wait] waits for a scope's callbacks, and
+// [Runner.Hold] is Middleware for platforms that freeze the process.
+//
+// # Hanging callbacks
+//
+// A callback that is found running on past its timeout and Config.Grace is
+// reported with the stack it hangs on while it does ([Observer.Overrun]), and
+// its worker is replaced, up to Config.MaxOverrunning of them.
 //
 // # Shutdown
 //
@@ -50,7 +65,9 @@
 //
 // [Observer] is a struct of functions that see each callback pass, in the
 // manner of net/http/httptrace. [Runner.Stats] is a snapshot whose figures
-// always add up. Package telemetry turns both into metrics, spans and logs.
+// always add up. Package telemetry turns both into metrics, spans and logs. The
+// goroutine of a callback has the pprof labels afterglow.runner,
+// afterglow.callback and afterglow.worker.
 //
 // # Testing
 //

@@ -12,7 +12,7 @@ import (
 var (
 	// ErrNoScope: the context comes from no Middleware or Scope of the runner,
 	// nor is it that of one of its callbacks, so there is nothing to run after.
-	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware, open a Scope, or use Go")
+	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware, open a Scope, or use Go (without Once)")
 	// ErrInvalidName: a name is 1 to 100 bytes of printable ASCII without
 	// spaces, such as "order.email".
 	ErrInvalidName = errors.New("runner: invalid callback name: use 1 to 100 bytes of printable ASCII without spaces, as in order.email")
@@ -33,7 +33,7 @@ var (
 	// ErrNested: a callback asked for another one and the queue was full. Under
 	// [Block] it may not wait, and under [RunInCaller] a callback that already
 	// runs in its caller may not nest deeper. It wraps ErrQueueFull.
-	ErrNested = fmt.Errorf("runner: a callback can neither wait for a place nor run another in its own: %w", ErrQueueFull)
+	ErrNested = fmt.Errorf("runner: a callback may neither wait for a place nor run another one itself: %w", ErrQueueFull)
 )
 
 // Causes, as [context.Cause] of a callback's context reports them, and errors

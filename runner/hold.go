@@ -1,8 +1,12 @@
 package runner
 
 import (
+	"bufio"
+	"maps"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // holdLimit is how much of a response Hold keeps back to learn its length.
@@ -11,18 +15,20 @@ const holdLimit = 64 << 10
 // Hold is Middleware for platforms that freeze or end the process once the
 // handler has returned, as function platforms do. It sends the response, then
 // runs the callbacks, and returns when all that After was asked for have ended,
-// as with [Wait]; it does not wait for what Go and Track took in. It holds the invocation open, and where the server can
-// flush, not the response.
+// as with [Wait]; it does not wait for what Go and Track took in. It holds the
+// invocation open, and where the server can flush, not the response.
 //
 // So that the client knows where the response ends, Hold keeps up to 64 KiB of
 // it back and gives it a Content-Length. A handler that flushes or writes more
 // streams as it does without Hold; its client sees the end when the callbacks
-// have ended.
+// have ended. So does the client of a handler that panics.
 //
 // It costs what the platform charges for an open invocation, and one connection
-// for as long. A request is held no longer than its callbacks' timeouts allow,
-// or Shutdown. Callbacks that hang hold it. Bind has nothing to add to it. The
-// ResponseWriter can flush; other things it finds through Unwrap.
+// for as long as the callbacks take, their waits for a worker, their attempts
+// and the waits between those included. A callback that ignores its context
+// holds the invocation until Shutdown gives up. Bind has nothing to add to it.
+// The ResponseWriter can flush and be hijacked; other things are found through
+// Unwrap.
 func (r *Runner) Hold(next http.Handler) http.Handler {
 	if next == nil {
 		panic("runner: Hold of a nil http.Handler")
@@ -30,11 +36,13 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		held := &heldResponse{inner: w, head: req.Method == http.MethodHead}
 		r.serve(next, held, req, func(s *scope, returned bool) {
+			defer func() {
+				s.release()
+				<-s.whenIdle()
+			}()
 			if returned {
 				held.finish()
 			}
-			s.release()
-			<-s.whenIdle()
 		})
 	})
 }
@@ -42,10 +50,13 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 // heldResponse keeps a response back until it is finished, flushed or large.
 type heldResponse struct {
 	inner  http.ResponseWriter
-	head   bool // of a HEAD request: no body is sent, and its length is the handler's to say
-	status int  // 0: none yet
+	head   bool        // of a HEAD request: no body is sent
+	status int         // 0: none yet
+	header http.Header // as it was when the status was set
 	body   []byte
-	sent   bool // from here on everything goes straight through
+
+	sent     bool // from here on everything goes straight through
+	hijacked bool
 }
 
 func (h *heldResponse) Unwrap() http.ResponseWriter { return h.inner }
@@ -53,15 +64,21 @@ func (h *heldResponse) Header() http.Header         { return h.inner.Header() }
 
 func (h *heldResponse) WriteHeader(status int) {
 	switch {
-	case h.sent, status < 200 && status != http.StatusSwitchingProtocols:
+	case h.sent, status < 200 && status != http.StatusSwitchingProtocols, status > 999: // net/http panics
 		h.inner.WriteHeader(status)
 	case h.status == 0:
-		h.status = status
+		h.status, h.header = status, h.inner.Header().Clone()
+		if !h.countable() {
+			h.send()
+		}
 	}
 }
 
 func (h *heldResponse) Write(p []byte) (int, error) {
-	if h.head || len(h.body)+len(p) > holdLimit {
+	if !h.sent {
+		h.WriteHeader(http.StatusOK) // unless it has a status
+	}
+	if len(h.body)+len(p) > holdLimit {
 		h.send()
 	}
 	if h.sent {
@@ -69,6 +86,20 @@ func (h *heldResponse) Write(p []byte) (int, error) {
 	}
 	h.body = append(h.body, p...)
 	return len(p), nil
+}
+
+// countable tells whether it is for the server to count the body.
+func (h *heldResponse) countable() bool {
+	switch h.status {
+	case http.StatusNoContent, http.StatusNotModified, http.StatusSwitchingProtocols:
+		return false // they have no body
+	}
+	for _, key := range []string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		if h.header.Get(key) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // FlushError is what http.ResponseController looks for.
@@ -80,27 +111,61 @@ func (h *heldResponse) FlushError() error {
 // Flush is the same for those who ask for http.Flusher.
 func (h *heldResponse) Flush() { _ = h.FlushError() }
 
+// Hijack sends what was kept back and gives the connection away, if the server
+// can.
+func (h *heldResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.send()
+	conn, rw, err := http.NewResponseController(h.inner).Hijack()
+	h.hijacked = err == nil
+	return conn, rw, err
+}
+
 // send hands on what was kept back.
 func (h *heldResponse) send() {
 	if h.sent {
 		return
 	}
 	h.sent = true
-	if h.status != 0 {
-		h.inner.WriteHeader(h.status)
+	if h.status == 0 {
+		return
 	}
+	// What the handler has changed since is for the trailers only.
+	header := h.inner.Header()
+	changed := maps.Clone(header)
+	replace(header, h.header)
+	h.inner.WriteHeader(h.status)
+	replace(header, changed)
 	if len(h.body) > 0 {
 		_, _ = h.inner.Write(h.body) // the client has left: nobody is there to tell
 		h.body = nil
 	}
 }
 
+func replace(header, by http.Header) {
+	clear(header)
+	maps.Copy(header, by)
+}
+
 // finish sends the whole response, with its length if it is known now.
 func (h *heldResponse) finish() {
-	header := h.inner.Header()
-	bodyless := h.status == http.StatusNoContent || h.status == http.StatusNotModified || h.status == http.StatusSwitchingProtocols
-	if !h.sent && !h.head && !bodyless && header.Get("Content-Length") == "" && header.Get("Transfer-Encoding") == "" && header.Get("Trailer") == "" {
-		header.Set("Content-Length", strconv.Itoa(len(h.body)))
+	if h.hijacked {
+		return
+	}
+	if !h.sent {
+		h.WriteHeader(http.StatusOK) // unless it has a status
+	}
+	if !h.sent && !h.trailing() && (!h.head || len(h.body) > 0) { // who answers HEAD may leave the body out
+		h.header.Set("Content-Length", strconv.Itoa(len(h.body)))
 	}
 	_ = h.FlushError() // a server that cannot flush sends it when the handler returns
+}
+
+// trailing tells whether trailers were set that had not been announced.
+func (h *heldResponse) trailing() bool {
+	for key := range h.inner.Header() {
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			return true
+		}
+	}
+	return false
 }

@@ -42,8 +42,8 @@ func (l *labels) mark(t *task) context.Context {
 func (l *labels) unmark() { pprof.SetGoroutineLabels(context.Background()) }
 
 func (l *labels) set(t *task) context.Context {
-	if hasLabels(t.asker) { // the asker's stay, too
-		return pprof.WithLabels(t.asker, l.of(t.name))
+	if of := labelsOf(t.asker); of != nil { // the asker's stay, too
+		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), l.of(t.name))
 	}
 	ctx := l.sets[t.name]
 	if ctx == nil {
@@ -59,7 +59,10 @@ func (l *labels) of(name string) pprof.LabelSet {
 	return pprof.Labels(labelRunner, l.runner, labelCallback, name, labelWorker, l.worker)
 }
 
-func hasLabels(ctx context.Context) (has bool) {
-	pprof.ForLabels(ctx, func(string, string) bool { has = true; return false })
-	return has
+// labelsOf returns the labels of ctx, each key and then its value; none if ctx,
+// which is the user's, panics.
+func labelsOf(ctx context.Context) (of []string) {
+	defer func() { _ = recover() }()
+	pprof.ForLabels(ctx, func(key, value string) bool { of = append(of, key, value); return true })
+	return of
 }

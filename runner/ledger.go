@@ -26,11 +26,15 @@ type ledger struct {
 // followUp is what is left to do once mu is free: the callers of the methods
 // that fill it pass it to do.
 type followUp struct {
-	ended []*task // to be reported
-	here  []*task // to be run by this goroutine
+	retried []*task // to be observed
+	ended   []*task // to be reported
+	here    []*task // to be run by this goroutine
 }
 
 func (r *Runner) do(f followUp) {
+	for _, t := range f.retried {
+		r.rest(t)
+	}
 	for _, t := range f.ended {
 		r.report(t)
 	}
@@ -39,12 +43,11 @@ func (r *Runner) do(f followUp) {
 	}
 }
 
-// settle ends t with its outcome. It returns false if t had ended before: the
-// drain and the worker may both come to this point, and the first counts. mu
-// is held.
-func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) bool {
+// settle ends t with its outcome, unless it has ended before: the drain and the
+// worker may both come to this point, and the first counts. mu is held.
+func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) {
 	if t.state == ended {
-		return false
+		return
 	}
 	if t.list != nil { // nil: another has taken its turn
 		t.list.remove(t)
@@ -60,28 +63,38 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	if t.state != running {
 		t.fn = nil // what it holds on to need not stay
 	}
-	r.freeSlot(t, f)
+	r.freeSlot(t)
 	r.freePlace(t, now)
 	if t.inCaller {
 		r.inCaller--
 	}
+	if o != Abandoned {
+		t.stack = "" // it heeded its context
+	}
 	t.state, t.outcome, t.err, t.finished = ended, o, err, now
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
-		r.drain.lose(t)
+		r.drain.lost = append(r.drain.lost, t)
 	}
-	if t.observing > 0 {
-		t.owed = true // Finished must not overtake what is being observed.
-	} else {
-		f.ended = append(f.ended, t)
-	}
-	return true
+	t.owed = true
+	f.next(t)
 }
 
 // observed ends one call of t's observers. mu is held.
 func (f *followUp) observed(t *task) {
 	t.observing--
-	if t.owed && t.observing == 0 {
+	f.next(t)
+}
+
+// next notes what t's observers are to be told now. Nothing overtakes what they
+// are being told: whoever ends that comes back here. mu is held.
+func (f *followUp) next(t *task) {
+	switch {
+	case t.observing > 0:
+	case t.retried != nil:
+		t.observing++
+		f.retried = append(f.retried, t)
+	case t.owed:
 		t.owed = false
 		f.ended = append(f.ended, t)
 	}

@@ -2,8 +2,8 @@ package runner
 
 // limit is how many callbacks of one name may be on their way through the
 // queue and the workers at once. Others wait in a list of their own, so they
-// are in nobody's way; when one of the name ends, the longest held joins the
-// end of the queue.
+// are in nobody's way; when one of the name ends, or overruns and its worker is
+// replaced, the longest held joins the end of the queue.
 type limit struct {
 	max, taken int      // guarded by mu
 	held       taskList // guarded by mu
@@ -33,7 +33,7 @@ func (r *Runner) takeSlot(t *task) bool {
 }
 
 // freeSlot gives it back: to the longest held of the name. mu is held.
-func (r *Runner) freeSlot(t *task, f *followUp) {
+func (r *Runner) freeSlot(t *task) {
 	l := t.slot
 	if l == nil {
 		return
@@ -42,6 +42,6 @@ func (r *Runner) freeSlot(t *task, f *followUp) {
 	l.taken--
 	if next := l.held.first; next != nil {
 		l.held.remove(next)
-		r.enqueue(next, f)
+		r.enqueue(next)
 	}
 }

@@ -17,9 +17,9 @@ import (
 // http.Pusher as the server's, and Unwrap for http.ResponseController. Once
 // the handler has returned its methods do nothing but return [ErrResponseDone].
 // As with every wrapper, http.MaxBytesReader cannot close the connection after
-// an oversized body; put http.MaxBytesHandler around Middleware for that. And
-// what has no interface of its own is found through Unwrap only: assert
-// nothing of the ResponseWriter, use http.ResponseController.
+// an oversized body; put http.MaxBytesHandler around Middleware for that. What
+// has no interface of its own, deadlines say, is reached through
+// http.ResponseController and not by a type assertion.
 //
 // The files of a multipart form are gone when the response is done, as without
 // Middleware: a callback must not open them.

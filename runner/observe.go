@@ -52,7 +52,7 @@ func (r *Runner) observeRejected(t *task, err error) {
 }
 
 func (r *Runner) observeStarted(t *task) {
-	if !r.watched.started {
+	if w := &r.watched; !w.started && !w.retried && !w.overrun {
 		return
 	}
 	t.ctx = context.WithoutCancel(t.asker)

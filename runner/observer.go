@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -10,42 +11,46 @@ import (
 // the goroutine the event happens on, so their time is the asker's or the
 // worker's; they must be safe for concurrent use and must not block.
 //
-// For one callback the order is Accepted, Started, Finished, each at most
-// once, but for [Retry], which has a Started for each attempt; a callback that never starts goes from Accepted to Finished. With
-// several observers each event visits them in the order of Config.Observers.
+// For one callback the order is Accepted, Started, Overrun if it is found to
+// run on past its deadline, and Finished, each at most once. With [Retry] each
+// attempt has a Started, and each but the last a Retried. A callback that never
+// starts goes from Accepted to Finished. With several observers each event
+// visits them in the order of Config.Observers.
 // An observer that panics is recovered and counted in Stats.ObserverPanics;
 // the others still run. An observer must not call runtime.Goexit.
 type Observer struct {
-	// Accepted is called inside After or Go once a place is reserved. ctx is
-	// the asker's. The returned context takes its place from here on; nil
+	// Accepted is called inside After, Go or Track once the callback is taken
+	// in. ctx is the asker's. The returned context takes its place from here on; nil
 	// keeps ctx.
 	Accepted func(ctx context.Context, info AcceptedInfo) context.Context
 
-	// Rejected is called inside After or Go when the callback is refused. It
-	// is the only event of such a callback.
+	// Rejected is called inside After, Go or Track when the callback is refused.
+	// It is the only event of such a callback.
 	Rejected func(ctx context.Context, info RejectedInfo)
 
-	// Started is called just before the callback, on the goroutine that runs it. ctx holds the
-	// asker's values, without its cancellation. The callback's own context is
-	// derived from the one returned; nil keeps ctx.
+	// Started is called just before the callback, on the goroutine that runs it,
+	// and inside Track. ctx holds the asker's values, without its cancellation.
+	// The callback's own context is derived from the one returned; nil keeps ctx.
 	Started func(ctx context.Context, info StartedInfo) context.Context
 
 	// Retried is called after an attempt that has failed and will be followed by
-	// another one (see [Retry]), where it ran. ctx is the one Started returned.
-	// The next attempt begins with another Started.
+	// another one (see [Retry]), where it ran, or where its Overrun was being
+	// told. ctx is the one Started returned. The wait for the next attempt begins
+	// when Retried has returned; the attempt begins with another Started.
 	Retried func(ctx context.Context, info RetriedInfo)
 
-	// Overrun is called once for an attempt that runs on past its deadline and
-	// Config.Grace, while it does so, at most a second later. It is called on a
-	// goroutine of the runner; a Finished that comes meanwhile waits for it. ctx
-	// is the one Started returned.
+	// Overrun is called once for an attempt that is found running on past its
+	// deadline and Config.Grace, while it does so. The runner looks at most once
+	// a second, so one that ends within a second after its grace may be missed. It is called on a
+	// goroutine of the runner; a Retried or Finished that comes meanwhile waits
+	// for it. ctx is the one Started returned.
 	Overrun func(ctx context.Context, info OverrunInfo)
 
 	// Finished is called once for every accepted callback: where it ran, or on
 	// the goroutine that ended it before it could run (its evictor's, Shutdown's)
 	// or while it ran (Shutdown's). If another observer's call for it is under
-	// way there and then, it is left to that goroutine. ctx is the one Started returned (or
-	// Accepted, if the callback never started); it is not canceled.
+	// way there and then, it is left to that goroutine. ctx is the one Started
+	// returned, or Accepted if the callback never started; it is not canceled.
 	Finished func(ctx context.Context, info FinishedInfo)
 
 	// DrainStarted is called once, as Shutdown begins. The returned context is
@@ -59,9 +64,9 @@ type Observer struct {
 // Callback is what every event says of its callback.
 type Callback struct {
 	Runner  string        // Config.Name
-	Name    string        // as given to After or Go
+	Name    string        // as given to After, Go or Track
 	Timeout time.Duration // from its start; 0: none (in Config, a negative one says so)
-	Asked   time.Time     // when After or Go was called
+	Asked   time.Time     // when that was called
 }
 
 // AcceptedInfo is the data of [Observer.Accepted].
@@ -75,7 +80,7 @@ type AcceptedInfo struct {
 type RejectedInfo struct {
 	Callback
 	Reason Reason
-	Err    error // what After or Go returns
+	Err    error // what After, Go or Track returns
 }
 
 // Reason says in one constant word why a callback was rejected.
@@ -91,6 +96,25 @@ const (
 	ReasonCanceled    Reason = "canceled"    // the asker's context ended while it waited for a place
 )
 
+// reasonOf is the constant word for a refusal.
+func reasonOf(err error) Reason {
+	var w *waitError
+	switch {
+	case errors.As(err, &w): // first, as its cause may be anything
+		return ReasonCanceled
+	case errors.Is(err, ErrClosed):
+		return ReasonClosed
+	case errors.Is(err, ErrMaxWait):
+		return ReasonMaxWait
+	case errors.Is(err, ErrNested):
+		return ReasonNested
+	case errors.Is(err, ErrOverrunning):
+		return ReasonOverrunning
+	default:
+		return ReasonQueueFull
+	}
+}
+
 // StartedInfo is the data of [Observer.Started].
 type StartedInfo struct {
 	Callback
@@ -98,14 +122,15 @@ type StartedInfo struct {
 	// was released and so had to wait for it. It is false for Go, and for an
 	// After that came late.
 	AfterResponse bool
-	Due           time.Time // its scope was released; Asked unless AfterResponse
+	Released      time.Time // its scope was released; Asked unless AfterResponse
+	Due           time.Time // Released, or when the wait for this attempt was over
 	Started       time.Time
-	Attempt       int // 1, and more only with Retry
+	Attempt       int // from 1, and more only with Retry; 0 in FinishedInfo if it never started
 }
 
 // ResponseDelay is how long the callback waited for the response to be done; 0
-// if it was never released.
-func (i StartedInfo) ResponseDelay() time.Duration { return between(i.Asked, i.Due) }
+// if it was never released. It is the same for each attempt.
+func (i StartedInfo) ResponseDelay() time.Duration { return between(i.Asked, i.Released) }
 
 // QueueWait is how long the callback, once due, waited for a worker; 0 if it
 // never started.
@@ -126,7 +151,7 @@ type RetriedInfo struct {
 	Err      error
 	Finished time.Time
 	Wait     time.Duration // until the next attempt is due
-	Overran  bool          // it ran on past its deadline and Config.Grace
+	Overran  bool          // Overrun was called for it
 }
 
 // Duration is how long the attempt ran.
@@ -144,11 +169,11 @@ type OverrunInfo struct {
 
 // FinishedInfo is the data of [Observer.Finished].
 type FinishedInfo struct {
-	StartedInfo // Started is zero if the callback never started; Due too if it was never released
+	StartedInfo // Started is zero if the callback never started, or ended between two attempts; Due too if it was never released
 	Outcome     Outcome
 	Err         error // nil on Success
 	Finished    time.Time
-	Overran     bool   // it ran on past its deadline and Config.Grace
+	Overran     bool   // Overrun was called for its last attempt
 	Stack       string // of an Abandoned callback: where it hung when it was canceled
 }
 

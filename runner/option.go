@@ -1,12 +1,13 @@
 package runner
 
 import (
+	"cmp"
 	"time"
 )
 
-// Option changes one callback. Options are values: making one allocates
-// nothing, and the same one may be used many times. Of several of the same
-// kind the last one counts.
+// Option changes one callback. Options are values, and the same one may be used
+// many times. Of several of the same kind the last one counts. The zero Option
+// does nothing.
 type Option struct {
 	kind     optionKind
 	duration time.Duration
@@ -39,33 +40,39 @@ func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration
 // [Permanent] and the shutdown's cancellation end the callback. The wait holds
 // no worker. It keeps the callback's place of the queue, which a callback with
 // Retry gives back only when it has ended, so that a storm of failures stays
-// bounded. The outcome is that of the last attempt. A drain lets the wait take
-// its time; if it gives up meanwhile, the callback ends as [Canceled].
+// bounded. The outcome is that of the last attempt; if backoff panics, the
+// callback ends as [Panicked]; if it calls runtime.Goexit, there is no other
+// attempt. A drain lets the wait take its time; if it gives up meanwhile, the
+// callback ends as [Canceled].
 //
-// 0 or 1 attempts mean no retry.
+// Fewer than 2 attempts mean no retry.
 func Retry(attempts int, backoff Backoff) Option {
 	return Option{kind: withRetry, attempts: attempts, backoff: backoff}
 }
 
 // Once lets a callback of this name and key be asked for once in a scope:
 // further calls of After with the same are accepted and end as [Coalesced],
-// whether the first has run yet or not. Go has no scope: there Once is an
-// error, [ErrNoScope].
+// whether the first has run yet or not. One that was refused does not count.
+// Go has no scope: there Once is an error, [ErrNoScope]. The empty key is a key
+// like any other.
 func Once(key string) Option { return Option{kind: withOnce, key: key} }
 
 // Coalesce merges the callback with one of the same name and key that is due
 // and has not started: a thousand requests, one revalidation of the cache. The
-// newest function takes the waiting one's turn, and the one it replaces ends
+// newest function takes the waiting one's turn, with options of its own, so
+// that under steady traffic it runs all the same, and the one it replaces ends
 // as [Coalesced]. One that is running does not absorb a new one, as it may have
 // read the old state already; nor does one whose response is not done, as the
-// newest function must not run before its own response.
+// newest function must not run before its own response; nor does a later
+// attempt of [Retry]. The empty key is a key like any other.
 func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
 
 // When runs the callback only if gate says yes, and ends it as [Skipped]
 // otherwise. gate is called once, when the callback becomes due, with the
-// frozen request, on the goroutine that releases the scope; it must be quick.
-// A callback that belongs to no request runs without being asked. If gate
-// panics, the callback ends as [Panicked].
+// frozen request; nil always says yes. It must be quick: what releases the scope, the server as a
+// rule, waits for it. A callback that belongs to no request runs without being
+// asked. If gate panics or calls runtime.Goexit, the callback ends as if it had
+// done so itself. A callback has one gate, the last one given.
 func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
 
 // policy is what options ask of a task beyond its timeout. Most tasks have
@@ -84,9 +91,7 @@ type mergeKey struct{ name, key string }
 // apply sets what the option asks of a new task.
 func (o Option) apply(t *task) {
 	if o.kind == withTimeout {
-		if o.duration != 0 {
-			t.timeout = max(o.duration, 0)
-		}
+		t.timeout = max(cmp.Or(o.duration, t.runner.cfg.Timeout), 0)
 		return
 	}
 	if t.policy == nil {

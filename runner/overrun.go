@@ -14,14 +14,14 @@ const sweepInterval = time.Second
 // that it has ended long since.
 type watchdog struct {
 	overrunning int
-	sweep       *time.Timer
-	next        time.Time // when sweep fires; zero: it does not
-	last        time.Time // when it fired last
+	sweepTimer  *time.Timer
+	sweepAt     time.Time // when it fires; zero: it does not
+	sweptAt     time.Time // when it fired last
 }
 
 // overrunsAt is when t counts as overrunning; t has a timeout.
 func (t *task) overrunsAt() time.Time {
-	return t.started.Add(t.timeout + t.runner.cfg.Grace)
+	return t.started.Add(t.timeout).Add(t.runner.cfg.Grace)
 }
 
 // watch makes the watchdog look at t in time. mu is held.
@@ -33,35 +33,35 @@ func (r *Runner) watch(t *task) {
 
 // sweepBy has the running callbacks looked at by the time given. mu is held.
 func (r *Runner) sweepBy(at, now time.Time) {
-	if soonest := r.last.Add(sweepInterval); at.Before(soonest) {
+	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
 		at = soonest
 	}
-	if !r.next.IsZero() && !at.Before(r.next) {
+	if !r.sweepAt.IsZero() && !at.Before(r.sweepAt) {
 		return
 	}
-	r.next = at
-	if r.sweep == nil {
-		r.sweep = time.AfterFunc(at.Sub(now), r.look)
+	r.sweepAt = at
+	if r.sweepTimer == nil {
+		r.sweepTimer = time.AfterFunc(at.Sub(now), r.sweep)
 	} else {
-		r.sweep.Reset(at.Sub(now))
+		r.sweepTimer.Reset(at.Sub(now))
 	}
 }
 
 // overrun is an attempt that was found overrunning.
 type overrun struct {
-	task   *task
-	ctx    context.Context
-	worker string
-	info   OverrunInfo
+	task *task
+	ctx  context.Context
+	info OverrunInfo
 }
 
-// look finds the callbacks that overrun, gives their workers back, and tells
+// sweep finds the callbacks that overrun, gives their workers back, and tells
 // of them with the stacks they hang on.
-func (r *Runner) look() {
-	now := time.Now()
+func (r *Runner) sweep() {
 	r.mu.Lock()
-	r.last, r.next = now, time.Time{}
+	now := time.Now()
+	r.sweptAt, r.sweepAt = now, time.Time{}
 	var found []overrun
+	var workers []string
 	for t := r.running.first; t != nil; t = t.next {
 		switch {
 		case t.timeout == 0 || t.overran:
@@ -70,22 +70,19 @@ func (r *Runner) look() {
 		case t.observing > 0: // it has not even begun
 			r.sweepBy(now, now)
 		default:
-			r.lend(t, now)
-			found = append(found, overrun{t, t.ctx, t.worker, OverrunInfo{StartedInfo: t.startedInfo(), Ran: now.Sub(t.started)}})
+			r.markOverrunning(t, now)
+			found = append(found, overrun{t, t.ctx, OverrunInfo{StartedInfo: t.startedInfo(), Ran: now.Sub(t.started)}})
+			workers = append(workers, t.worker)
 		}
 	}
 	r.mu.Unlock()
 	if len(found) == 0 {
 		return
 	}
-	workers := make([]string, len(found))
-	for i, o := range found {
-		workers[i] = o.worker
-	}
 	stacks := stacksOf(workers)
 	for i, o := range found {
 		r.mu.Lock()
-		if o.task.attempt == o.info.Attempt && o.task.onItsGoroutine() { // otherwise it may be another's
+		if o.task.onItsGoroutine() { // otherwise it may be another's
 			o.info.Stack = stacks[workers[i]]
 		}
 		r.mu.Unlock()
@@ -99,30 +96,35 @@ func (r *Runner) look() {
 	}
 }
 
-// lend marks t as overrunning and has its worker replaced, if the runner may
+// markOverrunning marks t as overrunning and has its worker replaced, if the runner may
 // do that. mu is held.
-func (r *Runner) lend(t *task, now time.Time) {
+func (r *Runner) markOverrunning(t *task, now time.Time) {
 	t.overran = true
 	t.observing++ // of Overrun
 	r.overrunning++
-	if t.onWorker && r.lent < r.cfg.MaxOverrunning {
+	switch {
+	case !t.onWorker:
+		r.freeSlot(t)
+	case r.replaced < r.cfg.MaxOverrunning:
 		r.replace(t, now)
 	}
 }
 
-// replace lets another worker take the place of t's. mu is held.
+// replace lets another worker take the place of t's, and another callback its
+// share of the name's limit. mu is held.
 func (r *Runner) replace(t *task, now time.Time) {
 	r.stopClock(t, now)
-	t.lent = true
-	r.lent++
+	t.replaced = true
+	r.replaced++
+	r.freeSlot(t)
 	if r.queue.first != nil {
 		r.callWorker()
 	}
 }
 
-// lendNext gives what has become free to a task that overruns and whose worker
+// replaceNext gives what has become free to a task that overruns and whose worker
 // could not be replaced before. mu is held.
-func (r *Runner) lendNext(now time.Time) {
+func (r *Runner) replaceNext(now time.Time) {
 	for t := r.running.first; t != nil; t = t.next {
 		if t.overran && t.onWorker {
 			r.replace(t, now)

@@ -2,9 +2,6 @@ package runner
 
 import (
 	"container/list"
-	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -21,16 +18,10 @@ type pool struct {
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
-	lent     int           // workers that overrunning tasks hold and that have been replaced
+	replaced int           // workers that overrunning tasks hold and that have been replaced
 	busyDone time.Duration // worker time of ended tasks
 
 	watchdog
-}
-
-// waiter is a call of After or Go that waits for a place.
-type waiter struct {
-	ready chan struct{}
-	err   error // written before ready is closed; nil: the place is granted
 }
 
 // admit takes t into the books, or refuses it. It decides at once, except
@@ -38,51 +29,74 @@ type waiter struct {
 func (r *Runner) admit(t *task, f *followUp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	once := t.policy != nil && t.policy.once != nil
-	seen := once && r.drain == nil && t.scope.seen(*t.policy.once)
 	var err error
-	switch {
-	case seen: // needs no place
-	case r.drain != nil:
-		err = ErrClosed
-	case r.lent == r.cfg.MaxOverrunning:
-		err = ErrOverrunning
-	case r.placeFree():
-		r.places++
-		t.placed = true
-	default:
-		err = r.makeRoom(t, f)
-		// Under Block it may have waited beside another one.
-		seen = once && r.drain == nil && t.scope.seen(*t.policy.once)
-		if seen {
-			err = nil // it needs no place after all
+	repeated := r.repeats(t)
+	if !repeated { // otherwise it needs no place
+		err = r.takePlace(t, f)
+		if r.repeats(t) { // under Block it may have waited beside another one
+			repeated, err = true, nil
 		}
 	}
-	r.asked++
-	if err != nil {
-		r.outcomes[Rejected]++
+	if err := r.book(t, err); err != nil {
 		return err
 	}
-	r.enter(t)
-	if seen {
+	switch {
+	case repeated:
 		r.settle(t, Coalesced, nil, time.Now(), f)
-		return nil
-	}
-	if !t.scope.released {
+	case !t.scope.released:
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
 	}
 	return nil
 }
 
-// enter books a task that is accepted. mu is held.
-func (r *Runner) enter(t *task) {
+// repeats tells whether t's scope was asked for the same before, which Once
+// makes the last time. mu is held.
+func (r *Runner) repeats(t *task) bool {
+	return r.drain == nil && t.policy != nil && t.policy.once != nil && t.scope.seen(*t.policy.once)
+}
+
+// refusal is why nothing is taken in now, whatever it is; nil if it is. mu is
+// held.
+func (r *Runner) refusal() error {
+	switch {
+	case r.drain != nil:
+		return ErrClosed
+	case r.replaced == r.cfg.MaxOverrunning:
+		return ErrOverrunning
+	}
+	return nil
+}
+
+// takePlace takes a place of the queue for t. mu is held; Block lets go of it
+// while it waits.
+func (r *Runner) takePlace(t *task, f *followUp) error {
+	if err := r.refusal(); err != nil {
+		return err
+	}
+	if r.placeFree() {
+		r.places++
+		t.placed = true
+		return nil
+	}
+	return r.makeRoom(t, f)
+}
+
+// book counts t as asked for, and enters it unless it is refused with err. mu
+// is held.
+func (r *Runner) book(t *task, err error) error {
+	r.asked++
+	if err != nil {
+		r.outcomes[Rejected]++
+		return err
+	}
 	t.depth = r.places
 	r.highWater.note(r.places, t.asked)
 	r.unreported++
 	r.reserved.push(t)
 	t.scope.entered(t)
 	t.observing++ // of Accepted
+	return nil
 }
 
 // placeFree tells whether a newcomer may take a place. It cannot overtake one
@@ -137,82 +151,17 @@ func (r *Runner) longestDue() *task {
 	oldest := r.queue.first
 	if len(r.limits) > 0 { // then one that was held may have joined the end
 		for t := oldest; t != nil; t = t.next {
-			if t.due.Before(oldest.due) {
+			if t.waiting.Before(oldest.waiting) {
 				oldest = t
 			}
 		}
 	}
 	for _, l := range r.limits {
-		if t := l.held.first; t != nil && (oldest == nil || t.due.Before(oldest.due)) {
+		if t := l.held.first; t != nil && (oldest == nil || t.waiting.Before(oldest.waiting)) {
 			oldest = t
 		}
 	}
 	return oldest
-}
-
-// waitForPlace returns nil with a place taken for t. It is called, and returns, with
-// mu held.
-func (r *Runner) waitForPlace(t *task) error {
-	if t.nested {
-		return ErrNested
-	}
-	w := &waiter{ready: make(chan struct{})}
-	e := r.waiters.PushBack(w)
-	r.mu.Unlock()
-
-	timer := time.NewTimer(r.cfg.MaxWait)
-	defer timer.Stop()
-	var gaveUp error
-	select {
-	case <-w.ready:
-	case <-timer.C:
-		gaveUp = ErrMaxWait
-	case <-t.asker.Done():
-		gaveUp = &waitError{context.Cause(t.asker)}
-	}
-
-	r.mu.Lock()
-	select {
-	case <-w.ready: // also if it came together with the end of the wait
-	default:
-		r.waiters.Remove(e)
-		return gaveUp
-	}
-	if w.err == nil && r.drain != nil { // closed between the grant and here
-		r.places--
-		return ErrClosed
-	}
-	t.placed = w.err == nil
-	return w.err
-}
-
-// waitError is what After and Go return when their context ends while they
-// wait for a place.
-type waitError struct{ cause error }
-
-func (e *waitError) Error() string {
-	return fmt.Sprintf("runner: stopped waiting for a place of the queue: %v", e.cause)
-}
-
-func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
-
-// reasonOf is the constant word for a refusal.
-func reasonOf(err error) Reason {
-	var w *waitError
-	switch {
-	case errors.Is(err, ErrClosed):
-		return ReasonClosed
-	case errors.Is(err, ErrMaxWait):
-		return ReasonMaxWait
-	case errors.Is(err, ErrNested):
-		return ReasonNested
-	case errors.Is(err, ErrOverrunning):
-		return ReasonOverrunning
-	case errors.As(err, &w):
-		return ReasonCanceled
-	default:
-		return ReasonQueueFull
-	}
 }
 
 // freePlace gives back what t holds of the queue: to who has waited longest,
@@ -230,19 +179,11 @@ func (r *Runner) freePlace(t *task, now time.Time) {
 	r.places--
 }
 
-// refuseWaiters ends every wait with ErrClosed. mu is held.
-func (r *Runner) refuseWaiters() {
-	for e := r.waiters.Front(); e != nil; e = r.waiters.Front() {
-		w := r.waiters.Remove(e).(*waiter)
-		w.err = ErrClosed
-		close(w.ready)
-	}
-}
-
-// makeDue moves t from the reserved to the queue. mu is held.
-func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
+// makeDue moves t, which is due since then, from the reserved to the queue. mu
+// is held.
+func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
 	t.list.remove(t)
-	t.state, t.due = queued, now
+	t.state, t.released, t.due, t.waiting = queued, due, due, now
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true
 		r.inCaller--
@@ -256,7 +197,7 @@ func (r *Runner) makeDue(t *task, now time.Time, f *followUp) {
 		f.here = append(f.here, t)
 		return
 	}
-	r.enqueue(t, f)
+	r.enqueue(t)
 }
 
 // merge lets t take the turn of one that waits under the same key. It returns
@@ -274,7 +215,7 @@ func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
 		r.settle(old, Coalesced, nil, now, f)
 		return false
 	}
-	t.due = old.due // the turn is as old as it was
+	t.waiting = old.waiting
 	old.list.replace(old, t)
 	t.slot, old.slot = old.slot, nil
 	r.settle(old, Coalesced, nil, now, f)
@@ -290,7 +231,7 @@ func (r *Runner) stopMerging(t *task) {
 
 // enqueue lets a due task wait for a worker, or first for its name's limit. mu
 // is held.
-func (r *Runner) enqueue(t *task, f *followUp) {
+func (r *Runner) enqueue(t *task) {
 	if !r.takeSlot(t) {
 		r.limits[t.name].held.push(t)
 		return
@@ -302,7 +243,7 @@ func (r *Runner) enqueue(t *task, f *followUp) {
 // callWorker gets a worker for the newest task of the queue: a new one as long
 // as there may be more. mu is held.
 func (r *Runner) callWorker() {
-	if r.queue.len > r.idle && r.workers-r.lent < r.cfg.Workers {
+	if r.queue.len > r.idle && r.workers-r.replaced < r.cfg.Workers {
 		r.workers++
 		go r.work()
 	} else {

@@ -20,8 +20,8 @@ type Report struct {
 type Lost struct {
 	Name    string
 	Outcome Outcome       // Canceled, Dropped or Abandoned
-	Age     time.Duration // since it was asked for
-	Ran     time.Duration // since it started; 0 if it never did
+	Age     time.Duration // from being asked for to being given up
+	Ran     time.Duration // from its start to being given up; 0 if it had not started, or was between two attempts
 	TraceID string        // as Config.TraceID says
 	Stack   string        // of an Abandoned one: where it hung when it was canceled
 }
@@ -55,7 +55,7 @@ type lostGroup struct {
 }
 
 // groupLost folds callbacks of one name and outcome, in order of appearance,
-// into one that is as old as the oldest.
+// into the first, which is the oldest.
 func groupLost(lost []Lost) []lostGroup {
 	var groups []lostGroup
 	index := make(map[Lost]int)
@@ -65,13 +65,9 @@ func groupLost(lost []Lost) []lostGroup {
 		if !ok {
 			i = len(groups)
 			index[key] = i
-			groups = append(groups, lostGroup{Lost: key})
+			groups = append(groups, lostGroup{Lost: l})
 		}
-		g := &groups[i]
-		g.n++
-		if l.Age >= g.Age {
-			g.Age, g.Ran, g.Stack = l.Age, max(g.Ran, l.Ran), l.Stack
-		}
+		groups[i].n++
 	}
 	return groups
 }

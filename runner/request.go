@@ -20,7 +20,7 @@ type Request struct {
 	RemoteAddr string
 	Header     http.Header
 
-	Status   int           // of the response; 0 if none was written
+	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, or hijacked
 	Bytes    int64         // of the response's body, as the handler wrote it
 	Start    time.Time     // the Middleware was entered
 	Duration time.Duration // until the handler returned

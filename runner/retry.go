@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 )
 
@@ -44,71 +45,65 @@ type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
-// retries tells whether a task that ended an attempt so gets another one.
-// An error whose methods panic gets none.
-func (t *task) retries(o Outcome, err error) (again bool) {
+// again tells whether a task that ended an attempt so gets another one, and
+// how long it waits for it. What it asks is the user's: if that panics, it
+// returns the panic.
+func (t *task) again(o Outcome, err error) (wait time.Duration, again bool, panicked *PanicError) {
 	defer func() {
-		if recover() != nil {
-			again = false
+		if v := recover(); v != nil {
+			panicked = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	if t.policy == nil || t.attempt >= t.policy.attempts || (o != Failed && o != TimedOut) {
-		return false
+		return 0, false, nil
 	}
 	var permanent *permanentError
-	return !errors.Is(err, ErrGoexit) && !errors.As(err, &permanent)
-}
-
-// pauseAfter is how long to wait after the attempt that has failed. A backoff
-// that panics is taken for one that says not to wait.
-func (t *task) pauseAfter() (d time.Duration) {
-	defer func() { _ = recover() }()
-	return t.policy.backoff(t.attempt)
+	if errors.Is(err, ErrGoexit) || errors.As(err, &permanent) {
+		return 0, false, nil
+	}
+	return max(t.policy.backoff(t.attempt), 0), true, nil
 }
 
 // pause takes a task whose attempt has failed off its worker until the next
-// one. It returns false if there will be none, as the drain has given up.
-func (r *Runner) pause(t *task, o Outcome, err error) bool {
-	wait := max(t.pauseAfter(), 0)
-	now := time.Now()
-	r.mu.Lock()
+// one. It returns false if there will be none, as the drain has given up. mu
+// is held.
+func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now time.Time, f *followUp) bool {
 	if t.state != running || r.drain != nil && r.drain.gaveUp {
-		r.mu.Unlock()
 		return false
 	}
-	info := RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
+	t.retried = &RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
 	t.list.remove(t)
-	var f followUp
 	r.leaveWorker(t, now)
-	r.freeSlot(t, &f)
+	r.freeSlot(t)
 	t.state, t.err = paused, err
+	t.started, t.overran = time.Time{}, false
 	r.paused.push(t)
-	// A sweep may still be telling that this attempt overran.
-	t.observing++
-	r.mu.Unlock()
-	r.do(f)
+	f.next(t)
+	return true
+}
 
-	r.observeRetried(t, info)
+// rest lets the observers see that t is paused, and then its wait begin.
+func (r *Runner) rest(t *task) {
+	r.observeRetried(t, *t.retried)
+	var f followUp
 	r.mu.Lock()
 	if t.state == paused {
-		t.timer = time.AfterFunc(wait, func() { r.resume(t) })
+		t.timer = time.AfterFunc(t.retried.Wait, func() { r.resume(t) })
 	}
-	var after followUp
-	after.observed(t)
+	t.retried = nil
+	f.observed(t)
 	r.mu.Unlock()
-	r.do(after)
-	return true
+	r.do(f)
 }
 
 // resume makes a paused task due for its next attempt.
 func (r *Runner) resume(t *task) {
-	var f followUp
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if t.state == paused {
 		t.list.remove(t)
-		t.state, t.due, t.ctx = queued, time.Now(), t.asker
-		r.enqueue(t, &f)
+		now := time.Now()
+		t.state, t.due, t.waiting, t.ctx = queued, now, now, t.asker
+		r.enqueue(t)
 	}
-	r.mu.Unlock()
-	r.do(f)
 }

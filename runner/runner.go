@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -71,8 +72,9 @@ func New(cfg Config) (*Runner, error) {
 // returned.
 //
 // The errors are [ErrNoScope], [ErrInvalidName] and [ErrNilFunc] for a mistake
-// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested],
-// [ErrOverrunning] and [ErrClosed] for a refused callback; under [Block] also the cause of ctx's end.
+// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested], [ErrOverrunning]
+// and [ErrClosed] for a refused callback. Under [Block] the error of a wait that
+// ctx's end cut short matches ErrQueueFull and ctx's cause.
 func After(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
 	if s := scopeFrom(ctx); s != nil {
 		return s.runner.ask(ctx, s, name, fn, opts)
@@ -94,7 +96,7 @@ func (r *Runner) After(ctx context.Context, name string, fn func(context.Context
 	if t := taskFrom(ctx); t != nil && t.runner == r {
 		return r.ask(ctx, r.detached, name, fn, opts)
 	}
-	return ErrNoScope
+	return fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name)
 }
 
 // Go asks for fn to be run now: it is due at once, whatever ctx belongs to.
@@ -109,9 +111,6 @@ func (r *Runner) Go(ctx context.Context, name string, fn func(context.Context) e
 
 // ask takes a callback the whole way from the call to its scope or the queue.
 func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) error {
-	if ctx == nil {
-		panic("runner: nil Context")
-	}
 	if fn == nil {
 		return fmt.Errorf("%w: %.100q", ErrNilFunc, name)
 	}
@@ -124,6 +123,9 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 	}
 	var f followUp
 	if err := r.admit(t, &f); err != nil {
+		if errors.Is(err, errAskerEnded) {
+			err = &waitError{context.Cause(ctx)}
+		}
 		r.do(f)
 		r.observeRejected(t, err)
 		return err
@@ -176,15 +178,15 @@ func (r *Runner) Stats() Stats {
 		BusyTime:  r.busyDone,
 
 		Overrunning: r.overrunning,
-		Lent:        r.lent,
+		Replaced:    r.replaced,
 
 		ObserverPanics: r.watched.panics.Load(),
 	}
 	if t := r.longestDue(); t != nil {
-		s.OldestDue = t.due
+		s.OldestDue = t.waiting
 	}
-	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.due.Before(s.OldestDue)) {
-		s.OldestDue = t.due
+	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.waiting.Before(s.OldestDue)) {
+		s.OldestDue = t.waiting
 	}
 	if t := r.running.first; t != nil {
 		s.OldestRunning = t.started

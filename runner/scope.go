@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -28,6 +29,9 @@ type scopeKey struct{}
 
 // scopeFrom returns the innermost scope of ctx.
 func scopeFrom(ctx context.Context) *scope {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
 	s, _ := ctx.Value(scopeKey{}).(*scope)
 	return s
 }
@@ -45,18 +49,17 @@ func (r *Runner) openScope(ctx context.Context) (*scope, context.Context) {
 // Shutdown drops its callbacks by name. [Wait] waits for what the scope has
 // asked for.
 func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) {
-	if ctx == nil {
-		panic("runner: nil Context")
-	}
 	s, ctx := r.openScope(ctx)
 	return ctx, s.release
 }
 
 // Wait returns when every callback that was asked for in the innermost scope
 // of ctx with After has ended, those that callbacks asked for with After and
-// their own context included. What Go and Track take in belongs to no scope. The scope must have been released, or be released meanwhile. It
-// returns ctx's cause if ctx ends before, and [ErrNoScope] without a scope. A
-// callback that waits for its own scope waits for itself.
+// their own context included. How they ended is for an [Observer] to tell. What
+// Go and Track take in belongs to no scope. The scope must have been released,
+// or be released meanwhile. Wait returns ctx's cause if ctx ends before, and
+// [ErrNoScope] without a scope. A callback that waits for its own scope waits
+// for itself, until its timeout.
 func Wait(ctx context.Context) error {
 	s := scopeFrom(ctx)
 	if s == nil {
@@ -132,37 +135,25 @@ func (s *scope) release() {
 
 // admitDue asks the gates of tasks that are due, and makes those due that may
 // run.
-func (r *Runner) admitDue(tasks []*task, now time.Time) {
-	gated := false
-	for _, t := range tasks {
-		gated = gated || t.policy != nil && t.policy.gate != nil
-	}
-	var refusals []refusal // by index of tasks; nil: none
-	if gated {
-		for _, t := range tasks {
-			refusals = append(refusals, t.askGate())
-		}
+func (r *Runner) admitDue(tasks []*task, due time.Time) {
+	var answers []answer // by index of tasks; nil: nobody was asked
+	if slices.ContainsFunc(tasks, (*task).gated) {
+		answers = askGates(tasks)
 	}
 	var f followUp
 	r.mu.Lock()
+	now := time.Now() // the gates have taken their time
 	for i, t := range tasks {
 		switch {
 		case t.state != reserved: // the drain gave up meanwhile
-		case gated && refusals[i].refused:
-			r.settle(t, refusals[i].outcome, refusals[i].err, now, &f)
+		case answers != nil && answers[i].refused:
+			r.settle(t, answers[i].outcome, answers[i].err, now, &f)
 		default:
-			r.makeDue(t, now, &f)
+			r.makeDue(t, due, now, &f)
 		}
 	}
 	r.mu.Unlock()
 	r.do(f)
-}
-
-// refusal is what a gate says, and what the callback ends as.
-type refusal struct {
-	refused bool
-	outcome Outcome
-	err     error
 }
 
 // frozenRequest returns the request of the scope, or of the nearest around it

@@ -13,10 +13,10 @@ const (
 	// is kept for canceled callbacks to return: a tenth, a second at the most.
 	cancelShare   = 10
 	maxCancelTime = time.Second
-	// lateCancelTime is what they get when Shutdown's context ends before.
-	lateCancelTime = 100 * time.Millisecond
-	// lateReportTime is what observers get for callbacks that were given up.
-	lateReportTime = 100 * time.Millisecond
+	// lateTime is what Shutdown takes after the end of its context, at most: for
+	// callbacks to return if they could not be canceled before (half of it), for
+	// stacks, and for observers of what was given up.
+	lateTime = 100 * time.Millisecond
 )
 
 // errShutdownInside: waiting for oneself would never end.
@@ -27,18 +27,11 @@ type drain struct {
 	empty    chan struct{} // closed when nothing is left to wait for
 	isEmpty  bool          // guarded by mu
 	lost     []*task       // guarded by mu
-	left     bool          // guarded by mu: a callback was abandoned
 	gaveUp   bool          // guarded by mu: nothing more is started
 	finished chan struct{}
 
 	report Report // written before finished is closed
 	err    error  // written before finished is closed
-}
-
-// lose notes a task that came to no end of its own. mu is held.
-func (d *drain) lose(t *task) {
-	d.lost = append(d.lost, t)
-	d.left = d.left || t.outcome == Abandoned
 }
 
 // markEmpty ends the wait. mu is held.
@@ -63,10 +56,11 @@ func (d *drain) markEmpty() {
 // happens at once, and Shutdown returns within 100 ms. Without deadline and
 // cancellation it waits for as long as it takes.
 //
-// The Report names everything that was lost. The error is nil if nothing was;
-// otherwise it wraps the reason for giving up. Observers have seen the end of
-// every accepted callback when Shutdown returns, unless they are slow: with
-// what was given up at the end, it waits for them for another 100 ms at most.
+// The Report names everything that was lost; listing hundreds of thousands takes
+// a while longer. The error is nil if nothing was lost; otherwise it wraps the
+// reason for giving up. Observers have seen the end of every accepted callback
+// when Shutdown returns, unless they are slow: with what was given up at the
+// end, it waits for them for another 100 ms at most.
 //
 // Shutdown may be called more than once, concurrently too: one call drains,
 // with its ctx, and each other returns the same result when that is done, or
@@ -162,26 +156,39 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	}
 	r.giveUp(append(waiting, &r.queue)...)
 	r.cancel(ErrShutdown)
-	r.noteStacks()
+	noted := make(chan struct{})
+	go func() {
+		defer close(noted)
+		r.noteStacks() // slow in a program of many goroutines
+	}()
 
-	limit := ctx.Done()
+	late := lateTime
 	if ctx.Err() != nil {
-		late, stop := context.WithTimeout(context.WithoutCancel(ctx), lateCancelTime)
-		defer stop()
-		limit = late.Done()
-	}
-	select {
-	case <-d.empty:
-		return
-	case <-limit:
+		late /= 2
+		select {
+		case <-d.empty:
+			return
+		case <-time.After(late):
+		}
+	} else {
+		select {
+		case <-d.empty:
+			return
+		case <-ctx.Done():
+		}
 	}
 
+	over := time.NewTimer(late)
+	defer over.Stop()
+	select {
+	case <-noted:
+	case <-over.C:
+		over.Reset(0)
+	}
 	r.giveUp(&r.running)
-	timer := time.NewTimer(lateReportTime)
-	defer timer.Stop()
 	select {
 	case <-d.empty:
-	case <-timer.C:
+	case <-over.C:
 	}
 }
 
@@ -230,10 +237,11 @@ func (r *Runner) noteStacks() {
 func (r *Runner) stopWorkers() {
 	r.mu.Lock()
 	r.stopped = true
-	if r.sweep != nil {
-		r.sweep.Stop()
+	if r.sweepTimer != nil {
+		r.sweepTimer.Stop()
 	}
-	wait := r.workers > 0 && r.unreported == 0 && !r.drain.left
+	held := slices.ContainsFunc(r.drain.lost, func(t *task) bool { return t.outcome == Abandoned })
+	wait := r.workers > 0 && r.unreported == 0 && !held
 	r.wake.Broadcast()
 	r.mu.Unlock()
 	if wait {
@@ -263,9 +271,7 @@ func (r *Runner) lostOf(d *drain) []Lost {
 			Outcome: t.outcome,
 			Age:     t.finished.Sub(t.asked),
 			Ran:     between(t.started, t.finished),
-		}
-		if t.outcome == Abandoned {
-			l.Stack = t.stack
+			Stack:   t.stack,
 		}
 		if t.observing == 0 { // otherwise its context is still being made
 			contexts[i] = t.ctx
@@ -274,15 +280,15 @@ func (r *Runner) lostOf(d *drain) []Lost {
 	}
 	d.lost = nil // the runner may live on, and with it what they hold on to
 	r.mu.Unlock()
-	for i, ctx := range contexts {
-		lost[i].TraceID = r.traceOf(ctx)
+	if r.cfg.TraceID != nil {
+		eachApart(len(lost), func(i int) { lost[i].TraceID = r.traceOf(contexts[i]) })
 	}
 	return lost
 }
 
 // traceOf names the trace of a callback's context, if somebody can.
 func (r *Runner) traceOf(ctx context.Context) (id string) {
-	if r.cfg.TraceID == nil || ctx == nil {
+	if ctx == nil {
 		return ""
 	}
 	defer r.watched.recoverPanic()

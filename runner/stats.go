@@ -25,9 +25,9 @@ type Stats struct {
 	Busy      int // workers that run a callback; replaced ones are not counted
 
 	Overrunning int // running on past their deadline and Config.Grace; they count as Running
-	Lent        int // of those, the ones whose worker has been replaced
+	Replaced    int // of those, the ones whose worker has been replaced
 
-	OldestDue     time.Time     // when the longest-waiting queued callback became due; zero if none waits
+	OldestDue     time.Time     // since when the longest turn waits, whichever callback has it by now (Coalesce); zero if none waits
 	OldestRunning time.Time     // when the longest-running callback started; zero if none runs
 	BusyTime      time.Duration // worker time spent on callbacks, those running now included
 

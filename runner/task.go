@@ -23,6 +23,11 @@ type task struct {
 	// nested tells that a callback asked for it, and nestedInCaller that this
 	// one is run in its caller by the same runner. Written by newTask.
 	nested, nestedInCaller bool
+	// tracked tells that it is Track's. Written by that.
+	tracked bool
+	// askerDone is closed when the asker's context ends. Written by newTask, for
+	// Block only.
+	askerDone <-chan struct{}
 	// given is the context that fn is called with. Written before that.
 	given context.Context
 
@@ -35,10 +40,13 @@ type task struct {
 	// The rest is guarded by the runner's mu; due and started are not written
 	// while the task is queued and running.
 	state     state
-	observing int  // calls of observers under way, except of Finished
-	owed      bool // it ended meanwhile: who ends the last of them reports
-	attempt   int  // begins with 1
+	observing int          // calls of observers under way, except of Finished
+	retried   *RetriedInfo // of a paused task: still to be observed
+	owed      bool         // of an ended task: still to be reported
+	attempt   int          // begins with 1
+	released  time.Time
 	due       time.Time
+	waiting   time.Time // due, or when the first of those was that it stands for (Coalesce)
 	started   time.Time
 	finished  time.Time
 	outcome   Outcome     // of an ended task
@@ -52,7 +60,7 @@ type task struct {
 	onWorker bool          // it takes a worker's time
 	here     bool          // it was started in its caller
 	overran  bool          // past its deadline and its grace, this attempt
-	lent     bool          // its worker has been replaced
+	replaced bool          // its worker has been replaced
 	stack    string        // where it hung
 	left     chan struct{} // of a task run in its caller: closed when that goes on
 
@@ -75,9 +83,9 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 	t := &task{runner: r, scope: s, name: name, fn: fn, asker: ctx, ctx: ctx, asked: time.Now()}
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := taskFrom(ctx); by != nil {
-		t.nested = true
-		// What belongs to one attempt cannot be looked at from here if there may
-		// be another by now.
+		t.nested = !by.tracked // which keeps no worker waiting
+		// A callback with several attempts may be in a later one by now, so what
+		// belongs to one attempt is not looked at.
 		once := by.policy == nil || by.policy.attempts < 2
 		t.nestedInCaller = once && by.runner == r && by.here
 		if once && by.given == ctx {
@@ -89,6 +97,9 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 	for _, o := range opts {
 		o.apply(t)
 	}
+	if r.cfg.Overflow == Block {
+		t.askerDone = ctx.Done()
+	}
 	return t
 }
 
@@ -97,7 +108,7 @@ func (t *task) info() Callback {
 }
 
 func (t *task) startedInfo() StartedInfo {
-	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Due: t.due, Started: t.started, Attempt: t.attempt}
+	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Released: t.released, Due: t.due, Started: t.started, Attempt: t.attempt}
 }
 
 // callbackContext is the root of a callback's context: the asker's values with
@@ -129,6 +140,9 @@ func (c *callbackContext) Value(key any) any {
 
 // taskFrom returns the callback whose context ctx is or stems from.
 func taskFrom(ctx context.Context) *task {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
 	t, _ := ctx.Value(taskKey{}).(*task)
 	return t
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -16,22 +17,29 @@ var errTrackOption = errors.New("runner: Track takes no option but Timeout")
 // and no place of the queue; [Config.Limits] does not hold it back.
 //
 // done ends it with the outcome that a callback returning err would have;
-// calls after the first do nothing. Work for which done is never called is
-// abandoned, by name, at the end of the drain.
+// calls after the first do nothing. Nobody recovers its panics: a deferred
+// done(nil) would call one a success. Work for which done is never called is
+// abandoned, by name, at the end of the drain. Work that overruns is told of,
+// but holds no worker and does not count towards Config.MaxOverrunning.
 //
 // ctx may be any context; with a request's, RequestFrom works once the handler
 // has returned. The only option is [Timeout]; another one is an error. The
-// others are [ErrInvalidName],
-// [ErrOverrunning] and [ErrClosed].
+// other errors are [ErrInvalidName], [ErrOverrunning] and [ErrClosed]. A drain
+// that gives up just as Track takes the work in may have dropped it when Track
+// returns: then the context has ended, or is about to, and done does nothing.
 func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ context.Context, done func(error), err error) {
 	if !validName(name) {
-		return nil, nil, ErrInvalidName
+		return nil, nil, fmt.Errorf("%w: got %.100q", ErrInvalidName, name)
 	}
 	t := r.newTask(ctx, r.detached, name, nil, opts)
+	t.tracked = true
 	if t.policy != nil {
 		return nil, nil, errTrackOption
 	}
-	if err := r.enterTracked(t); err != nil {
+	r.mu.Lock()
+	err = r.book(t, r.refusal())
+	r.mu.Unlock()
+	if err != nil {
 		r.observeRejected(t, err)
 		return nil, nil, err
 	}
@@ -41,7 +49,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	f.observed(t)
 	lost := t.state == ended
 	if !lost {
-		t.state, t.due = queued, t.asked
+		t.state, t.released, t.due, t.waiting = queued, t.asked, t.asked, t.asked
 		r.start(t)
 	}
 	r.mu.Unlock()
@@ -61,24 +69,4 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 			r.finish(t, outcome, err)
 		})
 	}, nil
-}
-
-// enterTracked books t without a place.
-func (r *Runner) enterTracked(t *task) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked++
-	var err error
-	switch {
-	case r.drain != nil:
-		err = ErrClosed
-	case r.lent == r.cfg.MaxOverrunning:
-		err = ErrOverrunning
-	}
-	if err != nil {
-		r.outcomes[Rejected]++
-		return err
-	}
-	r.enter(t)
-	return nil
 }

@@ -36,7 +36,7 @@ func (r *Runner) take(worker string) *task {
 	for {
 		// One too many: an overrunning task has ended, and its worker had been
 		// replaced.
-		surplus := r.workers-r.lent > r.cfg.Workers
+		surplus := r.workers-r.replaced > r.cfg.Workers
 		if surplus || r.queue.first == nil && r.stopped {
 			r.workers--
 			if r.workers == 0 && r.stopped {
@@ -115,10 +115,10 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 	if t.onWorker {
 		r.stopClock(t, now)
 	}
-	if t.lent {
-		r.lent--
-		t.lent = false
-		r.lendNext(now)
+	if t.replaced {
+		r.replaced--
+		t.replaced = false
+		r.replaceNext(now)
 	}
 }
 
@@ -182,15 +182,26 @@ func failure(ctx context.Context) Outcome {
 	}
 }
 
-// finish books the end of an attempt.
+// finish books the end of an attempt, in a deferred call: the error and the
+// backoff, which are asked whether there will be another one, are the user's
+// and may call Goexit.
 func (r *Runner) finish(t *task, o Outcome, err error) {
-	if t.retries(o, err) && r.pause(t, o, err) {
-		return
-	}
-	t.fn = nil // what it holds on to need not stay
-	var f followUp
-	r.mu.Lock()
-	r.settle(t, o, err, time.Now(), &f)
-	r.mu.Unlock()
-	r.do(f)
+	var wait time.Duration
+	var again bool
+	var panicked *PanicError
+	defer func() {
+		if panicked != nil {
+			o, err = Panicked, errors.Join(panicked, err)
+		}
+		var f followUp
+		r.mu.Lock()
+		now := time.Now() // under the lock, or BusyTime might go back
+		if !again || !r.pause(t, o, err, wait, now, &f) {
+			t.fn = nil // what it holds on to need not stay
+			r.settle(t, o, err, now, &f)
+		}
+		r.mu.Unlock()
+		r.do(f)
+	}()
+	wait, again, panicked = t.again(o, err)
 }

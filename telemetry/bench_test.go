@@ -61,7 +61,7 @@ func BenchmarkEvents(b *testing.B) {
 	ctx := b.Context()
 	now := time.Now()
 	accepted := runner.AcceptedInfo{Callback: runner.Callback{Runner: "default", Name: "order.email", Asked: now}}
-	started := runner.StartedInfo{Callback: accepted.Callback, AfterResponse: true, Due: now, Started: now}
+	started := runner.StartedInfo{Callback: accepted.Callback, AfterResponse: true, Released: now, Due: now, Started: now, Attempt: 1}
 	finished := runner.FinishedInfo{StartedInfo: started, Outcome: runner.Success, Finished: now}
 	within := o.Started(ctx, started)
 	for _, c := range []struct {

@@ -166,7 +166,7 @@ func (m *metrics) rejectedOne(e entry, info runner.RejectedInfo) {
 
 func (m *metrics) started(e entry, info runner.StartedInfo) {
 	e.runner.queueWait.Observe(info.QueueWait().Seconds())
-	if info.AfterResponse {
+	if info.AfterResponse && info.Attempt == 1 { // one response, though there may be many attempts
 		e.runner.responseDelay.Observe(info.ResponseDelay().Seconds())
 	}
 }

@@ -37,6 +37,8 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 		require.InDelta(t, 0.0, s[`afterglow_callbacks_total{callback="order.email",outcome="error",runner="shop"}`], 0)
 		require.InDelta(t, 1.0, s[`afterglow_scheduled_total{callback="order.email",runner="shop"}`], 0)
 		require.InDelta(t, 2.0, s[`afterglow_callback_duration_seconds_count{callback="order.email",result="failure",runner="shop"}`], 0)
+		require.InDelta(t, 1.0, s[`afterglow_response_delay_seconds_count{runner="shop"}`], 0, "there was one response")
+		require.InDelta(t, 3.0, s[`afterglow_queue_wait_seconds_count{runner="shop"}`], 0)
 
 		var spans []map[string]any
 		for _, span := range g.exporter.GetSpans() {

@@ -92,23 +92,20 @@ func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, wri
 }
 
 // ask reserves a place of the queue for every job. If it returns an error the
-// ticket must not be committed: the jobs that were accepted before then do
-// nothing.
+// ticket must not be committed: the jobs that were accepted before then are
+// skipped.
 func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	ctx = withTicket(ctx, t)
+	committed := runner.When(func(runner.Request) bool { return t.committed.Load() })
 	for _, j := range jobs {
 		callback := func(ctx context.Context) error {
-			if !t.committed.Load() {
-				s.void(ctx, j.name)
-				return nil
-			}
 			if err := s.perform(ctx, t.id, j); err != nil {
 				return err // the telemetry logs it
 			}
 			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
 			return nil
 		}
-		if err := runner.After(ctx, j.name, callback, runner.Timeout(j.timeout)); err != nil {
+		if err := runner.After(ctx, j.name, callback, committed, runner.Timeout(j.timeout)); err != nil {
 			return fmt.Errorf("ask for %s: %w", j.name, err)
 		}
 	}
@@ -135,14 +132,6 @@ func (s *shop) perform(ctx context.Context, id string, j job) error {
 		return err
 	}
 	return j.run(ctx)
-}
-
-// void makes it seen that a callback had nothing to do, as its order was
-// refused: it counts as a success of the runner, but no mail was sent.
-func (s *shop) void(ctx context.Context, name string) {
-	trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("shop.void", true))
-	s.metrics.void.WithLabelValues(name).Inc()
-	s.log.DebugContext(ctx, "nothing to do, the request was refused", "callback", name)
 }
 
 // visit is what a job may know of the request it belongs to.

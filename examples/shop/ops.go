@@ -13,26 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are the shop's own, beside those of the runner.
-type metrics struct {
-	registry *prometheus.Registry
-	void     *prometheus.CounterVec
-}
-
-func newShopMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		void: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "shop_callbacks_void_total",
-			Help: "Callbacks that had nothing to do, as their request was refused after they had been accepted.",
-		}, []string{"callback"}),
-	}
-	m.registry.MustRegister(m.void, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, name := range callbackNames {
-		m.void.WithLabelValues(name)
-	}
-	return m
+// newRegistry has the metrics of the process; the runner's join them.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
 }
 
 // lastScrape tells the end of the program that /metrics has been read after
@@ -45,9 +30,9 @@ type lastScrape struct {
 // opsHandler serves those who run the shop.
 func (s *shop) opsHandler() http.Handler {
 	mux := http.NewServeMux()
-	scrape := promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+	scrape := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, // exemplars show in no other format
-		Registry:          s.metrics.registry,
+		Registry:          s.registry,
 		ErrorLog:          s.errorLog,
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {

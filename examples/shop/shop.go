@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
@@ -28,7 +29,7 @@ type shop struct {
 	stdout   io.Writer
 	log      *slog.Logger
 	errorLog *log.Logger // for servers that know no slog
-	metrics  *metrics
+	registry *prometheus.Registry
 	spans    *spanRing // the last ones
 	otel     *otelsetup.OTel
 	tracer   trace.Tracer
@@ -64,7 +65,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		cfg: cfg, stdout: stdout,
 		log:      slog.New(traceHandler{handler}),
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
-		metrics:  newShopMetrics(),
+		registry: newRegistry(),
 		spans:    &spanRing{},
 		faults:   newInjector(cfg.faults),
 		tickets:  newTickets(),
@@ -85,7 +86,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	}
 	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
 	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
-	if s.otel, err = startOTel(ctx, s.spans, s.metrics.registry, s.log); err != nil {
+	if s.otel, err = startOTel(ctx, s.spans, s.registry, s.log); err != nil {
 		return nil, err
 	}
 	s.onClose(s.flush)
@@ -149,7 +150,7 @@ func (s *shop) openDeliveries() (err error) {
 func (s *shop) openRunner(logger *slog.Logger) error {
 	tel, err := telemetry.New(telemetry.Config{
 		TracerProvider: s.otel.Tracers,
-		Registerer:     s.metrics.registry,
+		Registerer:     s.registry,
 		Logger:         logger,
 	})
 	if err != nil {

@@ -103,7 +103,7 @@ func (r *report) judgeHanging(s *sheet) {
 		b.HangsTaken > 0 && b.HangsTaken == b.HangsFound && b.HangsFound == b.HangsEnded, true)
 	s.must("found without the stack they hang on", fmt.Sprint(b.WithoutStack), "none", b.WithoutStack == 0, true)
 	s.line("others found overrunning", fmt.Sprint(b.OthersFound))
-	s.must("overrunning at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Overrunning, r.stats.Lent), "none", r.stats.Overrunning+r.stats.Lent == 0, true)
+	s.must("overrunning at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Overrunning, r.stats.Replaced), "none", r.stats.Overrunning+r.stats.Replaced == 0, true)
 }
 
 func (r *report) judgeProcess(s *sheet) {

@@ -48,7 +48,7 @@ func TestEachRequirementCanFail(t *testing.T) {
 		"panics of observers": func(r *report) { r.stats.ObserverPanics = 1 },
 		"found by Overrun":    func(r *report) { r.books.HangsFound = 0 },
 		"without the stack":   func(r *report) { r.books.WithoutStack = 1 },
-		"overrunning at the":  func(r *report) { r.stats.Lent = 1 },
+		"overrunning at the":  func(r *report) { r.stats.Replaced = 1 },
 		"goroutines at start": func(r *report) { r.goroutines[1] = 8 },
 		"RSS, mean of the last": func(r *report) {
 			for i := range r.samples[480:] {

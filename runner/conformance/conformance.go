@@ -92,7 +92,10 @@ type kase struct {
 // Run holds every server to every case, and logs a table of what was shown.
 func Run(t *testing.T, servers ...Server) {
 	t.Helper()
-	cases := slices.Concat(responseCases, callbackCases, httpCases)
+	cases := slices.Concat(
+		responseCases, callbackCases, // for every kind of server
+		handlerCases, streamCases, connCases, fileCases, wrapperCases, // for those of an http.Handler
+	)
 	shown := make(map[string]string) // by case and server
 	t.Cleanup(func() { t.Log("\n" + table(cases, servers, shown)) })
 	for _, s := range servers {

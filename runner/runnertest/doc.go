@@ -20,9 +20,12 @@
 // comes another way: a real server, [runner.Runner.Go], a goroutine. Each
 // returns when the callbacks have ended, so nothing needs to be polled for or
 // locked: callbacks have one worker and run one after the other, in the order
-// in which they became due.
+// in which they became due. The worker is a goroutine of the runner, so a
+// callback fails the test with t.Error and not with t.Fatal.
 //
-// [Recorder] tells what became of each callback: its attempts, outcome and error.
+// [Recorder] tells what became of each callback: its attempts, outcome and
+// error. Code that makes a runner of its own takes a Recorder as an observer;
+// it needs nothing else of this package.
 //
 // # Time
 //

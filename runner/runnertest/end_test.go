@@ -38,7 +38,7 @@ func TestACallbackThatHangsFailsTheWaitWithItsStack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
 				start := time.Now()
-				failures := inFake(func(t runnertest.T) {
+				failures := failuresOf(func(t runnertest.T) {
 					rt := runnertest.New(t, runner.Config{Timeout: 2 * time.Second})
 					wait(rt, func(context.Context) error { return hangHere(release) })
 					close(release) // or it would be a leftover too
@@ -74,7 +74,7 @@ func TestALongQueueIsWaitedForAsLongAsItMoves(t *testing.T) {
 
 func TestAScopeThatIsNeverReleasedFailsTheTest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		oneFailure(t, inFake(func(t runnertest.T) {
+		oneFailure(t, failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
 			ctx, _ := rt.Scope(t.Context())
 			_ = runner.After(ctx, "order.email", nothing)
@@ -84,7 +84,7 @@ func TestAScopeThatIsNeverReleasedFailsTheTest(t *testing.T) {
 
 func TestWaitIdleNamesWhatWaitsForAScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		oneFailure(t, inFake(func(t runnertest.T) {
+		oneFailure(t, failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
 			ctx, release := rt.Scope(t.Context())
 			_ = runner.After(ctx, "order.email", nothing)
@@ -97,7 +97,7 @@ func TestWaitIdleNamesWhatWaitsForAScope(t *testing.T) {
 func TestACallbackThatHangsAtTheEndFailsTheTest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		oneFailure(t, inFake(func(t runnertest.T) {
+		oneFailure(t, failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
 			_ = rt.Go(t.Context(), "order.email", func(context.Context) error { return hangHere(release) })
 		}), "order.email", "abandoned", "runnertest_test.hangHere")
@@ -108,7 +108,7 @@ func TestACallbackThatHangsAtTheEndFailsTheTest(t *testing.T) {
 func TestWhatEndsInTimeAtTheEndIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false
-		none(t, inFake(func(t runnertest.T) {
+		none(t, failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
 			_ = rt.Go(t.Context(), "order.email", func(context.Context) error {
 				time.Sleep(time.Second)
@@ -124,7 +124,7 @@ func TestWhatEndsInTimeAtTheEndIsNoFailure(t *testing.T) {
 
 func TestWhatTheTestsOwnShutdownLosesIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		none(t, inFake(func(t runnertest.T) {
+		none(t, failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
 			ctx, _ := rt.Scope(t.Context())
 			_ = runner.After(ctx, "order.email", nothing)
@@ -139,7 +139,7 @@ func TestWhatTheTestsOwnShutdownLosesIsNoFailure(t *testing.T) {
 
 func TestPanicsFailTheTestUnlessTheyAreWanted(t *testing.T) {
 	boom := func(opts ...runnertest.Option) []string {
-		return inFake(func(t runnertest.T) {
+		return failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{}, opts...)
 			rt.Do(func(ctx context.Context) {
 				_ = runner.After(ctx, "order.email", func(context.Context) error { panic("boom") })
@@ -152,7 +152,7 @@ func TestPanicsFailTheTestUnlessTheyAreWanted(t *testing.T) {
 
 func TestErrorsFailTheTestOnlyIfTheyAreUnwanted(t *testing.T) {
 	broken := func(opts ...runnertest.Option) []string {
-		return inFake(func(t runnertest.T) {
+		return failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{Queue: 1}, opts...)
 			rt.Do(func(ctx context.Context) {
 				_ = runner.After(ctx, "order.email", func(context.Context) error { return errBroken })
@@ -166,7 +166,7 @@ func TestErrorsFailTheTestOnlyIfTheyAreUnwanted(t *testing.T) {
 }
 
 func TestAnObserversPanicFailsTheTest(t *testing.T) {
-	oneFailure(t, inFake(func(t runnertest.T) {
+	oneFailure(t, failuresOf(func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{Observers: []runner.Observer{{
 			Finished: func(context.Context, runner.FinishedInfo) { panic("boom") },
 		}}})

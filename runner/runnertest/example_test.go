@@ -15,8 +15,9 @@ import (
 	"github.com/afterglow-go/afterglow/runner/runnertest"
 )
 
-// In a test, this is func TestAnOrderIsMailed(t *testing.T). Here inFake calls
-// it, as an example has no t.
+// testAnOrderIsMailed is what a test would be: it takes a *testing.T. As an
+// example has none, failuresOf runs it here, and in the other examples, and
+// returns what it fails with.
 func Example() {
 	placeOrder := func(w http.ResponseWriter, r *http.Request) {
 		_ = runner.After(r.Context(), "order.email", func(context.Context) error {
@@ -32,7 +33,7 @@ func Example() {
 		fmt.Println(w.Code, w.Body)
 		fmt.Println(rt.Recorder.Named("order.email")[0])
 	}
-	fmt.Println("failures:", inFake(testAnOrderIsMailed))
+	fmt.Println("failures:", failuresOf(testAnOrderIsMailed))
 	// Output:
 	// mail sent
 	// 200 Order placed successfully
@@ -40,6 +41,31 @@ func Example() {
 	// failures: []
 }
 
+// The queue has one place, so the second callback of a request is refused.
+func ExampleRunner_Serve() {
+	placeOrder := func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"order.email", "order.audit"} {
+			err := runner.After(r.Context(), name, func(context.Context) error { return nil })
+			if errors.Is(err, runner.ErrQueueFull) {
+				http.Error(w, "try again later", http.StatusServiceUnavailable)
+			}
+		}
+	}
+
+	test := func(t runnertest.T) {
+		rt := runnertest.New(t, runner.Config{Queue: 1})
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /orders", placeOrder)
+		w := rt.Serve(mux, httptest.NewRequest(http.MethodPost, "/orders", nil))
+		fmt.Printf("%d, email %v, audit %v\n", w.Code, rt.Recorder.Outcomes("order.email"), rt.Recorder.Outcomes("order.audit"))
+	}
+	fmt.Println("failures:", failuresOf(test))
+	// Output:
+	// 503, email [success], audit [rejected]
+	// failures: []
+}
+
+// Callbacks run one after the other, those that they ask for included.
 func ExampleRunner_Do() {
 	test := func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{})
@@ -55,7 +81,7 @@ func ExampleRunner_Do() {
 		})
 		fmt.Println("all done")
 	}
-	fmt.Println("failures:", inFake(test))
+	fmt.Println("failures:", failuresOf(test))
 	// Output:
 	// now
 	// after
@@ -64,6 +90,7 @@ func ExampleRunner_Do() {
 	// failures: []
 }
 
+// Bind and Middleware are the program's own; only the wait is the test's.
 func ExampleRunner_WaitIdle() {
 	test := func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{})
@@ -87,7 +114,7 @@ func ExampleRunner_WaitIdle() {
 		rt.WaitIdle()
 		fmt.Println(string(body))
 	}
-	fmt.Println("failures:", inFake(test))
+	fmt.Println("failures:", failuresOf(test))
 	// Output:
 	// counted
 	// hello
@@ -124,7 +151,7 @@ func ExampleNew_leftovers() {
 			ctx, _ := rt.Scope(t.Context())
 			_ = runner.After(ctx, "order.email", nothing)
 		}
-		for _, failure := range inFake(test) {
+		for _, failure := range failuresOf(test) {
 			fmt.Println(failure)
 		}
 	})
@@ -140,30 +167,9 @@ func ExampleFailOn() {
 			_ = runner.After(ctx, "order.email", func(context.Context) error { return errors.New("no such mailbox") })
 		})
 	}
-	for _, failure := range inFake(test) {
+	for _, failure := range failuresOf(test) {
 		fmt.Println(failure)
 	}
 	// Output:
 	// runnertest: callback order.email: error: no such mailbox
-}
-
-// A program that makes its own runner takes the recorder as an observer.
-func ExampleRecorder() {
-	var rec runnertest.Recorder
-	r, _ := runner.New(runner.Config{Observers: []runner.Observer{rec.Observer()}})
-	defer r.Shutdown(context.Background()) //nolint:errcheck // nothing is left
-
-	ctx, release := r.Scope(context.Background())
-	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil })
-	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil }, runner.Once("7"))
-	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil }, runner.Once("7"))
-	release()
-	_ = rec.Wait(context.Background())
-	for _, c := range rec.All() {
-		fmt.Println(c)
-	}
-	// Output:
-	// order.email: success
-	// order.email: success
-	// order.email: coalesced
 }

@@ -23,8 +23,9 @@ type fakeT struct {
 
 var _ runnertest.T = (*fakeT)(nil)
 
-// inFake runs a test to its end, clean-ups included, and returns its failures.
-func inFake(test func(t runnertest.T)) []string {
+// failuresOf runs a test to its end, clean-ups included, and returns what it
+// fails with.
+func failuresOf(test func(t runnertest.T)) []string {
 	f := &fakeT{}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	defer f.cancel()

@@ -12,9 +12,13 @@ import (
 
 // Recorder writes down what a runner's observers see. The zero value is ready
 // for use, with any runner: put its [Recorder.Observer] last into
-// Config.Observers. [New] has done so for its own. All methods are safe for
-// concurrent use. It keeps everything until it is garbage, so it is for tests
-// only. It must not be copied.
+// Config.Observers, once. [New] has done so for its own. All methods are safe
+// for concurrent use. It keeps everything until it is garbage, so it is for
+// tests only. It must not be copied.
+//
+// It knows a callback by a value in its context. Another observer that returns
+// a context without the values of the one it was given hides from it what comes
+// after.
 type Recorder struct {
 	mu        sync.Mutex
 	all       []*entry      // guarded by mu; in the order asked
@@ -22,6 +26,8 @@ type Recorder struct {
 	unbounded int           // guarded by mu: of those, the ones without a timeout
 	until     time.Time     // guarded by mu: by then every open one should have ended
 	changed   chan struct{} // guarded by mu; closed at the next event; nil: nobody waits
+
+	drains []runner.Report // guarded by mu
 }
 
 // entry is one callback in the making.
@@ -68,15 +74,23 @@ func (rec *Recorder) Observer() runner.Observer {
 		},
 		Finished: func(ctx context.Context, info runner.FinishedInfo) {
 			rec.note(rec.entryOf(ctx), func(e *entry) {
+				if e.Finished != nil { // the runner counts it in Stats.ObserverPanics
+					panic("runnertest: callback " + e.Name + " has finished twice: is the Recorder an observer twice?")
+				}
 				e.Finished = &info
 				rec.leave(e)
 			})
 		},
+		DrainFinished: func(_ context.Context, report runner.Report) {
+			rec.mu.Lock()
+			defer rec.mu.Unlock()
+			rec.drains = append(rec.drains, report)
+		},
 	}
 }
 
-// entryOf finds the callback that ctx belongs to. An observer that replaces the
-// context by one without its values has lost it.
+// entryOf finds the callback that ctx belongs to; nil if an observer has lost
+// the context's values.
 func (rec *Recorder) entryOf(ctx context.Context) *entry {
 	e, _ := ctx.Value(entryKey{rec}).(*entry)
 	return e
@@ -138,8 +152,9 @@ func (rec *Recorder) progress(b *batch) (done bool, changed <-chan struct{}, unt
 	return false, rec.changed, until
 }
 
-// Wait returns when every accepted callback has ended, or with ctx's cause when
-// ctx ends before. [Runner.WaitIdle] is the same for a test of New.
+// Wait returns when every callback that was accepted has ended, or with ctx's
+// cause when ctx ends before. What has not been asked for yet is not waited for.
+// A test with [New] has [Runner.WaitIdle] for it, which cannot hang.
 func (rec *Recorder) Wait(ctx context.Context) error {
 	for {
 		done, changed, _ := rec.progress(nil)
@@ -155,12 +170,12 @@ func (rec *Recorder) Wait(ctx context.Context) error {
 }
 
 // All returns what was seen of every callback so far, refused ones included,
-// in the order they were asked for.
+// in the order they were asked for. Later events do not change it.
 func (rec *Recorder) All() []Callback {
 	return rec.matching(func(*entry) bool { return true })
 }
 
-// Named returns the callbacks of one name, in the order they were asked for.
+// Named is All for the callbacks of one name. It is nil if there are none.
 func (rec *Recorder) Named(name string) []Callback {
 	return rec.matching(func(e *entry) bool { return e.Name == name })
 }
@@ -176,6 +191,16 @@ func (rec *Recorder) Outcomes(name string) []runner.Outcome {
 		}
 	}
 	return outcomes
+}
+
+// Drains returns what each Shutdown that has ended has reported: one
+// [runner.Report] for each runner that was shut down, however often Shutdown was
+// called. It is for programs that shut their runner down themselves, at a signal
+// say, and keep the Report to themselves.
+func (rec *Recorder) Drains() []runner.Report {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return slices.Clone(rec.drains)
 }
 
 // matching returns copies that no later event changes.

@@ -127,3 +127,42 @@ func TestARecordersWaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestARecorderHasTheReportOfEachDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := runnertest.New(t, runner.Config{Name: "first"})
+		second, err := runner.New(runner.Config{Name: "second", Observers: []runner.Observer{rt.Recorder.Observer()}})
+		must(t, err)
+		must(t, rt.Go(t.Context(), "a", func(context.Context) error { time.Sleep(time.Second); return nil }))
+		equal(t, runnersOf(rt.Recorder.Drains()))
+		for _, r := range []*runner.Runner{rt.Runner, second, rt.Runner} {
+			_, err := r.Shutdown(t.Context())
+			must(t, err)
+		}
+		drains := rt.Recorder.Drains()
+		equal(t, runnersOf(drains), "first", "second")
+		if drains[0].Completed != 1 || drains[0].Duration != time.Second {
+			t.Errorf("%+v", drains[0])
+		}
+	})
+}
+
+func runnersOf(reports []runner.Report) []string {
+	var names []string
+	for _, r := range reports {
+		names = append(names, r.Runner)
+	}
+	return names
+}
+
+func TestARecorderThatIsAnObserverTwiceIsFoundOut(t *testing.T) {
+	var rec runnertest.Recorder
+	r, err := runner.New(runner.Config{Observers: []runner.Observer{rec.Observer(), rec.Observer()}})
+	must(t, err)
+	must(t, r.Go(t.Context(), "a", nothing))
+	_, err = r.Shutdown(t.Context())
+	must(t, err)
+	if n := r.Stats().ObserverPanics; n != 1 {
+		t.Error(n)
+	}
+}

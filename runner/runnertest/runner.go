@@ -35,7 +35,7 @@ type Runner struct {
 // New returns a runner that is shut down at the end of the test. cfg is used
 // as it is but for Workers: 0 means 1 here, so that callbacks run one after the
 // other and a test needs no locks. A test whose callbacks wait for one another
-// must ask for more.
+// must ask for more. In a bubble, t must be the bubble's.
 //
 // The end of the test waits up to 5 s for the callbacks that are left. It fails
 // the test for each one that has not ended then, by name: its scope was never
@@ -107,8 +107,8 @@ func (rt *Runner) Serve(h http.Handler, req *http.Request) *httptest.ResponseRec
 
 // WaitIdle returns when everything has ended that this runner has accepted,
 // wherever it was asked for. That includes callbacks whose response is not done
-// yet, so release a scope opened by hand before. Use it after requests to a
-// real server, and for Go.
+// yet, so release a scope opened by hand before; what has not been asked for yet
+// is not waited for. Use it after requests to a real server, and for Go.
 func (rt *Runner) WaitIdle() {
 	rt.t.Helper()
 	rt.wait("WaitIdle", nil)

@@ -260,7 +260,7 @@ func TestTheConfigIsNotChanged(t *testing.T) {
 }
 
 func TestAConfigThatCannotBeUsedStopsTheTest(t *testing.T) {
-	oneFailure(t, inFake(func(t runnertest.T) {
+	oneFailure(t, failuresOf(func(t runnertest.T) {
 		runnertest.New(t, runner.Config{Workers: -1})
 		panic("the test goes on")
 	}), "Config.Workers")

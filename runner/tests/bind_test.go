@@ -93,8 +93,7 @@ func exactRun(t *testing.T, clients, requests int, bind bool) (early, total int6
 	if bind {
 		r.Bind(srv)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(countingListener{ln}) })
+	serveOn(t, srv, countingListener{ln})
 	var clientsDone sync.WaitGroup
 	for i := range clients {
 		clientsDone.Go(func() {
@@ -113,8 +112,6 @@ func exactRun(t *testing.T, clients, requests int, bind bool) (early, total int6
 		})
 	}
 	clientsDone.Wait()
-	require.NoError(t, srv.Close())
-	wg.Wait()
 	return earlyCount.Load(), int64(clients * requests)
 }
 
@@ -196,16 +193,10 @@ func TestBindCallsTheHooksThatWereSetBefore(t *testing.T) {
 		})),
 	}
 	r.Bind(srv)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(ln) })
-	get(t, "http://"+ln.Addr().String())
+	get(t, listenAndServe(t, srv))
 	require.Equal(t, "mine", <-seen)
 	require.Equal(t, http.StateNew, <-states)
 	require.Equal(t, http.StateActive, <-states)
-	require.NoError(t, srv.Close())
-	wg.Wait()
 }
 
 // Hooks that are set anew after Bind cut its wire: the callbacks still run.
@@ -223,55 +214,15 @@ func TestHooksOverwrittenAfterBindLoseNoCallback(t *testing.T) {
 			} else {
 				srv.ConnContext = nil
 			}
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			var wg sync.WaitGroup
-			wg.Go(func() { _ = srv.Serve(ln) })
-			get(t, "http://"+ln.Addr().String())
+			get(t, listenAndServe(t, srv))
 			<-ran
-			require.NoError(t, srv.Close())
-			wg.Wait()
 		})
 	}
 }
 
-// pipeListener serves connections that a test hands it, over channels, so that
-// the race detector sees the order of things.
-type pipeListener struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
-
-func (l *pipeListener) dial() (net.Conn, *bufio.Reader) {
-	client, server := net.Pipe()
-	l.conns <- server
-	return client, bufio.NewReader(client)
-}
-
 // After a Bind that comes late, old connections keep the weaker promise, new
 // ones get the exact one, and every callback runs.
-func TestBindAfterServe(t *testing.T) {
+func TestALateBindLosesNoCallback(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	ran := make(chan string, 1)
 	idle := make(chan struct{}, 10)
@@ -279,15 +230,10 @@ func TestBindAfterServe(t *testing.T) {
 		Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			_ = runner.After(req.Context(), "it", func(context.Context) error { ran <- req.URL.Path; return nil })
 		})),
-		ConnState: func(_ net.Conn, s http.ConnState) {
-			if s == http.StateIdle {
-				idle <- struct{}{}
-			}
-		},
+		ConnState: tellIdle(idle),
 	}
 	ln := newPipeListener()
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(ln) })
+	serveOn(t, srv, ln)
 	ask := func(conn net.Conn, br *bufio.Reader, path string) {
 		go func() { _, _ = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: shop\r\n\r\n") }()
 		res, err := http.ReadResponse(br, nil)
@@ -304,8 +250,6 @@ func TestBindAfterServe(t *testing.T) {
 	ask(young, youngReader, "/new")
 	require.NoError(t, old.Close())
 	require.NoError(t, young.Close())
-	require.NoError(t, srv.Close())
-	wg.Wait()
 }
 
 // A handler on an HTTP/2 connection serves a request that it has made up, and

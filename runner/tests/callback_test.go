@@ -58,15 +58,13 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var j journal
-			r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+			r, rec := recorded(t, runner.Config{Workers: 1})
 			require.NoError(t, r.Go(t.Context(), "it", tt.fn))
 			require.NoError(t, r.Go(t.Context(), "bystander", nothing))
-			_, err := r.Shutdown(t.Context())
-			require.NoError(t, err)
+			drain(t, r)
 
-			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, j.outcomes())
-			tt.err(t, j.finished[0].Err)
+			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, outcomes(rec))
+			tt.err(t, only(t, rec, "it").Err())
 			require.Equal(t, uint64(2), r.Stats().Outcomes.Total())
 		})
 	}
@@ -77,15 +75,14 @@ func TestGoexitCostsNoWorker(t *testing.T) {
 	for range 50 {
 		require.NoError(t, r.Go(t.Context(), "goexit", func(context.Context) error { runtime.Goexit(); return nil }))
 	}
-	g := newGate()
+	g := newGate(t)
 	for range 2 {
 		require.NoError(t, r.Go(t.Context(), "both", g.wait))
 	}
 	<-g.entered // both workers are there
 	<-g.entered
 	g.release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, uint64(50), r.Stats().Outcomes[runner.Failed])
 }
 
@@ -128,8 +125,7 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var j journal
-				r := newRunner(t, runner.Config{Timeout: tt.cfg, Observers: []runner.Observer{j.observer()}})
+				r, rec := recorded(t, runner.Config{Timeout: tt.cfg})
 				begin := time.Now()
 				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
 					_, has := ctx.Deadline()
@@ -148,10 +144,10 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 					}
 					return errBroken
 				}, tt.opts...))
-				_, err := r.Shutdown(t.Context())
-				require.NoError(t, err)
-				require.Equal(t, tt.outcome, j.finished[0].Outcome)
-				require.Equal(t, tt.want, j.finished[0].Timeout)
+				drain(t, r)
+				finished := only(t, rec, "it").Finished
+				require.Equal(t, tt.outcome, finished.Outcome)
+				require.Equal(t, tt.want, finished.Timeout)
 			})
 		})
 	}
@@ -164,8 +160,7 @@ func TestNilAfterTheDeadlineIsSuccess(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return nil
 		}))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Success])
 	})
 }
@@ -187,15 +182,14 @@ func TestCallbacksOfAScopeStartInTheOrderAsked(t *testing.T) {
 		require.NoError(t, runner.After(ctx, name, func(context.Context) error { order = append(order, name); return nil }))
 	}
 	release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, []string{"a", "b", "c", "d"}, order)
 }
 
 func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 3})
 	ctx, release := r.Scope(t.Context())
-	g := newGate()
+	g := newGate(t)
 	for range 4 {
 		require.NoError(t, runner.After(ctx, "it", g.wait))
 	}
@@ -204,7 +198,6 @@ func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
 		<-g.entered // none of them has returned
 	}
 	require.Empty(t, g.entered, "no more than there are workers")
-	g.release()
 }
 
 func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
@@ -276,18 +269,10 @@ func TestAChainOfCallbacksKeepsNothingOfItsPast(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "first", func(ctx context.Context) error { payload[0] = 1; return next(ctx) }))
 	}()
 	<-end
-	require.Eventually(t, func() bool {
-		runtime.GC()
-		select {
-		case <-freed:
-			return true
-		default:
-			return false
-		}
-	}, 10*time.Second, time.Millisecond)
+	requireCollected(t, freed)
 }
 
-func TestOneOfSeveralRunners(t *testing.T) {
+func TestAfterTakesTheInnermostRunnerAndTheMethodItsOwn(t *testing.T) {
 	a := newRunner(t, runner.Config{Name: "a"})
 	b := newRunner(t, runner.Config{Name: "b"})
 	ctx, releaseA := a.Scope(t.Context())
@@ -301,4 +286,17 @@ func TestOneOfSeveralRunners(t *testing.T) {
 
 	c := newRunner(t, runner.Config{Name: "c"})
 	require.ErrorIs(t, c.After(ctx, "elsewhere", nothing), runner.ErrNoScope)
+}
+
+func TestTheLastTimeoutCountsAndZeroIsTheConfigs(t *testing.T) {
+	for want, opts := range map[time.Duration][]runner.Option{
+		time.Minute: {runner.Timeout(time.Second), runner.Timeout(0)},
+		time.Second: {runner.Timeout(0), runner.Timeout(time.Second)},
+		0:           {runner.Timeout(time.Second), runner.Timeout(-1)},
+	} {
+		r, rec := recorded(t, runner.Config{Timeout: time.Minute})
+		require.NoError(t, r.Go(t.Context(), "it", nothing, append(opts, runner.Option{})...))
+		drain(t, r)
+		require.Equal(t, want, only(t, rec, "it").Accepted.Timeout)
+	}
 }

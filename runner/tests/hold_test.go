@@ -19,7 +19,7 @@ func TestHoldSendsTheResponseAndWaitsForTheCallbacks(t *testing.T) {
 	for name, body := range map[string]string{"empty": "", "small": "hello", "large": strings.Repeat("x", 40<<10)} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t, runner.Config{})
-			g := newGate()
+			g := newGate(t)
 			returned := make(chan struct{})
 			held := r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				err := runner.After(req.Context(), "it", func(ctx context.Context) error {
@@ -34,11 +34,10 @@ func TestHoldSendsTheResponseAndWaitsForTheCallbacks(t *testing.T) {
 				w.WriteHeader(http.StatusCreated)
 				_, _ = io.WriteString(w, body)
 			}))
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			srv := startServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				held.ServeHTTP(w, req)
 				close(returned)
 			}))
-			defer srv.Close()
 			res, got := get(t, srv.URL)
 			require.Equal(t, http.StatusCreated, res.StatusCode)
 			require.Equal(t, body, got)
@@ -72,7 +71,7 @@ func TestHoldWaitsAfterAPanicToo(t *testing.T) {
 func TestHoldEndsWithTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Timeout: -1})
-		g := newGate()
+		g := newGate(t)
 		h := r.Hold(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			_ = runner.After(req.Context(), "deaf", g.wait)
 		}))
@@ -82,18 +81,14 @@ func TestHoldEndsWithTheDrain(t *testing.T) {
 			close(returned)
 		}()
 		<-g.entered
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		giveUp(t, r)
 		<-returned
-		g.release()
 	})
 }
 
 func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 	r := newRunner(t, runner.Config{})
-	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := startServer(t, r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/flush":
 			_, _ = io.WriteString(w, "one")
@@ -108,7 +103,6 @@ func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 			_, _ = io.WriteString(w, "one")
 		}
 	})))
-	defer srv.Close()
 	for path, want := range map[string]struct {
 		body   string
 		length int64
@@ -118,4 +112,88 @@ func TestHoldStreamsAsTheHandlerDoes(t *testing.T) {
 		require.Equal(t, want.length, res.ContentLength, path)
 	}
 	require.PanicsWithValue(t, "runner: Hold of a nil http.Handler", func() { r.Hold(nil) })
+}
+
+func TestHoldSendsTheHeadersOfTheMomentAndTheTrailersOfTheEnd(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	srv := startServer(t, r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		header := w.Header()
+		header.Set("X-Early", "kept")
+		if req.URL.Path == "/declared" {
+			header.Set("Trailer", "X-Sum")
+		}
+		_, _ = io.WriteString(w, "body")
+		header.Set("X-Early", "changed")
+		header.Set("X-Late", "late")
+		switch req.URL.Path {
+		case "/declared":
+			header.Set("X-Sum", "42")
+		case "/prefixed":
+			header.Set(http.TrailerPrefix+"X-Sum", "42")
+		}
+	})))
+	for path, trailer := range map[string]string{"/": "", "/declared": "42", "/prefixed": "42"} {
+		res, body := get(t, srv.URL+path)
+		require.Equal(t, "body", body, path)
+		require.Equal(t, "kept", res.Header.Get("X-Early"), path)
+		require.Empty(t, res.Header.Get("X-Late"), path)
+		require.Equal(t, trailer, res.Trailer.Get("X-Sum"), path)
+	}
+}
+
+func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1})
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.Wait(ctx), "nothing was asked for")
+		ran := 0
+		require.NoError(t, runner.After(ctx, "it", func(ctx context.Context) error {
+			time.Sleep(time.Second)
+			ran++
+			return runner.After(ctx, "nested", func(context.Context) error { time.Sleep(time.Second); ran++; return nil })
+		}))
+		release()
+		begin := time.Now()
+		require.NoError(t, runner.Wait(ctx))
+		require.Equal(t, 2, ran)
+		require.Equal(t, 2*time.Second, time.Since(begin))
+
+		require.NoError(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(time.Hour); return nil }))
+		impatient, cancel := context.WithTimeoutCause(ctx, time.Second, errBroken)
+		defer cancel()
+		require.ErrorIs(t, runner.Wait(impatient), errBroken)
+		require.ErrorIs(t, runner.Wait(context.Background()), runner.ErrNoScope)
+		require.NoError(t, runner.Wait(ctx))
+	})
+}
+
+func TestHoldRunsTheCallbacksOfAHijackedConnection(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	ran := make(chan struct{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil }); err != nil {
+			t.Error(err)
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+	})))
+	defer srv.Close()
+	_, body := get(t, srv.URL)
+	require.Equal(t, "hi", body)
+	<-ran
+}
+
+func TestHoldCountsTheBodyThatAHEADHandlerWrites(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	srv := httptest.NewServer(r.Hold(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })))
+	defer srv.Close()
+	res, err := http.Head(srv.URL)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, int64(5), res.ContentLength)
 }

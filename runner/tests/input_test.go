@@ -12,15 +12,15 @@ import (
 )
 
 func TestNewNamesEveryFieldThatCannotBeUsed(t *testing.T) {
-	_, err := runner.New(runner.Config{Name: "my runner", Workers: -1, Queue: -2, Overflow: 9, MaxWait: -time.Second})
-	for _, want := range []string{`Name "my runner"`, "Workers is -1", "Queue is -2", "Overflow is Overflow(9)", "MaxWait is -1s"} {
+	_, err := runner.New(runner.Config{Name: "my runner", Workers: -1, Queue: -2, Overflow: 9, MaxWait: -time.Second, Grace: -time.Second, MaxOverrunning: -3, Limits: map[string]int{"a b": 1, "it": 0}})
+	for _, want := range []string{`Name "my runner"`, "Workers is -1", "Queue is -2", "Overflow is Overflow(9)", "MaxWait is -1s", "Grace is -1s", "MaxOverrunning is -3", `Limits["a b"]`, `Limits["it"]`} {
 		require.ErrorContains(t, err, want)
 	}
 	_, err = runner.New(runner.Config{MaxWait: time.Second, Overflow: runner.DropOldest})
 	require.ErrorContains(t, err, "only Block waits")
 }
 
-func TestZeroConfigWorks(t *testing.T) {
+func TestTheZeroConfigHasTheDocumentedDefaults(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	s := r.Stats()
 	require.Equal(t, "default", s.Name)
@@ -48,17 +48,15 @@ func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
 }
 
 func TestClosedRunnerRefuses(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{})
 	ctx, release := r.Scope(t.Context())
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 
 	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrClosed)
 	require.ErrorIs(t, r.Go(ctx, "it", nothing), runner.ErrClosed)
 	release()
-	require.Len(t, j.rejected, 2)
-	require.Equal(t, runner.ReasonClosed, j.rejected[0].Reason)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Rejected, runner.Rejected}}, outcomes(rec))
+	require.Equal(t, runner.ReasonClosed, rec.All()[0].Rejected.Reason)
 	s := r.Stats()
 	require.True(t, s.Closed)
 	require.Equal(t, uint64(2), s.Outcomes[runner.Rejected])
@@ -79,6 +77,11 @@ func TestNilArgumentsPanicWithTheReasonWhereTheyAreGiven(t *testing.T) {
 	var none context.Context
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.Go(none, "it", nothing) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { r.Scope(none) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.After(none, "it", nothing) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.After(none, "it", nothing) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _, _, _ = r.Track(none, "it") })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.Wait(none) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _, _ = r.Shutdown(none) })
 	require.PanicsWithValue(t, "runner: Bind of a nil http.Server", func() { r.Bind(nil) })
 	require.PanicsWithValue(t, "runner: Middleware of a nil http.Handler", func() { r.Middleware(nil) })
 }

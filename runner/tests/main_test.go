@@ -3,6 +3,8 @@ package tests
 import (
 	"context"
 	"errors"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/runnertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,8 +43,12 @@ type gate struct {
 	once    sync.Once
 }
 
-func newGate() *gate {
-	return &gate{entered: make(chan struct{}, 1024), open: make(chan struct{})}
+// newGate returns a gate that is opened at the end of the test at the latest.
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{entered: make(chan struct{}, 1024), open: make(chan struct{})}
+	t.Cleanup(g.release)
+	return g
 }
 
 func (g *gate) wait(context.Context) error {
@@ -52,21 +59,45 @@ func (g *gate) wait(context.Context) error {
 
 func (g *gate) release() { g.once.Do(func() { close(g.open) }) }
 
+// occupy takes every worker of r with callbacks of the name given, and returns
+// what gives them back.
+func occupy(t *testing.T, r *runner.Runner, name string) *gate {
+	t.Helper()
+	g := newGate(t)
+	for range r.Stats().Workers {
+		require.NoError(t, r.Go(t.Context(), name, g.wait))
+		<-g.entered
+	}
+	return g
+}
+
 // fill takes every worker and every place of r, and returns what gives the
 // workers back.
 func fill(t *testing.T, r *runner.Runner) *gate {
 	t.Helper()
-	g := newGate()
-	s := r.Stats()
-	for range s.Workers {
-		require.NoError(t, r.Go(t.Context(), "fill.worker", g.wait))
-		<-g.entered
-	}
-	for range s.Capacity {
+	g := occupy(t, r, "fill.worker")
+	for range r.Stats().Capacity {
 		require.NoError(t, r.Go(t.Context(), "fill.place", nothing))
 	}
-	t.Cleanup(g.release)
 	return g
+}
+
+// drain shuts r down, and nothing is lost.
+func drain(t *testing.T, r *runner.Runner) runner.Report {
+	t.Helper()
+	report, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+	return report
+}
+
+// giveUp shuts r down with a second's time, which is not enough.
+func giveUp(t *testing.T, r *runner.Runner) runner.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	report, err := r.Shutdown(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	return report
 }
 
 // requireBalanced checks the first invariant on a snapshot.
@@ -75,61 +106,50 @@ func requireBalanced(t *testing.T, s runner.Stats) {
 	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running), "the books do not balance: %+v", s)
 }
 
-// journal is an observer that keeps what it sees.
-type journal struct {
-	mu       sync.Mutex
-	accepted []runner.AcceptedInfo
-	rejected []runner.RejectedInfo
-	started  []runner.StartedInfo
-	retried  []runner.RetriedInfo
-	finished []runner.FinishedInfo
-	drains   []runner.Report
-}
-
-func (j *journal) observer() runner.Observer {
-	return runner.Observer{
-		Accepted: func(_ context.Context, i runner.AcceptedInfo) context.Context {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.accepted = append(j.accepted, i)
-			return nil
-		},
-		Rejected: func(_ context.Context, i runner.RejectedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.rejected = append(j.rejected, i)
-		},
-		Started: func(_ context.Context, i runner.StartedInfo) context.Context {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.started = append(j.started, i)
-			return nil
-		},
-		Retried: func(_ context.Context, i runner.RetriedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.retried = append(j.retried, i)
-		},
-		Finished: func(_ context.Context, i runner.FinishedInfo) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.finished = append(j.finished, i)
-		},
-		DrainFinished: func(_ context.Context, r runner.Report) {
-			j.mu.Lock()
-			defer j.mu.Unlock()
-			j.drains = append(j.drains, r)
-		},
+// requireCollected waits until the garbage collector has closed freed, by
+// runtime.AddCleanup.
+func requireCollected(t *testing.T, freed <-chan struct{}) {
+	t.Helper()
+	collected := func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
 	}
+	require.Eventually(t, collected, 10*time.Second, time.Millisecond)
 }
 
-// outcomes maps each finished callback's name to its outcomes, in order.
-func (j *journal) outcomes() map[string][]runner.Outcome {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// recorded is newRunner with a recorder as the last observer. None of them may
+// panic, which is also how the recorder says that a callback has ended twice.
+func recorded(t *testing.T, cfg runner.Config) (*runner.Runner, *runnertest.Recorder) {
+	t.Helper()
+	rec := new(runnertest.Recorder)
+	cfg.Observers = append(slices.Clone(cfg.Observers), rec.Observer())
+	var r *runner.Runner
+	t.Cleanup(func() { require.Zero(t, r.Stats().ObserverPanics) }) // after the runner's own
+	r = newRunner(t, cfg)
+	return r, rec
+}
+
+// outcomes maps the name of each callback that has ended to its outcomes, in
+// the order asked.
+func outcomes(rec *runnertest.Recorder) map[string][]runner.Outcome {
 	all := make(map[string][]runner.Outcome)
-	for _, f := range j.finished {
-		all[f.Name] = append(all[f.Name], f.Outcome)
+	for _, c := range rec.All() {
+		if o, ok := c.Outcome(); ok {
+			all[c.Name] = append(all[c.Name], o)
+		}
 	}
 	return all
+}
+
+// only returns the one callback of a name.
+func only(t *testing.T, rec *runnertest.Recorder, name string) runnertest.Callback {
+	t.Helper()
+	named := rec.Named(name)
+	require.Len(t, named, 1, name)
+	return named[0]
 }

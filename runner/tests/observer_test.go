@@ -9,33 +9,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/runnertest"
 )
 
 func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Name: "shop", Workers: 1, Queue: 9, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Name: "shop", Workers: 1, Queue: 9})
 		asked := time.Now()
 		require.NoError(t, r.Go(t.Context(), "busy", func(context.Context) error { time.Sleep(5 * time.Second); return nil }))
 		ctx, release := r.Scope(t.Context())
 		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { time.Sleep(time.Second); return errBroken }, runner.Timeout(time.Minute)))
 		time.Sleep(2 * time.Second)
 		release()
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
-		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
-		require.Equal(t, callback, j.accepted[1].Callback)
-		require.Equal(t, 9, j.accepted[1].Capacity)
-		require.Positive(t, j.accepted[1].Depth)
-		require.Equal(t, started, j.started[1])
-		require.Equal(t, runner.FinishedInfo{StartedInfo: started, Outcome: runner.Failed, Err: errBroken, Finished: asked.Add(6 * time.Second)}, j.finished[1])
+		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Released: asked.Add(2 * time.Second), Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
+		it, busy := only(t, rec, "it"), only(t, rec, "busy")
+		require.Equal(t, callback, it.Accepted.Callback)
+		require.Equal(t, 9, it.Accepted.Capacity)
+		require.Positive(t, it.Accepted.Depth)
+		require.Equal(t, []runner.StartedInfo{started}, it.Started)
+		require.Equal(t, &runner.FinishedInfo{StartedInfo: started, Outcome: runner.Failed, Err: errBroken, Finished: asked.Add(6 * time.Second)}, it.Finished)
 		require.Equal(t, 2*time.Second, started.ResponseDelay())
 		require.Equal(t, 3*time.Second, started.QueueWait())
-		require.Equal(t, time.Second, j.finished[1].Duration())
-		require.False(t, j.started[0].AfterResponse)
-		require.Zero(t, j.started[0].ResponseDelay())
+		require.Equal(t, time.Second, it.Finished.Duration())
+		require.False(t, busy.Started[0].AfterResponse)
+		require.Zero(t, busy.Started[0].ResponseDelay())
 	})
 }
 
@@ -76,7 +76,6 @@ func TestFinishedContextIsNotCanceled(t *testing.T) {
 }
 
 func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
-	var j journal
 	bad := runner.Observer{
 		Accepted:      func(context.Context, runner.AcceptedInfo) context.Context { panic("accepted") },
 		Rejected:      func(context.Context, runner.RejectedInfo) { panic("rejected") },
@@ -85,25 +84,23 @@ func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
 		DrainStarted:  func(context.Context, runner.DrainInfo) context.Context { panic("drain") },
 		DrainFinished: func(context.Context, runner.Report) { panic("drained") },
 	}
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{bad, j.observer()}})
-	require.NoError(t, r.Go(t.Context(), "it", nothing))
-	_, err := r.Shutdown(t.Context())
+	var rec runnertest.Recorder
+	r, err := runner.New(runner.Config{Observers: []runner.Observer{bad, rec.Observer()}})
 	require.NoError(t, err)
-	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrClosed)
+	require.NoError(t, r.Go(t.Context(), "it", nothing))
+	drain(t, r)
+	require.ErrorIs(t, r.Go(t.Context(), "late", nothing), runner.ErrClosed)
 
 	require.Equal(t, uint64(6), r.Stats().ObserverPanics)
-	require.Len(t, j.accepted, 1)
-	require.Len(t, j.started, 1)
-	require.Len(t, j.finished, 1)
-	require.Len(t, j.rejected, 1)
-	require.Len(t, j.drains, 1)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}, "late": {runner.Rejected}}, outcomes(&rec))
+	require.Len(t, only(t, &rec, "it").Started, 1)
+	require.Len(t, rec.Drains(), 1)
 }
 
 func TestACallbackIsDueWithItsScopeAlthoughItsAcceptanceIsStillObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
 		slow := runner.Observer{Accepted: func(context.Context, runner.AcceptedInfo) context.Context { time.Sleep(10 * time.Second); return nil }}
-		r := newRunner(t, runner.Config{Observers: []runner.Observer{slow, j.observer()}})
+		r, rec := recorded(t, runner.Config{Observers: []runner.Observer{slow}})
 		ctx, release := r.Scope(t.Context())
 		begin := time.Now()
 		go func() { _ = runner.After(ctx, "it", nothing) }()
@@ -111,8 +108,9 @@ func TestACallbackIsDueWithItsScopeAlthoughItsAcceptanceIsStillObserved(t *testi
 		release()
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		require.Equal(t, begin.Add(5*time.Second), j.started[0].Due)
-		require.Equal(t, 5*time.Second, j.started[0].QueueWait())
+		started := only(t, rec, "it").Started[0]
+		require.Equal(t, begin.Add(5*time.Second), started.Due)
+		require.Equal(t, 5*time.Second, started.QueueWait())
 	})
 }
 
@@ -137,7 +135,7 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		require.Zero(t, r.Stats().OldestDue)
 		require.Zero(t, r.Stats().OldestRunning)
 		begin := time.Now()
-		g := newGate()
+		g := newGate(t)
 		for range 2 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait))
 		}
@@ -172,4 +170,50 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 5, r.Stats().HighWater, "a peak that came and went between two looks")
 	})
+}
+
+func TestTheOldestIsTheOneThatWaitsForAWorkerLongest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+			Accepted: func(_ context.Context, info runner.AcceptedInfo) context.Context {
+				if info.Name == "slow" {
+					time.Sleep(10 * time.Second)
+				}
+				return nil
+			},
+		}}})
+		occupy(t, r, "busy")
+		go func() { _ = r.Go(t.Context(), "slow", nothing) }()
+		time.Sleep(5 * time.Second)
+		begin := time.Now()
+		require.NoError(t, r.Go(t.Context(), "quick", nothing))
+		time.Sleep(6 * time.Second)
+		require.Equal(t, 2, r.Stats().Queued)
+		require.Equal(t, begin, r.Stats().OldestDue)
+	})
+}
+
+func TestBusyTimeNeverGoesBack(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 4, Overflow: runner.Block})
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = r.Go(t.Context(), "it", nothing)
+			}
+		}
+	}()
+	last := time.Duration(0)
+	for range 20_000 {
+		now := r.Stats().BusyTime
+		require.GreaterOrEqual(t, now, last)
+		last = now
+	}
+	close(stop)
+	<-stopped
 }

@@ -28,8 +28,7 @@ func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
 }
 
 func TestRejectRefusesAndCounts(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 3, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 3})
 	fill(t, r)
 	for range 1000 {
 		require.ErrorIs(t, r.Go(t.Context(), "flood", nothing), runner.ErrQueueFull)
@@ -39,8 +38,8 @@ func TestRejectRefusesAndCounts(t *testing.T) {
 	require.Equal(t, 3, s.Depth)
 	require.Equal(t, 3, s.HighWater)
 	requireBalanced(t, s)
-	require.Len(t, j.rejected, 1000)
-	require.Equal(t, runner.ReasonQueueFull, j.rejected[0].Reason)
+	require.Len(t, rec.Outcomes("flood"), 1000)
+	require.Equal(t, runner.ReasonQueueFull, rec.Named("flood")[0].Rejected.Reason)
 }
 
 func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
@@ -68,29 +67,27 @@ func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
 
 func TestBlockGivesUpAfterMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second})
 		fill(t, r)
 		begin := time.Now()
 		err := r.Go(t.Context(), "it", nothing)
 		require.ErrorIs(t, err, runner.ErrMaxWait)
 		require.ErrorIs(t, err, runner.ErrQueueFull)
 		require.Equal(t, 3*time.Second, time.Since(begin))
-		require.Equal(t, runner.ReasonMaxWait, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonMaxWait, only(t, rec, "it").Rejected.Reason)
 	})
 }
 
 func TestBlockEndsWithTheAskersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
 		fill(t, r)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBroken)
 		defer cancel()
 		err := r.Go(ctx, "it", nothing)
 		require.ErrorIs(t, err, errBroken)
 		require.ErrorIs(t, err, runner.ErrQueueFull)
-		require.Equal(t, runner.ReasonCanceled, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonCanceled, only(t, rec, "it").Rejected.Reason)
 		requireBalanced(t, r.Stats())
 	})
 }
@@ -98,13 +95,12 @@ func TestBlockEndsWithTheAskersContext(t *testing.T) {
 func TestBlockEndsWithShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
-		g := fill(t, r)
+		fill(t, r)
 		got := make(chan error, 1)
 		go func() { got <- r.Go(t.Context(), "it", nothing) }()
 		synctest.Wait()
 		go func() { _, _ = r.Shutdown(t.Context()) }()
 		require.ErrorIs(t, <-got, runner.ErrClosed)
-		g.release()
 	})
 }
 
@@ -115,7 +111,7 @@ func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 	for i := range 3000 {
 		r, err := runner.New(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block})
 		require.NoError(t, err)
-		g := newGate()
+		g := newGate(t)
 		closing := make(chan struct{})
 		require.NoError(t, r.Go(t.Context(), "worker", g.wait))
 		<-g.entered
@@ -129,8 +125,7 @@ func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 		}
 		g.release()
 		<-closing
-		report, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		report := drain(t, r)
 		require.Empty(t, report.Lost)
 		wg.Wait()
 		s := r.Stats()
@@ -139,8 +134,7 @@ func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 }
 
 func TestBlockNeverWaitsInsideACallback(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour, Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
 	got := make(chan error, 2)
 	require.NoError(t, r.Go(t.Context(), "outer", func(ctx context.Context) error {
 		got <- runner.After(ctx, "fits", nothing)
@@ -151,25 +145,22 @@ func TestBlockNeverWaitsInsideACallback(t *testing.T) {
 	err := <-got
 	require.ErrorIs(t, err, runner.ErrNested)
 	require.ErrorIs(t, err, runner.ErrQueueFull)
-	require.Equal(t, runner.ReasonNested, j.rejected[0].Reason)
+	require.Equal(t, runner.ReasonNested, only(t, rec, "does-not").Rejected.Reason)
 }
 
 func TestDropOldestEvictsTheLongestDue(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Observers: []runner.Observer{j.observer()}})
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "running", g.wait))
-	<-g.entered
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest})
+	occupy(t, r, "running")
 	for _, name := range []string{"first", "second", "third"} {
 		require.NoError(t, r.Go(t.Context(), name, nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, j.outcomes())
-	require.ErrorIs(t, j.finished[0].Err, runner.ErrEvicted)
-	require.Zero(t, j.finished[0].Duration())
-	require.Zero(t, j.finished[0].QueueWait(), "it never started")
+	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, outcomes(rec))
+	finished := only(t, rec, "first").Finished
+	require.ErrorIs(t, finished.Err, runner.ErrEvicted)
+	require.Zero(t, finished.Duration())
+	require.Zero(t, finished.QueueWait(), "it never started")
 	require.Equal(t, 2, r.Stats().Depth)
 	requireBalanced(t, r.Stats())
-	g.release()
 }
 
 func TestDropOldestLeavesCallbacksOfOpenResponsesAlone(t *testing.T) {
@@ -182,16 +173,15 @@ func TestDropOldestLeavesCallbacksOfOpenResponsesAlone(t *testing.T) {
 
 func TestRunInCallerHoldsTheCallerUp(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
-	g := fill(t, r)
+	fill(t, r)
 	ran := false
 	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { ran = true; return nil }))
 	require.True(t, ran, "Go returns when the callback has ended")
-	g.release()
 }
 
 func TestRunInCallerStillRunsAfterTheResponse(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.RunInCaller})
-	g := fill(t, r)
+	fill(t, r)
 	ctx, release := r.Scope(t.Context())
 	var order []string
 	for _, name := range []string{"a", "b"} {
@@ -201,7 +191,6 @@ func TestRunInCallerStillRunsAfterTheResponse(t *testing.T) {
 	require.Empty(t, order)
 	release()
 	require.Equal(t, []string{"a", "b"}, order)
-	g.release()
 }
 
 func TestRunInCallerUsesAPlaceThatHasBecomeFree(t *testing.T) {
@@ -209,7 +198,7 @@ func TestRunInCallerUsesAPlaceThatHasBecomeFree(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
 		g := fill(t, r)
 		ctx, release := r.Scope(t.Context())
-		hold := newGate()
+		hold := newGate(t)
 		require.NoError(t, runner.After(ctx, "it", hold.wait))
 		g.release()
 		synctest.Wait()
@@ -223,18 +212,17 @@ func TestRunInCallerUsesAPlaceThatHasBecomeFree(t *testing.T) {
 
 func TestRunInCallerSurvivesPanicAndGoexitOfTheCallback(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
-	g := fill(t, r)
+	fill(t, r)
 	require.NoError(t, r.Go(t.Context(), "goexit", func(context.Context) error { runtime.Goexit(); return nil }))
 	require.NoError(t, r.Go(t.Context(), "panic", func(context.Context) error { panic("boom") }))
 	s := r.Stats()
 	require.Equal(t, uint64(1), s.Outcomes[runner.Failed])
 	require.Equal(t, uint64(1), s.Outcomes[runner.Panicked])
-	g.release()
 }
 
 func TestRunInCallerDoesNotNestWithoutEnd(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
-	g := fill(t, r)
+	fill(t, r)
 	runs := 0
 	var again func(ctx context.Context) error
 	again = func(ctx context.Context) error {
@@ -243,14 +231,13 @@ func TestRunInCallerDoesNotNestWithoutEnd(t *testing.T) {
 	}
 	require.NoError(t, r.Go(t.Context(), "again", again))
 	require.Equal(t, 1, runs)
-	g.release()
 }
 
 func TestRunInCallerIsBoundedWhateverContextItIsAskedWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.RunInCaller})
 		g := fill(t, r)
-		hold := newGate()
+		hold := newGate(t)
 		var refused atomic.Int32
 		for range 20 {
 			go func() {
@@ -269,10 +256,9 @@ func TestRunInCallerIsBoundedWhateverContextItIsAskedWith(t *testing.T) {
 		var deeper func(context.Context) error
 		deeper = func(context.Context) error { depth++; return r.Go(context.Background(), "deeper", deeper) }
 		synctest.Wait()
-		g = fill(t, r)
+		fill(t, r)
 		require.NoError(t, r.Go(t.Context(), "deeper", deeper))
 		require.Equal(t, 2, depth)
-		g.release()
 	})
 }
 
@@ -287,9 +273,8 @@ func (c valueContext) Value(key any) any { c.value(); return c.Context.Value(key
 func TestNoLockIsHeldWhileTheAskersContextIsAskedForAValue(t *testing.T) {
 	for _, o := range []runner.Overflow{runner.Reject, runner.Block, runner.DropOldest, runner.RunInCaller} {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: o, MaxWait: map[bool]time.Duration{true: time.Millisecond}[o == runner.Block]})
-		g := fill(t, r)
+		fill(t, r)
 		_ = r.Go(valueContext{t.Context(), func() { r.Stats() }}, "it", nothing)
-		g.release()
 	}
 }
 
@@ -302,9 +287,7 @@ func TestAnEvictedCallbackEndsAfterItWasAskedFor(t *testing.T) {
 			}
 		},
 	}}})
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "worker", g.wait))
-	<-g.entered
+	g := occupy(t, r, "worker")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -318,6 +301,6 @@ func TestAnEvictedCallbackEndsAfterItWasAskedFor(t *testing.T) {
 	require.Zero(t, wrong.Load())
 }
 
-func TestPolicyNames(t *testing.T) {
+func TestOverflowStringsAreTheNamesOfTheConstants(t *testing.T) {
 	require.Equal(t, "Reject Block DropOldest RunInCaller", runner.Reject.String()+" "+runner.Block.String()+" "+runner.DropOldest.String()+" "+runner.RunInCaller.String())
 }

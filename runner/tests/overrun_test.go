@@ -4,7 +4,7 @@ import (
 	"context"
 	"runtime/pprof"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,17 +18,10 @@ func hangHere(g *gate) error { return g.wait(nil) } //nolint:staticcheck // it t
 
 func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		overruns := map[string]runner.OverrunInfo{}
-		var j journal
-		watch := runner.Observer{Overrun: func(_ context.Context, i runner.OverrunInfo) {
-			mu.Lock()
-			defer mu.Unlock()
-			overruns[i.Name] = i
-		}}
-		r := newRunner(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second, Observers: []runner.Observer{watch, j.observer()}})
-		g := newGate()
-		for _, name := range strings.Fields("a b c d e f g h") {
+		r, rec := recorded(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second})
+		g := newGate(t)
+		names := strings.Fields("a b c d e f g h")
+		for _, name := range names {
 			require.NoError(t, r.Go(t.Context(), name, func(context.Context) error { return hangHere(g) }))
 		}
 		ninth := false
@@ -37,43 +30,40 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 		synctest.Wait()
 
 		require.True(t, ninth, "the pool has kept its width")
-		require.Len(t, overruns, 8)
-		for name, o := range overruns {
-			require.Equal(t, 3*time.Second, o.Ran, name)
-			require.Contains(t, o.Stack, "tests.hangHere\n\t", name)
-			require.NotContains(t, o.Stack, "runner.call")
+		for _, name := range names {
+			overran := only(t, rec, name).Overran
+			require.Len(t, overran, 1, name)
+			require.Equal(t, 3*time.Second, overran[0].Ran, name)
+			require.Contains(t, overran[0].Stack, "tests.hangHere\n\t", name)
+			require.NotContains(t, overran[0].Stack, "runner.call")
 		}
 		s := r.Stats()
 		require.Equal(t, 8, s.Overrunning)
-		require.Equal(t, 8, s.Lent)
+		require.Equal(t, 8, s.Replaced)
 		require.Equal(t, 8, s.Running)
 		require.Zero(t, s.Busy)
 		require.Equal(t, 24*time.Second, s.BusyTime, "a worker that was given back is not busy")
 		requireBalanced(t, s)
 		require.ErrorIs(t, r.Go(t.Context(), "tenth", nothing), runner.ErrOverrunning)
-		require.Equal(t, runner.ReasonOverrunning, j.rejected[0].Reason)
+		require.Equal(t, runner.ReasonOverrunning, only(t, rec, "tenth").Rejected.Reason)
 
 		g.release()
 		synctest.Wait()
 		s = r.Stats()
-		require.Zero(t, s.Overrunning+s.Lent+s.Running)
+		require.Zero(t, s.Overrunning+s.Replaced+s.Running)
 		require.Equal(t, uint64(9), s.Outcomes[runner.Success])
-		overran := 0
-		for _, f := range j.finished {
-			if f.Overran {
-				overran++
-			}
+		for _, name := range names {
+			require.True(t, only(t, rec, name).Finished.Overran, name)
 		}
-		require.Equal(t, 8, overran)
-		require.Len(t, j.finished, 9)
+		require.False(t, only(t, rec, "ninth").Finished.Overran)
+		require.Empty(t, only(t, rec, "ninth").Overran)
 
-		again := newGate() // the width is what it was
+		again := newGate(t) // the width is what it was
 		for range 12 {
 			require.NoError(t, r.Go(t.Context(), "again", again.wait))
 		}
 		synctest.Wait()
 		require.Len(t, again.entered, 8)
-		again.release()
 	})
 }
 
@@ -83,7 +73,7 @@ func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) 
 		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
 			Overrun: func(_ context.Context, i runner.OverrunInfo) { stack = i.Stack },
 		}}})
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
 			go func() { <-g.open }()
 			go time.Sleep(time.Minute)
@@ -110,7 +100,7 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
 			Overrun: func(_ context.Context, i runner.OverrunInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
 		}}})
-		g := newGate()
+		g := newGate(t)
 		for i := range 40 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(time.Duration(1+i*37)*time.Millisecond)))
 		}
@@ -122,28 +112,27 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 			require.GreaterOrEqual(t, d, time.Duration(0))
 			require.LessOrEqual(t, d, time.Second)
 		}
-		g.release()
 	})
 }
 
 func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 3, MaxOverrunning: 2, Timeout: time.Second})
-		g := newGate()
+		g := newGate(t)
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "hang", g.wait))
 		}
-		ran := 0
+		var ran atomic.Int32 // two workers may run them at once
 		for range 4 {
-			require.NoError(t, r.Go(t.Context(), "queued", func(context.Context) error { ran++; return nil }))
+			require.NoError(t, r.Go(t.Context(), "queued", func(context.Context) error { ran.Add(1); return nil }))
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		s := r.Stats()
 		require.Equal(t, 3, s.Overrunning)
-		require.Equal(t, 2, s.Lent)
+		require.Equal(t, 2, s.Replaced)
 		require.Equal(t, 1, s.Busy)
-		require.Equal(t, 4, ran, "what was accepted goes on")
+		require.Equal(t, int32(4), ran.Load(), "what was accepted goes on")
 		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrOverrunning)
 		g.release()
 		synctest.Wait()
@@ -154,7 +143,7 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 1, Timeout: time.Second})
-		a, b := newGate(), newGate()
+		a, b := newGate(t), newGate(t)
 		require.NoError(t, r.Go(t.Context(), "a", a.wait))
 		require.NoError(t, r.Go(t.Context(), "b", b.wait))
 		ran := false
@@ -166,7 +155,7 @@ func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 		a.release()
 		synctest.Wait()
 		require.True(t, ran, "a's worker is back, and b's is replaced")
-		require.Equal(t, 1, r.Stats().Lent)
+		require.Equal(t, 1, r.Stats().Replaced)
 		require.ErrorIs(t, r.Go(t.Context(), "d", nothing), runner.ErrOverrunning)
 		b.release()
 		synctest.Wait()
@@ -180,7 +169,7 @@ func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 2, Timeout: time.Second})
-			g := newGate()
+			g := newGate(t)
 			require.NoError(t, r.Go(t.Context(), "a", g.wait))
 			time.Sleep(10 * time.Second)
 			require.NoError(t, r.Go(t.Context(), "b", g.wait, runner.Timeout(-1)))
@@ -197,14 +186,12 @@ func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 func TestACallerIsLetGoWhenItsCallbackOverruns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller, Timeout: -1})
-		g := fill(t, r)
-		hang := newGate()
+		fill(t, r)
+		hang := newGate(t)
 		begin := time.Now()
 		require.NoError(t, r.Go(t.Context(), "it", hang.wait, runner.Timeout(time.Second)))
 		require.Equal(t, 2*time.Second, time.Since(begin))
 		require.Equal(t, 1, r.Stats().Overrunning)
-		hang.release()
-		g.release()
 	})
 }
 
@@ -222,13 +209,10 @@ func TestCallbacksCarryTheirNamesAsPprofLabels(t *testing.T) {
 	}))
 	require.Equal(t, labels{"shop", "order.email", "send", "t1"}, <-got)
 
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "hangs", g.wait))
-	<-g.entered
+	g := occupy(t, r, "hangs")
 	require.Contains(t, goroutines(t), `"afterglow.callback":"hangs"`)
 	g.release()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.NotContains(t, goroutines(t), "afterglow.callback")
 }
 
@@ -242,27 +226,54 @@ func goroutines(t *testing.T) string {
 func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
-		other := newGate()
+		other := newGate(t)
 		var r *runner.Runner
 		r = newRunner(t, runner.Config{TraceID: func(ctx context.Context) string {
 			_ = r.Stats() // no lock is held
 			return ctx.Value(key{}).(string)
 		}})
 		require.NoError(t, r.Go(t.Context(), "panics", other.wait)) // has no trace: TraceID panics
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "4bf9"), "it", func(context.Context) error { return hangHere(g) }))
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		report := giveUp(t, r)
 		traces := map[string]string{}
 		for _, l := range report.Lost {
 			traces[l.Name] = l.TraceID
 			require.Contains(t, l.Stack, ".wait\n\t")
 		}
 		require.Equal(t, map[string]string{"it": "4bf9", "panics": ""}, traces)
+	})
+}
+
+func TestAHangingCallbackGivesItsShareOfTheLimitBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 2, Timeout: time.Second, Limits: map[string]int{"it": 1}})
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "it", g.wait))
+		ran := make(chan struct{})
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { close(ran); return nil }))
+		<-ran
+		require.Equal(t, 1, r.Stats().Overrunning)
 		g.release()
-		other.release()
+		drain(t, r)
+	})
+}
+
+func TestAttemptsAreToldWithAContextThatHasNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
+			Overrun: func(ctx context.Context, _ runner.OverrunInfo) { told = append(told, ctx.Err()) },
+			Retried: func(ctx context.Context, _ runner.RetriedInfo) { told = append(told, ctx.Err()) },
+		}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		g := newGate(t)
+		require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { _ = g.wait(ctx); return errBroken }, runner.Retry(2, every(0))))
+		cancel()
+		time.Sleep(5 * time.Second)
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []error{nil, nil}, told)
 	})
 }

@@ -15,8 +15,7 @@ import (
 
 func TestOnceRunsOnceInAScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2})
 		ran := 0
 		count := func(context.Context) error { ran++; return nil }
 		ctx, release := r.Scope(t.Context())
@@ -40,8 +39,8 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 		s := r.Stats()
 		require.Equal(t, uint64(5), s.Outcomes[runner.Coalesced])
 		requireBalanced(t, s)
-		require.Len(t, j.finished, 8)
-		require.Len(t, j.accepted, 8)
+		once, merged := runner.Success, runner.Coalesced
+		require.Equal(t, map[string][]runner.Outcome{"it": {once, merged, merged, merged, merged, once, merged, once}}, outcomes(rec))
 
 		require.ErrorIs(t, r.Go(t.Context(), "it", count, runner.Once("a")), runner.ErrNoScope)
 	})
@@ -76,11 +75,8 @@ func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 
 func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 10, Observers: []runner.Observer{j.observer()}})
-		g := newGate()
-		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
-		<-g.entered
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 10})
+		g := occupy(t, r, "busy")
 		var order []int
 		for i := range 5 {
 			require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, i); return nil }, runner.Coalesce("x")))
@@ -91,18 +87,18 @@ func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { order = append(order, 9); return nil }, runner.Coalesce("y")))
 		require.Equal(t, 3, r.Stats().Queued)
 		g.release()
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []int{4, -1, 9}, order)
 		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.Coalesced])
-		require.Len(t, j.finished, 8)
+		ran, merged := runner.Success, runner.Coalesced
+		require.Equal(t, map[string][]runner.Outcome{"busy": {ran}, "it": {merged, merged, merged, merged, ran, ran}, "behind": {ran}}, outcomes(rec))
 	})
 }
 
 func TestCoalesceDoesNotMergeIntoARunningOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 2})
-		g := newGate()
+		g := newGate(t)
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Coalesce("x")))
 			synctest.Wait()
@@ -110,16 +106,13 @@ func TestCoalesceDoesNotMergeIntoARunningOne(t *testing.T) {
 		s := r.Stats()
 		require.Equal(t, 2, s.Running)
 		require.Equal(t, 1, s.Queued)
-		g.release()
 	})
 }
 
 func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1})
-		g := newGate()
-		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
-		<-g.entered
+		g := occupy(t, r, "busy")
 		var ran []string
 		note := func(s string) func(context.Context) error {
 			return func(context.Context) error { ran = append(ran, s); return nil }
@@ -137,8 +130,7 @@ func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
 }
 
 func TestWhenGatesByTheFrozenRequest(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{})
 	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		for name, gate := range map[string]func(runner.Request) bool{
 			"if.succeeded": runner.Succeeded,
@@ -154,15 +146,16 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 	}))
 	get(t, srv.URL)
 	srv.Close()
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	require.Equal(t, map[string][]runner.Outcome{
 		"if.succeeded": {runner.Skipped},
 		"if.stayed":    {runner.Success},
 		"if.panics":    {runner.Panicked},
 		"if.418":       {runner.Success},
-	}, j.outcomes())
-	require.Len(t, j.started, 2, "a gate's refusal starts nothing")
+	}, outcomes(rec))
+	for name, starts := range map[string]int{"if.succeeded": 0, "if.stayed": 1, "if.panics": 0, "if.418": 1} {
+		require.Len(t, only(t, rec, name).Started, starts, "a gate's refusal starts nothing")
+	}
 }
 
 func TestWhenIsNotAskedWithoutARequest(t *testing.T) {
@@ -175,7 +168,7 @@ func TestWhenIsNotAskedWithoutARequest(t *testing.T) {
 func TestALimitHoldsBackItsNameAndNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 4, Queue: 100, Limits: map[string]int{"limited": 2}})
-		g, others := newGate(), newGate()
+		g, others := newGate(t), newGate(t)
 		for range 10 {
 			require.NoError(t, r.Go(t.Context(), "limited", g.wait))
 		}
@@ -207,8 +200,7 @@ func TestALimitKeepsTheOrderOfItsName(t *testing.T) {
 			return nil
 		}))
 	}
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
+	drain(t, r)
 	for i := range 20 {
 		require.Equal(t, i, order[i])
 	}
@@ -227,97 +219,33 @@ func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
 }
 
 func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}, Observers: []runner.Observer{j.observer()}})
-	g := newGate()
-	require.NoError(t, r.Go(t.Context(), "limited", g.wait))
-	<-g.entered
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}})
+	occupy(t, r, "limited")
 	for range 3 {
 		require.NoError(t, r.Go(t.Context(), "limited", nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, j.outcomes())
-	g.release()
+	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, outcomes(rec))
 }
 
-func TestTrackCountsAndAwaitsWorkUnderWay(t *testing.T) {
+func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Observers: []runner.Observer{j.observer()}})
-		ctx, done, err := r.Track(t.Context(), "import", runner.Timeout(time.Minute))
-		require.NoError(t, err)
-		_, has := ctx.Deadline()
-		require.True(t, has)
-		s := r.Stats()
-		require.Equal(t, 1, s.Running)
-		require.Zero(t, s.Busy+s.Depth, "it takes no worker and no place")
-		requireBalanced(t, s)
-		ran := false
-		require.NoError(t, runner.After(ctx, "nested", func(context.Context) error { ran = true; return nil }))
-		go func() {
-			time.Sleep(10 * time.Second)
-			done(errBroken)
-			done(nil)
-		}()
-		report, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, 10*time.Second, report.Duration)
-		require.True(t, ran)
-		require.Equal(t, map[string][]runner.Outcome{"import": {runner.Failed}, "nested": {runner.Success}}, j.outcomes())
-		require.Equal(t, 10*time.Second, j.finished[1].Duration())
-		require.Error(t, ctx.Err())
-	})
-}
-
-func TestTrackedWorkThatNeverEndsIsAbandonedByName(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{})
-		tracked, _, err := r.Track(t.Context(), "import")
-		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
-		require.Equal(t, "import", report.Lost[0].Name)
-		require.Equal(t, runner.Abandoned, report.Lost[0].Outcome)
-		require.ErrorIs(t, context.Cause(tracked), runner.ErrShutdown)
-	})
-}
-
-func TestTrackRefusesWhatItCannotDo(t *testing.T) {
-	r := newRunner(t, runner.Config{})
-	_, _, err := r.Track(t.Context(), "not a name")
-	require.ErrorIs(t, err, runner.ErrInvalidName)
-	_, _, err = r.Track(t.Context(), "it", runner.Retry(2, nil))
-	require.ErrorContains(t, err, "no option but Timeout")
-	_, err = r.Shutdown(t.Context())
-	require.NoError(t, err)
-	_, _, err = r.Track(t.Context(), "it")
-	require.ErrorIs(t, err, runner.ErrClosed)
-	requireBalanced(t, r.Stats())
-}
-
-func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1})
-		ctx, release := r.Scope(t.Context())
-		require.NoError(t, runner.Wait(ctx), "nothing was asked for")
-		ran := 0
-		require.NoError(t, runner.After(ctx, "it", func(ctx context.Context) error {
-			time.Sleep(time.Second)
-			ran++
-			return runner.After(ctx, "nested", func(context.Context) error { time.Sleep(time.Second); ran++; return nil })
-		}))
-		release()
+		var last runner.FinishedInfo
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
+			Finished: func(_ context.Context, info runner.FinishedInfo) { last = info },
+		}}})
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
 		begin := time.Now()
-		require.NoError(t, runner.Wait(ctx))
-		require.Equal(t, 2, ran)
-		require.Equal(t, 2*time.Second, time.Since(begin))
-
-		require.NoError(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(time.Hour); return nil }))
-		impatient, cancel := context.WithTimeoutCause(ctx, time.Second, errBroken)
-		defer cancel()
-		require.ErrorIs(t, runner.Wait(impatient), errBroken)
-		require.ErrorIs(t, runner.Wait(context.Background()), runner.ErrNoScope)
-		require.NoError(t, runner.Wait(ctx))
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "it", nothing, runner.Coalesce("x")))
+			require.Equal(t, begin, r.Stats().OldestDue)
+			time.Sleep(time.Second) // in a bubble only
+		}
+		g.release()
+		synctest.Wait()
+		require.Equal(t, runner.Success, last.Outcome)
+		require.Equal(t, begin.Add(2*time.Second), last.Asked)
+		require.Zero(t, last.ResponseDelay())
+		require.Equal(t, time.Second, last.QueueWait())
 	})
 }

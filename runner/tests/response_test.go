@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -122,9 +121,9 @@ func TestTheResponseIsTheSameWithAndWithoutMiddleware(t *testing.T) {
 			}
 			h(w, req)
 		})
-		bare := rawServer(t, h)
-		bound := rawServer(t, r.Middleware(asking), r.Bind)
-		unbound := rawServer(t, r.Middleware(asking))
+		bare := startServer(t, h)
+		bound := serve(t, r, true, asking)
+		unbound := serve(t, r, false, asking)
 		for what, request := range requests {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
@@ -136,24 +135,13 @@ func TestTheResponseIsTheSameWithAndWithoutMiddleware(t *testing.T) {
 	}
 }
 
-func rawServer(t *testing.T, h http.Handler, setup ...func(*http.Server)) string {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	for _, f := range setup {
-		f(srv.Config)
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return srv.Listener.Addr().String()
-}
-
 var dateHeader = regexp.MustCompile(`Date: [^\r]*\r\n`)
 
 // exchange sends a request as it stands and returns all that comes back, with
 // the dates taken out.
-func exchange(t *testing.T, addr, request string) string {
+func exchange(t *testing.T, srv *httptest.Server, request string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, request)
@@ -163,158 +151,6 @@ func exchange(t *testing.T, addr, request string) string {
 		require.NoError(t, err)
 	}
 	return dateHeader.ReplaceAllString(string(got), "")
-}
-
-// Writers of every combination of capabilities: w has what its name says.
-type (
-	plainWriter struct{ http.ResponseWriter }
-	flushes     struct{}
-	hijacks     struct{}
-	readsFrom   struct{}
-	pushes      struct{}
-)
-
-func (flushes) Flush()                                       {}
-func (hijacks) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, errBroken }
-func (readsFrom) ReadFrom(src io.Reader) (int64, error)      { return io.Copy(io.Discard, src) }
-func (pushes) Push(target string, _ *http.PushOptions) error { return errors.New(target) }
-
-func TestTheWrapperCanWhatTheServersWriterCan(t *testing.T) {
-	p := plainWriter{}
-	writers := []http.ResponseWriter{
-		p,
-		struct {
-			plainWriter
-			flushes
-		}{},
-		struct {
-			plainWriter
-			hijacks
-		}{},
-		struct {
-			plainWriter
-			flushes
-			hijacks
-		}{},
-		struct {
-			plainWriter
-			readsFrom
-		}{},
-		struct {
-			plainWriter
-			flushes
-			readsFrom
-		}{},
-		struct {
-			plainWriter
-			hijacks
-			readsFrom
-		}{},
-		struct {
-			plainWriter
-			flushes
-			hijacks
-			readsFrom
-		}{},
-		struct {
-			plainWriter
-			pushes
-		}{},
-		struct {
-			plainWriter
-			flushes
-			pushes
-		}{},
-		struct {
-			plainWriter
-			hijacks
-			pushes
-		}{},
-		struct {
-			plainWriter
-			flushes
-			hijacks
-			pushes
-		}{},
-		struct {
-			plainWriter
-			readsFrom
-			pushes
-		}{},
-		struct {
-			plainWriter
-			flushes
-			readsFrom
-			pushes
-		}{},
-		struct {
-			plainWriter
-			hijacks
-			readsFrom
-			pushes
-		}{},
-		struct {
-			plainWriter
-			flushes
-			hijacks
-			readsFrom
-			pushes
-		}{},
-	}
-	r := newRunner(t, runner.Config{})
-	for i, inner := range writers {
-		r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			flusher, flush := w.(http.Flusher)
-			hijacker, hijack := w.(http.Hijacker)
-			readerFrom, readFrom := w.(io.ReaderFrom)
-			pusher, push := w.(http.Pusher)
-			require.Equal(t, [4]bool{i&1 > 0, i&2 > 0, i&4 > 0, i&8 > 0}, [4]bool{flush, hijack, readFrom, push}, "writer %d", i)
-			require.Equal(t, inner, w.(interface{ Unwrap() http.ResponseWriter }).Unwrap())
-			if flush {
-				flusher.Flush()
-			}
-			if hijack {
-				_, _, err := hijacker.Hijack()
-				require.ErrorIs(t, err, errBroken)
-			}
-			if readFrom {
-				n, err := readerFrom.ReadFrom(strings.NewReader("12345"))
-				require.NoError(t, err)
-				require.Equal(t, int64(5), n)
-			}
-			if push {
-				require.EqualError(t, pusher.Push("/style.css", nil), "/style.css")
-			}
-		})).ServeHTTP(inner, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	}
-}
-
-func TestTheWrapperTellsOfClosingAsTheServersWriterDoes(t *testing.T) {
-	r := newRunner(t, runner.Config{})
-	for _, http2 := range []bool{false, true} {
-		var bare, wrapped bool
-		look := func(found *bool) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, *found = w.(http.CloseNotifier) //nolint:staticcheck // handlers still ask for it
-				if *found {
-					_ = w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // likewise
-				}
-			})
-		}
-		for _, h := range []http.Handler{look(&bare), r.Middleware(look(&wrapped))} {
-			srv := httptest.NewUnstartedServer(h)
-			srv.EnableHTTP2 = http2
-			srv.StartTLS()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
-			require.NoError(t, err)
-			res, err := srv.Client().Do(req)
-			require.NoError(t, err)
-			require.NoError(t, res.Body.Close())
-			srv.Close()
-		}
-		require.True(t, bare)
-		require.True(t, wrapped)
-	}
 }
 
 func TestTheResponseWriterIsDeadInACallback(t *testing.T) {

@@ -19,8 +19,7 @@ func every(d time.Duration) runner.Backoff { return func(int) time.Duration { re
 
 func TestRetryRunsUntilItSucceedsAndCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{Workers: 1})
 		begin := time.Now()
 		var ran []time.Duration
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
@@ -30,16 +29,16 @@ func TestRetryRunsUntilItSucceedsAndCountsOnce(t *testing.T) {
 			}
 			return nil
 		}, runner.Retry(5, func(n int) time.Duration { return time.Duration(n) * time.Second })))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 6 * time.Second}, ran)
-		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}}, j.outcomes())
-		require.Len(t, j.retried, 3)
-		require.Equal(t, 2, j.retried[1].Attempt)
-		require.Equal(t, 2*time.Second, j.retried[1].Wait)
-		require.ErrorContains(t, j.retried[1].Err, "attempt 2")
-		require.Len(t, j.started, 4)
-		require.Equal(t, 4, j.finished[0].Attempt)
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}}, outcomes(rec))
+		it := only(t, rec, "it")
+		require.Len(t, it.Retried, 3)
+		require.Equal(t, 2, it.Retried[1].Attempt)
+		require.Equal(t, 2*time.Second, it.Retried[1].Wait)
+		require.ErrorContains(t, it.Retried[1].Err, "attempt 2")
+		require.Len(t, it.Started, 4)
+		require.Equal(t, 4, it.Finished.Attempt)
 		require.Equal(t, uint64(1), r.Stats().Outcomes.Total())
 	})
 }
@@ -63,14 +62,12 @@ func TestRetryEndsWithTheLastAttempt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var j journal
-				r := newRunner(t, runner.Config{Workers: 1, Timeout: time.Second, Observers: []runner.Observer{j.observer()}})
+				r, rec := recorded(t, runner.Config{Workers: 1, Timeout: time.Second})
 				runs := 0
 				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { runs++; return tt.fn(ctx) }, runner.Retry(tt.attempts, nil)))
-				_, err := r.Shutdown(t.Context())
-				require.NoError(t, err)
+				drain(t, r)
 				require.Equal(t, tt.runs, runs)
-				require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}}, j.outcomes())
+				require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}}, outcomes(rec))
 			})
 		})
 	}
@@ -91,7 +88,7 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 		require.Equal(t, 1, s.Depth)
 		requireBalanced(t, s)
 
-		g := newGate()
+		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "other", g.wait), "the worker is free")
 		<-g.entered
 		require.NoError(t, r.Go(t.Context(), "fits", nothing))
@@ -108,30 +105,50 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 
 func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
-		r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+		r, rec := recorded(t, runner.Config{})
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		report, err := r.Shutdown(ctx)
-		require.Error(t, err)
+		report := giveUp(t, r)
 		require.Equal(t, runner.Canceled, report.Lost[0].Outcome)
-		require.ErrorIs(t, j.finished[0].Err, runner.ErrShutdown)
-		require.ErrorIs(t, j.finished[0].Err, errBroken, "it says why it had to be tried again")
+		err := only(t, rec, "it").Err()
+		require.ErrorIs(t, err, runner.ErrShutdown)
+		require.ErrorIs(t, err, errBroken, "it says why it had to be tried again")
 		require.Zero(t, r.Stats().Depth)
 	})
 }
 
-func TestABackoffThatPanicsMeansNoWait(t *testing.T) {
+func TestABackoffThatPanicsEndsItsCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{})
+		r, rec := recorded(t, runner.Config{})
 		runs := 0
 		fn := func(context.Context) error { runs++; return errBroken }
 		require.NoError(t, r.Go(t.Context(), "it", fn, runner.Retry(3, func(int) time.Duration { panic("boom") })))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, 3, runs)
+		drain(t, r)
+		require.Equal(t, 1, runs)
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
+		err := only(t, rec, "it").Err()
+		require.ErrorContains(t, err, "boom")
+		require.ErrorIs(t, err, errBroken)
+		var panicked *runner.PanicError
+		require.ErrorAs(t, err, &panicked)
+		require.Contains(t, string(panicked.Stack), "TestABackoffThatPanicsEndsItsCallback")
+	})
+}
+
+func TestTheResponseDelayOfALaterAttemptIsThatOfTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{})
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { return errBroken }, runner.Retry(3, every(time.Hour))))
+		time.Sleep(time.Second)
+		release()
+		drain(t, r)
+		it := only(t, rec, "it")
+		require.Len(t, it.Started, 3)
+		for _, s := range it.Started {
+			require.Equal(t, time.Second, s.ResponseDelay())
+			require.Zero(t, s.QueueWait())
+		}
 	})
 }
 
@@ -167,8 +184,7 @@ func TestEachAttemptHasItsOwnContext(t *testing.T) {
 			<-ctx.Done()
 			return errors.New("again")
 		}, runner.Retry(3, every(0))))
-		_, err := r.Shutdown(t.Context())
-		require.NoError(t, err)
+		drain(t, r)
 		require.Equal(t, []any{1, 2, 3}, seen)
 		require.Equal(t, []any{nil, nil, nil}, parents)
 	})
@@ -181,13 +197,11 @@ func (e *brokenError) Error() string { return "broken" }
 func (e *brokenError) Unwrap() error { return e.cause } // panics on nil
 
 func TestAnErrorWhoseMethodsPanicIsNotRetried(t *testing.T) {
-	var j journal
-	r := newRunner(t, runner.Config{Observers: []runner.Observer{j.observer()}})
+	r, rec := recorded(t, runner.Config{})
 	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
 		var none *brokenError
 		return none
 	}, runner.Retry(2, nil)))
-	_, err := r.Shutdown(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Failed}}, j.outcomes())
+	drain(t, r)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
 }

@@ -14,9 +14,12 @@ const hangTime = 45 * time.Second
 func (w *world) function(j *job) func(context.Context) error {
 	return func(ctx context.Context) error {
 		w.enter(ctx, j)
-		w.work(ctx, j)
-		end, err := w.ending(ctx, j)
-		w.leave(ctx, j, end, err)
+		end, err := exits, error(nil) // unless it goes on to its end
+		func() {
+			defer func() { w.leave(ctx, j, end, err) }()
+			w.work(ctx, j)
+			end, err = w.ending(ctx, j)
+		}()
 		if err != nil && end == returnsError {
 			return err
 		}
@@ -34,12 +37,15 @@ func (w *world) work(ctx context.Context, j *job) {
 	for _, child := range j.spec.children {
 		w.askNested(ctx, j, child)
 	}
+	for _, child := range j.spec.laters {
+		w.askLater(ctx, j, child)
+	}
 	w.rest(length - length/2)
 	switch {
 	case j.spec.hangs:
 		select {
 		case <-j.letGo:
-		case <-time.After(hangTime):
+		case <-time.After(w.hangFor(j)):
 		}
 	case j.spec.heeds:
 		select {
@@ -47,6 +53,15 @@ func (w *world) work(ctx context.Context, j *job) {
 		case <-time.After(hangTime):
 		}
 	}
+}
+
+// hangFor is how long a hanging function stays if nobody lets it go.
+func (w *world) hangFor(j *job) time.Duration {
+	d := j.spec.hangFor
+	if d == 0 {
+		d = hangTime
+	}
+	return w.apart(j, d)
 }
 
 func (w *world) rest(d time.Duration) {
@@ -97,11 +112,12 @@ func (w *world) askNested(ctx context.Context, by *job, s spec) {
 		how, j.scope, j.within, j.open, j.nested = w.runner.Go, nil, nil, false, false
 		ctx = context.WithValue(context.Background(), jobKey{}, j)
 	}
-	err := how(ctx, s.name, w.function(j), w.options(j)...)
-	w.mu.Lock()
-	by.child = nil
-	w.mu.Unlock()
-	w.answer(j, err)
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		by.child = nil
+	}()
+	w.answer(j, how(ctx, s.name, w.function(j), w.options(j)...))
 }
 
 // track takes in work that a goroutine of the program does.
@@ -163,7 +179,7 @@ func (w *world) takeTime() {
 	w.busy++
 	w.mu.Unlock()
 	if slow {
-		w.pass(time.Millisecond)
+		w.pass(w.head.slowness())
 	}
 	w.mu.Lock()
 	w.busy--

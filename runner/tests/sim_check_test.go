@@ -56,7 +56,8 @@ func (m *model) check(s runner.Stats) {
 	now := time.Now()
 	sum := s.Outcomes.Total() + uint64(s.Reserved+s.Queued+s.Paused+s.Running)
 	m.require(s.Asked == sum, "books balance", "asked %d, accounted for %d: %+v", s.Asked, sum, s)
-	if m.busy > 0 {
+	m.checkWidthNow(s)
+	if m.busy+m.lingering() > 0 {
 		return // the observers have not been told all
 	}
 	m.require(s.Asked == m.asked, "books balance", "asked %d, the observers saw %d", s.Asked, m.asked)
@@ -72,16 +73,17 @@ func (m *model) check(s runner.Stats) {
 	}
 	m.require(s.Reserved == c.reserved && s.Queued == c.queued && s.Paused == c.paused && s.Running == c.running,
 		"where they are", "Stats has %+v, the model %+v", s, c)
-	m.require(s.Overrunning == c.overrunning && s.Lent <= s.Overrunning && s.Lent <= m.cfg.MaxOverrunning, "overrun", "Stats has %+v, the model %+v", s, c)
+	m.require(s.Overrunning == c.overrunning, "overrun", "Stats has %+v, the model %+v", s, c)
 	m.require(s.OldestDue.IsZero() == (s.Queued == 0), "oldest", "due %v of %d", s.OldestDue, s.Queued)
 	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
 	m.require(s.Busy <= s.Workers && s.Depth <= s.Capacity && s.HighWater >= s.Depth && s.HighWater <= s.Capacity, "bounds", "%+v", s)
 	if m.cfg.Overflow == runner.RunInCaller { // some have no place and no worker
-		m.require(s.Depth <= c.places && c.places-s.Depth <= s.Capacity && s.Busy <= c.onWorkers-s.Lent, "places and workers", "Stats has %+v, the model %+v", s, c)
+		m.require(s.Depth <= c.places && c.places-s.Depth <= s.Capacity && s.Busy <= c.onWorkers-s.Replaced, "places and workers", "Stats has %+v, the model %+v", s, c)
 	} else {
 		m.require(s.Depth == c.places, "places", "Stats has %+v, the model %+v", s, c)
-		m.require(s.Busy == c.onWorkers-s.Lent, "workers", "Stats has %+v, the model %+v", s, c)
+		m.require(s.Busy == c.onWorkers-s.Replaced, "workers", "Stats has %+v, the model %+v", s, c)
 	}
+	m.checkReplaced(s)
 	m.checkOldest(s)
 	m.checkWaiting(s)
 	m.checkOverrunning(now)
@@ -103,28 +105,6 @@ func (m *model) checkOldest(s runner.Stats) {
 	}
 }
 
-// checkWaiting finds jobs that wait although nothing keeps them from running.
-// mu is held.
-func (m *model) checkWaiting(s runner.Stats) {
-	if s.Queued == 0 || s.Busy >= s.Workers {
-		return
-	}
-	for _, j := range m.live {
-		if !j.isDue() || m.slow && j.phase == paused {
-			continue
-		}
-		limit := m.cfg.Limits[j.spec.name]
-		if m.cfg.Overflow == runner.RunInCaller {
-			// It may wait for its caller, or for one of its name that does.
-			if limit > 0 || j.phase == accepted && j.depth == s.Capacity {
-				continue
-			}
-		}
-		m.require(limit > 0 && m.running[j.spec.name] >= limit, "no work waits beside a free worker",
-			"%v waits, %d of %d workers are busy, %d of its name run, limit %d", j, s.Busy, s.Workers, m.running[j.spec.name], limit)
-	}
-}
-
 // checkOverrunning finds jobs that overrun unseen. mu is held.
 func (m *model) checkOverrunning(now time.Time) {
 	if m.drains.returned {
@@ -133,7 +113,7 @@ func (m *model) checkOverrunning(now time.Time) {
 	for _, j := range m.live {
 		if timeout := m.timeoutOf(j); j.phase == started && timeout > 0 && !j.overran {
 			late := now.Sub(j.started) - timeout - m.cfg.Grace
-			m.require(late <= time.Second || m.slow && late <= time.Second+lateTime, "overrun", "%v overruns since %v and nobody says so", j, late)
+			m.require(late <= time.Second || m.slow && late <= time.Second+lateTime+j.spec.lingers, "overrun", "%v overruns since %v and nobody says so", j, late)
 		}
 	}
 }
@@ -168,7 +148,7 @@ func (m *model) hasHeir(j *job) bool {
 func (m *model) checkRest(s runner.Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.require(s.Reserved+s.Queued+s.Paused+s.Running+s.Depth+s.Busy+s.Overrunning+s.Lent == 0, "all is zero at rest", "%+v", s)
+	m.require(s.Reserved+s.Queued+s.Paused+s.Running+s.Depth+s.Busy+s.Overrunning+s.Replaced == 0, "all is zero at rest", "%+v", s)
 	for _, j := range m.jobs {
 		m.require(j.phase == ended || j.phase == refused, "each has its end", "%v at rest", j)
 		m.require(!j.inside, "each has its end", "%v has ended and runs on", j)

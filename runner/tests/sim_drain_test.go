@@ -165,6 +165,7 @@ func (m *model) checkReport(now time.Time) {
 		m.require(j.phase == ended || j.phase == refused || j.phase == wanted, "nothing is left", "%v after Shutdown", j)
 	}
 	for _, l := range r.Lost {
+		m.require(l.TraceID == l.Name || l.TraceID == "", "report", "%q has the trace of %q", l.Name, l.TraceID)
 		got = append(got, l.Name+" "+l.Outcome.String())
 	}
 	slices.Sort(want)

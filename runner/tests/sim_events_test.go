@@ -60,12 +60,13 @@ func (m *model) onRejected(ctx context.Context, info runner.RejectedInfo) {
 	case runner.ReasonClosed:
 		m.require(closed, "answer", "%v is told that the runner is closed", j)
 	case runner.ReasonNested:
-		m.require(j.nested, "answer", "%v is told that it is nested", j)
+		m.require(j.nested && !j.byTracked, "answer", "%v is told that it is nested", j)
 	case runner.ReasonMaxWait:
 		m.require(time.Since(j.askedAt) == m.cfg.MaxWait, "answer", "%v has waited %v, not %v", j, time.Since(j.askedAt), m.cfg.MaxWait)
 	case runner.ReasonCanceled:
 		gone := j.within.request() != nil && errors.Is(info.Err, context.Canceled)
-		m.require(gone || errors.Is(info.Err, errStopped), "answer", "%v is told %v", j, info.Err)
+		ended := j.byTracked && (errors.Is(info.Err, context.Canceled) || errors.Is(info.Err, runner.ErrTimeout) || errors.Is(info.Err, runner.ErrShutdown))
+		m.require(gone || ended || errors.Is(info.Err, errStopped), "answer", "%v is told %v", j, info.Err)
 	}
 }
 
@@ -107,6 +108,7 @@ func (m *model) onStarted(ctx context.Context, info runner.StartedInfo) context.
 	}
 	m.checkOrder(j)
 	j.phase, j.started, j.entered, j.overran = started, info.Started, false, false
+	j.exited = false
 	return nil
 }
 
@@ -135,7 +137,7 @@ func (m *model) onRetried(ctx context.Context, info runner.RetriedInfo) {
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	m.require(j.phase == started && j.entered && !j.inside, "order of events", "%v is retried", j)
-	m.require(j.attempt < j.spec.attempts && info.Attempt == j.attempt, "attempts", "%v is retried after attempt %d of %d", j, info.Attempt, j.spec.attempts)
+	m.require(j.attempt < j.spec.attempts && !j.last && info.Attempt == j.attempt, "attempts", "%v is retried after attempt %d of %d", j, info.Attempt, j.spec.attempts)
 	m.require(j.result.end == returnsError && errors.Is(info.Err, j.result.err), "retry", "%v is retried after %s", j, endingNames[j.result.end])
 	m.require(info.Outcome == runner.Failed || info.Outcome == runner.TimedOut, "retry", "%v is retried after %v", j, info.Outcome)
 	m.require(info.Wait == j.spec.backoff, "retry", "%v waits %v, not %v", j, info.Wait, j.spec.backoff)
@@ -147,11 +149,6 @@ func (m *model) onOverrun(ctx context.Context, info runner.OverrunInfo) {
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	timeout := m.timeoutOf(j)
-	if j.phase == paused || j.phase == started && info.Attempt == j.attempt-1 {
-		// Its attempt has ended since it was found, and only Finished waits.
-		m.require(!info.Started.Add(info.Ran).After(j.at), "overrun", "%v is found overrunning after its attempt", j)
-		return
-	}
 	m.require(j.phase == started && info.Attempt == j.attempt, "order of events", "%v overruns in attempt %d", j, info.Attempt)
 	m.require(!j.overran, "overrun", "%v overruns twice", j)
 	m.require(timeout > 0 && info.Ran >= timeout+m.cfg.Grace, "overrun", "%v overruns after %v", j, info.Ran)
@@ -172,11 +169,13 @@ func (m *model) onFinished(ctx context.Context, info runner.FinishedInfo) {
 	switch was {
 	case accepted:
 		m.endedEarly(j)
+		m.require(info.Started.IsZero() && !info.Overran, "order of events", "%v never started and ends as %+v", j, info)
 	case started:
 		m.endedRunning(j)
 		m.require(info.Overran == j.overran, "overrun", "%v finishes, overran: %t", j, info.Overran)
 	case paused:
 		m.require(j.outcome == runner.Canceled || j.outcome == runner.Dropped, "outcome", "%v ends as %v", j, j.outcome)
+		m.require(info.Started.IsZero() && !info.Overran, "attempts", "%v ends between two attempts as %+v", j, info)
 		m.checkLost(j)
 	}
 	j.phase = ended
@@ -194,7 +193,9 @@ func (m *model) endedEarly(j *job) {
 	case runner.Skipped:
 		m.require(j.skip && !j.gateBad, "gates decide", "%v is skipped, its gate said yes", j)
 	case runner.Panicked:
-		m.require(j.gateBad, "gates decide", "%v panicked and never ran", j)
+		m.require(j.gateBad && j.spec.gateName == gatePanics.name, "gates decide", "%v panicked and never ran", j)
+	case runner.Failed:
+		m.require(j.gateBad && j.spec.gateName == gateExits.name && errors.Is(j.err, runner.ErrGoexit), "gates decide", "%v failed with %v and never ran", j, j.err)
 	case runner.Coalesced:
 		if j.order > 0 && j.spec.once == "" {
 			m.merged = append(m.merged, j)
@@ -222,6 +223,10 @@ func (m *model) endedRunning(j *job) {
 		m.require(m.drains.mayAbandon(now), "outcome", "%v is abandoned and no shutdown gave up", j)
 		return
 	}
+	if j.exited && !j.entered {
+		m.require(j.outcome == runner.Failed && errors.Is(j.err, runner.ErrGoexit), "outcome", "%v ends as %v with %v, its observer exited", j, j.outcome, j.err)
+		return
+	}
 	m.require(j.entered && !j.inside, "order of events", "%v finishes while it runs", j)
 	timedOut := j.outcome == runner.TimedOut && m.timeoutOf(j) > 0 && !now.Before(j.started.Add(m.timeoutOf(j)))
 	canceled := j.outcome == runner.Canceled && m.drains.mayCancel(now)
@@ -247,5 +252,5 @@ func (m *model) endedRunning(j *job) {
 	}
 	m.require(j.outcome == want && errors.Is(j.err, err), "outcome", "%v ends as %v with %v, not %v with %v", j, j.outcome, j.err, want, err)
 	gaveUp := j.outcome == runner.Canceled || m.drains.mayCancel(now)
-	m.require(gaveUp || j.result.end != returnsError || j.attempt >= j.spec.attempts, "retry", "%v ends after attempt %d of %d", j, j.attempt, j.spec.attempts)
+	m.require(gaveUp || j.last || j.result.end != returnsError || j.attempt >= j.spec.attempts, "retry", "%v ends after attempt %d of %d", j, j.attempt, j.spec.attempts)
 }

@@ -18,18 +18,18 @@ type model struct {
 	cfg  runner.Config // with its defaults
 	slow bool          // observers take time, and what they are told lags behind
 
-	mu      sync.Mutex // guards all that follows, and the jobs
-	fault   *fault     // the first
-	jobs    []*job
-	live    []*job // those that have not come to their end
-	seen    runner.Outcomes
-	asked   uint64 // accepted and rejected ones
-	merged  []*job // coalesced since the last look
-	dues    int    // numbers callbacks as they become due
-	calls   int    // of observers
-	busy    int    // of those, under way
-	drains  drains
-	running map[string]int // functions that run now, by name
+	mu     sync.Mutex // guards all that follows, and the jobs
+	fault  *fault     // the first
+	jobs   []*job
+	live   []*job // those that have not come to their end
+	seen   runner.Outcomes
+	asked  uint64 // accepted and rejected ones
+	merged []*job // coalesced since the last look
+	dues   int    // numbers callbacks as they become due
+	calls  int    // of observers
+	calm   bool   // no observer exits any more
+	busy   int    // of those, under way
+	drains drains
 }
 
 // fault is a broken promise.
@@ -53,14 +53,15 @@ var phaseNames = [...]string{"wanted", "accepted", "started", "paused", "ended",
 
 // job is one callback that was asked for.
 type job struct {
-	spec    spec
-	id      int
-	scope   *simScope // whose release it waits for; nil: none
-	within  *simScope // which its context comes from; nil: none
-	nested  bool
-	tracked bool
-	open    bool // its scope was when it was asked for
-	letGo   chan struct{}
+	spec      spec
+	id        int
+	scope     *simScope // whose release it waits for; nil: none
+	within    *simScope // which its context comes from; nil: none
+	nested    bool
+	byTracked bool // which holds no worker
+	tracked   bool
+	open      bool // its scope was when it was asked for
+	letGo     chan struct{}
 
 	// The rest is guarded by the model's mu.
 	phase    phase
@@ -82,7 +83,8 @@ type job struct {
 	overran  bool // this attempt
 	result   result
 	resumes  time.Time
-	wait     time.Duration // as its backoff said last
+	last     bool // its backoff has ended the attempts
+	exited   bool // an observer of its start has ended the goroutine
 	outcome  runner.Outcome
 	err      error     // it ended with
 	at       time.Time // it, or its last attempt but this one, ended
@@ -131,7 +133,7 @@ func (m *model) failed() *fault {
 func (m *model) newJob(s spec, scope, within *simScope, by *job) *job {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	j := &job{spec: s, id: len(m.jobs), scope: scope, within: within, nested: by != nil, askedAt: time.Now(), letGo: make(chan struct{})}
+	j := &job{spec: s, id: len(m.jobs), scope: scope, within: within, nested: by != nil, byTracked: by != nil && by.tracked, askedAt: time.Now(), letGo: make(chan struct{})}
 	j.open = scope != nil && !scope.released
 	m.jobs = append(m.jobs, j)
 	m.live = append(m.live, j)
@@ -168,7 +170,7 @@ func (m *model) answer(j *job, err error) {
 	switch {
 	case m.cfg.Overflow == runner.RunInCaller:
 		return
-	case m.cfg.Overflow == runner.Block && !j.nested:
+	case m.cfg.Overflow == runner.Block && (!j.nested || j.byTracked):
 		limit = m.cfg.MaxWait
 	}
 	took := time.Since(j.askedAt)
@@ -185,11 +187,9 @@ func (m *model) enter(ctx context.Context, j *job) {
 	m.require(!j.open || j.scope.released, "after means after", "%v runs before its scope is released", j)
 	m.require(!j.skip, "gates decide", "%v runs, its gate said no", j)
 	j.inside, j.entered = true, true
-	if !j.tracked {
-		m.running[j.spec.name]++
-	}
 	if limit := m.cfg.Limits[j.spec.name]; limit > 0 && !j.tracked {
-		m.require(m.running[j.spec.name] <= limit, "limits", "%d of %q run, %d may", m.running[j.spec.name], j.spec.name, limit)
+		n, _ := m.shares(j.spec.name, now)
+		m.require(n <= limit, "limits", "%d of %q run, %d may", n, j.spec.name, limit)
 	}
 	if ctx.Err() != nil {
 		m.checkCause(ctx, j, now)
@@ -209,9 +209,6 @@ func (m *model) leave(ctx context.Context, j *job, end ending, err error) {
 	defer m.mu.Unlock()
 	j.inside = false
 	j.result = result{end, err, context.Cause(ctx)}
-	if !j.tracked {
-		m.running[j.spec.name]--
-	}
 	if ctx.Err() != nil {
 		m.checkCause(ctx, j, time.Now())
 	}
@@ -249,15 +246,6 @@ func (m *model) checkRequest(ctx context.Context, j *job) {
 		m.require(ok, "request", "%v has none", j)
 		m.require(req.Status == s.response.status && req.Panicked == s.response.panics && req.Aborted == s.response.aborts, "request", "%v has %+v, not %v", j, req, s.response)
 	}
-}
-
-// backoff notes the wait that j is given.
-func (w *world) backoff(j *job, n int) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.require(n == j.attempt, "attempts", "backoff of %v is asked about attempt %d", j, n)
-	j.wait = j.spec.backoff
-	return j.wait
 }
 
 // askedGate notes what the gate of j says.

@@ -107,15 +107,20 @@ func (h head) coarse() bool { return h[8]&3 == 3 }
 func (h head) panics() bool { return h[9]&7 == 7 }
 
 // slow tells that an observer takes its time now and then.
-func (h head) slow() bool { return h[14]&7 == 7 }
+func (h head) slow() bool { return h[14]&3 == 3 }
+
+// slowness is how long such an observer takes.
+func (h head) slowness() time.Duration {
+	return pick(h[15], time.Millisecond, 5*time.Millisecond, 30*time.Millisecond)
+}
 
 // restFirst tells that the runner comes to rest before the last Shutdown.
 func (h head) restFirst() bool { return h[10]&1 == 0 }
 
 func (h head) String() string {
 	cfg := h.config()
-	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, are slow %t, rest before the end %t",
-		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.slow(), h.restFirst())
+	return fmt.Sprintf("Workers %d, Queue %d, %v (MaxWait %v), Timeout %v, Grace %v, MaxOverrunning %d, Limits %v, coarse %t, observers panic %t, exit %t, are slow %t (%v), rest before the end %t",
+		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.MaxWait, cfg.Timeout, cfg.Grace, cfg.MaxOverrunning, cfg.Limits, h.coarse(), h.panics(), h.exits(), h.slow(), h.slowness(), h.restFirst())
 }
 
 // simNames are the callbacks' names; the last one never has a limit.
@@ -137,9 +142,10 @@ const (
 	stopAsker
 	waitScope
 	shutdown
+	jam
 )
 
-var kindNames = [...]string{"Go", "After", "Track", "flood", "Scope", "request", "release", "sleep", "let go", "cancel an asker", "Wait", "Shutdown"}
+var kindNames = [...]string{"Go", "After", "Track", "flood", "Scope", "request", "release", "sleep", "let go", "cancel an asker", "Wait", "Shutdown", "jam"}
 
 // kinds has every kind as often as it shall come up.
 var kinds = func() (all []kind) {
@@ -151,7 +157,16 @@ var kinds = func() (all []kind) {
 	return all
 }()
 
-func (o op) kind() kind { return kinds[int(o[0])%len(kinds)] }
+// firstJam is the first byte that stands for a jam. It is set apart from the
+// kinds so that the fuzzer's corpus keeps its meaning.
+const firstJam = 244
+
+func (o op) kind() kind {
+	if o[0] >= firstJam {
+		return jam
+	}
+	return kinds[int(o[0])%len(kinds)]
+}
 
 // sleep is how long an operation sleep takes.
 func (o op) sleep() time.Duration {
@@ -179,6 +194,9 @@ func (o op) String() string {
 		text += fmt.Sprintf(" %d", o[1])
 	case sleep:
 		text += fmt.Sprintf(" %v", o.sleep())
+	case jam:
+		hanging, waiting := o.jam()
+		text += fmt.Sprintf(" with %v before %v", hanging, waiting)
 	case shutdown:
 		text += fmt.Sprintf(" within %v", o.patience())
 	}

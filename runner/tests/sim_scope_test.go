@@ -87,7 +87,7 @@ func (s *simScope) leave(j *job) {
 func (w *world) checkScopes() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.busy > 0 {
+	if w.busy+w.lingering() > 0 {
 		return // observers have not been told all
 	}
 	for _, s := range w.scopes {

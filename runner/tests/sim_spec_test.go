@@ -14,23 +14,28 @@ import (
 // spec is a callback that a program asks for: its name, its options, and what
 // it does.
 type spec struct {
-	name     string
-	timeout  time.Duration // 0: the runner's
-	attempts int
-	backoff  time.Duration
-	once     string
-	coalesce string
-	gate     func(runner.Request) bool
-	gateName string
+	name       string
+	timeout    time.Duration // 0: the runner's
+	attempts   int
+	backoff    time.Duration
+	backoffEnd ending // how it ends: it returns, panics or exits
+	once       string
+	coalesce   string
+	gate       func(runner.Request) bool
+	gateName   string
 
 	length   time.Duration // of its work, before it ends
 	end      ending
-	goodFrom int    // from this attempt on it succeeds
-	hangs    bool   // deaf to its context until it is let go
-	heeds    bool   // waits for its context's end, for the hour at most
-	children []spec // what it asks for
-	bare     bool   // it asks with the very context it was given
-	how      uint8  // it asks by
+	goodFrom int           // from this attempt on it succeeds
+	hangs    bool          // deaf to its context until it is let go
+	hangFor  time.Duration // at the most; 0: hangTime
+	heeds    bool          // waits for its context's end, for the hour at most
+	children []spec        // what it asks for
+	laters   []spec        // what a goroutine asks for that it leaves behind
+	later    time.Duration // after so long
+	lingers  time.Duration // the last observer of Started, if observers are slow
+	bare     bool          // it asks with the very context it was given
+	how      uint8         // it asks by
 }
 
 // ending is how a callback ends.
@@ -63,6 +68,12 @@ func (o op) spec() spec {
 	if o[5]&1 == 1 {
 		s.attempts = pick(o[7], 2, 3, 5, 1)
 		s.backoff = pick(o[7]>>2, 0, 10*time.Millisecond, 100*time.Millisecond, 3*time.Second)
+		switch o[4] >> 3 & 15 {
+		case 15:
+			s.backoffEnd = exits
+		case 14:
+			s.backoff, s.backoffEnd = 0, panics
+		}
 		s.goodFrom = pick(o[7]>>4, 2, 1<<30, 3, 1<<30)
 		if s.end == returnsNil && o[7]>>6 > 0 {
 			s.end = returnsError
@@ -75,8 +86,17 @@ func (o op) spec() spec {
 		s.coalesce = pick(o[7]>>1, "k", "l")
 	}
 	if o[5]>>6&3 == 3 {
-		g := pick(o[7]>>2, gateSucceeded, gateStayed, gateNo, gateYes, gatePanics)
+		g := pick(o[7]>>2, gateSucceeded, gateStayed, gateNo, gateYes, gatePanics, gateExits)
 		s.gate, s.gateName = g.ask, g.name
+	}
+	switch {
+	case o[6] >= 192 && s.attempts > 1, o[6] >= 240:
+		child := opOf(rand.New(rand.NewPCG(uint64(o[6]), uint64(o[7]))).Uint64())
+		child[6] = 0
+		s.laters = append(s.laters, child.spec())
+		s.later = pick(o[6], 50*time.Millisecond, 5*time.Millisecond, 300*time.Millisecond, 2*time.Second)
+	case o[6] >= 160:
+		s.lingers = pick(o[6], 400*time.Millisecond, 20*time.Millisecond, 2*time.Second)
 	}
 	if o[6] < 64 && o[6] > 0 {
 		rng := rand.New(rand.NewPCG(uint64(o[6])<<8|uint64(o[7]), uint64(o[3])))
@@ -105,6 +125,7 @@ var (
 	gateNo        = simGate{"no", func(runner.Request) bool { return false }}
 	gateYes       = simGate{"yes", func(runner.Request) bool { return true }}
 	gatePanics    = simGate{"panics", func(runner.Request) bool { panic("sim: gate") }}
+	gateExits     = simGate{"exits", func(runner.Request) bool { runtime.Goexit(); return true }}
 )
 
 // places tells whether the callback keeps its place while it runs.
@@ -116,13 +137,15 @@ func (s spec) String() string {
 		yes  bool
 		text string
 	}{
-		{s.hangs, "hangs"},
+		{s.hangs, fmt.Sprintf("hangs (%v)", s.hangFor)},
 		{s.heeds, "waits for its context"},
 		{s.timeout != 0, fmt.Sprintf("Timeout(%v)", s.timeout)},
-		{s.attempts != 0, fmt.Sprintf("Retry(%d, %v) good from attempt %d", s.attempts, s.backoff, s.goodFrom)},
+		{s.attempts != 0, fmt.Sprintf("Retry(%d, %v) good from attempt %d, its backoff ends with %s", s.attempts, s.backoff, s.goodFrom, endingNames[s.backoffEnd])},
 		{s.once != "", "Once(" + s.once + ")"},
 		{s.coalesce != "", "Coalesce(" + s.coalesce + ")"},
 		{s.gate != nil, "When(" + s.gateName + ")"},
+		{len(s.laters) > 0, fmt.Sprintf("leaves a goroutine that asks %v later for %v", s.later, s.laters)},
+		{s.lingers > 0, fmt.Sprintf("lingers %v in a slow observer", s.lingers)},
 		{len(s.children) > 0, fmt.Sprintf("asks for (bare %t, how %d): %v", s.bare, s.how, s.children)},
 	} {
 		if part.yes {

@@ -50,7 +50,7 @@ func TestSim(t *testing.T) {
 				t.Parallel()
 				for !t.Failed() && steps.Load() < *simSteps {
 					s := seed + uint64(programs.Add(1)) - 1
-					f, n := programFrom(s).run(t)
+					f, n := programFrom(s).runOrSay(t, s, steps.Load)
 					if total := steps.Add(int64(n)); f != nil {
 						t.Errorf("found in step %d of the run; repeat with -sim.seed=%d -sim.steps=1", total, s)
 						explain(t, programFrom(s), f, n)
@@ -97,6 +97,21 @@ func explain(t *testing.T, p program, f *fault, n int) {
 		}
 	}
 	t.Errorf("not met again, as it takes two goroutines that take turns at one instant\n%v", small)
+}
+
+// runOrSay is run, and says which program it was if the bubble's own test fails,
+// as it does when the race detector has found something.
+func (p program) runOrSay(t *testing.T, seed uint64, steps func() int64) (*fault, int) {
+	t.Helper()
+	ended := false
+	defer func() {
+		if !ended {
+			t.Errorf("a race after step %d of the run; repeat with -sim.seed=%d -sim.steps=1 -cpu=1", steps(), seed)
+		}
+	}()
+	f, n := p.run(t)
+	ended = true
+	return f, n
 }
 
 // run plays p in a bubble of its own. A bubble that cannot end, as goroutines

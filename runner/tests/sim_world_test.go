@@ -33,15 +33,20 @@ const restTime = 48 * time.Hour
 // play runs a program in the bubble it is called in, and returns the first
 // fault and the number of steps taken.
 func (p program) play() (f *fault, steps int) {
-	w := &world{head: p.head, model: model{running: map[string]int{}, cfg: p.head.config(), slow: p.head.slow()}}
+	w := &world{head: p.head, model: model{cfg: p.head.config(), slow: p.head.slow()}}
 	cfg := w.cfg
 	cfg.Observers = []runner.Observer{w.observer()}
 	if p.head.panics() {
 		cfg.Observers = append(cfg.Observers, observerOf(w.panicNow))
 	}
+	if p.head.exits() {
+		cfg.Observers = append(cfg.Observers, w.exiting())
+	}
 	if p.head.slow() {
 		cfg.Observers = append(cfg.Observers, observerOf(w.takeTime))
 	}
+	cfg.Observers = append(cfg.Observers, runner.Observer{Started: w.late})
+	cfg.TraceID = traceOf
 	w.cfg = withDefaults(w.cfg)
 	r, err := runner.New(cfg)
 	if err != nil {
@@ -97,9 +102,13 @@ func (w *world) step(o op) {
 	case askAfter:
 		w.ask(o.spec(), w.scope(o[1]))
 	case askTrack:
-		w.track(o)
+		if !w.head.exits() { // which would end the program itself
+			w.track(o)
+		}
 	case flood:
 		w.flood(o)
+	case jam:
+		w.jam(o)
 	case openScope:
 		w.openScope(o)
 	case openRequest:
@@ -162,25 +171,14 @@ func (w *world) predict(j *job, before runner.Stats) {
 	case j.spec.once != "", w.slow && j.phase == wanted: // it may need no place; the observers are told of the evicted one first
 	case before.Closed:
 		w.require(errors.Is(j.err, runner.ErrClosed), "answer", "%v was asked for after Shutdown and told %v", j, j.err)
-	case before.Lent == w.cfg.MaxOverrunning:
-		w.require(errors.Is(j.err, runner.ErrOverrunning), "answer", "%v was asked for while %d overrun and told %v", j, before.Lent, j.err)
+	case before.Replaced == w.cfg.MaxOverrunning:
+		w.require(errors.Is(j.err, runner.ErrOverrunning), "answer", "%v was asked for while %d overrun and told %v", j, before.Replaced, j.err)
 	case before.Depth < before.Capacity:
 		w.require(taken, "answer", "%v was told %v at depth %d of %d", j, j.err, before.Depth, before.Capacity)
 	case w.cfg.Overflow == runner.Reject:
 		w.require(errors.Is(j.err, runner.ErrQueueFull), "answer", "%v was told %v and the queue was full", j, j.err)
 	case w.cfg.Overflow == runner.DropOldest:
 		w.require(taken == (before.Queued > 0), "answer", "%v was told %v, %d were due", j, j.err, before.Queued)
-	}
-}
-
-// flood asks for many at once, from several goroutines.
-func (w *world) flood(o op) {
-	for range 2 + o[1]&7 {
-		j := w.newJob(o.spec(), nil, nil, nil)
-		var ctx context.Context
-		ctx, j.stop = context.WithCancelCause(context.WithValue(context.Background(), jobKey{}, j))
-		go func() { w.answer(j, w.runner.Go(ctx, j.spec.name, w.function(j), w.options(j)...)) }()
-		w.asking = append(w.asking, j)
 	}
 }
 
@@ -193,17 +191,6 @@ func (w *world) stopAsker(o op) {
 	i := max(len(w.asking)-1-int(o[1]&7), 0)
 	w.asking[i].stop(errStopped)
 	w.asking = slices.Delete(w.asking, i, i+1)
-}
-
-// letGo ends hanging functions: all, or one.
-func (w *world) letGo(o op) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, j := range w.jobs {
-		if j.inside && j.spec.hangs && j.release() && o[1]&1 == 0 {
-			return
-		}
-	}
 }
 
 // finish brings the runner to rest and down, and holds what is true then.
@@ -228,67 +215,4 @@ func (w *world) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.require(w.drains.returned, "shutdown returns", "it has not, long after the last callback")
-}
-
-// releaseAll lets everything go that only the program holds.
-func (w *world) releaseAll() {
-	for _, s := range w.all {
-		w.releaseScope(s)
-	}
-	w.settle()
-	for range 100 {
-		w.mu.Lock()
-		n := 0
-		for _, j := range w.jobs {
-			if j.release() {
-				n++
-			}
-		}
-		w.mu.Unlock()
-		if n == 0 {
-			break
-		}
-		w.pass(time.Minute) // others begin to hang
-	}
-}
-
-// checkWidth holds that a runner at rest is as wide as ever: that it runs as
-// many callbacks as it has workers, and takes in as many more as it has places.
-func (w *world) checkWidth() {
-	open := make(chan struct{})
-	n := w.cfg.Workers + w.cfg.Queue
-	if w.cfg.Overflow == runner.RunInCaller {
-		n += w.cfg.Queue
-	}
-	var jobs []*job
-	for range n {
-		j := w.newJob(spec{name: simNames[3], timeout: -1}, nil, nil, nil)
-		jobs = append(jobs, j)
-		ctx := context.WithValue(context.Background(), jobKey{}, j)
-		go func() {
-			w.answer(j, w.runner.Go(ctx, j.spec.name, func(ctx context.Context) error {
-				w.enter(ctx, j)
-				<-open
-				w.leave(ctx, j, returnsNil, nil)
-				return nil
-			}, runner.Timeout(-1)))
-		}()
-		if w.slow {
-			w.pass(tick)
-		}
-		w.settle()
-	}
-	s := w.runner.Stats()
-	w.mu.Lock()
-	w.require(s.Busy == s.Workers, "no worker is lost", "%d of %d workers run at rest", s.Busy, s.Workers)
-	w.require(s.Depth == s.Capacity, "no place is lost", "%d of %d places are given at rest", s.Depth, s.Capacity)
-	for i, j := range jobs {
-		w.require(j.phase == accepted || j.phase == started, "no place is lost", "%v, %d of %d at rest, is told %v", j, i, n, j.err)
-	}
-	w.mu.Unlock()
-	close(open)
-	if w.slow {
-		w.pass(time.Minute)
-	}
-	w.look()
 }

@@ -1,0 +1,108 @@
+package conformance
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// connCases are about what goes over one connection besides a request and its
+// response.
+var connCases = []kase{
+	{"hijacked connection", []Capability{Handlers, Hijacking}, hijacked},
+	{"100-continue", []Capability{Handlers}, continues},
+	{"pipelined requests", []Capability{Handlers, Pipelining}, pipelined},
+}
+
+func hijacked(e *env) {
+	r := e.runner(runner.Config{})
+	sent, leave := make(chan struct{}), make(chan struct{})
+	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			e.Error(err)
+			return
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"); err != nil {
+			e.Error(err)
+		}
+		close(sent)
+		<-leave
+	})), r)
+	go func() {
+		<-sent
+		if s := r.Stats(); s.Reserved != 1 {
+			e.Errorf("the callback is due before its handler has returned: %+v", s)
+		}
+		close(leave)
+	}()
+	if got := e.get(client, "/", 200); got != "hello" {
+		e.Errorf("got %q", got)
+	}
+	e.promise()
+}
+
+func continues(e *env) {
+	r := e.runner(runner.Config{})
+	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/refuse" {
+			http.Error(w, "no", http.StatusExpectationFailed)
+			return
+		}
+		_, _ = io.Copy(w, req.Body)
+	})), r)
+	for _, path := range []string{"/", "/refuse", "/"} {
+		var continued atomic.Bool
+		ctx := httptrace.WithClientTrace(e.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued.Store(true) }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(client, path), strings.NewReader("body"))
+		if err != nil {
+			e.Fatal(err)
+		}
+		req.Header.Set("Expect", "100-continue")
+		res, err := client.Do(req)
+		if err != nil {
+			e.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if accepted := path == "/"; err != nil || continued.Load() != accepted || accepted && string(body) != "body" {
+			e.Errorf("%s: continued: %v, %q, %v", path, continued.Load(), body, err)
+		}
+		e.promise()
+	}
+}
+
+func pipelined(e *env) {
+	const n = 20
+	r := e.runner(runner.Config{Workers: 1})
+	e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "x")
+	})), r)
+	conn, err := e.meter.dial(e.Context(), "tcp", e.addr)
+	if err != nil {
+		e.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, strings.Repeat("GET / HTTP/1.1\r\nHost: shop\r\n\r\n", n)); err != nil {
+		e.Fatal(err)
+	}
+	br := bufio.NewReader(conn)
+	for range n {
+		res, err := http.ReadResponse(br, nil)
+		if err != nil {
+			e.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		if err := errors.Join(err, res.Body.Close()); err != nil {
+			e.Fatal(err)
+		}
+		e.promiseOf(e.meter.read.Load() - int64(br.Buffered()))
+	}
+}

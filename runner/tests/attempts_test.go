@@ -1,0 +1,135 @@
+package tests
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []string // each is noted when its observer returns
+		r := newRunner(t, runner.Config{Workers: 2, Timeout: time.Second, Observers: []runner.Observer{{
+			Started: func(context.Context, runner.StartedInfo) context.Context {
+				events = append(events, "started")
+				return nil
+			},
+			Overrun: func(context.Context, runner.OverrunInfo) {
+				time.Sleep(time.Minute) // in a bubble only: the attempt ends meanwhile
+				events = append(events, "overrun")
+			},
+			Retried: func(_ context.Context, info runner.RetriedInfo) {
+				if info.Overran {
+					events = append(events, "retried")
+				}
+			},
+			Finished: func(context.Context, runner.FinishedInfo) { events = append(events, "finished") },
+		}}})
+		attempts := 0
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+			if attempts++; attempts == 2 {
+				return nil
+			}
+			time.Sleep(10 * time.Second) // in a bubble only: it ignores its context
+			return errBroken
+		}, runner.Retry(2, every(0))))
+		drain(t, r)
+		require.Equal(t, []string{"started", "overrun", "retried", "started", "finished"}, events)
+	})
+}
+
+// cancelWhileItWaits shuts r down between two attempts, in a bubble only.
+func cancelWhileItWaits(t *testing.T, r *runner.Runner) {
+	t.Helper()
+	time.Sleep(10 * time.Second)
+	require.Zero(t, giveUp(t, r).Lost[0].Ran)
+}
+
+// evictOnceItIsDueAgain makes the next attempt due while the one worker is
+// taken, and fills the queue, in a bubble only.
+func evictOnceItIsDueAgain(t *testing.T, r *runner.Runner) {
+	t.Helper()
+	time.Sleep(5 * time.Second)
+	g := newGate(t)
+	defer g.release()
+	require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
+	time.Sleep(time.Minute)
+	require.NoError(t, r.Go(t.Context(), "place", nothing))
+	require.NoError(t, r.Go(t.Context(), "evictor", nothing))
+}
+
+func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
+	end := map[string]struct {
+		how  func(*testing.T, *runner.Runner)
+		want runner.Outcome
+	}{
+		"canceled while it waits":      {cancelWhileItWaits, runner.Canceled},
+		"evicted once it is due again": {evictOnceItIsDueAgain, runner.Dropped},
+	}
+	for name, c := range end {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ended []runner.FinishedInfo
+				r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Timeout: time.Second, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+					Finished: func(_ context.Context, info runner.FinishedInfo) {
+						if info.Name == "it" {
+							ended = append(ended, info)
+						}
+					},
+				}}})
+				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
+					time.Sleep(4 * time.Second) // in a bubble only: it overruns
+					return errBroken
+				}, runner.Retry(2, every(time.Minute))))
+				c.how(t, r)
+				require.Len(t, ended, 1)
+				require.Equal(t, c.want, ended[0].Outcome)
+				require.Equal(t, 1, ended[0].Attempt)
+				require.False(t, ended[0].Overran, "Retried has told it")
+				require.Zero(t, ended[0].Started)
+				require.Zero(t, ended[0].Duration())
+				require.Zero(t, ended[0].QueueWait())
+				requireBalanced(t, r.Stats())
+			})
+		})
+	}
+}
+
+// exiting is an error whose Is method ends the goroutine.
+type exiting struct{}
+
+func (exiting) Error() string { return "exiting" }
+func (exiting) Is(error) bool { runtime.Goexit(); return false }
+
+func TestGoexitInWhatDecidesAboutAnotherAttemptEndsTheCallback(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		backoff runner.Backoff
+	}{
+		"backoff":        {errBroken, func(int) time.Duration { runtime.Goexit(); return 0 }},
+		"error's method": {exiting{}, every(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Limits: map[string]int{"it": 1}})
+				runs := 0
+				for range 3 {
+					require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { runs++; return c.err }, runner.Retry(3, c.backoff)))
+					synctest.Wait()
+				}
+				require.Equal(t, 3, runs)
+				s := r.Stats()
+				require.Equal(t, uint64(3), s.Outcomes[runner.Failed])
+				require.Zero(t, s.Depth)
+				require.Zero(t, s.Busy)
+				drain(t, r)
+			})
+		})
+	}
+}
