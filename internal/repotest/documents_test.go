@@ -1,6 +1,7 @@
 package repotest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,14 +20,37 @@ func read(t *testing.T, file string) string {
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-func TestTheGoProgramInTheREADMEBuilds(t *testing.T) {
+// fragment is the program that a block of statements is a part of.
+const fragment = `package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func statements(ctx context.Context, cartID string, deliver, mail, recount, reload func(context.Context) error) {
+	_ = time.Second
+	%s
+}
+
+func main() {}
+`
+
+func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
-	require.Len(t, blocks, 1, "README.md has one block of Go, a whole program")
-	program := blocks[0][1]
-	require.Contains(t, program, "package main")
-	c := newConsumer(t, program)
-	c.lendChecksums(t)
-	c.build(t)
+	require.NotEmpty(t, blocks)
+	require.Contains(t, blocks[0][1], "package main", "the first is a whole program")
+	for _, b := range blocks {
+		program := b[1]
+		if !strings.Contains(program, "package main") {
+			program = fmt.Sprintf(fragment, program)
+		}
+		c := newConsumer(t, program)
+		c.lendChecksums(t)
+		c.build(t)
+	}
 }
 
 var (
