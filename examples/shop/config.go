@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.StringVar(&faults, "faults", "", "`list` of faults to inject, as below")
 	fs.StringVar(&level, "log-level", "", "`level`: debug, info, warn or error; empty: info, but warn on a terminal with -load")
 
-	fs.BoolVar(&c.health, "healthcheck", false, "ask the shop whose address is -ops whether it is ready, and exit: 0 if so, else 1")
+	fs.BoolVar(&c.health, "healthcheck", false, "ask the shop whose address is -ops whether it is ready, and exit, 0 if so")
 
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -205,7 +206,7 @@ func printUsage(w io.Writer, fs *flag.FlagSet) {
 		for _, name := range group.flags {
 			f := fs.Lookup(name)
 			arg, text := flag.UnquoteUsage(f)
-			if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" {
+			if !slices.Contains([]string{"", "0", "0s", "false"}, f.DefValue) {
 				text += " (default " + f.DefValue + ")"
 			}
 			fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace("-"+name+" "+arg), text)
