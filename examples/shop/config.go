@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type config struct {
 	queue     int
 	overflow  runner.Overflow
 	logLevel  *slog.Level // nil: see newLogHandler
+	health    bool        // ask another shop, and be none
 }
 
 const usageHead = `The shop answers at once and does the rest after the response.
@@ -50,6 +52,7 @@ var usageGroups = []struct {
 	{"The runner", []string{"workers", "queue", "overflow", "drain", "linger"}},
 	{"Making life interesting", []string{"load", "faults"}},
 	{"Logging", []string{"log-level"}},
+	{"In a container", []string{"healthcheck"}},
 }
 
 const usageFaults = `
@@ -62,9 +65,11 @@ Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
          slow(500ms) the callback takes so much longer, or until its timeout
   SHARE  of its runs, above 0 and up to 1; the shares of a name add up to 1 at most
   as in  -faults 'order.webhook=error:0.2,order.email.customer=hang:0.01,order.analytics=slow(500ms):0.1'
+  While the shop runs, PUT to /faults on the ops address replaces them all; what hangs is let go then.
 
 Traces go to OTEL_EXPORTER_OTLP_ENDPOINT when it is set; the last ones are always
-readable at /traces on the ops address.
+readable at /traces on the ops address. Log records go to
+OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set.
 `
 
 // parseConfig reads the flags. For -h it prints the usage to stdout and
@@ -75,7 +80,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the error is printed once, by main
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`host:port` of the shop")
-	fs.StringVar(&c.ops, "ops", "127.0.0.1:8081", "`host:port` of /metrics, /traces, /healthz, /readyz and /debug/pprof")
+	fs.StringVar(&c.ops, "ops", "127.0.0.1:8081", "`host:port` of /metrics, /traces, /faults, /readyz and /debug/pprof")
 	fs.StringVar(&c.db, "db", defaultDB(), "SQLite `file`, created if need be")
 	fs.StringVar(&c.smtp, "smtp", "", "`host:port` of a real SMTP server; empty: one in the process, its mails at /inbox")
 	fs.Var((*durationFlag)(&c.delay), "smtp-delay", "`duration` of a delivery to the SMTP server or webhook receiver in the process")
@@ -89,6 +94,8 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
 	fs.StringVar(&faults, "faults", "", "`list` of faults to inject, as below")
 	fs.StringVar(&level, "log-level", "", "`level`: debug, info, warn or error; empty: info, but warn on a terminal with -load")
+
+	fs.BoolVar(&c.health, "healthcheck", false, "ask the shop whose address is -ops whether it is ready, and exit, 0 if so")
 
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -199,7 +206,7 @@ func printUsage(w io.Writer, fs *flag.FlagSet) {
 		for _, name := range group.flags {
 			f := fs.Lookup(name)
 			arg, text := flag.UnquoteUsage(f)
-			if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" {
+			if !slices.Contains([]string{"", "0", "0s", "false"}, f.DefValue) {
 				text += " (default " + f.DefValue + ")"
 			}
 			fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace("-"+name+" "+arg), text)

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,24 +91,35 @@ func parseFault(s string) (name string, f fault, err error) {
 }
 
 // injector makes callbacks fail as its table says.
-type injector struct {
+type injector struct{ current atomic.Pointer[injection] }
+
+// injection is a table and what it has brought about.
+type injection struct {
 	table faultTable
-	// released is closed when the shop has ended, so that a shop that is part
-	// of a larger process (a test) leaves no hanging goroutine behind.
-	released chan struct{}
+	over  chan struct{} // closed when another table is in force
 }
 
 func newInjector(table faultTable) *injector {
-	return &injector{table: table, released: make(chan struct{})}
+	i := &injector{}
+	i.set(table)
+	return i
 }
 
-func (i *injector) release() { close(i.released) }
+// set puts a table in force, and ends the hanging of callbacks that hang by the
+// one before. The empty table does so at the end of the shop, which leaves no
+// hanging goroutine behind if it is part of a larger process (a test).
+func (i *injector) set(table faultTable) {
+	if before := i.current.Swap(&injection{table: table, over: make(chan struct{})}); before != nil {
+		close(before.over)
+	}
+}
 
 // strike lets at most one fault befall this run of the callback. nil means
 // that the callback shall run as usual.
 func (i *injector) strike(ctx context.Context, name string) error {
+	now := i.current.Load()
 	dice := rand.Float64()
-	for _, f := range i.table[name] {
+	for _, f := range now.table[name] {
 		if dice -= f.share; dice >= 0 {
 			continue
 		}
@@ -114,13 +129,47 @@ func (i *injector) strike(ctx context.Context, name string) error {
 		case faultPanic:
 			panic(fmt.Sprintf("injected fault: %s panics", name))
 		case faultHang:
-			<-i.released // deaf to ctx: that is the fault
-			return fmt.Errorf("%w: %s hung until the shop ended", errFault, name)
+			<-now.over // deaf to ctx: that is the fault
+			return fmt.Errorf("%w: %s hung until it was let go", errFault, name)
 		case faultSlow:
 			return wait(ctx, f.delay)
 		}
 	}
 	return nil
+}
+
+// ServeHTTP is GET and PUT /faults: which are in force, and which shall be from
+// now on, both as -faults has them. Nothing in the body: none.
+func (i *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPut {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		table, err := parseFaults(strings.TrimSpace(string(body)))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		i.set(table)
+	}
+	fmt.Fprintln(w, i.current.Load().table)
+}
+
+// String is the table as -faults has it.
+func (t faultTable) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		for _, f := range t[name] {
+			kind := string(f.kind)
+			if f.kind == faultSlow {
+				kind = fmt.Sprintf("%s(%v)", faultSlow, f.delay)
+			}
+			parts = append(parts, fmt.Sprintf("%s=%s:%v", name, kind, f.share))
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // wait returns after d, or when ctx ends, with its cause.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,4 +62,48 @@ func TestEachFaultShowsInTheMetrics(t *testing.T) {
 	require.Equal(t, 1, m.count("afterglow_callbacks_total", "callback", "order.webhook", "outcome", "abandoned"))
 	require.ErrorContains(t, s.stop(), "work lost")
 	require.Contains(t, s.stdout.String(), "1 x order.webhook abandoned")
+}
+
+func TestFaultsAreExchangedWhileTheShopRuns(t *testing.T) {
+	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.webhook=hang:1,order.analytics=slow(30ms):0.5")
+	require.Equal(t, "order.analytics=slow(30ms):0.5,order.webhook=hang:1\n", s.get(s.ops+"/faults").body, "as the flag has them")
+	put := func(faults string) answer {
+		return s.do(s.request(http.MethodPut, s.ops+"/faults", faults))
+	}
+	hung := s.order()
+	require.Eventually(t, func() bool { return s.metrics().count("afterglow_workers_busy") == 1 }, patience, 10*time.Millisecond)
+
+	a := put("order.webhook=sulk:1")
+	require.Equal(t, http.StatusBadRequest, a.status)
+	require.Contains(t, a.body, `kind "sulk"`)
+	require.Contains(t, s.get(s.ops+"/faults").body, "order.webhook=hang:1", "a mistake changes nothing")
+
+	require.Equal(t, "order.email.admin=error:1\n", put("order.email.admin=error:1").body)
+	outcomes := func(id string) map[string]string {
+		m := make(map[string]string)
+		for _, st := range s.complete(id).After {
+			m[st.Name] = st.Outcome
+		}
+		return m
+	}
+	require.Equal(t, "error", outcomes(hung.ID)["order.webhook"], "it is let go")
+	now := outcomes(s.order().ID)
+	require.Equal(t, "error", now["order.email.admin"])
+	require.Equal(t, "success", now["order.webhook"])
+	require.Equal(t, "\n", put("").body)
+	require.Equal(t, "success", outcomes(s.order().ID)["order.email.admin"])
+}
+
+func TestTheHealthCheckAsksTheShopThatRuns(t *testing.T) {
+	s := startShop(t, "-drain", "1s", "-linger", "20s")
+	check := func() error {
+		return run(t.Context(), []string{"-healthcheck", "-ops", strings.TrimPrefix(s.ops, "http://")}, io.Discard, io.Discard)
+	}
+	require.NoError(t, check())
+	s.cancel()
+	require.Eventually(t, func() bool { return strings.Contains(s.stdout.String(), " drained in ") }, patience, 5*time.Millisecond)
+	require.ErrorContains(t, check(), "503", "it takes no more orders")
+	s.metrics() // the last scrape
+	require.NoError(t, s.stop())
+	require.ErrorContains(t, check(), "connection refused")
 }

@@ -30,6 +30,30 @@ func newLogHandler(w io.Writer, cfg config) slog.Handler {
 	return slog.NewJSONHandler(w, opts)
 }
 
+// newLogger prints records, with the ids that ids adds to them, and exports
+// those that it prints, if the shop's environment says where to.
+func newLogger(ids, printed, exported slog.Handler) *slog.Logger {
+	return slog.New(slog.NewMultiHandler(ids, likeHandler{exported, printed}))
+}
+
+// likeHandler takes no record that another handler would not take.
+type likeHandler struct {
+	slog.Handler
+	like slog.Handler
+}
+
+func (h likeHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.like.Enabled(ctx, level) && h.Handler.Enabled(ctx, level)
+}
+
+func (h likeHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return likeHandler{h.Handler.WithAttrs(attrs), h.like}
+}
+
+func (h likeHandler) WithGroup(name string) slog.Handler {
+	return likeHandler{h.Handler.WithGroup(name), h.like}
+}
+
 // isTerminal knows nothing but character devices, which is enough to tell a
 // terminal from a file or a pipe.
 func isTerminal(w io.Writer) bool {

@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if cfg.health {
+		return askReady(ctx, cfg.ops)
+	}
 	s, err := open(ctx, cfg, stdout, stderr)
 	if err != nil {
 		return err

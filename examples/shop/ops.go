@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"sync"
@@ -43,6 +44,8 @@ func (s *shop) opsHandler() http.Handler {
 		}
 	})
 	mux.Handle("GET /traces", s.spans)
+	mux.Handle("GET /faults", s.faults)
+	mux.Handle("PUT /faults", s.faults)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.getReady)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -55,7 +58,7 @@ func (s *shop) opsHandler() http.Handler {
 		fmt.Fprint(w, `<!doctype html><html lang="en"><title>Afterglow shop: ops</title><ul>`)
 		for _, path := range []string{
 			"/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
-			"/healthz", "/readyz", "/debug/pprof/",
+			"/faults", "/healthz", "/readyz", "/debug/pprof/",
 		} {
 			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)
 		}
@@ -77,4 +80,32 @@ func (s *shop) getReady(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+// askReady asks a shop that runs on this machine whether it is ready, and
+// returns why it is not.
+func askReady(ctx context.Context, ops string) error {
+	host, port, err := net.SplitHostPort(ops)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", req.URL, resp.Status)
+	}
+	return nil
 }

@@ -88,6 +88,28 @@ func TestSpansAreExportedAndFlushedAtTheEnd(t *testing.T) {
 	require.NotContains(t, slices.Collect(maps.Values(sent)), false, "%v", sent)
 }
 
+// Many a place for traces takes nothing else, and says so at each export.
+func TestRecordsAreExportedOnlyIfTheEnvironmentSpeaksOfThem(t *testing.T) {
+	for _, logs := range []bool{false, true} {
+		collector := startOutside(t, http.StatusOK)
+		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+		if logs {
+			t.Setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", collector.URL+"/otlp/v1/logs")
+		}
+		s := startShop(t, "-smtp-delay", "0s", "-faults", "order.analytics=error:1")
+		s.complete(s.order().ID)
+		require.NoError(t, s.stop())
+		records := strings.Join(collector.bodies("/otlp/v1/logs"), "")
+		for text, want := range map[string]bool{
+			"order placed": logs, "callback done": logs, "callback failed": logs,
+			"callback finished": false, // not printed either
+		} {
+			require.Equal(t, want, strings.Contains(records, text), "%s, with an endpoint %t", text, logs)
+		}
+		require.Empty(t, collector.bodies("/v1/logs"))
+	}
+}
+
 func TestACollectorInTroubleIsSeenInTheMetricsAndHurtsNoOrder(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startOutside(t, http.StatusBadRequest).URL)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // milliseconds

@@ -63,7 +63,6 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	handler := newLogHandler(stderr, cfg)
 	s := &shop{
 		cfg: cfg, stdout: stdout,
-		log:      slog.New(traceHandler{handler}),
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
 		registry: newRegistry(),
 		spans:    &spanRing{},
@@ -86,9 +85,11 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	}
 	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
 	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
-	if s.otel, err = startOTel(ctx, s.spans, s.registry, s.log); err != nil {
+	if s.otel, err = startOTel(ctx, s.spans, s.registry, slog.New(handler)); err != nil {
 		return nil, err
 	}
+	exported := s.otel.LogHandler("shop")
+	s.log = newLogger(traceHandler{handler}, handler, exported)
 	s.onClose(s.flush)
 	s.tracer = s.otel.Tracers.Tracer("github.com/afterglow-go/afterglow/examples/shop")
 	if err := s.openStore(ctx); err != nil {
@@ -97,7 +98,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	if err := s.openDeliveries(); err != nil {
 		return nil, err
 	}
-	if err := s.openRunner(slog.New(handler)); err != nil {
+	if err := s.openRunner(newLogger(telemetry.NewTraceHandler(handler), handler, exported)); err != nil {
 		return nil, err
 	}
 	s.openServers()
@@ -152,6 +153,7 @@ func (s *shop) openRunner(logger *slog.Logger) error {
 		TracerProvider: s.otel.Tracers,
 		Registerer:     s.registry,
 		Logger:         logger,
+		OmitTraceIDs:   true,
 	})
 	if err != nil {
 		return err
@@ -229,7 +231,7 @@ func (s *shop) serve(ctx context.Context) error {
 	err := errors.Join(failed, s.drain(), s.close())
 	<-loaded // its requests have been answered or cut off by now
 	servers.Wait()
-	s.faults.release()
+	s.faults.set(nil)
 	return err
 }
 

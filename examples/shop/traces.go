@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -23,11 +24,13 @@ import (
 const maxSpans = 4096
 
 // startOTel follows the environment variables of OpenTelemetry. Spans are kept
-// in the ring, and exported if the environment says where to; metrics are
-// scraped, and records printed.
+// in the ring, and exported if the environment says where to. Metrics are
+// scraped. Records are printed, and exported only if the environment speaks of
+// them: many a place for traces takes nothing else.
 func startOTel(ctx context.Context, ring *spanRing, registry *prometheus.Registry, logger *slog.Logger) (*otelsetup.OTel, error) {
 	return otelsetup.Start(ctx, otelsetup.Config{
 		ServiceName:    "afterglow-shop",
+		Logs:           os.Getenv("OTEL_LOGS_EXPORTER")+os.Getenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT") != "",
 		OnlyIfNamed:    true,
 		SpanProcessors: []sdktrace.SpanProcessor{sdktrace.NewSimpleSpanProcessor(ring)},
 		Registerer:     registry,
