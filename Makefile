@@ -8,9 +8,9 @@ MAKEFLAGS += --no-print-directory
 # The modules of go.work. This is the one place that lists them for make.
 MODULES := . dashboards examples
 # Modules of build tools: outside go.work, as their requirements conflict.
-TOOLS := tools/lint tools/jaeger
+TOOLS := tools/lint tools/jaeger tools/prometheus tools/alertmanager
 # What internal/tool builds of them, as tests run against it.
-SERVERS := jaeger
+SERVERS := jaeger prometheus promtool alertmanager amtool
 
 # A tool must be rebuilt when Go changes, so Go's version is in the path.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)

@@ -14,9 +14,27 @@ import (
 	"strings"
 )
 
-// families names the module under tools/ that each binary is built in.
-var families = map[string]string{
-	"jaeger": "jaeger",
+// family is a module under tools/, whose tools are built together.
+type family struct {
+	dir  string // under tools/
+	tags string // build tags, comma-separated
+}
+
+var (
+	alertmanager = family{dir: "alertmanager"}
+	jaeger       = family{dir: "jaeger"}
+	// Service discovery of every cloud would be most of the build; what is
+	// watched here is listed in the configuration.
+	prometheus = family{dir: "prometheus", tags: "remove_all_sd"}
+)
+
+// families says where each binary is built.
+var families = map[string]family{
+	"alertmanager": alertmanager,
+	"amtool":       alertmanager,
+	"jaeger":       jaeger,
+	"prometheus":   prometheus,
+	"promtool":     prometheus,
 }
 
 // Binary returns the path of a tool, such as "jaeger". It builds the tool, and
@@ -24,7 +42,7 @@ var families = map[string]string{
 // these versions of its modules; that takes minutes. It may be called from any
 // directory of the repository, by many processes at once.
 func Binary(ctx context.Context, name string, progress io.Writer) (string, error) {
-	family, ok := families[name]
+	f, ok := families[name]
 	if !ok {
 		return "", fmt.Errorf("tool: no tool is called %q", name)
 	}
@@ -32,11 +50,11 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if err != nil {
 		return "", err
 	}
-	module := filepath.Join(root, "tools", family)
+	module := filepath.Join(root, "tools", f.dir)
 	dir := filepath.Join(root, "bin", runtime.Version())
 	path := filepath.Join(dir, name)
-	stamp := filepath.Join(dir, family+".sum") // says what the family has been built of
-	sum, err := sumOf(module)
+	stamp := filepath.Join(dir, f.dir+".sum") // says what the family has been built of
+	sum, err := sumOf(module, f.tags)
 	if err != nil {
 		return "", fmt.Errorf("tool: %w", err)
 	}
@@ -46,7 +64,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("tool: %w", err)
 	}
-	unlock, err := lock(filepath.Join(dir, family+".lock"))
+	unlock, err := lock(filepath.Join(dir, f.dir+".lock"))
 	if err != nil {
 		return "", fmt.Errorf("tool: %w", err)
 	}
@@ -54,9 +72,9 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if isBuilt(path, stamp, sum) { // by who held the lock
 		return path, nil
 	}
-	fmt.Fprintf(progress, "building %s (once; a few minutes)\n", family)
-	if err := build(ctx, module, dir); err != nil {
-		return "", fmt.Errorf("tool: building %s: %w", family, err)
+	fmt.Fprintf(progress, "building %s (once; a few minutes)\n", f.dir)
+	if err := build(ctx, module, f.tags, dir); err != nil {
+		return "", fmt.Errorf("tool: building %s: %w", f.dir, err)
 	}
 	if err := os.WriteFile(stamp, []byte(sum), 0o644); err != nil {
 		return "", fmt.Errorf("tool: %w", err)
@@ -68,7 +86,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 }
 
 // build builds every tool of the module into dir.
-func build(ctx context.Context, module, dir string) error {
+func build(ctx context.Context, module, tags, dir string) error {
 	// Not into dir at once: a build that is cut off must leave nothing there.
 	fresh, err := os.MkdirTemp(dir, "build")
 	if err != nil {
@@ -76,7 +94,7 @@ func build(ctx context.Context, module, dir string) error {
 	}
 	defer os.RemoveAll(fresh) //nolint:errcheck // what it leaves is never looked at
 	// -trimpath and -s -w keep binaries small.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", fresh, "tool")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", fresh, "tool")
 	cmd.Dir = module
 	cmd.Env = append(cmd.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false") // no flags meant for the tests' own build
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -100,10 +118,11 @@ func isBuilt(binary, stamp, sum string) bool {
 	return err == nil && string(built) == sum
 }
 
-// sumOf stands for the versions that a module pins. Times of files would not
-// do, as git changes them at will.
-func sumOf(module string) (string, error) {
+// sumOf stands for the versions that a module pins, and the build tags. Times
+// of files would not do, as git changes them at will.
+func sumOf(module, tags string) (string, error) {
 	hash := sha256.New()
+	hash.Write([]byte(tags))
 	for _, file := range []string{"go.mod", "go.sum"} {
 		b, err := os.ReadFile(filepath.Join(module, file))
 		if err != nil {

@@ -102,6 +102,25 @@ func TestABuildThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
 	require.Len(t, left, 1, "the lock: %v", left)
 }
 
+func TestAFamilyIsBuiltWithItsTags(t *testing.T) {
+	newCheckout(t)
+	for name, text := range map[string]string{
+		"go.mod":          "module example.com/tools\n\ngo 1.26.0\n\ntool (\n\texample.com/tools/prometheus\n\texample.com/tools/promtool\n)\n",
+		"go.sum":          "",
+		"prometheus/a.go": "//go:build remove_all_sd\n\npackage main\n\nfunc main() {}\n",
+		"promtool/a.go":   "package main\n\nfunc main() {}\n",
+	} {
+		file := filepath.Join("../../../tools/prometheus", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	for _, name := range []string{"prometheus", "promtool"} {
+		path, err := tool.Binary(t.Context(), name, new(bytes.Buffer))
+		require.NoError(t, err)
+		require.FileExists(t, path)
+	}
+}
+
 func TestOnlyKnownToolsAreBuiltAndOnlyInACheckout(t *testing.T) {
 	_, err := tool.Binary(t.Context(), "hammer", new(bytes.Buffer))
 	require.EqualError(t, err, `tool: no tool is called "hammer"`)
