@@ -46,7 +46,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if !ok {
 		return "", fmt.Errorf("tool: no tool is called %q", name)
 	}
-	root, err := findRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -133,8 +133,8 @@ func sumOf(module, tags string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// findRoot returns the repository's top directory: where go.work and tools/ are.
-func findRoot() (string, error) {
+// Root returns the repository's top directory: where go.work and tools/ are.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("tool: %w", err)

@@ -27,7 +27,9 @@ const (
 // Command says which tool to start, and how.
 type Command struct {
 	Name string // as Binary knows it
+	Path string // of a program that is there already. Empty: that of the tool called Name
 	Args []string
+	Dir  string   // it runs in. Empty: that of this process
 	Env  []string // beside that of this process
 
 	// Ready is the URL that answers 200 once the tool can be used.
@@ -53,13 +55,17 @@ type Process struct {
 // Start starts a tool and returns when it is ready. Who starts it calls Stop;
 // it ends with ctx at the latest. An error has the last of what the tool said.
 func Start(ctx context.Context, c Command) (*Process, error) {
-	path, err := Binary(ctx, c.Name, os.Stderr)
-	if err != nil {
-		return nil, err
+	path := c.Path
+	if path == "" {
+		var err error
+		if path, err = Binary(ctx, c.Name, os.Stderr); err != nil {
+			return nil, err
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &Process{cancel: cancel, asked: ctx.Done(), output: &tail{also: c.Output}, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, c.Args...)
+	p.cmd.Dir = c.Dir
 	p.cmd.Env = append(p.cmd.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }

@@ -144,6 +144,21 @@ func TestAToolIsReadyWhenStartReturnsAndEndedWhenStopDoes(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestAProgramThatIsThereAlreadyIsStartedWhereItIsTold(t *testing.T) {
+	newCheckout(t)
+	path, err := tool.Binary(t.Context(), "jaeger", new(bytes.Buffer))
+	require.NoError(t, err)
+	dir, elsewhere := filepath.Dir(path), t.TempDir()
+	t.Chdir(elsewhere) // no checkout
+	ports, err := tool.FreePorts(1)
+	require.NoError(t, err)
+	p, err := tool.Start(t.Context(), tool.Command{
+		Path: "./" + filepath.Base(path), Dir: dir, Args: ports, Ready: "http://127.0.0.1:" + ports[0],
+	})
+	require.NoError(t, err)
+	require.NoError(t, p.Stop())
+}
+
 func TestAToolThatDoesNotStartIsAnErrorWithWhatItSaid(t *testing.T) {
 	newCheckout(t)
 	_, err := tool.Start(t.Context(), tool.Command{Name: "jaeger", Args: []string{""}, Ready: "http://127.0.0.1:1"})
