@@ -51,18 +51,30 @@ func requireTrace(t *testing.T, path string) {
 
 func TestAPanicATimeoutAndAnOverrunLeaveASnapshotThatRecordAndSpanName(t *testing.T) {
 	for name, c := range map[string]struct {
+		cfg     runner.Config
 		fn      func(release <-chan struct{}) func(context.Context) error
 		level   slog.Level
 		message string
 	}{
-		"panic":   {func(<-chan struct{}) func(context.Context) error { return explode }, slog.LevelError, telemetry.LogPanicked},
-		"timeout": {func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, telemetry.LogTimedOut},
-		"overrun": {hangsFor, slog.LevelError, telemetry.LogOverran},
+		"panic": {
+			runner.Config{},
+			func(<-chan struct{}) func(context.Context) error { return explode }, slog.LevelError, telemetry.LogPanicked,
+		},
+		// However late it wakes up, it must not be found overrunning before: only
+		// the first one to be told in an interval has a snapshot.
+		"timeout": {
+			runner.Config{Timeout: time.Millisecond, Grace: time.Hour},
+			func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, telemetry.LogTimedOut,
+		},
+		"overrun": {
+			runner.Config{Timeout: time.Millisecond, Grace: time.Millisecond},
+			hangsFor, slog.LevelError, telemetry.LogOverran,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "made", "by", "us")
 			g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir})
-			r := g.runner(runner.Config{Timeout: time.Millisecond, Grace: time.Millisecond})
+			r := g.runner(c.cfg)
 			release := make(chan struct{})
 			require.NoError(t, r.Go(t.Context(), "order.email", c.fn(release)))
 			require.Eventually(t, func() bool { return len(g.records(c.message)) == 1 }, 10*time.Second, time.Millisecond)
