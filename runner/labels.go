@@ -9,9 +9,9 @@ import (
 // The pprof labels of a goroutine while it runs a callback, so that CPU and
 // goroutine profiles split by callback.
 const (
-	labelRunner   = "afterglow.runner"
-	labelCallback = "afterglow.callback"
-	labelWorker   = "afterglow.worker" // differs between all goroutines of all runners
+	labelRunner   = "afterglow.runner"   // Name of the runner.
+	labelCallback = "afterglow.callback" // Name of the callback.
+	labelWorker   = "afterglow.worker"   // Differs between all goroutines of all runners.
 )
 
 // maxLabelSets bounds what a goroutine remembers of the names it has run.

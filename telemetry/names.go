@@ -1,149 +1,165 @@
 package telemetry
 
+// The comments of this file are the texts of SCHEMA.md, which is generated from
+// it: after a change run go generate.
+
+//go:generate go run ../internal/schema/write SCHEMA.md
+
 // The names of the metrics. They are API: dashboards and alerts use no other.
+// Each says which question it answers; what it counts is in its help text.
 const (
-	MetricCallbacks        = "afterglow_callbacks_total"
-	MetricScheduled        = "afterglow_scheduled_total"
-	MetricRejected         = "afterglow_rejected_total"
-	MetricRetries          = "afterglow_retries_total"
-	MetricOverrunning      = "afterglow_callbacks_overrunning"
-	MetricNamesFolded      = "afterglow_names_folded_total"
-	MetricQueueWait        = "afterglow_queue_wait_seconds"
-	MetricResponseDelay    = "afterglow_response_delay_seconds"
-	MetricCallbackDuration = "afterglow_callback_duration_seconds"
-	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"
-	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds"
-	MetricQueueDepth       = "afterglow_queue_depth"
-	MetricQueueCapacity    = "afterglow_queue_capacity"
-	MetricQueueHighWater   = "afterglow_queue_depth_high_water"
-	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds"
-	MetricWorkers          = "afterglow_workers"
-	MetricWorkersBusy      = "afterglow_workers_busy"
-	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"
-	MetricLongestRunning   = "afterglow_longest_running_seconds"
-	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"
-	MetricShutdownLost     = "afterglow_shutdown_lost_total"
-	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"
-	MetricBuildInfo        = "afterglow_build_info"
+	MetricCallbacks        = "afterglow_callbacks_total"                // What share of the promised work was done?
+	MetricScheduled        = "afterglow_scheduled_total"                // How much was asked for? Minus the one above: how much is in flight?
+	MetricRejected         = "afterglow_rejected_total"                 // Why was work refused?
+	MetricRetries          = "afterglow_retries_total"                  // How much work is done again?
+	MetricOverrunning      = "afterglow_callbacks_overrunning"          // Who leaks goroutines?
+	MetricNamesFolded      = "afterglow_names_folded_total"             // Are callback names made of data?
+	MetricQueueWait        = "afterglow_queue_wait_seconds"             // Do the workers keep up?
+	MetricResponseDelay    = "afterglow_response_delay_seconds"         // Is it a slow handler, and not a slow pool?
+	MetricCallbackDuration = "afterglow_callback_duration_seconds"      // How long do callbacks run?
+	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"       // How close do they come to their limit?
+	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds" // Has steady work stopped succeeding?
+	MetricQueueDepth       = "afterglow_queue_depth"                    // How full is the queue?
+	MetricQueueCapacity    = "afterglow_queue_capacity"                 // Of how much?
+	MetricQueueHighWater   = "afterglow_queue_depth_high_water"         // How full was it between two scrapes?
+	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Is the queue stuck? Histograms see only what starts.
+	MetricWorkers          = "afterglow_workers"                        // How many may run at once?
+	MetricWorkersBusy      = "afterglow_workers_busy"                   // How many do?
+	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"      // What is the true utilization, whenever it is scraped?
+	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Is a callback stuck that has not ended?
+	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
+	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
+	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"         // Does the telemetry itself fail?
+	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
 )
 
-// The labels of the metrics, and the keys of exemplars.
+// The labels of the metrics. Their values are constants of the code: no ids, no
+// paths, no texts of errors.
 const (
-	LabelRunner    = "runner"    // runner.Config.Name
-	LabelCallback  = "callback"  // the callback's name, or Other
-	LabelOutcome   = "outcome"   // as runner.Outcome spells it
-	LabelReason    = "reason"    // as runner.Reason spells it
-	LabelResult    = "result"    // ResultSuccess or ResultFailure
-	LabelSignal    = "signal"    // which part of the telemetry failed: SignalMetrics, ...
-	LabelVersion   = "version"   // of this module
-	LabelGoVersion = "goversion" // that built the program
+	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
+	LabelCallback  = "callback"  // Name of the callback, or Other.
+	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
+	LabelReason    = "reason"    // Why a callback was refused, as runner.Reason spells it.
+	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
+	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalMetrics and those beside it.
+	LabelVersion   = "version"   // Version of this module.
+	LabelGoVersion = "goversion" // Version of Go that built the program.
+)
 
-	ExemplarTraceID = "trace_id"
-	ExemplarSpanID  = "span_id"
+// The keys of exemplars. Only sampled spans leave exemplars.
+const (
+	ExemplarTraceID = "trace_id" // Trace of the process span that was observed.
+	ExemplarSpanID  = "span_id"  // That span.
 )
 
 // Values of labels.
 const (
-	// Other is the callback label of every name beyond Config.MaxNames.
-	Other = "other"
+	Other = "other" // The callback label of every name beyond Config.MaxNames.
 
-	ResultSuccess = "success"
-	ResultFailure = "failure" // it started and ended in any other outcome
+	ResultSuccess = "success" // The outcome is success.
+	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
 
-	SignalMetrics  = "metrics"
-	SignalTraces   = "traces"
-	SignalLogs     = "logs"
-	SignalFlight   = "flight"   // snapshots that could not be written; only with a FlightRecorder
-	SignalObserver = "observer" // any observer of a watched runner, this package's included
+	SignalMetrics  = "metrics"  // Panics while metrics were counted.
+	SignalTraces   = "traces"   // Panics of a tracer or of Config.RelationFor, and answers of that which are no Relation.
+	SignalLogs     = "logs"     // Panics of a log handler.
+	SignalFlight   = "flight"   // Snapshots that could not be written. Only with a FlightRecorder.
+	SignalObserver = "observer" // Panics of any observer of a watched runner.
 )
 
-// The names of what spans carry. Attributes without the prefix afterglow are
-// those of the OpenTelemetry semantic conventions.
+// ScopeName is the instrumentation scope of the spans.
+const ScopeName = "github.com/afterglow-go/afterglow/telemetry"
+
+// The names of the spans, each followed by a space and a name.
 const (
-	// ScopeName is the instrumentation scope of the spans.
-	ScopeName = "github.com/afterglow-go/afterglow/telemetry"
-
-	SpanProcess  = "process"  // followed by a space and the callback's name
-	SpanSchedule = "schedule" // likewise; with Config.ScheduleSpans
-	SpanDrain    = "drain"    // followed by a space and the runner's name
-
-	AttrRunner        = "afterglow.runner"
-	AttrCallbackName  = "afterglow.callback.name"
-	AttrOutcome       = "afterglow.outcome"
-	AttrReason        = "afterglow.reason"         // as runner.Reason spells it
-	AttrQueueDepth    = "afterglow.queue.depth"    // places taken, this one included; on an accepted schedule span
-	AttrQueueCapacity = "afterglow.queue.capacity" // places; likewise
-	AttrQueueWait     = "afterglow.queue.wait"     // seconds
-	AttrResponseDelay = "afterglow.response.delay" // seconds
-	AttrTimeout       = "afterglow.timeout"        // seconds
-	AttrAttempt       = "afterglow.attempt"        // on a callback with Retry, from 1
-	AttrRetryWait     = "afterglow.retry.wait"     // seconds until the next attempt, on one that failed
-	AttrSnapshot      = "afterglow.snapshot"       // path of the flight recorder's file
-
-	AttrDrainPending   = "afterglow.drain.pending"   // callbacks that had not ended when the drain began
-	AttrDrainCompleted = "afterglow.drain.completed" // of those, ended as they should
-	AttrDrainLost      = "afterglow.drain.lost"      // of those, named in the status and in the record
-
-	EventScheduled = "afterglow.scheduled" // on the asker's span: accepted
-	EventRejected  = "afterglow.rejected"  // on the asker's span: refused
-	EventOverrun   = "afterglow.overrun"   // on the process span, when it was found overrunning, with its stack
-	EventDeadline  = "afterglow.deadline"  // on the process span, at its deadline, if it ran past it
+	SpanProcess  = "process"  // CONSUMER, followed by the callback's name: one attempt of a callback, from its start to its end.
+	SpanSchedule = "schedule" // PRODUCER, followed by the callback's name: the asking, from the call to its answer. Only with Config.ScheduleSpans.
+	SpanDrain    = "drain"    // INTERNAL, followed by the runner's name: a shutdown, in the context of Shutdown.
 )
 
-// The messages of log records.
+// The attributes of the spans and of their events. Those without the prefix
+// afterglow are in the OpenTelemetry semantic conventions.
 const (
-	LogFailed         = "callback failed"
-	LogPanicked       = "callback panicked"
-	LogTimedOut       = "callback timed out"
-	LogCanceled       = "callback canceled by shutdown"
-	LogDropped        = "callback dropped before it started"
-	LogAbandoned      = "callback abandoned while it was running"
-	LogRetried        = "callback will be tried again"
-	LogOverran        = "callback overruns its deadline"
-	LogOverranEnded   = "callback that overran has ended"
-	LogRejected       = "callback rejected"
-	LogSlowStart      = "callback started late"
-	LogFinished       = "callback finished"
-	LogSnapshotFailed = "flight recorder snapshot not written"
-	LogNamesFolded    = "too many callback names: further ones are counted as other"
-	LogDrainStarted   = "drain started"
-	LogDrainFinished  = "drain finished"
-	LogSuppressed     = "records were left out"
+	AttrRunner        = "afterglow.runner"         // Name of the runner, on every span and event of the asker.
+	AttrCallbackName  = "afterglow.callback.name"  // Name of the callback, on every span but drain and on the asker's events.
+	AttrOutcome       = "afterglow.outcome"        // How the callback or the attempt ended, as runner.Outcome spells it.
+	AttrReason        = "afterglow.reason"         // Why it was refused, as runner.Reason spells it.
+	AttrQueueDepth    = "afterglow.queue.depth"    // Places taken, this one included, on an accepted schedule span.
+	AttrQueueCapacity = "afterglow.queue.capacity" // Places, on an accepted schedule span.
+	AttrQueueWait     = "afterglow.queue.wait"     // Seconds from being due to the start.
+	AttrResponseDelay = "afterglow.response.delay" // Seconds from being asked for to the end of the response, if it had to wait for that.
+	AttrTimeout       = "afterglow.timeout"        // Seconds that it may run; absent without a limit.
+	AttrAttempt       = "afterglow.attempt"        // Number of the attempt, from 1; only if there is more than one.
+	AttrRetryWait     = "afterglow.retry.wait"     // Seconds until the next attempt, on one that failed.
+	AttrSnapshot      = "afterglow.snapshot"       // Path of the flight recorder's file.
+
+	AttrDrainPending   = "afterglow.drain.pending"   // Callbacks that had not ended when the drain began.
+	AttrDrainCompleted = "afterglow.drain.completed" // Of those, came to their own end.
+	AttrDrainLost      = "afterglow.drain.lost"      // Of those, named in the status and in the record.
+)
+
+// The events on spans.
+const (
+	EventScheduled = "afterglow.scheduled" // On the asker's span: a callback was accepted.
+	EventRejected  = "afterglow.rejected"  // On the asker's span: a callback was refused.
+	EventOverrun   = "afterglow.overrun"   // On the process span, when it was found overrunning, with its stack.
+	EventDeadline  = "afterglow.deadline"  // On the process span, at its deadline, if it ran past that.
+)
+
+// The messages of log records, each with its level. Messages are constants; what
+// varies is in the attributes.
+const (
+	LogFailed         = "callback failed"                                            // ERROR: it returned an error, or called runtime.Goexit.
+	LogPanicked       = "callback panicked"                                          // ERROR: with the stack of the panic.
+	LogTimedOut       = "callback timed out"                                         // WARN: it returned an error after its deadline.
+	LogCanceled       = "callback canceled by shutdown"                              // WARN: it returned an error after the drain had canceled it.
+	LogDropped        = "callback dropped before it started"                         // WARN: it was evicted, or waited when the drain gave up.
+	LogAbandoned      = "callback abandoned while it was running"                    // WARN: it ignored the drain's cancellation, with the stack it hangs on.
+	LogRetried        = "callback will be tried again"                               // WARN: an attempt failed and another one follows.
+	LogOverran        = "callback overruns its deadline"                             // ERROR: it ignores its context, with the stack it hangs on.
+	LogOverranEnded   = "callback that overran has ended"                            // INFO: after the record above.
+	LogRejected       = "callback rejected"                                          // WARN: it was refused when it was asked for.
+	LogSlowStart      = "callback started late"                                      // WARN: more than a second after it was due.
+	LogFinished       = "callback finished"                                          // DEBUG: success, skipped or coalesced.
+	LogSnapshotFailed = "flight recorder snapshot not written"                       // WARN: the file that another record names does not exist.
+	LogNamesFolded    = "too many callback names: further ones are counted as other" // WARN: once a runner.
+	LogDrainStarted   = "drain started"                                              // INFO: Shutdown was called.
+	LogDrainFinished  = "drain finished"                                             // INFO: or WARN, with names, if work was lost.
+	LogSuppressed     = "records were left out"                                      // WARN: at the end of a drain; as severe as what it stands for.
 )
 
 // The keys of log attributes. Durations are in seconds and say so.
 const (
-	KeyRunner         = "runner"
-	KeyCallback       = "callback"
-	KeyTraceID        = "trace_id"         // of the process span; of the asker's if there is none
-	KeySpanID         = "span_id"          // likewise
-	KeyRequestTraceID = "request.trace_id" // of the request, through any number of nested callbacks
+	KeyRunner         = "runner"           // Name of the runner.
+	KeyCallback       = "callback"         // Name of the callback, never folded.
+	KeyTraceID        = "trace_id"         // Trace of the process span; of the asker's if there is none. Absent with Config.OmitTraceIDs.
+	KeySpanID         = "span_id"          // That span.
+	KeyRequestTraceID = "request.trace_id" // Trace of the request, through any number of nested callbacks.
 
-	KeyOutcome             = "outcome"
-	KeyError               = "error"
-	KeyErrorType           = "error.type"
-	KeyExceptionType       = "exception.type"
-	KeyExceptionMessage    = "exception.message"
-	KeyExceptionStacktrace = "exception.stacktrace"
-	KeyReason              = "reason"
-	KeySuppressed          = "suppressed" // records like this one left out since the last; absent if none
-	KeySuppressedRecords   = "suppressed_records"
-	KeyAge                 = "age_seconds"
-	KeyDuration            = "duration_seconds"
-	KeyTimeout             = "timeout_seconds"
-	KeyQueueWait           = "queue_wait_seconds"
-	KeyResponseDelay       = "response_delay_seconds"
-	KeyMaxNames            = "max_names"
-	KeyAttempt             = "attempt"
-	KeyWait                = "wait_seconds" // until the next attempt
-	KeyStack               = "stack"        // where a callback hangs
-	KeySnapshot            = "snapshot"     // path of the flight recorder's file
-	KeyReserved            = "reserved"
-	KeyPaused              = "paused"
-	KeyQueued              = "queued"
-	KeyRunning             = "running"
-	KeyPending             = "pending"
-	KeyCompleted           = "completed"
-	KeyLost                = "lost"
-	KeyLostNames           = "lost_callbacks"
+	KeyOutcome             = "outcome"                // How the callback ended, as runner.Outcome spells it.
+	KeyError               = "error"                  // Text of the error, at most 1,024 bytes.
+	KeyErrorType           = "error.type"             // What went wrong, in few different words: the outcome, or the type of the error.
+	KeyExceptionType       = "exception.type"         // Type of what the callback panicked with.
+	KeyExceptionMessage    = "exception.message"      // Text of what the callback panicked with, at most 1,024 bytes.
+	KeyExceptionStacktrace = "exception.stacktrace"   // Where it panicked: the frames of the callback, at most 8,192 bytes.
+	KeyReason              = "reason"                 // Why it was refused, as runner.Reason spells it.
+	KeySuppressed          = "suppressed"             // Records like this one left out since the last; absent if none.
+	KeySuppressedRecords   = "suppressed_records"     // What was left out, by callback and message, at most 20 of them.
+	KeyAge                 = "age_seconds"            // From being asked for to the end.
+	KeyDuration            = "duration_seconds"       // How long it ran, has been running, or the drain took.
+	KeyTimeout             = "timeout_seconds"        // How long it may run; absent without a limit.
+	KeyQueueWait           = "queue_wait_seconds"     // From being due to the start.
+	KeyResponseDelay       = "response_delay_seconds" // From being asked for to the end of the response, if it had to wait for that.
+	KeyMaxNames            = "max_names"              // Config.MaxNames.
+	KeyAttempt             = "attempt"                // Number of the attempt, from 1; only if there is more than one.
+	KeyWait                = "wait_seconds"           // Until the next attempt.
+	KeyStack               = "stack"                  // Where a callback hangs, at most 8,192 bytes.
+	KeySnapshot            = "snapshot"               // Path of the flight recorder's file.
+	KeyReserved            = "reserved"               // Callbacks whose response was not done when the drain began.
+	KeyPaused              = "paused"                 // Callbacks between two attempts when the drain began.
+	KeyQueued              = "queued"                 // Callbacks that waited for a worker when the drain began.
+	KeyRunning             = "running"                // Callbacks that ran when the drain began.
+	KeyPending             = "pending"                // All of these.
+	KeyCompleted           = "completed"              // Of those, came to their own end.
+	KeyLost                = "lost"                   // Of those, did not.
+	KeyLostNames           = "lost_callbacks"         // Their names, by outcome, at most 20 of them.
 )

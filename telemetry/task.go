@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	taskCategory = "afterglow" // of what is logged in execution traces
-	causeOverrun = "overrun"   // and otherwise the outcome
+	taskCategory = "afterglow" // Category of the line that a failure leaves in an execution trace: its outcome or overrun, and the callback.
+	causeOverrun = "overrun"
 )
 
 // beginTask makes the callback a task of the execution trace, if one is being

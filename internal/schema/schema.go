@@ -1,0 +1,323 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// Section is a table of the schema. The first column of each row is its name.
+type Section struct {
+	Title   string
+	Text    string
+	Columns []string
+	Rows    [][]string
+}
+
+// The titles of the sections.
+const (
+	Metrics     = "Metrics"
+	Queries     = "Questions and queries"
+	Labels      = "Labels"
+	LabelValues = "Label values"
+	Exemplars   = "Exemplars"
+	Spans       = "Spans"
+	Attributes  = "Attributes"
+	Events      = "Events"
+	Messages    = "Log messages"
+	Keys        = "Log keys"
+	Profiles    = "Profiles and execution traces"
+)
+
+// source is all that the schema is made of.
+type source struct {
+	names   []Group // of telemetry/names.go
+	reasons []Name
+	ends    []Name // the outcomes
+	profile []Name
+	metrics map[string]metric
+	taken   map[string]bool // which constants of names have a row
+	errs    []error
+}
+
+// Sections returns the schema. dir is the directory of package telemetry.
+func Sections(dir string) ([]Section, error) {
+	s := &source{taken: make(map[string]bool)}
+	if err := s.read(dir); err != nil {
+		return nil, err
+	}
+	sections := []Section{
+		s.metricTable(), s.queryTable(), s.labelTable(), s.valueTable(),
+		s.table(Exemplars, "Exemplar", "name", nil),
+		s.spanTable(),
+		s.table(Attributes, "Attr", "name", conventions()),
+		s.table(Events, "Event", "name", []Name{exceptionEvent()}),
+		s.messageTable(),
+		s.table(Keys, "Key", "key", nil),
+		s.profileTable(),
+	}
+	for _, g := range s.names {
+		for _, n := range g.Names {
+			if !s.taken[n.Const] {
+				s.fail("%s of names.go has no row: give it the prefix of its kind", n.Const)
+			}
+			if n.Meaning == "" && !strings.HasPrefix(n.Const, "Scope") {
+				s.fail("%s of names.go has no comment", n.Const)
+			}
+		}
+	}
+	return sections, errors.Join(s.errs...)
+}
+
+func (s *source) read(dir string) (err error) {
+	if s.names, err = Constants(filepath.Join(dir, "names.go")); err != nil {
+		return err
+	}
+	core := filepath.Join(dir, "..", "runner")
+	reasons, err := Constants(filepath.Join(core, "observer.go"))
+	if err != nil {
+		return err
+	}
+	s.reasons = named(reasons, "Reason")
+	outcomes, err := Constants(filepath.Join(core, "outcome.go"))
+	if err != nil {
+		return err
+	}
+	s.ends = outcomes[0].Names[:runner.NumOutcomes]
+	for i := range s.ends {
+		s.ends[i].Value = runner.Outcome(i).String()
+		_, s.ends[i].Meaning, _ = strings.Cut(s.ends[i].Meaning, ": ")
+	}
+	labels, err := Constants(filepath.Join(core, "labels.go"))
+	if err != nil {
+		return err
+	}
+	task, err := Constants(filepath.Join(dir, "task.go"))
+	if err != nil {
+		return err
+	}
+	s.profile = append(named(labels, "label"), named(task, "task")...)
+	s.metrics, err = scrape()
+	return err
+}
+
+func (s *source) fail(format string, args ...any) {
+	s.errs = append(s.errs, fmt.Errorf("schema: "+format, args...))
+}
+
+// take returns the constants of a kind, which thereby have a row.
+func (s *source) take(prefix string) []Name {
+	names := named(s.names, prefix)
+	for _, n := range names {
+		s.taken[n.Const] = true
+	}
+	return names
+}
+
+// table is one of names and meanings only.
+func (s *source) table(title, prefix, column string, more []Name) Section {
+	t := Section{Title: title, Text: intro(s.names, prefix), Columns: []string{column, "meaning"}}
+	names := append(s.take(prefix), more...)
+	units := slices.ContainsFunc(names, func(n Name) bool { return unitOf(n) != "" })
+	if units {
+		t.Columns = append(t.Columns, "unit")
+	}
+	for _, n := range names {
+		row := []string{code(n.Value), n.Meaning}
+		if units {
+			row = append(row, unitOf(n))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// unitOf tells the unit of an attribute or a key: its name says it or, in the
+// semantic conventions' style, its meaning does.
+func unitOf(n Name) string {
+	if strings.HasSuffix(n.Value, "_seconds") || strings.HasPrefix(n.Meaning, "Seconds ") {
+		return "seconds"
+	}
+	return ""
+}
+
+// values is how many values each label has whose values are known.
+func (s *source) values() map[string]int {
+	return map[string]int{
+		telemetry.LabelOutcome: len(s.ends),
+		telemetry.LabelReason:  len(s.reasons),
+		telemetry.LabelResult:  len(named(s.names, "Result")),
+		telemetry.LabelSignal:  len(named(s.names, "Signal")),
+	}
+}
+
+func (s *source) metricTable() Section {
+	t := Section{Title: Metrics, Columns: []string{"name", "type", "labels", "unit", "series", "meaning"}}
+	totals := make(map[string]int)
+	for _, n := range s.take("Metric") {
+		m, ok := s.metrics[n.Value]
+		if !ok {
+			s.fail("no scrape has %s", n.Value)
+			continue
+		}
+		delete(s.metrics, n.Value)
+		c := m.cardinality(s.values())
+		totals[c.of] += c.n
+		t.Rows = append(t.Rows, []string{code(m.name), m.kind, strings.Join(m.labels, ", "), m.unit, c.String(), m.help})
+	}
+	for name := range s.metrics {
+		s.fail("a scrape has %s, and names.go has not", name)
+	}
+	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. "+
+		"C is at most Config.MaxNames, and one more for all other names. Together they are %d R C + %d R + %d. "+
+		"A native histogram is one series instead, with at most 160 buckets.", totals["R C"], totals["R"], totals[""])
+	return t
+}
+
+func (s *source) queryTable() Section {
+	t := Section{Title: Queries, Text: "One example each, in PromQL.", Columns: []string{"name", "the question it answers", "query"}}
+	for _, n := range named(s.names, "Metric") {
+		query := queries[n.Value]
+		if !strings.Contains(query, n.Value) {
+			s.fail("no query of queries.go asks for %s", n.Value)
+		}
+		t.Rows = append(t.Rows, []string{code(n.Value), n.Meaning, code(query)})
+	}
+	return t
+}
+
+func (s *source) labelTable() Section {
+	t := Section{Title: Labels, Text: intro(s.names, "Label"), Columns: []string{"name", "values", "meaning"}}
+	values := s.values()
+	for _, n := range s.take("Label") {
+		bound := "1"
+		switch v := values[n.Value]; {
+		case n.Value == telemetry.LabelRunner:
+			bound = "R"
+		case n.Value == telemetry.LabelCallback:
+			bound = "C"
+		case v > 0:
+			bound = fmt.Sprint(v)
+		}
+		t.Rows = append(t.Rows, []string{code(n.Value), bound, n.Meaning})
+	}
+	return t
+}
+
+func (s *source) valueTable() Section {
+	t := Section{
+		Title: LabelValues, Columns: []string{"value", "label", "meaning"},
+		Text: "All of them, but for names and versions. Attributes and log keys for outcomes and reasons have the same values.",
+	}
+	add := func(label string, names []Name) {
+		for _, n := range names {
+			t.Rows = append(t.Rows, []string{code(n.Value), code(label), upper(n.Meaning)})
+		}
+	}
+	add(telemetry.LabelCallback, s.take("Other"))
+	add(telemetry.LabelOutcome, s.ends)
+	add(telemetry.LabelReason, s.reasons)
+	add(telemetry.LabelResult, s.take("Result"))
+	add(telemetry.LabelSignal, s.take("Signal"))
+	return t
+}
+
+func (s *source) spanTable() Section {
+	scope := s.take("ScopeName")[0]
+	t := Section{
+		Title: Spans, Columns: []string{"name", "kind", "meaning"},
+		Text: intro(s.names, "Span") + " Names are as few as those of callbacks and runners. The instrumentation scope is " + code(scope.Value) + ". Status is unset on success, otherwise Error with a description.",
+	}
+	for _, n := range s.take("Span") {
+		kind, meaning, _ := strings.Cut(n.Meaning, ", ")
+		t.Rows = append(t.Rows, []string{code(n.Value), kind, upper(meaning)})
+	}
+	return t
+}
+
+func (s *source) messageTable() Section {
+	t := Section{Title: Messages, Text: intro(s.names, "Log"), Columns: []string{"message", "level", "when"}}
+	for _, n := range s.take("Log") {
+		level, when, ok := strings.Cut(n.Meaning, ": ")
+		if !ok {
+			s.fail("the comment of %s does not begin with a level and a colon", n.Const)
+		}
+		t.Rows = append(t.Rows, []string{code(n.Value), level, upper(when)})
+	}
+	return t
+}
+
+func (s *source) profileTable() Section {
+	t := Section{
+		Title: Profiles, Columns: []string{"name", "meaning"},
+		Text: "The labels are on the goroutine of each callback while it runs, in CPU and goroutine profiles. In an execution trace each callback is a task that is called as its span is.",
+	}
+	for _, n := range s.profile {
+		t.Rows = append(t.Rows, []string{code(n.Value), n.Meaning})
+	}
+	return t
+}
+
+func upper(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] }
+
+func code(s string) string { return "`" + s + "`" }
+
+// Markdown returns SCHEMA.md. dir is the directory of package telemetry.
+func Markdown(dir string) (string, error) {
+	sections, err := Sections(dir)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("<!-- Code generated by internal/schema from names.go. DO NOT EDIT. -->\n\n# Schema\n\n" +
+		"Every name that a reader of metrics, spans, logs and profiles meets. They are API.\n")
+	for _, s := range sections {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
+		if s.Text != "" {
+			fmt.Fprintf(&b, "%s\n\n", s.Text)
+		}
+		line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+		line(s.Columns)
+		line(slices.Repeat([]string{"---"}, len(s.Columns)))
+		for _, row := range s.Rows {
+			for i, cell := range row {
+				row[i] = strings.ReplaceAll(cell, "|", `\|`)
+			}
+			line(row)
+		}
+	}
+	return b.String(), nil
+}
+
+// Parse reads the sections of a SCHEMA.md, without their texts. Code is told
+// without its backquotes.
+func Parse(markdown string) []Section {
+	var sections []Section
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimSpace(line)
+		if title, ok := strings.CutPrefix(line, "## "); ok {
+			sections = append(sections, Section{Title: title})
+			continue
+		}
+		if !strings.HasPrefix(line, "| ") || len(sections) == 0 {
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |"), " | ")
+		s := &sections[len(sections)-1]
+		switch {
+		case s.Columns == nil:
+			s.Columns = cells
+		case cells[0] != "---":
+			for i := range cells {
+				cells[i] = strings.Trim(cells[i], "`")
+			}
+			s.Rows = append(s.Rows, cells)
+		}
+	}
+	return sections
+}
