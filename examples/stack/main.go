@@ -1,0 +1,121 @@
+// Stack is the whole of it on one machine, without containers: the shop under
+// load, Prometheus with the rules, Alertmanager, and Jaeger, each the real
+// server, on loopback addresses:
+//
+//	go run ./examples/stack
+//
+// It is run in a checkout of the repository. The first time builds the servers,
+// which takes minutes. It prints the alerts as they come, and what to break so
+// that some do. Ctrl-C ends it all.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "stack:", err)
+		os.Exit(1)
+	}
+}
+
+// run starts everything and waits until ctx ends, the time is up, or one of the
+// servers ends by itself.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	flags := flag.NewFlagSet("stack", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	load := flags.Int("load", 20, "`number` of orders a second that the shop places against itself")
+	compress := flags.Bool("compress", false, "have all rules look back and wait a fraction of their time only, so that alerts fire in seconds")
+	limit := flags.Duration("for", 0, "end after this `duration`; 0: at Ctrl-C")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q (-h lists the flags)", flags.Arg(0))
+	}
+	dir, err := os.MkdirTemp("", "afterglow-stack")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	out := &output{w: stdout}
+	o := options{dir: dir, usualPorts: true, onAlert: func(a alerts.Alert) {
+		fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
+	}}
+	if *compress {
+		o.compression = compression
+	}
+	if o.shop, err = buildShop(ctx, dir); err != nil {
+		return err
+	}
+	s, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.startShop(ctx, "-load", fmt.Sprint(*load)); err != nil {
+		return err
+	}
+	s.greet(out)
+
+	if *limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *limit)
+		defer cancel()
+	}
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "ending")
+		return nil
+	case crashed := <-s.crashed:
+		return crashed
+	}
+}
+
+// greet says where everything is and what to try.
+func (s *stack) greet(w io.Writer) {
+	fmt.Fprintf(w, `The stack is up, and placing orders.
+
+  shop          %[1]s
+  its ops       %[2]s  (/metrics /faults /traces)
+  Prometheus    %[3]s/api/v1/alerts, its API only: it is built without pages
+  Alertmanager  %[4]s
+  Jaeger        %[5]s/api/services, its API only, likewise
+  dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
+
+Break something, and see its alert here:
+  curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
+  curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
+  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.05'    AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
+
+`, s.shopURL, s.opsURL, s.prometheusURL, s.alertmanagerURL, s.jaegerURL)
+}
+
+// output is written by many at once, who each write whole lines.
+type output struct {
+	mu sync.Mutex
+	w  io.Writer // guarded by mu
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(b)
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+	"github.com/afterglow-go/afterglow/internal/tool"
+)
+
+// options say how the stack is run.
+type options struct {
+	dir         string             // for all that it writes
+	shop        string             // path of the program
+	usualPorts  bool               // where they are free; false: any
+	onAlert     func(alerts.Alert) // one at a time
+	every       time.Duration      // Prometheus scrapes and evaluates. 0: as its file has it
+	compression float64            // of the time in rules and notifications; 0: none
+}
+
+// stack is what runs.
+type stack struct {
+	options
+	files files
+
+	shopURL, opsURL, prometheusURL, alertmanagerURL, jaegerURL string
+
+	otlp     string // where Jaeger takes spans
+	receiver *http.Server
+	servers  []*server // in the order of their start
+	shopped  *server   // nil while there is none
+	crashed  chan error
+}
+
+// server is a process of the stack.
+type server struct {
+	name    string
+	process *tool.Process
+	asked   chan struct{} // closed when it is told to end
+}
+
+// lastLines is how much of what a server said is shown if it ends by itself.
+const lastLines = 15
+
+// start starts all but the shop.
+func start(ctx context.Context, o options) (_ *stack, err error) {
+	s := &stack{options: o, crashed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	if s.files, err = newFiles(o.dir); err != nil {
+		return nil, err
+	}
+	s.files.every, s.files.factor = o.every, o.compression
+	for _, name := range []string{"jaeger", "alertmanager", "prometheus"} {
+		// Only this takes long enough to be broken off.
+		if _, err := tool.Binary(ctx, name, os.Stderr); err != nil {
+			return nil, err
+		}
+	}
+	webhook, err := s.receive()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.files.alertmanager(webhook); err != nil {
+		return nil, err
+	}
+	if err := s.startJaeger(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.startAlertmanager(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.startPrometheus(ctx)
+}
+
+// receive listens for what Alertmanager tells, and returns the URL.
+func (s *stack) receive() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	var mu sync.Mutex
+	s.receiver = &http.Server{ReadTimeout: 10 * time.Second, Handler: alerts.Handler(func(a alerts.Alert) {
+		mu.Lock()
+		defer mu.Unlock()
+		s.onAlert(a)
+	})}
+	go func() { _ = s.receiver.Serve(l) }() // until it is closed
+	return "http://" + l.Addr().String() + "/", nil
+}
+
+// ports returns the usual ones where nobody listens, others otherwise.
+func (s *stack) ports(usual ...string) ([]string, error) {
+	ports, err := tool.FreePorts(len(usual))
+	if err != nil || !s.usualPorts {
+		return ports, err
+	}
+	for i, port := range usual {
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			l.Close()
+			ports[i] = port
+		}
+	}
+	return ports, nil
+}
+
+func (s *stack) startJaeger(ctx context.Context) error {
+	ports, err := s.ports("16686", "4318", "4317", "16685", "13133")
+	if err != nil {
+		return err
+	}
+	s.jaegerURL, s.otlp = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+	_, err = s.startServer(ctx, tool.Command{
+		Name: "jaeger",
+		Args: []string{"--config", filepath.Join(s.files.root, filepath.FromSlash(jaegerFile))},
+		Env: []string{
+			"JAEGER_LISTEN_HOST=127.0.0.1", "JAEGER_HTTP_PORT=" + ports[0], "OTLP_HTTP_PORT=" + ports[1],
+			"OTLP_GRPC_PORT=" + ports[2], "JAEGER_GRPC_PORT=" + ports[3], "HEALTH_PORT=" + ports[4],
+			"OTEL_TRACES_SAMPLER=always_off", // no traces of itself
+		},
+		Ready: "http://127.0.0.1:" + ports[4] + "/status",
+	})
+	return err
+}
+
+func (s *stack) startAlertmanager(ctx context.Context) error {
+	ports, err := s.ports("9093")
+	if err != nil {
+		return err
+	}
+	address := "127.0.0.1:" + ports[0]
+	s.alertmanagerURL = "http://" + address
+	config := s.files.path(alertmanagerFile)
+	_, err = s.startServer(ctx, tool.Command{
+		Name: "alertmanager",
+		Args: []string{
+			"--config.file=" + config, "--storage.path=" + s.files.path("data/alertmanager"),
+			"--web.listen-address=" + address, "--cluster.listen-address=", "--log.level=warn",
+		},
+		Dir:   filepath.Dir(config),
+		Ready: s.alertmanagerURL + "/-/ready",
+	})
+	return err
+}
+
+func (s *stack) startPrometheus(ctx context.Context) error {
+	ports, err := s.ports("9090")
+	if err != nil {
+		return err
+	}
+	address := "127.0.0.1:" + ports[0]
+	s.prometheusURL = "http://" + address
+	if err := s.files.prometheus(strings.TrimPrefix(s.alertmanagerURL, "http://")); err != nil {
+		return err
+	}
+	_, err = s.startServer(ctx, tool.Command{
+		Name: "prometheus",
+		Args: []string{
+			"--config.file=" + s.files.path(prometheusFile), "--storage.tsdb.path=" + s.files.path("data/prometheus"),
+			"--web.listen-address=" + address, "--enable-feature=exemplar-storage", "--log.level=warn",
+		},
+		Ready: s.prometheusURL + "/-/ready",
+	})
+	return err
+}
+
+// startShop starts the shop, which exports to Jaeger, and has it scraped.
+func (s *stack) startShop(ctx context.Context, args ...string) error {
+	ports, err := s.ports("8080", "8081")
+	if err != nil {
+		return err
+	}
+	ops := "127.0.0.1:" + ports[1]
+	s.shopURL, s.opsURL = "http://127.0.0.1:"+ports[0], "http://"+ops
+	s.shopped, err = s.startServer(ctx, tool.Command{
+		Name: "shop",
+		Path: s.shop,
+		Args: append([]string{
+			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop.db"),
+			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
+		}, args...),
+		Env:   []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500"},
+		Ready: s.opsURL + "/readyz",
+	})
+	if err != nil {
+		return err
+	}
+	return s.files.targets(shopTargets, ops)
+}
+
+// stopShop has the shop drain and waits until it has ended.
+func (s *stack) stopShop() error {
+	shop := s.shopped
+	s.shopped = nil
+	s.servers = s.servers[:len(s.servers)-1]
+	return shop.stop()
+}
+
+func (s *stack) startServer(ctx context.Context, c tool.Command) (*server, error) {
+	// It ends when it is told to, after those that need it.
+	process, err := tool.Start(context.WithoutCancel(ctx), c)
+	if err != nil {
+		return nil, err
+	}
+	v := &server{name: c.Name, process: process, asked: make(chan struct{})}
+	s.servers = append(s.servers, v)
+	go func() {
+		<-process.Ended()
+		select {
+		case <-v.asked:
+		default:
+			s.crashed <- fmt.Errorf("%s has ended by itself; the last it said:\n%s", v.name, last(process.Output(), lastLines))
+		}
+	}()
+	return v, nil
+}
+
+func (v *server) stop() error {
+	select {
+	case <-v.process.Ended():
+		return nil // crashed has said so
+	default:
+	}
+	close(v.asked)
+	if err := v.process.Stop(); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	return nil
+}
+
+// stop ends all of it, the last that was started first.
+func (s *stack) stop() error {
+	var errs []error
+	for i := len(s.servers) - 1; i >= 0; i-- {
+		errs = append(errs, s.servers[i].stop())
+	}
+	s.servers = nil
+	if s.receiver != nil {
+		errs = append(errs, s.receiver.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// last is the last n lines of a text.
+func last(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// buildShop builds the shop into dir and returns its path.
+func buildShop(ctx context.Context, dir string) (string, error) {
+	root, err := tool.Root()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "shop")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./examples/shop")
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("building the shop: %w", err)
+	}
+	return path, nil
+}
