@@ -19,3 +19,16 @@ import "embed"
 //
 //go:embed grafana
 var Grafana embed.FS
+
+// Prometheus holds the rule files, prometheus/*.rules.yml. Load both: the
+// alerts read what the recording rules record.
+//
+//go:embed prometheus/*.rules.yml
+var Prometheus embed.FS
+
+// Alertmanager holds alertmanager/alertmanager.yml: who is told of which
+// severity, and what is not told because something worse is. Where
+// notifications go is in files that it names.
+//
+//go:embed alertmanager/alertmanager.yml
+var Alertmanager embed.FS

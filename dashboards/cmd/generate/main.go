@@ -14,11 +14,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
 
 func main() {
@@ -30,14 +32,14 @@ func main() {
 
 // settings are what the flags set.
 type settings struct {
-	out                      string
-	query                    query.Options
-	grafana                  grafana.Options
-	runbookURL, dashboardURL string
+	out     string
+	query   query.Options
+	grafana grafana.Options
+	rules   rules.Options
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
-	s := settings{query: query.DefaultOptions(), grafana: grafana.DefaultOptions()}
+	s := settings{query: query.DefaultOptions(), grafana: grafana.DefaultOptions(), rules: rules.DefaultOptions()}
 	f := flag.NewFlagSet("generate", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&s.out, "out", ".", "write below this `directory`")
@@ -47,8 +49,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.query.Namespace, "namespace", s.query.Namespace, "what the metrics' `names` start with")
 	f.Float64Var(&s.query.SLO, "slo", s.query.SLO, "`share` of the callbacks that must not end badly")
 	f.Float64Var(&s.query.LatencySLO, "latency-slo", s.query.LatencySLO, "`share` of the callbacks that must start within a second")
-	f.StringVar(&s.runbookURL, "runbook-url", "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md", "`URL` of RUNBOOK.md, for the alerts' links")
-	f.StringVar(&s.dashboardURL, "dashboard-url", "http://localhost:3000", "`URL` of Grafana, for the alerts' links")
+	f.StringVar(&s.rules.RunbookURL, "runbook-url", s.rules.RunbookURL, "`URL` of RUNBOOK.md, for the alerts' links")
+	f.StringVar(&s.rules.DashboardURL, "dashboard-url", s.rules.DashboardURL, "`URL` of Grafana, for the alerts' links")
+	f.StringVar(&s.rules.WebhookDir, "webhook-dir", s.rules.WebhookDir, "`directory`, where Alertmanager runs, of page.url, ticket.url and deadman.url: who is told")
+	f.Float64Var(&s.rules.Compress, "compress", s.rules.Compress, "`times` as fast as real time do the rules judge; for demonstrations and tests, such as 300")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
@@ -71,6 +75,11 @@ func run(args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	more, err := rules.Files(q, s.rules)
+	if err != nil {
+		return err
+	}
+	maps.Copy(files, more)
 	return write(s.out, files)
 }
 

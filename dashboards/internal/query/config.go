@@ -124,6 +124,18 @@ func (c Config) Labels(names ...string) string {
 	return strings.Join(unique(all), ", ")
 }
 
+// EqualLabels are the labels of the configured matchers that name one value,
+// which is all that absent() can tell of what it misses.
+func (c Config) EqualLabels() []string {
+	var names []string
+	for _, m := range c.matchers {
+		if m.Type == labels.MatchEqual {
+			names = append(names, m.Name)
+		}
+	}
+	return unique(names)
+}
+
 func unique(names []string) []string {
 	seen := make(map[string]bool)
 	var kept []string

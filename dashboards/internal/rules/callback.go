@@ -1,0 +1,64 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// callbackAlerts tell of callbacks that misbehave, by name. They are warnings:
+// if it matters how many there are, the error budget burns.
+func (w writer) callbackAlerts() []alert {
+	timeouts := w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.TimedOut)), "runner", "callback")
+	ended := w.sum(w.increase("15m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
+	return []alert{
+		{
+			name: "AfterglowPanics", severity: Warning,
+			// At once: one panic is a mistake in the code, however rare.
+			expr:    above(w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.Panicked)), "runner", "callback"), "0"),
+			keep:    "15m", // one notification for panics that come now and then
+			summary: "Callback {{ $labels.callback }} panics",
+			description: "In the last 15 minutes, callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
+				"panicked about {{ $value | humanize }} times. The log has each stack.",
+			dashboard: callback, labels: ofCallback,
+		},
+		{
+			name: "AfterglowTimeouts", severity: Warning,
+			expr:    all(above("("+ratio(timeouts, ended)+")", "0.05"), timeouts+" >= 5"),
+			hold:    "5m", // a dependency that was slow for a moment is over by then
+			keep:    "10m",
+			summary: "Callback {{ $labels.callback }} runs into its timeout",
+			description: "In the last 15 minutes, {{ $value | humanizePercentage }} of the callbacks {{ $labels.callback }} of runner " +
+				"{{ $labels.runner }} of {{ $labels.job }} ran out of time.",
+			dashboard: callback, labels: ofCallback,
+		},
+		{
+			name: "AfterglowOverrunning", severity: Warning,
+			expr:    above(w.gauge(telemetry.MetricOverrunning), "0"),
+			hold:    "2m", // a slow end is no leak
+			keep:    "5m",
+			summary: "Callback {{ $labels.callback }} ignores its deadline on {{ $labels.instance }}",
+			description: "{{ $value | humanize }} callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on " +
+				"{{ $labels.instance }} run on past their deadline: each is a goroutine that does not heed its context. " +
+				"The log has the stack that it hangs on.",
+			dashboard: callback, labels: []string{"job", "instance", "runner", "callback"},
+		},
+		{
+			name: "AfterglowCallbackSilent", severity: Warning,
+			// Steady is what succeeded in nine of ten five-minute spans of the
+			// three hours before the last one. A name seen for the first time, or
+			// rare work, is not.
+			expr: fmt.Sprintf("%s unless (time() - max by (%s) (%s) < %s)",
+				above(w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s] offset %s)",
+					w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success)), w.window("3h"), w.window("1h")), "runner", "callback"), "0"),
+				w.q.Labels("runner", "callback"), w.gauge(telemetry.MetricLastSuccess), w.seconds("1h")),
+			hold:    "5m", // after a restart there is no last success until the first
+			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
+			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} was steady work, at least " +
+				"{{ $value | humanize }} a second, and has not succeeded once in the last hour. Either nobody asks for it, or it never ends well.",
+			dashboard: callback, labels: ofCallback,
+		},
+	}
+}

@@ -1,0 +1,3 @@
+// Package rules writes what watches the metrics of the telemetry package:
+// recording rules and alerts for Prometheus, and routes for Alertmanager.
+package rules

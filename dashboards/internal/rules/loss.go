@@ -1,0 +1,56 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// lossAlerts tell of work that was promised and is not done, for reasons that
+// are the runner's and not the callback's.
+func (w writer) lossAlerts() []alert {
+	lost := w.sum(w.increase("15m", telemetry.MetricShutdownLost), "instance", "runner")
+	dropped := w.sum(w.increase("5m", telemetry.MetricCallbacks, outcome(runner.Dropped)), "instance", "runner", "callback")
+	return []alert{
+		{
+			name: "AfterglowCallbacksDropped", severity: Warning,
+			// What a drain drops has an alert of its own. The drain is counted
+			// when it is over, which a scrape may see later than what it drops:
+			// hence the For.
+			expr: above(w.sum(fmt.Sprintf("%s unless on (%s) %s", dropped, w.q.Labels("instance", "runner"), above(lost, "0")),
+				"runner", "callback"), "0"),
+			hold:    "1m",
+			keep:    "10m", // two windows: drops come in bursts
+			summary: "Accepted callbacks {{ $labels.callback }} are dropped before they start",
+			description: "In the last five minutes, runner {{ $labels.runner }} of {{ $labels.job }} dropped about {{ $value | humanize }} " +
+				"accepted callbacks {{ $labels.callback }} to make room for newer ones. They never ran.",
+			dashboard: callback, labels: ofCallback,
+		},
+		{
+			name: "AfterglowCallbacksRejected", severity: Warning,
+			// At once: each is work that a request asked for and did not get.
+			expr:    above(w.sum(w.increase("5m", telemetry.MetricRejected), "runner", "reason"), "0"),
+			keep:    "10m", // as above
+			summary: "Runner {{ $labels.runner }} refuses callbacks: {{ $labels.reason }}",
+			description: "In the last five minutes, runner {{ $labels.runner }} of {{ $labels.job }} refused about {{ $value | humanize }} " +
+				"callbacks when they were asked for. Reason: {{ $labels.reason }}. They will not run.",
+			dashboard: overview, labels: ofRunner,
+		},
+		{
+			name: "AfterglowShutdownLostWork", severity: Warning,
+			// At once, as the process has ended: nothing more will be counted.
+			expr:    above(lost, "0"),
+			keep:    "15m",
+			summary: "A shutdown of runner {{ $labels.runner }} lost work",
+			description: "Runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} was shut down within the last 15 minutes " +
+				"and gave up about {{ $value | humanize }} callbacks that had not ended. The log names them.",
+			dashboard: runtime, labels: ofInstance,
+		},
+	}
+}
+
+// outcome selects one outcome.
+func outcome(o runner.Outcome) string {
+	return fmt.Sprintf("%s=%q", telemetry.LabelOutcome, o.String())
+}

@@ -1,0 +1,117 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+)
+
+// Options are what a user may choose about the rules. The zero value is not
+// usable: see [DefaultOptions].
+type Options struct {
+	// RunbookURL is where RUNBOOK.md can be read; alerts add their anchor.
+	RunbookURL string
+
+	// DashboardURL is Grafana's address, without a path to a dashboard.
+	DashboardURL string
+
+	// WebhookDir is a directory of the machine that Alertmanager runs on. Its
+	// files page.url, ticket.url and deadman.url hold the addresses that
+	// notifications go to, one each: they are secrets, so the configuration
+	// only names the files.
+	WebhookDir string
+
+	// Compress is how many times faster than real time the rules judge: 300
+	// makes an hour of them 12 seconds. It is for demonstrations and tests, in
+	// which nobody waits for an hour, and useless for anything else: windows so
+	// short see noise. Prometheus must then scrape and evaluate every second.
+	// 1: real time.
+	Compress float64
+}
+
+// DefaultOptions are those that the committed files are generated with.
+func DefaultOptions() Options {
+	return Options{
+		RunbookURL:   "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
+		DashboardURL: "http://localhost:3000",
+		WebhookDir:   "/etc/alertmanager/webhooks",
+		Compress:     1,
+	}
+}
+
+func (o Options) validate() error {
+	if !(o.Compress >= 1) {
+		return fmt.Errorf("compress %v: use 1 for real time, or a larger number", o.Compress)
+	}
+	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
+		if strings.TrimSpace(value) == "" {
+			return fmt.Errorf("the %s is empty", name)
+		}
+	}
+	return nil
+}
+
+// The least that compressing leaves: of a window five samples, if there is one
+// a second, and of a notification's interval a second.
+const (
+	leastWindow   = 5 * time.Second
+	leastInterval = time.Second
+)
+
+// writer writes rules with the same options.
+type writer struct {
+	q query.Config
+	o Options
+}
+
+func newWriter(q query.Config, o Options) (writer, error) {
+	for name, slo := range map[string]float64{"slo": q.SLO(), "latency slo": q.LatencySLO()} {
+		if fastest := 1 / (1 - slo); fastest <= fastBurn {
+			return writer{}, fmt.Errorf("%s %v: its budget cannot burn %v times as fast as it may, even if nothing went well: use more than %.3f",
+				name, slo, fastBurn, 1-1/fastBurn)
+		}
+	}
+	return writer{q, o}, o.validate()
+}
+
+// compress is d in the time of the rules, but at least least.
+func (w writer) compress(d, least time.Duration) time.Duration {
+	if w.o.Compress == 1 {
+		return d
+	}
+	return max(time.Duration(float64(d)/w.o.Compress).Round(time.Millisecond), least)
+}
+
+// window is a range of samples, as PromQL.
+func (w writer) window(d string) string {
+	return model.Duration(w.compress(duration(d), leastWindow)).String()
+}
+
+// seconds is an age or a length of time that an expression compares with.
+func (w writer) seconds(d string) string {
+	return fmt.Sprint(w.compress(duration(d), leastWindow).Seconds())
+}
+
+// hold is how long something must last, or goes on after its end.
+func (w writer) hold(d string) model.Duration { return model.Duration(w.compress(duration(d), 0)) }
+
+// interval is one of a notification.
+func (w writer) interval(d string) model.Duration {
+	if d == "0s" {
+		return 0
+	}
+	return model.Duration(w.compress(duration(d), leastInterval))
+}
+
+// duration is d, which this package has written.
+func duration(d string) time.Duration {
+	v, err := model.ParseDuration(d)
+	if err != nil {
+		panic(err)
+	}
+	return time.Duration(v)
+}

@@ -1,0 +1,63 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// queueAlerts tell of a pool that does not keep up. Each queue is one
+// instance's, so they do not add instances up.
+func (w writer) queueAlerts() []alert {
+	age := fmt.Sprintf("(time() - (%s > 0))", w.gauge(telemetry.MetricQueueOldest)) // 0: none waits
+	depth, capacity := w.gauge(telemetry.MetricQueueDepth), w.gauge(telemetry.MetricQueueCapacity)
+	return []alert{
+		{
+			name: "AfterglowQueueStuck", severity: Critical,
+			expr: all(above(age, w.seconds("1m")), w.increase("5m", telemetry.MetricQueueWait+"_count")+" == 0"),
+			// The five minutes without a start are long enough; this is for a
+			// queue that starts to move as we look.
+			hold: "1m",
+			// No keep: whoever was woken wants to see at once that it moves.
+			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
+			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
+				"{{ $value | humanizeDuration }}, but none has started in five minutes.",
+			dashboard: runtime, labels: ofInstance,
+		},
+		{
+			name: "AfterglowOldestTooOld", severity: Warning,
+			expr:    above(age, w.seconds("1m")),
+			hold:    "2m", // not for one burst that is worked off
+			keep:    "5m", // it falls to nothing whenever the queue is empty for a moment
+			summary: "A callback of runner {{ $labels.runner }} on {{ $labels.instance }} has been due for long",
+			description: "The callback that has been waiting longest for runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
+				"has been due for {{ $value | humanizeDuration }}. Callbacks should start within a second.",
+			dashboard: runtime, labels: ofInstance,
+		},
+		{
+			name: "AfterglowQueueFillingUp", severity: Warning,
+			// A quarter full, as the line through an almost empty queue says nothing.
+			expr: all(fmt.Sprintf("predict_linear(%s[%s], %s) >= %s", depth, w.window("15m"), w.seconds("30m"), capacity),
+				fmt.Sprintf("%s >= 0.25 * %s", depth, capacity)),
+			hold:    "5m", // a burst is what a queue is for
+			keep:    "5m", // the forecast swings
+			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} is filling up",
+			description: "If it goes on as in the last 15 minutes, {{ $value | humanize }} callbacks will want a place in the queue of runner " +
+				"{{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} half an hour from now: more than it has. A full queue refuses callbacks, or does what its Overflow says.",
+			dashboard: runtime, labels: ofInstance,
+		},
+		{
+			name: "AfterglowWorkersSaturated", severity: Warning,
+			expr:    above(fmt.Sprintf("%s / %s", w.rate("5m", telemetry.MetricWorkerBusyTime), w.gauge(telemetry.MetricWorkers)), "0.9"),
+			hold:    "10m", // busy workers are no harm; workers without a pause are the harm to come
+			keep:    "5m",
+			summary: "The workers of runner {{ $labels.runner }} on {{ $labels.instance }} have no time left",
+			description: "{{ $value | humanizePercentage }} of the worker time of runner {{ $labels.runner }} of {{ $labels.job }} on " +
+				"{{ $labels.instance }} is spent on callbacks. A little more, or a slower dependency, and callbacks will wait.",
+			dashboard: runtime, labels: ofInstance,
+		},
+	}
+}
+
+// gauge selects one.
+func (w writer) gauge(metric string) string { return w.q.Selector(w.q.Metric(metric)) }
