@@ -25,6 +25,9 @@ func Files(q query.Config, o Options) (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	for name, build := range map[string]func(query.Config, Options) (dashboard.Dashboard, error){
 		"overview": overview,
+		"callback": callback,
+		"slo":      slo,
+		"runtime":  runtime,
 	} {
 		d, err := build(q, o)
 		if err != nil {

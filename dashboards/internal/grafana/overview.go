@@ -4,8 +4,360 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-func overview(query.Config, Options) (dashboard.Dashboard, error) {
-	return dashboard.NewDashboardBuilder("Afterglow / Overview").Uid("afterglow-overview").Build()
+// overview answers whether it is OK: its first screen does at a glance.
+func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
+	b := newBoard(q, o, uidOverview, "Afterglow / Overview",
+		"Is the work after responses done, in time, and does the runner keep up? Made for Grafana 10.4 and later.")
+	b.variables(varMetrics, varTraces, varLogs, varJob, varInstance, varRunner, varCallback)
+	b.annotations()
+
+	b.row("Is it OK?")
+	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilisationNow(), b.fillNow(), b.lostToday())
+	b.add(6, b.firingStates(), b.burnLines())
+
+	b.row("Traffic and outcomes")
+	b.add(9, b.askedAndEnded(8), b.outcomes(8), b.worst())
+	b.add(7, b.rejections(), b.retries(8), b.inFlight(8))
+
+	b.row("Latency")
+	b.add(8, b.queueWait(), b.queueWaitHeat(), b.durations())
+	b.add(8, b.responseDelay(), b.responseDelayHeat(), b.durationHeat(8))
+
+	b.row("Saturation")
+	b.add(8, b.depth(), b.busy(), b.oldest())
+	b.add(8, b.drainTime(), b.forecast(), b.utilisation())
+
+	b.row("The telemetry itself")
+	b.add(6, b.telemetryErrors(), b.namesFolded(), b.versions())
+	return b.build()
+}
+
+func (b *board) firingCount() view {
+	return panel{
+		title: "Firing alerts", unit: "short", width: 3,
+		description: "Alerts of this job that fire now. Below: which, and since when.",
+		targets:     []target{{expr: "count(" + b.firing() + ") or vector(0)"}},
+		steps:       none(), decimals: ptr(0.),
+	}.stat()
+}
+
+func (b *board) success() view {
+	slo := b.config.SLO()
+	return panel{
+		title: "Success", unit: "percentunit", width: 3,
+		description: "Share of callbacks that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
+		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
+		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic",
+		links: []dashboard.DashboardLink{toSLO()},
+	}.stat()
+}
+
+// budgetLeft needs the recorded series.
+func (b *board) budgetLeft(title string, width uint32) view {
+	return panel{
+		title: title, unit: "percentunit", width: width,
+		description: "Of the failures that an objective of " + percent(b.config.SLO()) + " allows in 30 days, the share not yet spent. All instances. Needs the recording rules.",
+		targets:     []target{{expr: b.errorBudgetLeft()}},
+		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic",
+		links: []dashboard.DashboardLink{toSLO()},
+	}.stat()
+}
+
+func (b *board) burnNow() view {
+	return panel{
+		title: "Burn rate, 1 h", unit: "suffix:x", width: 3,
+		description: "How many times too fast the error budget was spent in the last hour, by the worst runner: at 1 it lasts the 30 days, at 14.4 two. All instances. Needs the recording rules.",
+		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedBurn("1h")) + " >= 0)"}},
+		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic",
+		links: []dashboard.DashboardLink{toSLO()},
+	}.stat()
+}
+
+func (b *board) oldestNow() view {
+	return panel{
+		title: "Oldest waiting", unit: "s", width: 3,
+		description: "How long the longest-waiting callback has been due. A queue that is stuck shows here and in no histogram.",
+		targets:     []target{{expr: b.ofRunner().OldestAge()}},
+		steps:       rising(1, 30),
+		links:       []dashboard.DashboardLink{toRuntime()},
+	}.stat()
+}
+
+func (b *board) utilisationNow() view {
+	return panel{
+		title: "Workers busy", unit: "percentunit", width: 3,
+		description: "Share of the workers' time that callbacks take.",
+		targets:     []target{{expr: b.ofRunner().Utilisation()}},
+		steps:       rising(0.8, 0.95), max: ptr(1.),
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.stat()
+}
+
+func (b *board) fillNow() view {
+	return panel{
+		title: "Queue filled", unit: "percentunit", width: 3,
+		description: "How full the fullest queue of all instances is. At 100 % callbacks are refused.",
+		targets:     []target{{expr: b.ofRunner().Fill()}},
+		steps:       rising(0.5, 0.8), max: ptr(1.),
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.stat()
+}
+
+func (b *board) lostToday() view {
+	return panel{
+		title: "Lost in 24 h", unit: "short", width: 3,
+		description: "Callbacks that were refused, dropped, canceled or abandoned in the last 24 hours: work that was asked for and not done.",
+		targets:     []target{{expr: b.ofCallback().Over("1d").Lost()}},
+		steps:       none(), decimals: ptr(0.),
+	}.stat()
+}
+
+func (b *board) firingStates() view {
+	return panel{
+		title: "Alerts", unit: "short", width: 12,
+		description: "When which alert fired. Empty is good.",
+		targets:     []target{{expr: "max by (alertname, severity, runner) (" + b.firing() + ")", legend: "{{alertname}} {{runner}}"}},
+		mappings:    []dashboard.ValueMapping{says(1, "firing", red)}, noValue: "none fired",
+		links: []dashboard.DashboardLink{dataLink("Alert rules", "/alerting/list?search=${__field.labels.alertname}", false)},
+	}.states()
+}
+
+func (b *board) burnLines() view {
+	return panel{
+		title: "Error budget burn rate, 1 h", unit: "suffix:x", width: 12,
+		description: "How many times too fast the error budget is spent. Dashed: 1, 6 and 14.4, where alerts begin. All instances. Needs the recording rules.",
+		targets:     []target{{expr: b.recorded().Foreign(b.config.RecordedBurn("1h")), legend: "{{runner}}"}},
+		steps:       burnSteps(), showSteps: true,
+		links: []dashboard.DashboardLink{toSLO()},
+	}.lines()
+}
+
+func (b *board) askedAndEnded(width uint32) view {
+	s := b.ofCallback()
+	return panel{
+		title: "Asked for and ended", unit: "ops", width: width,
+		description: "Callbacks asked for, refused ones included, and callbacks that came to an end. The lines part while work piles up.",
+		targets: []target{
+			{expr: s.Rate(telemetry.MetricScheduled), legend: "asked for"},
+			{expr: s.Rate(telemetry.MetricCallbacks), legend: "ended"},
+		},
+		colors: palette{{"asked for", blue}, {"ended", green}},
+	}.lines()
+}
+
+func (b *board) outcomes(width uint32) view {
+	return panel{
+		title: "Outcomes", unit: "ops", width: width,
+		description: "How callbacks ended, stacked. Each outcome has its color on every panel.",
+		targets:     []target{{expr: b.ofCallback().Rate(telemetry.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
+		colors:      byOutcome, stacked: true,
+	}.lines()
+}
+
+func (b *board) worst() view {
+	s := b.ofCallback().With(query.BadOutcomes())
+	return panel{
+		title: "Callbacks that fail most", unit: "ops", width: 8,
+		description: "The five callbacks with most bad ends, and how they ended. Follow a series to its callback.",
+		targets: []target{{
+			expr:   "topk(5, " + s.Rate(telemetry.MetricCallbacks, "callback", "outcome") + " > 0)",
+			legend: "{{callback}}: {{outcome}}",
+		}},
+		noValue: "none failed",
+		links:   []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", "error=true"), toLogs("${__field.labels.callback}")},
+	}.lines()
+}
+
+func (b *board) rejections() view {
+	return panel{
+		title: "Refused, by reason", unit: "ops", width: 8,
+		description: "Callbacks refused when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
+		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricRejected, "reason"), legend: "{{reason}}"}},
+		stacked:     true,
+		links:       []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) retries(width uint32) view {
+	return panel{
+		title: "Retries", unit: "ops", width: width,
+		description: "Attempts beyond the first, by callback.",
+		targets:     []target{{expr: b.ofCallback().Rate(telemetry.MetricRetries, "callback"), legend: "{{callback}}"}},
+		links:       []dashboard.DashboardLink{toCallback()},
+	}.lines()
+}
+
+func (b *board) inFlight(width uint32) view {
+	return panel{
+		title: "In flight", unit: "short", width: width,
+		description: "Callbacks asked for that have not ended: reserved, queued or running.",
+		targets:     []target{{expr: b.ofCallback().InFlight("callback"), legend: "{{callback}}"}},
+		stacked:     true,
+		links:       []dashboard.DashboardLink{toCallback()},
+	}.lines()
+}
+
+// quantiles are the three that latency panels draw.
+func quantiles(s query.Scope, metric string) []target {
+	return []target{
+		{expr: s.Quantile(0.99, metric), legend: "p99"},
+		{expr: s.Quantile(0.95, metric), legend: "p95"},
+		{expr: s.Quantile(0.5, metric), legend: "p50"},
+	}
+}
+
+func (b *board) queueWait() view {
+	return panel{
+		title: "Queue wait", unit: "s", width: 8,
+		description: "From due to started: do the workers keep up? The objective is a second.",
+		targets:     quantiles(b.ofRunner(), telemetry.MetricQueueWait), colors: byQuantile,
+		steps: []step{{color: green}, {1, red}}, showSteps: true,
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) queueWaitHeat() view {
+	return panel{
+		title: "Queue wait, all of them", unit: "s", width: 8,
+		description: "How many callbacks waited how long. Two bands are two populations, which quantiles hide.",
+		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricQueueWait), legend: "{{le}}"}},
+	}.heat("Blues")
+}
+
+func (b *board) durations() view {
+	return panel{
+		title: "Run time p99, by callback", unit: "s", width: 8,
+		description: "How long callbacks run, failures included. The dots are exemplars: each leads to its trace, and from there to its log.",
+		targets: []target{{
+			expr:   b.ofCallback().Quantile(0.99, telemetry.MetricCallbackDuration, "callback"),
+			legend: "{{callback}}", exemplars: true,
+		}},
+		links: []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
+	}.lines()
+}
+
+func (b *board) responseDelay() view {
+	return panel{
+		title: "Response delay", unit: "s", width: 8,
+		description: "From asked for to the end of the response: slow handlers and clients, not slow workers.",
+		targets:     quantiles(b.ofRunner(), telemetry.MetricResponseDelay), colors: byQuantile,
+	}.lines()
+}
+
+func (b *board) responseDelayHeat() view {
+	return panel{
+		title: "Response delay, all of them", unit: "s", width: 8,
+		description: "How many callbacks waited how long for their response to end.",
+		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricResponseDelay), legend: "{{le}}"}},
+	}.heat("Purples")
+}
+
+func (b *board) durationHeat(width uint32) view {
+	return panel{
+		title: "Run time, all of them", unit: "s", width: width,
+		description: "How many callbacks ran how long. The dots are exemplars: each leads to its trace.",
+		targets:     []target{{expr: b.ofCallback().Buckets(telemetry.MetricCallbackDuration), legend: "{{le}}", exemplars: true}},
+	}.heat("Oranges")
+}
+
+func (b *board) depth() view {
+	s := b.ofRunner()
+	return panel{
+		title: "Queue depth", unit: "short", width: 8,
+		description: "Places taken, the most taken at once between scrapes, and the places there are. All instances.",
+		targets: []target{
+			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "taken"},
+			{expr: s.Sum(telemetry.MetricQueueHighWater), legend: "high water"},
+			{expr: s.Sum(telemetry.MetricQueueCapacity), legend: "capacity"},
+		},
+		colors: palette{{"taken", blue}, {"high water", orange}}, limits: []string{"capacity"},
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) busy() view {
+	s := b.ofRunner()
+	return panel{
+		title: "Workers", unit: "short", width: 8,
+		description: "Workers that run a callback, at the moment of the scrape and on average, and the workers there are. All instances.",
+		targets: []target{
+			{expr: s.Sum(telemetry.MetricWorkersBusy), legend: "busy now"},
+			{expr: s.Rate(telemetry.MetricWorkerBusyTime), legend: "busy on average"},
+			{expr: s.Sum(telemetry.MetricWorkers), legend: "workers"},
+		},
+		colors: palette{{"busy now", blue}, {"busy on average", orange}}, limits: []string{"workers"},
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) oldest() view {
+	return panel{
+		title: "Oldest waiting", unit: "s", width: 8,
+		description: "How long the longest-waiting callback of each runner has been due. A line that rises at 45 degrees is a queue that is stuck.",
+		targets:     []target{{expr: b.ofRunner().OldestAge("runner"), legend: "{{runner}}"}},
+		links:       []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) drainTime() view {
+	return panel{
+		title: "Time to drain", unit: "s", width: 8,
+		description: "How long the workers would take at their present pace to empty the queue if nothing came; an hour at most. Compare with the time a deploy leaves for Shutdown.",
+		targets:     []target{{expr: b.ofRunner().TimeToDrain("runner"), legend: "{{runner}}"}},
+	}.lines()
+}
+
+func (b *board) forecast() view {
+	s := b.ofRunner()
+	return panel{
+		title: "Queue depth in 15 minutes", unit: "short", width: 8,
+		description: "Where the depth leads if it goes on as in the last 15 minutes. All instances.",
+		targets: []target{
+			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
+			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "now"},
+			{expr: s.Sum(telemetry.MetricQueueCapacity), legend: "capacity"},
+		},
+		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity"},
+	}.lines()
+}
+
+func (b *board) utilisation() view {
+	return panel{
+		title: "Workers busy", unit: "percentunit", width: 8,
+		description: "Share of the workers' time that callbacks take, by runner.",
+		targets:     []target{{expr: b.ofRunner().Utilisation("runner"), legend: "{{runner}}"}},
+		steps:       rising(0.8, 0.95), showSteps: true, max: ptr(1.),
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) telemetryErrors() view {
+	return panel{
+		title: "Telemetry errors", unit: "ops", width: 8,
+		description: "Panics recovered in the telemetry and in other observers, and snapshots that could not be written. While there are any, the other panels may be wrong.",
+		targets:     []target{{expr: b.ofJob().Rate(telemetry.MetricTelemetryErrors, "signal"), legend: "{{signal}}"}},
+	}.lines()
+}
+
+func (b *board) namesFolded() view {
+	return panel{
+		title: "Callbacks counted as other", unit: "ops", width: 8,
+		description: "Callbacks whose name came after telemetry.Config.MaxNames others. Names are meant to be constants.",
+		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricNamesFolded, "runner"), legend: "{{runner}}"}},
+	}.lines()
+}
+
+func (b *board) versions() view {
+	return panel{
+		title: "Instances, by version", unit: "short", width: 8,
+		description: "How many instances run which version of Afterglow, built by which Go.",
+		targets: []target{{
+			expr:   "count by (version, goversion) (" + b.ofJob().Series(telemetry.MetricBuildInfo) + ")",
+			legend: "{{version}}, {{goversion}}",
+		}},
+		stacked: true,
+	}.lines()
 }

@@ -1,0 +1,43 @@
+package grafana
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// annotations mark on every panel what is known to change behavior. The
+// expression is there twice: old versions read expr, new ones target.
+func (b *board) annotations() {
+	built := b.ofJob().Series(telemetry.MetricBuildInfo)
+	b.annotation("Deploys", "blue",
+		// A version or an instance that was not there before.
+		"count by (version) ("+built+" unless "+built+" offset "+rateInterval+")", "new: version {{version}}")
+	b.annotation("Restarts", "purple",
+		"changes("+b.ofJob().Foreign("process_start_time_seconds")+"["+rateInterval+"]) > 0", "restarted: {{instance}}")
+	b.annotation("Alerts", "red", b.firing(), "{{alertname}} {{runner}} {{callback}}")
+}
+
+func (b *board) annotation(name, color, expr, legend string) {
+	source := ref("prometheus", varMetrics)
+	b.builder.Annotation(annotation{dashboard.AnnotationQuery{
+		Name: name, Datasource: &source, Enable: true, Hide: ptr(false), IconColor: color,
+		Expr: &expr,
+		Target: prometheus.Dataquery{
+			Expr: expr, Datasource: &source, LegendFormat: &legend, RefId: ptr("Anno"),
+			Range: ptr(true), Instant: ptr(false),
+		},
+	}})
+}
+
+// annotation is built already.
+type annotation struct{ dashboard.AnnotationQuery }
+
+func (a annotation) Build() (dashboard.AnnotationQuery, error) { return a.AnnotationQuery, nil }
+
+// firing are the alerts that fire now. Some have no job: it is what is absent.
+func (b *board) firing() string {
+	return b.config.Selector("ALERTS", `alertname=~"Afterglow.+"`, `alertname!="AfterglowWatchdog"`,
+		`alertstate="firing"`, `job=~"$job|"`)
+}

@@ -1,0 +1,73 @@
+package grafana
+
+import (
+	"strconv"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// Colors by their names in Grafana, which follow its theme.
+const (
+	green  = "green"
+	yellow = "yellow"
+	orange = "orange"
+	red    = "red"
+	blue   = "blue"
+)
+
+// palette gives series their colors.
+type palette []struct{ legend, color string }
+
+// byOutcome is the same on every panel: what went well is green, failures of
+// the callback's own are red to orange, what was refused or lost is yellow to
+// purple, and what was not meant to run is gray and blue.
+var byOutcome = palette{
+	{runner.Success.String(), "green"},
+	{runner.Failed.String(), "red"},
+	{runner.Panicked.String(), "dark-red"},
+	{runner.TimedOut.String(), "orange"},
+	{runner.Rejected.String(), "yellow"},
+	{runner.Dropped.String(), "light-purple"},
+	{runner.Abandoned.String(), "dark-purple"},
+	{runner.Canceled.String(), "purple"},
+	{runner.Skipped.String(), "text"},
+	{runner.Coalesced.String(), "blue"},
+}
+
+// byQuantile gets warmer with the quantile.
+var byQuantile = palette{{"p50", "blue"}, {"p95", "orange"}, {"p99", "red"}}
+
+// The multiples of its even spending at which an error budget is alerted on:
+// a budget of 30 days then lasts 30, 5 and 2 days.
+const (
+	burnSlow = 1
+	burnHigh = 6
+	burnFast = 14.4
+)
+
+func burnSteps() []step {
+	return []step{{color: green}, {burnSlow, yellow}, {burnHigh, orange}, {burnFast, red}}
+}
+
+// rising gets worse from warn to bad.
+func rising(warn, bad float64) []step { return []step{{color: green}, {warn, orange}, {bad, red}} }
+
+// falling is bad below bad and good from good on.
+func falling(bad, good float64) []step { return []step{{color: red}, {bad, orange}, {good, green}} }
+
+// none is red from one on.
+func none() []step { return []step{{color: green}, {1, red}} }
+
+// plain judges nothing.
+func plain() []step { return []step{{color: blue}} }
+
+// says maps a value to a word with a color.
+func says(value float64, word, color string) dashboard.ValueMapping {
+	key := strconv.FormatFloat(value, 'g', -1, 64)
+	return dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{
+		Type:    "value",
+		Options: map[string]dashboard.ValueMappingResult{key: {Text: &word, Color: &color, Index: ptr(int32(0))}},
+	}}
+}

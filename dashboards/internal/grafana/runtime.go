@@ -1,0 +1,232 @@
+package grafana
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// runtime is about single processes: which of them is not well.
+func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
+	b := newBoard(q, o, uidRuntime, "Afterglow / Runner and runtime",
+		"Which instance is not well: its queue, its workers, its shutdowns, and Go's runtime. Made for Grafana 10.4 and later.")
+	b.variables(varMetrics, varJob, varInstance, varRunner)
+	b.annotations()
+
+	b.row("Instances")
+	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.overrunningNow(), b.lastDrain(), b.lostAtShutdown())
+	b.add(6, b.up(), b.saturated())
+
+	b.row("Runner, by instance")
+	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
+	b.add(8, b.oldestByInstance(), b.overrunning("instance", 8), b.instanceRate())
+
+	b.row("Shutdowns")
+	b.add(7, b.drains(), b.lostByInstance(), b.restarts())
+
+	b.row("Go runtime, by instance")
+	b.add(8, b.goroutines(), b.gcPauses(), b.schedulerLatency())
+	b.add(8, b.heap(), b.cpu(), b.gcRate())
+	return b.build()
+}
+
+func (b *board) instancesUp() view {
+	return panel{
+		title: "Instances up", unit: "short", width: 4,
+		description: "Instances that the last scrape reached and that expose Afterglow's metrics.",
+		targets:     []target{{expr: "count(" + b.ofJob().Series(telemetry.MetricBuildInfo) + ") or vector(0)"}},
+		steps:       []step{{color: red}, {1, green}}, decimals: ptr(0.),
+	}.stat()
+}
+
+func (b *board) workersNow() view {
+	return panel{
+		title: "Workers busy", unit: "percentunit", width: 4,
+		description: "Share of the workers' time that callbacks take, on the busiest instance.",
+		targets:     []target{{expr: "max(" + b.ofRunner().Utilisation("instance", "runner") + ")"}},
+		steps:       rising(0.8, 0.95), max: ptr(1.),
+	}.stat()
+}
+
+func (b *board) longestNow() view {
+	return panel{
+		title: "Longest running", unit: "s", width: 4,
+		description: "For how long the callback has run that has been running longest. It shows what hangs before it ends.",
+		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricLongestRunning)}},
+		steps:       rising(30, 300),
+	}.stat()
+}
+
+func (b *board) overrunningNow() view {
+	return panel{
+		title: "Overrunning", unit: "short", width: 4,
+		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
+		targets:     []target{{expr: b.ofRunner().Sum(telemetry.MetricOverrunning)}},
+		steps:       none(), decimals: ptr(0.),
+	}.stat()
+}
+
+func (b *board) lastDrain() view {
+	return panel{
+		title: "Longest drain", unit: "s", width: 4,
+		description: "The longest of the instances' last drains within the time range. It must be shorter than the time that a deploy leaves.",
+		targets: []target{{
+			expr: "max(max_over_time(" + b.ofRunner().Series(telemetry.MetricShutdownDuration) + "[$__range]))",
+		}},
+		steps: rising(15, 25), noValue: "none seen",
+	}.stat()
+}
+
+func (b *board) lostAtShutdown() view {
+	return panel{
+		title: "Lost at shutdown, 24 h", unit: "short", width: 4,
+		description: "Callbacks that a drain kept from coming to their own end in the last 24 hours. The log names them.",
+		targets:     []target{{expr: b.ofRunner().Over("1d").Increase(telemetry.MetricShutdownLost)}},
+		steps:       none(), decimals: ptr(0.),
+	}.stat()
+}
+
+func (b *board) up() view {
+	return panel{
+		title: "Scrapes", unit: "short", width: 12,
+		description: "Whether Prometheus reached each instance.",
+		targets:     []target{{expr: b.ofJob().Foreign("up"), legend: "{{instance}}"}},
+		mappings:    []dashboard.ValueMapping{says(1, "up", green), says(0, "down", red)},
+	}.states()
+}
+
+func (b *board) saturated() view {
+	return panel{
+		title: "Workers busy, by instance", unit: "percentunit", width: 12,
+		description: "Share of the workers' time that callbacks take. Orange from 80 %, red from 95 %.",
+		targets:     []target{{expr: b.ofRunner().Utilisation("instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		steps:       rising(0.8, 0.95), decimals: ptr(0.), max: ptr(1.),
+	}.states()
+}
+
+func (b *board) instanceDepth() view {
+	s := b.ofRunner()
+	return panel{
+		title: "Queue depth", unit: "short", width: 8,
+		description: "Places of the queue taken on each instance, and the most there are on one.",
+		targets: []target{
+			{expr: s.Sum(telemetry.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Max(telemetry.MetricQueueCapacity), legend: "capacity"},
+		},
+		limits: []string{"capacity"},
+	}.lines()
+}
+
+func (b *board) instanceBusy() view {
+	s := b.ofRunner()
+	return panel{
+		title: "Workers busy", unit: "short", width: 8,
+		description: "Workers that run a callback on each instance, and the most there are on one.",
+		targets: []target{
+			{expr: s.Sum(telemetry.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Max(telemetry.MetricWorkers), legend: "workers"},
+		},
+		limits: []string{"workers"},
+	}.lines()
+}
+
+func (b *board) longest() view {
+	return panel{
+		title: "Longest running", unit: "s", width: 8,
+		description: "For how long the callback has run that has been running longest, on each instance.",
+		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+	}.lines()
+}
+
+func (b *board) oldestByInstance() view {
+	return panel{
+		title: "Oldest waiting", unit: "s", width: 8,
+		description: "How long the longest-waiting callback of each instance has been due.",
+		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}"}},
+	}.lines()
+}
+
+func (b *board) instanceRate() view {
+	return panel{
+		title: "Callbacks ended", unit: "ops", width: 8,
+		description: "How many callbacks each instance brings to an end. One that gets its requests and ends none is stuck.",
+		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricCallbacks, "instance"), legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) drains() view {
+	return panel{
+		title: "Last drain", unit: "s", width: 8,
+		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.",
+		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+	}.lines()
+}
+
+func (b *board) lostByInstance() view {
+	return panel{
+		title: "Lost at shutdown", unit: "ops", width: 8,
+		description: "Callbacks that a drain kept from coming to their own end.",
+		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricShutdownLost, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		bars:        true,
+	}.lines()
+}
+
+func (b *board) restarts() view {
+	return panel{
+		title: "Age of the process", unit: "s", width: 8,
+		description: "Since when each instance runs. Where a line falls, it was started again.",
+		targets:     []target{{expr: "time() - max by (instance) (" + b.ofJob().Foreign("process_start_time_seconds") + ")", legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) goroutines() view {
+	return panel{
+		title: "Goroutines", unit: "short", width: 8,
+		description: "A line that only rises is a leak: look for callbacks that overrun.",
+		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) gcPauses() view {
+	return panel{
+		title: "GC pause, longest", unit: "s", width: 8,
+		description: "The longest stop for the garbage collector of those that Go remembers.",
+		targets:     []target{{expr: "max by (instance) (" + b.ofJob().With(`quantile="1"`).Foreign("go_gc_duration_seconds") + ")", legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) schedulerLatency() view {
+	return panel{
+		title: "Scheduler latency, p99", unit: "s", width: 8,
+		description: "How long goroutines that could run wait for a processor. Needs collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler).",
+		targets: []target{{
+			expr:   "histogram_quantile(0.99, sum by (le, instance) (rate(" + b.ofJob().Foreign("go_sched_latencies_seconds_bucket") + "[" + rateInterval + "])))",
+			legend: "{{instance}}",
+		}},
+	}.lines()
+}
+
+func (b *board) heap() view {
+	return panel{
+		title: "Heap in use", unit: "bytes", width: 8,
+		description: "Memory of objects that live or are not yet swept. Queued callbacks keep what they captured.",
+		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_memstats_heap_inuse_bytes") + ")", legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) cpu() view {
+	return panel{
+		title: "CPU", unit: "short", width: 8,
+		description: "Processors that each instance keeps busy, handlers included.",
+		targets:     []target{{expr: "sum by (instance) (rate(" + b.ofJob().Foreign("process_cpu_seconds_total") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+	}.lines()
+}
+
+func (b *board) gcRate() view {
+	return panel{
+		title: "GC cycles", unit: "ops", width: 8,
+		description: "How often the garbage collector runs.",
+		targets:     []target{{expr: "sum by (instance) (rate(" + b.ofJob().Foreign("go_gc_duration_seconds_count") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+	}.lines()
+}

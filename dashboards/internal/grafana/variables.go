@@ -1,0 +1,105 @@
+package grafana
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// The names of the variables.
+const (
+	varMetrics  = "datasource"
+	varTraces   = "tracing"
+	varLogs     = "logs"
+	varJob      = "job"
+	varInstance = "instance"
+	varRunner   = telemetry.LabelRunner
+	varCallback = telemetry.LabelCallback
+)
+
+// The matchers that the variables are used by. There is one job at a time: it
+// is the service that traces and logs are looked up by.
+const (
+	matchJob      = `job="$job"`
+	matchInstance = `instance=~"$instance"`
+	matchRunner   = `runner=~"$runner"`
+	matchCallback = `callback=~"$callback"`
+)
+
+// rateInterval is Grafana's: four scrapes at least, more when zoomed out.
+const rateInterval = "$__rate_interval"
+
+// variables are defined in the order they are given.
+func (b *board) variables(names ...string) {
+	for _, name := range names {
+		b.builder.WithVariable(b.variable(name))
+	}
+}
+
+func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
+	switch name {
+	case varMetrics:
+		return datasource(name, "Prometheus", "prometheus", "Prometheus with the metrics and the recording rules of Afterglow").
+			Current(option(b.options.Datasource))
+	case varTraces:
+		return datasource(name, "Jaeger", "jaeger", "Jaeger that keeps the service's traces")
+	case varLogs:
+		return datasource(name, "Loki", "loki", "Loki that keeps the service's logs, under the label service_name")
+	case varJob:
+		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
+			b.config.Selector(b.config.Metric(telemetry.MetricBuildInfo)))
+	case varInstance:
+		return all(b.labelValues(name, "Instance", "Process of the service",
+			b.config.Selector(b.config.Metric(telemetry.MetricBuildInfo), matchJob)))
+	case varRunner:
+		return all(b.labelValues(name, "Runner", "runner.Config.Name",
+			b.config.Selector(b.config.Metric(telemetry.MetricWorkers), matchJob)))
+	default:
+		return b.labelValues(varCallback, "Callback", "Name of a callback",
+			b.config.Selector(b.config.Metric(telemetry.MetricScheduled), matchJob, matchRunner))
+	}
+}
+
+func datasource(name, label, kind, description string) *dashboard.DatasourceVariableBuilder {
+	return dashboard.NewDatasourceVariableBuilder(name).Label(label).Type(kind).Description(description)
+}
+
+// labelValues is a variable of the values that the label of its name has.
+func (b *board) labelValues(name, label, description, selector string) *dashboard.QueryVariableBuilder {
+	expr := "label_values(" + selector + ", " + name + ")"
+	return dashboard.NewQueryVariableBuilder(name).Label(label).Description(description).
+		Datasource(ref("prometheus", varMetrics)).
+		Query(dashboard.StringOrMap{Map: map[string]any{"query": expr, "refId": "PrometheusVariableQueryEditor-VariableQuery"}}).
+		Definition(expr).
+		Refresh(dashboard.VariableRefreshOnTimeRangeChanged).
+		Sort(dashboard.VariableSortAlphabeticalAsc)
+}
+
+// all lets a variable stand for several values, and for all at first.
+func all(v *dashboard.QueryVariableBuilder) *dashboard.QueryVariableBuilder {
+	every := dashboard.StringOrArrayOfString{ArrayOfString: []string{"$__all"}}
+	text := dashboard.StringOrArrayOfString{ArrayOfString: []string{"All"}}
+	return v.Multi(true).IncludeAll(true).AllValue(".*").
+		Current(dashboard.VariableOption{Selected: ptr(true), Text: text, Value: every})
+}
+
+func option(s string) dashboard.VariableOption {
+	v := dashboard.StringOrArrayOfString{String: &s}
+	return dashboard.VariableOption{Selected: ptr(true), Text: v, Value: v}
+}
+
+// The scopes of the dashboards' queries: by whom a metric is told apart.
+
+// ofJob is for metrics of the process.
+func (b *board) ofJob() query.Scope { return b.config.In(rateInterval, matchJob, matchInstance) }
+
+// ofRunner is for metrics of a runner.
+func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }
+
+// ofCallback is for metrics of a callback.
+func (b *board) ofCallback() query.Scope { return b.ofRunner().With(matchCallback) }
+
+// recorded is for recorded series, which know no instance.
+func (b *board) recorded() query.Scope { return b.config.In(rateInterval, matchJob, matchRunner) }

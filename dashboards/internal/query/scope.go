@@ -1,0 +1,78 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Scope writes expressions over series that certain matchers select. Rates are
+// taken over its window.
+type Scope struct {
+	config   Config
+	window   string
+	matchers []string
+}
+
+// In is a scope with a window, such as 5m, and with matchers written as PromQL,
+// such as `runner="mail"`.
+func (c Config) In(window string, matchers ...string) Scope {
+	return Scope{config: c, window: window, matchers: matchers}
+}
+
+// With is the scope with further matchers.
+func (s Scope) With(matchers ...string) Scope {
+	s.matchers = append(append([]string(nil), s.matchers...), matchers...)
+	return s
+}
+
+// Over is the scope with another window.
+func (s Scope) Over(window string) Scope {
+	s.window = window
+	return s
+}
+
+// Series selects a metric of the telemetry package.
+func (s Scope) Series(metric string) string {
+	return s.config.Selector(s.config.Metric(metric), s.matchers...)
+}
+
+// Foreign selects a metric that has its own name: a recorded one, or one that
+// something else exposes.
+func (s Scope) Foreign(metric string) string { return s.config.Selector(metric, s.matchers...) }
+
+// Rate is the sum of a counter's rates per second by these labels.
+func (s Scope) Rate(metric string, by ...string) string {
+	return aggregate("sum", by, "rate("+s.Series(metric)+"["+s.window+"])")
+}
+
+// Increase is the sum of a counter's increases over the window by these labels.
+func (s Scope) Increase(metric string, by ...string) string {
+	return aggregate("sum", by, "increase("+s.Series(metric)+"["+s.window+"])")
+}
+
+// Sum of a gauge by these labels.
+func (s Scope) Sum(metric string, by ...string) string {
+	return aggregate("sum", by, s.Series(metric))
+}
+
+// Max of a gauge by these labels.
+func (s Scope) Max(metric string, by ...string) string {
+	return aggregate("max", by, s.Series(metric))
+}
+
+// Buckets are the rates of a classic histogram's buckets by these labels.
+func (s Scope) Buckets(metric string, by ...string) string {
+	return s.Rate(metric+"_bucket", append([]string{"le"}, by...)...)
+}
+
+// Quantile of a classic histogram by these labels.
+func (s Scope) Quantile(q float64, metric string, by ...string) string {
+	return "histogram_quantile(" + strconv.FormatFloat(q, 'g', -1, 64) + ", " + s.Buckets(metric, by...) + ")"
+}
+
+func aggregate(op string, by []string, expr string) string {
+	if len(by) > 0 {
+		op += " by (" + strings.Join(by, ", ") + ") "
+	}
+	return op + "(" + expr + ")"
+}
