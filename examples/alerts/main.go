@@ -51,7 +51,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var mu sync.Mutex // one alert's lines stay together
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	var news alerts.News
 	mux.Handle("/", alerts.Handler(func(a alerts.Alert) {
+		if !news.Is(a) {
+			return
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), a)

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
-	"time"
+	"strconv"
 
 	"github.com/afterglow-go/afterglow/internal/tool"
 )
@@ -14,15 +17,14 @@ import (
 // they lie in a checkout and in the containers, with the addresses of this
 // stack instead of those of docker-compose.yml.
 type files struct {
-	root, dir string
-	every     time.Duration // Prometheus scrapes and evaluates. 0: as its file has it
-	factor    float64       // time is compressed by; 0: not
+	root, dir   string
+	compression float64 // of time. 0: none
 }
 
 // newFiles finds the checkout that the program runs in.
-func newFiles(dir string) (files, error) {
+func newFiles(dir string, compression float64) (files, error) {
 	root, err := tool.Root()
-	return files{root: root, dir: dir}, err
+	return files{root: root, dir: dir, compression: compression}, err
 }
 
 // path is where a file of the repository is laid out.
@@ -40,66 +42,47 @@ func (f files) write(name, text string) error {
 	return os.Rename(path+".new", path)
 }
 
-// copy lays out the files that match, each as edit returns it.
-func (f files) copy(pattern string, edit func(string) (string, error)) error {
-	found, err := filepath.Glob(filepath.Join(f.root, filepath.FromSlash(pattern)))
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("the repository has no %s", pattern)
-	}
-	for _, file := range found {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		text, err := edit(string(b))
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		name, err := filepath.Rel(f.root, file)
-		if err != nil {
-			return err
-		}
-		if err := f.write(filepath.ToSlash(name), text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 const (
 	prometheusFile   = "deploy/prometheus/prometheus.yml"
 	shopTargets      = "deploy/prometheus/targets/shop.yml"
 	alertTargets     = "deploy/prometheus/targets/alertmanager.yml"
-	ruleFiles        = "dashboards/prometheus/*.rules.yml"
 	alertmanagerFile = "dashboards/alertmanager/alertmanager.yml"
 	jaegerFile       = "deploy/jaeger/jaeger.yaml"
-
-	webhookFile = "dashboards/alertmanager/webhook.url" // as alertmanager.yml has it
+	webhooks         = "deploy/alertmanager/webhooks"
 )
+
+// receivers are those of Alertmanager's configuration, each of which reads the
+// address that it posts to from a file.
+var receivers = []string{"page", "ticket", "deadman"}
+
+// generate lays out the rules, the dashboards, and Alertmanager's
+// configuration, which finds its webhooks in this directory.
+func (f files) generate(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "run", "./dashboards/cmd/generate",
+		"-out", f.path("dashboards"), "-webhook-dir", f.path(webhooks), "-compress", strconv.FormatFloat(max(1, f.compression), 'g', -1, 64))
+	cmd.Dir = f.root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("generating the rules: %w\n%s", err, out)
+	}
+	return nil
+}
 
 var interval = regexp.MustCompile(`(?m)^(  (?:scrape|evaluation)_interval:) \S+$`)
 
-// prometheus lays out Prometheus's configuration and rules.
-func (f files) prometheus(alertmanager string) error {
-	err := f.copy(prometheusFile, func(text string) (string, error) {
-		if f.every == 0 {
-			return text, nil
-		}
-		if n := len(interval.FindAllString(text, -1)); n != 2 {
-			return "", fmt.Errorf("%d intervals instead of two", n)
-		}
-		return interval.ReplaceAllString(text, "$1 "+f.every.String()), nil
-	})
+// prometheus lays out Prometheus's configuration.
+func (f files) prometheus() error {
+	b, err := os.ReadFile(filepath.Join(f.root, filepath.FromSlash(prometheusFile)))
 	if err != nil {
 		return err
 	}
-	if err := f.copy(ruleFiles, f.compressRules); err != nil {
-		return err
+	text := string(b)
+	if f.compression > 1 {
+		if n := len(interval.FindAllString(text, -1)); n != 2 {
+			return fmt.Errorf("%s has %d intervals instead of two", prometheusFile, n)
+		}
+		text = interval.ReplaceAllString(text, "$1 1s") // as compressed rules need it
 	}
-	return f.targets(alertTargets, alertmanager)
+	return f.write(prometheusFile, text)
 }
 
 // targets says whom Prometheus scrapes or tells; it sees the change at once.
@@ -107,10 +90,11 @@ func (f files) targets(name, address string) error {
 	return f.write(name, fmt.Sprintf("- targets: [%q]\n", address))
 }
 
-// alertmanager lays out its configuration; url is told of all alerts.
-func (f files) alertmanager(url string) error {
-	if err := f.copy(alertmanagerFile, f.compressAlertmanager); err != nil {
-		return err
+// webhooks has all receivers post to an address.
+func (f files) webhooks(url string) error {
+	var errs []error
+	for _, name := range receivers {
+		errs = append(errs, f.write(webhooks+"/"+name+".url", url))
 	}
-	return f.write(webhookFile, url)
+	return errors.Join(errs...)
 }

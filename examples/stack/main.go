@@ -34,13 +34,17 @@ func main() {
 	}
 }
 
+// compression is what -compress divides the time of rules by: an hour of them
+// is twelve seconds.
+const compression = 300
+
 // run starts everything and waits until ctx ends, the time is up, or one of the
 // servers ends by itself.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("stack", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	load := flags.Int("load", 20, "`number` of orders a second that the shop places against itself")
-	compress := flags.Bool("compress", false, "have all rules look back and wait a fraction of their time only, so that alerts fire in seconds")
+	compress := flags.Bool("compress", false, "have the rules judge 300 times as fast, so that alerts fire and resolve in seconds")
 	limit := flags.Duration("for", 0, "end after this `duration`; 0: at Ctrl-C")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -55,8 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	out := &output{w: stdout}
+	var news alerts.News
 	o := options{dir: dir, usualPorts: true, onAlert: func(a alerts.Alert) {
-		fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
+		if news.Is(a) {
+			fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
+		}
 	}}
 	if *compress {
 		o.compression = compression

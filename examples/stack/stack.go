@@ -23,8 +23,7 @@ type options struct {
 	shop        string             // path of the program
 	usualPorts  bool               // where they are free; false: any
 	onAlert     func(alerts.Alert) // one at a time
-	every       time.Duration      // Prometheus scrapes and evaluates. 0: as its file has it
-	compression float64            // of the time in rules and notifications; 0: none
+	compression float64            // of time, by rules and notifications; 0: none
 }
 
 // stack is what runs.
@@ -59,10 +58,9 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.files, err = newFiles(o.dir); err != nil {
+	if s.files, err = newFiles(o.dir, o.compression); err != nil {
 		return nil, err
 	}
-	s.files.every, s.files.factor = o.every, o.compression
 	for _, name := range []string{"jaeger", "alertmanager", "prometheus"} {
 		// Only this takes long enough to be broken off.
 		if _, err := tool.Binary(ctx, name, os.Stderr); err != nil {
@@ -73,7 +71,10 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.files.alertmanager(webhook); err != nil {
+	if err := s.files.webhooks(webhook); err != nil {
+		return nil, err
+	}
+	if err := s.files.generate(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.startJaeger(ctx); err != nil {
@@ -142,14 +143,12 @@ func (s *stack) startAlertmanager(ctx context.Context) error {
 	}
 	address := "127.0.0.1:" + ports[0]
 	s.alertmanagerURL = "http://" + address
-	config := s.files.path(alertmanagerFile)
 	_, err = s.startServer(ctx, tool.Command{
 		Name: "alertmanager",
 		Args: []string{
-			"--config.file=" + config, "--storage.path=" + s.files.path("data/alertmanager"),
+			"--config.file=" + s.files.path(alertmanagerFile), "--storage.path=" + s.files.path("data/alertmanager"),
 			"--web.listen-address=" + address, "--cluster.listen-address=", "--log.level=warn",
 		},
-		Dir:   filepath.Dir(config),
 		Ready: s.alertmanagerURL + "/-/ready",
 	})
 	return err
@@ -162,7 +161,10 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	}
 	address := "127.0.0.1:" + ports[0]
 	s.prometheusURL = "http://" + address
-	if err := s.files.prometheus(strings.TrimPrefix(s.alertmanagerURL, "http://")); err != nil {
+	if err := s.files.prometheus(); err != nil {
+		return err
+	}
+	if err := s.files.targets(alertTargets, strings.TrimPrefix(s.alertmanagerURL, "http://")); err != nil {
 		return err
 	}
 	_, err = s.startServer(ctx, tool.Command{

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Alert struct {
 	StartsAt     time.Time
 	EndsAt       time.Time
 	GeneratorURL string
+	Fingerprint  string // of the labels
 
 	Receiver string `json:"-"` // the name of Alertmanager's receiver that sent it
 }
@@ -48,6 +50,24 @@ func (a Alert) String() string {
 		s += "\n         " + runbook
 	}
 	return s
+}
+
+// News tells what has not been told before: Alertmanager repeats itself.
+type News struct {
+	mu   sync.Mutex
+	told map[string]string // status by fingerprint; guarded by mu
+}
+
+// Is tells whether the alert fires or is resolved since the last call.
+func (n *News) Is(a Alert) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.told == nil {
+		n.told = make(map[string]string)
+	}
+	before := n.told[a.Fingerprint]
+	n.told[a.Fingerprint] = a.Status
+	return before != a.Status
 }
 
 // maxBody bounds one notification.

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+)
+
+func TestThePartsOfTheStackReachEachOther(t *testing.T) {
+	t.Parallel()
+	t.Cleanup(http.DefaultClient.CloseIdleConnections) // by which Jaeger is asked
+	ts := startStack(t)
+	require.NoError(t, ts.startShop(t.Context(), "-load", "10", "-smtp-delay", "5ms"))
+
+	ts.eventually(func() bool {
+		up := ts.query(`up{job="shop"}`)
+		return len(up) == 1 && up[0].number(t) == 1
+	}, "Prometheus scrapes the shop")
+	// A histogram is scraped both ways.
+	ts.eventually(func() bool {
+		return len(ts.query(`histogram_count(afterglow_callback_duration_seconds{callback="order.webhook"}) > 0`)) == 1
+	}, "a native histogram")
+	require.NotEmpty(t, ts.query(`afterglow_callback_duration_seconds_bucket{callback="order.webhook",le="1.0"} > 0`), "a classic bucket")
+
+	t.Run("the rules are sound", func(t *testing.T) {
+		var rules struct {
+			Data struct {
+				Groups []struct {
+					Name  string
+					Rules []struct{ Name, Health, LastError string }
+				}
+			}
+		}
+		ts.eventually(func() bool {
+			ts.get(ts.prometheusURL+"/api/v1/rules", &rules)
+			for _, g := range rules.Data.Groups {
+				for _, r := range g.Rules {
+					if r.Health == "unknown" { // not evaluated yet
+						return false
+					}
+				}
+			}
+			return true
+		}, "all rules are evaluated")
+		require.NotEmpty(t, rules.Data.Groups)
+		for _, g := range rules.Data.Groups {
+			for _, r := range g.Rules {
+				require.Equal(t, "ok", r.Health, "%s: %s", r.Name, r.LastError)
+			}
+		}
+	})
+
+	t.Run("an exemplar leads to the trace and to the request", func(t *testing.T) {
+		var found struct {
+			Data []struct {
+				SeriesLabels map[string]string
+				Exemplars    []struct{ Labels map[string]string }
+			}
+		}
+		query := fmt.Sprintf("%s/api/v1/query_exemplars?query=%s&start=%d&end=%d", ts.prometheusURL,
+			"afterglow_callback_duration_seconds_bucket", ts.began.Unix(), time.Now().Add(patience).Unix())
+		ts.eventually(func() bool {
+			ts.get(query, &found)
+			return len(found.Data) > 0
+		}, "Prometheus stores exemplars")
+		series := found.Data[0]
+		server := &jaeger.Server{Query: ts.jaegerURL}
+		var process jaeger.Span
+		ts.eventually(func() bool {
+			trace, err := server.Trace(t.Context(), series.Exemplars[0].Labels["trace_id"])
+			process, _ = trace.Span(series.Exemplars[0].Labels["span_id"])
+			return err == nil && process.SpanID != ""
+		}, "Jaeger has the span of %v", series)
+		require.Equal(t, "process "+series.SeriesLabels["callback"], process.OperationName)
+		require.Len(t, process.References, 1)
+		require.Equal(t, "FOLLOWS_FROM", process.References[0].RefType)
+		ts.eventually(func() bool {
+			trace, err := server.Trace(t.Context(), process.References[0].TraceID)
+			request, found := trace.Span(process.References[0].SpanID)
+			return err == nil && found && request.Tag("span.kind") == "server"
+		}, "Jaeger has the request")
+	})
+
+	t.Run("alerts arrive", func(t *testing.T) {
+		var found struct {
+			Data struct{ ActiveAlertmanagers []struct{ URL string } }
+		}
+		ts.get(ts.prometheusURL+"/api/v1/alertmanagers", &found)
+		require.Len(t, found.Data.ActiveAlertmanagers, 1)
+		require.Equal(t, ts.alertmanagerURL+"/api/v2/alerts", found.Data.ActiveAlertmanagers[0].URL)
+		ts.eventually(func() bool { return ts.told(alerts.Firing)["AfterglowWatchdog"].Name() != "" }, "the watchdog barks")
+	})
+}
+
+func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the servers take minutes to build; make test builds them")
+	}
+	var out, errs bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-for", "5s", "-load", "5", "-compress"}, &out, &errs))
+	require.Contains(t, out.String(), "The stack is up")
+	require.Contains(t, out.String(), "ending")
+	require.Empty(t, errs.String())
+}
+
+func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
+	t.Parallel()
+	ts := startStack(t)
+	// The shop, on a machine that kills it.
+	script := filepath.Join(t.TempDir(), "shop")
+	require.NoError(t, os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntimeout -s KILL 3 %s \"$@\"\necho killed by the machine\nexit 3\n", ts.shop), 0o700))
+	ts.shop = script
+	require.NoError(t, ts.startShop(t.Context()))
+	err := <-ts.crashed
+	require.ErrorContains(t, err, "shop has ended by itself")
+	require.ErrorContains(t, err, "killed by the machine")
+}
+
+func TestTheStackEndsAsItIsToldTo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, run(ctx, nil, new(bytes.Buffer), new(bytes.Buffer)), "before it has built anything")
+	require.ErrorContains(t, run(t.Context(), []string{"now"}, new(bytes.Buffer), new(bytes.Buffer)), "-h lists")
+}

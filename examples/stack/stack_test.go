@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+)
+
+// patience is for a machine that runs other tests beside.
+const patience = time.Minute
+
+// programs is where the shop is built, once for all tests.
+var programs string // written before the tests begin
+
+var program = sync.OnceValues(func() (string, error) { return buildShop(context.Background(), programs) })
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "afterglow-stack-test")
+	if err != nil {
+		panic(err)
+	}
+	programs = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// testStack is a whole stack of its own.
+type testStack struct {
+	*stack
+	t      *testing.T
+	client *http.Client
+	began  time.Time
+
+	mu       sync.Mutex
+	received []alerts.Alert // guarded by mu
+}
+
+// startStack starts a stack without a shop, whose time is compressed.
+func startStack(t *testing.T) *testStack {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the servers take minutes to build; make test builds them")
+	}
+	shop, err := program()
+	require.NoError(t, err)
+	ts := &testStack{
+		t: t, began: time.Now(),
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
+	}
+	ts.stack, err = start(t.Context(), options{
+		dir: t.TempDir(), shop: shop, compression: compression,
+		onAlert: func(a alerts.Alert) {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			ts.received = append(ts.received, a)
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, ts.stop()) })
+	return ts
+}
+
+// told returns what came to the webhook so far of alerts with this status, by
+// name.
+func (ts *testStack) told(status string) map[string]alerts.Alert {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	found := make(map[string]alerts.Alert)
+	for _, a := range ts.received {
+		if a.Status == status {
+			found[a.Name()] = a
+		}
+	}
+	return found
+}
+
+// get decodes the answer of a server.
+func (ts *testStack) get(address string, into any) {
+	ts.t.Helper()
+	resp, err := ts.client.Get(address)
+	require.NoError(ts.t, err)
+	defer resp.Body.Close()
+	var body json.RawMessage
+	require.NoError(ts.t, json.NewDecoder(resp.Body).Decode(&body), address)
+	require.Equal(ts.t, http.StatusOK, resp.StatusCode, "%s: %s", address, body)
+	require.NoError(ts.t, json.Unmarshal(body, into), "%s: %s", address, body)
+}
+
+// series is one of a query's result.
+type series struct {
+	Metric map[string]string
+	Value  [2]any   // of an instant
+	Values [][2]any // of a range
+}
+
+// number is the value at an instant.
+func (s series) number(t *testing.T) float64 {
+	t.Helper()
+	text, _ := s.Value[1].(string)
+	v, err := strconv.ParseFloat(text, 64)
+	require.NoError(t, err)
+	return v
+}
+
+// query asks Prometheus for the value at this instant.
+func (ts *testStack) query(expr string) []series {
+	ts.t.Helper()
+	return ts.ask("/api/v1/query", url.Values{"query": {expr}})
+}
+
+// queryRange asks Prometheus for the values since the stack was started.
+func (ts *testStack) queryRange(expr string) []series {
+	ts.t.Helper()
+	at := func(t time.Time) []string { return []string{strconv.FormatInt(t.Unix(), 10)} }
+	return ts.ask("/api/v1/query_range", url.Values{
+		"query": {expr}, "start": at(ts.began), "end": at(time.Now()), "step": {"1"},
+	})
+}
+
+func (ts *testStack) ask(path string, values url.Values) []series {
+	ts.t.Helper()
+	var body struct {
+		Data struct {
+			ResultType string
+			Result     json.RawMessage
+		}
+		Infos []string
+	}
+	ts.get(ts.prometheusURL+path+"?"+values.Encode(), &body)
+	if body.Data.ResultType == "scalar" {
+		return []series{{}}
+	}
+	var result []series
+	require.NoError(ts.t, json.Unmarshal(body.Data.Result, &result), values.Get("query"))
+	return result
+}
+
+// fired lists the alerts that have fired since the stack was started.
+func (ts *testStack) fired() []string {
+	ts.t.Helper()
+	var names []string
+	for _, s := range ts.queryRange(`count by (alertname) (ALERTS{alertstate="firing"})`) {
+		names = append(names, s.Metric["alertname"])
+	}
+	slices.Sort(names)
+	return names
+}
+
+// breaks puts the faults in force.
+func (ts *testStack) breaks(faults string) {
+	ts.t.Helper()
+	req, err := http.NewRequestWithContext(ts.t.Context(), http.MethodPut, ts.opsURL+"/faults", strings.NewReader(faults))
+	require.NoError(ts.t, err)
+	resp, err := ts.client.Do(req)
+	require.NoError(ts.t, err)
+	defer resp.Body.Close()
+	require.Equal(ts.t, http.StatusOK, resp.StatusCode)
+}
+
+// eventually waits until ok, and says what it was waiting for.
+func (ts *testStack) eventually(ok func() bool, what string, args ...any) {
+	ts.t.Helper()
+	require.Eventually(ts.t, ok, patience, 250*time.Millisecond, "%s", message{what, args})
+}
+
+// message is formatted when it is needed.
+type message struct {
+	format string
+	args   []any
+}
+
+func (m message) String() string { return fmt.Sprintf(m.format, m.args...) }
