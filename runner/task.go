@@ -28,8 +28,10 @@ type task struct {
 	// askerDone is closed when the asker's context ends. Written by newTask, for
 	// Block only.
 	askerDone <-chan struct{}
-	// given is the context that fn is called with. Written before that.
-	given context.Context
+	// given is the context that fn is called with, and first that of the first
+	// attempt. Written before that.
+	given *callbackContext
+	first callbackContext
 
 	// asker is the asker's context with what observers of Accepted added, ctx
 	// that of the attempt, with what observers of Started added. Each is
@@ -111,33 +113,6 @@ func (t *task) startedInfo() StartedInfo {
 	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Released: t.released, Due: t.due, Started: t.started, Attempt: t.attempt}
 }
 
-// callbackContext is the root of a callback's context: the asker's values with
-// the runner's cancellation.
-type callbackContext struct {
-	context.Context                 // Runner.base
-	labels          context.Context // has nothing but the goroutine's pprof labels
-	values          context.Context
-	task            *task
-}
-
-type taskKey struct{}
-
-func (c *callbackContext) Value(key any) any {
-	if key == (taskKey{}) {
-		return c.task
-	}
-	// The runner's own context has no value but the one by which package
-	// context finds a cancelable parent. Asking it first keeps the asker's
-	// cancellation out, and saves a goroutine for each callback's timeout.
-	if v := c.Context.Value(key); v != nil {
-		return v
-	}
-	if v := c.labels.Value(key); v != nil {
-		return v
-	}
-	return c.values.Value(key)
-}
-
 // taskFrom returns the callback whose context ctx is or stems from.
 func taskFrom(ctx context.Context) *task {
 	if ctx == nil {
@@ -145,18 +120,6 @@ func taskFrom(ctx context.Context) *task {
 	}
 	t, _ := ctx.Value(taskKey{}).(*task)
 	return t
-}
-
-// context returns what fn is called with, and a function that ends it.
-func (t *task) context(labels context.Context) (ctx context.Context, end context.CancelFunc) {
-	ctx = &callbackContext{Context: t.runner.base, labels: labels, values: t.ctx, task: t}
-	if t.timeout > 0 {
-		ctx, end = context.WithDeadlineCause(ctx, t.started.Add(t.timeout), ErrTimeout)
-	} else {
-		ctx, end = context.WithCancel(ctx)
-	}
-	t.given = ctx
-	return ctx, end
 }
 
 // taskList is a doubly linked list of tasks in one state, oldest first.

@@ -57,7 +57,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	if !lost {
 		r.begin(t)
 	}
-	tracked, end := t.context(context.Background())
+	tracked := t.context(context.Background())
 	var once sync.Once
 	return tracked, func(err error) {
 		once.Do(func() {
@@ -65,7 +65,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 			if err != nil {
 				outcome = failure(tracked)
 			}
-			end()
+			tracked.end()
 			r.finish(t, outcome, err)
 		})
 	}, nil

@@ -138,8 +138,8 @@ func (r *Runner) run(t *task, l *labels) {
 	if !r.begin(t) {
 		return
 	}
-	ctx, end := t.context(marked)
-	defer end()
+	ctx := t.context(marked)
+	defer ctx.end()
 	outcome, err = call(ctx, t.fn)
 }
 
@@ -157,7 +157,7 @@ func (r *Runner) begin(t *task) bool {
 }
 
 // call calls fn and says how it ended; it does not return if fn calls Goexit.
-func call(ctx context.Context, fn func(context.Context) error) (o Outcome, err error) {
+func call(ctx *callbackContext, fn func(context.Context) error) (o Outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			o, err = Panicked, &PanicError{Value: v, Stack: debug.Stack()}
@@ -171,8 +171,8 @@ func call(ctx context.Context, fn func(context.Context) error) (o Outcome, err e
 
 // failure is the outcome of a callback that returned an error, judged by what
 // had ended its context by then.
-func failure(ctx context.Context) Outcome {
-	switch cause := context.Cause(ctx); {
+func failure(ctx *callbackContext) Outcome {
+	switch cause := context.Cause(ctx.canceler()); {
 	case errors.Is(cause, ErrTimeout):
 		return TimedOut
 	case errors.Is(cause, ErrShutdown):
