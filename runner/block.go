@@ -19,6 +19,7 @@ func (r *Runner) waitForPlace(t *task) error {
 		return ErrNested
 	}
 	// Nothing of the user's is called before mu is held again.
+	t.waited = true
 	w := &waiter{ready: make(chan struct{})}
 	e := r.waiters.PushBack(w)
 	r.mu.Unlock()

@@ -31,6 +31,8 @@ type followUp struct {
 	here    []*task // to be run by this goroutine
 }
 
+func (f *followUp) isEmpty() bool { return len(f.retried)+len(f.ended)+len(f.here) == 0 }
+
 func (r *Runner) do(f followUp) {
 	for _, t := range f.retried {
 		r.rest(t)
@@ -96,7 +98,11 @@ func (f *followUp) next(t *task) {
 		f.retried = append(f.retried, t)
 	case t.owed:
 		t.owed = false
-		f.ended = append(f.ended, t)
+		if t.runner.watched.finished {
+			f.ended = append(f.ended, t)
+		} else {
+			t.runner.reported(t)
+		}
 	}
 }
 
@@ -105,6 +111,11 @@ func (r *Runner) report(t *task) {
 	r.observeFinished(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.reported(t)
+}
+
+// reported counts t as reported. mu is held.
+func (r *Runner) reported(t *task) {
 	r.unreported--
 	t.scope.left()
 	if r.unreported == 0 && r.drain != nil {

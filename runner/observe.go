@@ -10,6 +10,8 @@ import (
 type watched struct {
 	accepted, rejected, started, retried, overrun, finished bool
 
+	attempts bool // started, retried or overrun
+
 	panics atomic.Uint64
 }
 
@@ -20,6 +22,7 @@ func (w *watched) add(o Observer) {
 	w.retried = w.retried || o.Retried != nil
 	w.overrun = w.overrun || o.Overrun != nil
 	w.finished = w.finished || o.Finished != nil
+	w.attempts = w.started || w.retried || w.overrun
 }
 
 // recoverPanic is deferred around each call of an observer.
@@ -52,9 +55,6 @@ func (r *Runner) observeRejected(t *task, err error) {
 }
 
 func (r *Runner) observeStarted(t *task) {
-	if w := &r.watched; !w.started && !w.retried && !w.overrun {
-		return
-	}
 	t.ctx = context.WithoutCancel(t.asker)
 	info := t.startedInfo()
 	for i := range r.cfg.Observers {

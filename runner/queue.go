@@ -15,6 +15,7 @@ type pool struct {
 
 	workers int  // started and not ended
 	idle    int  // of those, waiting for work
+	waking  int  // of those, called and not there yet
 	stopped bool // nothing is left to do: workers end
 	gone    chan struct{}
 
@@ -46,9 +47,18 @@ func (r *Runner) admit(t *task, f *followUp) error {
 	case !t.scope.released:
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
+	case !r.announces(t):
+		now := t.asked
+		if t.waited {
+			now = time.Now()
+		}
+		r.makeDue(t, t.asked, now, f)
 	}
 	return nil
 }
+
+// announces tells whether user code has a word before t is due.
+func (r *Runner) announces(t *task) bool { return r.watched.accepted || t.gated() }
 
 // repeats tells whether t's scope was asked for the same before, which Once
 // makes the last time. mu is held.
@@ -95,7 +105,9 @@ func (r *Runner) book(t *task, err error) error {
 	r.unreported++
 	r.reserved.push(t)
 	t.scope.entered(t)
-	t.observing++ // of Accepted
+	if r.announces(t) {
+		t.observing++ // of Accepted
+	}
 	return nil
 }
 
@@ -240,13 +252,16 @@ func (r *Runner) enqueue(t *task) {
 	r.callWorker()
 }
 
-// callWorker gets a worker for the newest task of the queue: a new one as long
-// as there may be more. mu is held.
+// callWorker gets a worker for what is in the queue: an idle one, or a new one
+// as long as there may be more. mu is held.
 func (r *Runner) callWorker() {
-	if r.queue.len > r.idle && r.workers-r.replaced < r.cfg.Workers {
+	switch {
+	case r.waking > 0: // who comes calls the next
+	case r.idle > 0:
+		r.waking++
+		r.wake.Signal()
+	case r.workers-r.replaced < r.cfg.Workers:
 		r.workers++
 		go r.work()
-	} else {
-		r.wake.Signal()
 	}
 }

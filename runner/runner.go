@@ -131,7 +131,9 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 		return err
 	}
 	r.do(f)
-	r.announce(t)
+	if r.announces(t) {
+		r.announce(t)
+	}
 	return nil
 }
 

@@ -28,6 +28,7 @@ type task struct {
 	// askerDone is closed when the asker's context ends. Written by newTask, for
 	// Block only.
 	askerDone <-chan struct{}
+	waited    bool // for a place
 	// given is the context that fn is called with, and first that of the first
 	// attempt. Written before that.
 	given *callbackContext

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // errTrackOption: what Track's caller runs is not the runner's to start.
@@ -46,11 +47,13 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	r.observeAccepted(t)
 	r.mu.Lock()
 	var f followUp
-	f.observed(t)
+	if r.announces(t) {
+		f.observed(t)
+	}
 	lost := t.state == ended
 	if !lost {
 		t.state, t.released, t.due, t.waiting = queued, t.asked, t.asked, t.asked
-		r.start(t)
+		r.start(t, time.Now())
 	}
 	r.mu.Unlock()
 	r.do(f)
@@ -66,7 +69,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 				outcome = failure(tracked)
 			}
 			tracked.end()
-			r.finish(t, outcome, err)
+			r.finish(t, outcome, err, false)
 		})
 	}, nil
 }

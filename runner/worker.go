@@ -18,13 +18,16 @@ func (r *Runner) work() {
 		}
 	}()
 	labels := r.newLabels()
+	var t *task
 	for {
-		t := r.take(labels.worker)
+		if t == nil {
+			t = r.take(labels.worker)
+		}
 		if t == nil {
 			done = true
 			return
 		}
-		r.run(t, labels)
+		t = r.run(t, labels)
 	}
 }
 
@@ -43,20 +46,28 @@ func (r *Runner) take(worker string) *task {
 				close(r.gone)
 			}
 			if r.queue.first != nil {
-				r.wake.Signal() // which may have been meant for this one
+				r.callWorker() // this one may have been the one called
 			}
 			return nil
 		}
 		if r.queue.first != nil {
-			break
+			return r.takeFirst(worker, time.Now())
 		}
 		r.idle++
 		r.wake.Wait()
 		r.idle--
+		r.waking = max(r.waking-1, 0)
 	}
+}
+
+// takeFirst starts the first task of the queue. mu is held.
+func (r *Runner) takeFirst(worker string, now time.Time) *task {
 	t := r.queue.first
 	t.worker, t.onWorker, t.here = worker, true, false
-	r.start(t)
+	r.start(t, now)
+	if r.queue.first != nil {
+		r.callWorker()
+	}
 	return t
 }
 
@@ -72,7 +83,7 @@ func (r *Runner) runHere(t *task) {
 		return
 	}
 	t.worker, t.here, t.left = labels.worker, true, left
-	r.start(t)
+	r.start(t, time.Now())
 	r.mu.Unlock()
 	go func() {
 		defer r.leave(t)
@@ -93,15 +104,17 @@ func (r *Runner) leave(t *task) {
 }
 
 // start moves t from the queued to the running. mu is held.
-func (r *Runner) start(t *task) {
+func (r *Runner) start(t *task, now time.Time) {
 	t.list.remove(t)
 	r.stopMerging(t)
-	t.state, t.started, t.overran = running, time.Now(), false
+	t.state, t.started, t.overran = running, now, false
 	if t.policy == nil || t.policy.attempts < 2 {
 		r.freePlace(t, t.started)
 	}
 	t.attempt++
-	t.observing++ // of Started
+	if r.watched.attempts {
+		t.observing++ // of Started
+	}
 	r.running.push(t)
 	r.watch(t)
 }
@@ -130,17 +143,23 @@ func (r *Runner) stopClock(t *task, now time.Time) {
 
 // run runs a started task to its end. The books are closed in a deferred call
 // because Goexit skips everything else.
-func (r *Runner) run(t *task, l *labels) {
+//
+// It returns the task that this worker has started next; nil if it has not yet
+// looked for one.
+func (r *Runner) run(t *task, l *labels) (next *task) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
-	defer func() { r.finish(t, outcome, err) }()
+	returned := false
+	defer func() { next = r.finish(t, outcome, err, returned && !t.here) }()
 	marked := l.mark(t)
 	defer l.unmark()
-	if !r.begin(t) {
-		return
+	if r.watched.attempts && !r.begin(t) {
+		return nil
 	}
 	ctx := t.context(marked)
 	defer ctx.end()
 	outcome, err = call(ctx, t.fn)
+	returned = true
+	return nil
 }
 
 // begin lets the observers see the start. It returns false if the drain gave
@@ -185,10 +204,14 @@ func failure(ctx *callbackContext) Outcome {
 // finish books the end of an attempt, in a deferred call: the error and the
 // backoff, which are asked whether there will be another one, are the user's
 // and may call Goexit.
-func (r *Runner) finish(t *task, o Outcome, err error) {
+//
+// If goOn, it is called by a worker that can take another task, and mostly
+// starts that at once.
+func (r *Runner) finish(t *task, o Outcome, err error, goOn bool) (next *task) {
 	var wait time.Duration
 	var again bool
 	var panicked *PanicError
+	decided := false
 	defer func() {
 		if panicked != nil {
 			o, err = Panicked, errors.Join(panicked, err)
@@ -200,8 +223,14 @@ func (r *Runner) finish(t *task, o Outcome, err error) {
 			t.fn = nil // what it holds on to need not stay
 			r.settle(t, o, err, now, &f)
 		}
+		surplus := r.workers-r.replaced > r.cfg.Workers
+		if goOn && decided && f.isEmpty() && !surplus && r.queue.first != nil {
+			next = r.takeFirst(t.worker, now)
+		}
 		r.mu.Unlock()
 		r.do(f)
 	}()
 	wait, again, panicked = t.again(o, err)
+	decided = true
+	return nil
 }
