@@ -115,7 +115,7 @@ func (b *board) latencyBudgetLeft() view {
 		title: "Budget left, 30 d", unit: "percentunit", width: 4,
 		description: "Of the late starts that an objective of " + percent(b.config.LatencySLO()) + " allows in 30 days, the share not yet spent.",
 		targets:     []target{{expr: b.latencyBudgetLeftExpr()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic",
+		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic", decimals: ptr(0.),
 	}.stat()
 }
 
