@@ -61,7 +61,7 @@ func (b *board) budgetLeft(title string, width uint32) view {
 		title: title, unit: "percentunit", width: width,
 		description: "Of the failures that an objective of " + percent(b.config.SLO()) + " allows in 30 days, the share not yet spent. All instances. Needs the recording rules.",
 		targets:     []target{{expr: b.errorBudgetLeft()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic", decimals: ptr(0.),
+		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic", decimals: ptr(0.),
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }

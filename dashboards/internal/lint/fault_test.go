@@ -71,6 +71,9 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"a quantile of a histogram's sum", func(t *testing.T, d object) {
 			replace(t, panelOf(t, d, "Queue wait"), "_bucket", "_sum")
 		}, "not a histogram's buckets"},
+		{"a bound as Prometheus 2 writes it", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Queue wait"), `job="$job"`, `job="$job", le="1"`)
+		}, "finds nothing in Prometheus 3"},
 		{"PromQL that does not parse", func(t *testing.T, d object) {
 			replace(t, panelOf(t, d, outcomes), "sum by", "sum of")
 		}, "parse error"},

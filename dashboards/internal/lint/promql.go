@@ -62,6 +62,11 @@ func (c Catalog) PromQL(q Query, recorded []string) (found []string) {
 			if _, _, ok := c.family(n.Name); !ok && !slices.Contains(recorded, n.Name) {
 				report("%s: nothing exposes or records it", n.Name)
 			}
+			for _, m := range n.LabelMatchers {
+				if m.Type == labels.MatchEqual && (m.Name == "le" || m.Name == "quantile") && whole.MatchString(m.Value) {
+					report("%v finds nothing in Prometheus 3, which writes %s.0", m, m.Value)
+				}
+			}
 		case *parser.Call:
 			c.call(q, n, report)
 		}
@@ -69,6 +74,8 @@ func (c Catalog) PromQL(q Query, recorded []string) (found []string) {
 	})
 	return found
 }
+
+var whole = regexp.MustCompile(`^\d+$`)
 
 var (
 	ofCounters = []string{"rate", "irate", "increase", "resets"}
