@@ -314,7 +314,7 @@ func (b *board) forecast() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth in 15 minutes", unit: "short", width: 8,
-		description: "Where the depth leads if it goes on as in the last 15 minutes. All instances.",
+		description: "Where the depth leads if it goes on as in the last 15 minutes, its capacity at most. All instances.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
 			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "now"},
