@@ -53,6 +53,7 @@ func TestTheEmbeddedFilesAreWhatTheDefaultsGenerate(t *testing.T) {
 func TestEachFlagReachesTheFiles(t *testing.T) {
 	overview, slo := "grafana/overview.json", "grafana/slo.json"
 	provider := "grafana/provider.yml"
+	alerts, alertmanager := "prometheus/alerts.rules.yml", "alertmanager/alertmanager.yml"
 	for _, c := range []struct{ flag, value, file, contains string }{
 		{"-datasource", "thanos", overview, `"value": "thanos"`},
 		{"-matcher", `cluster="eu"`, overview, `afterglow_callbacks_total{cluster=\"eu\"`},
@@ -60,6 +61,15 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-namespace", "jobs", overview, `jobs_callbacks_total{`},
 		{"-slo", "0.95", slo, "95 % in 30 days"},
 		{"-latency-slo", "0.95", slo, "95 % in 30 days"},
+		{"-matcher", `cluster="eu"`, alerts, `afterglow_callbacks_total{cluster="eu",`},
+		{"-namespace", "jobs", alerts, `jobs_callbacks_total{`},
+		{"-slo", "0.95", alerts, "95 % of the callbacks end well"},
+		{"-latency-slo", "0.95", alerts, "95 % of the callbacks start within a second"},
+		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
+		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
+		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
+		{"-compress", "300", alerts, "rejected_total[5s]"},
+		{"-compress", "300", alertmanager, "repeat_interval: 12s"},
 	} {
 		t.Run(c.flag, func(t *testing.T) {
 			require.NotContains(t, generate(t)[c.file], c.contains)
@@ -70,7 +80,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {
 	for _, args := range [][]string{
-		{"-slo", "99.9"}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
+		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
 	} {
 		var stderr bytes.Buffer
 		dir := t.TempDir()
