@@ -1,63 +1,33 @@
 package telemetry_test
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/require"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-// BenchmarkCallback is one empty callback from Go to its end. Only the ratios
-// within one run mean something; the cost of the runner itself is the first.
-func BenchmarkCallback(b *testing.B) {
-	sdk := func(s sdktrace.Sampler) trace.TracerProvider {
-		return sdktrace.NewTracerProvider(sdktrace.WithSampler(s))
-	}
-	for _, c := range []struct {
-		name      string
-		observers []runner.Observer
-	}{
-		{"bare", nil},
-		{"empty observer", []runner.Observer{{
-			Accepted: func(ctx context.Context, _ runner.AcceptedInfo) context.Context { return ctx },
-			Started:  func(ctx context.Context, _ runner.StartedInfo) context.Context { return ctx },
-			Finished: func(context.Context, runner.FinishedInfo) {},
-		}}},
-		// Without an SDK and with a silent logger: in effect, metrics only.
-		{"noop tracer", []runner.Observer{observer(b, noop.NewTracerProvider())}},
-		{"SDK unsampled", []runner.Observer{observer(b, sdk(sdktrace.NeverSample()))}},
-		{"SDK sampled", []runner.Observer{observer(b, sdk(sdktrace.AlwaysSample()))}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			r, err := runner.New(runner.Config{Workers: 4, Overflow: runner.Block, Observers: c.observers})
-			require.NoError(b, err)
-			ctx := b.Context()
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := r.Go(ctx, "order.email", succeed); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.StopTimer()
-			_, err = r.Shutdown(context.Background())
-			require.NoError(b, err)
-		})
-	}
-}
-
 // BenchmarkEvents is the observer's own cost for one callback, without the
 // runner: asked for, started, finished.
 func BenchmarkEvents(b *testing.B) {
-	o := observer(b, noop.NewTracerProvider())
+	g := newRig(b, func(cfg *telemetry.Config) {
+		cfg.TracerProvider, cfg.Logger = noop.NewTracerProvider(), slog.New(slog.DiscardHandler)
+	})
+	o := g.tel.Observer()
 	ctx := b.Context()
 	now := time.Now()
 	accepted := runner.AcceptedInfo{Callback: runner.Callback{Runner: "default", Name: "order.email", Asked: now}}
@@ -81,28 +51,88 @@ func BenchmarkEvents(b *testing.B) {
 	}
 }
 
-// BenchmarkScrape is one scrape of a runner with a hundred names.
+// BenchmarkScrape is one scrape of a hundred callback names after a million
+// runs, as a server writes it. A tenth of the runs fails and every span is
+// sampled. Usual: the times of a name are within some tens of its median, which
+// is between a millisecond and ten seconds. Worst: the times of each name are
+// anything from microseconds to minutes, so that all buckets are full. The
+// fastest scrape is told as well: what else runs on the machine is not in it.
 func BenchmarkScrape(b *testing.B) {
-	g := newRig(b, nil)
-	r := g.runner(runner.Config{})
-	for i := range 100 {
-		require.NoError(b, r.Go(b.Context(), "callback."+string(rune('0'+i/10))+string(rune('0'+i%10)), succeed))
+	const names = 100
+	random := rand.New(rand.NewPCG(1, 2))
+	lognormal := func(median time.Duration, sigma float64) time.Duration {
+		return time.Duration(math.Exp(random.NormFloat64()*sigma) * float64(median))
 	}
-	g.shutdown(r)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := g.registry.Gather(); err != nil {
-			b.Fatal(err)
-		}
+	for _, c := range []struct {
+		name string
+		took func(callback int) time.Duration
+	}{
+		{"usual", func(callback int) time.Duration {
+			return lognormal(time.Duration(math.Pow(10_000, float64(callback)/names)*float64(time.Millisecond)), 0.5)
+		}},
+		{"worst", func(int) time.Duration { return lognormal(20*time.Millisecond, 2) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			h := afterAMillionRuns(b, names, func(callback int) (time.Duration, error) {
+				if random.IntN(10) == 0 {
+					return c.took(callback), errors.ErrUnsupported
+				}
+				return c.took(callback), nil
+			})
+			for name, accept := range map[string]string{
+				"text": textFormat, "openmetrics": openMetrics, "protobuf": string(expfmt.NewFormat(expfmt.TypeProtoDelim)),
+			} {
+				b.Run(name, func(b *testing.B) { benchmarkScrape(b, h, accept) })
+			}
+		})
 	}
 }
 
-func observer(b *testing.B, provider trace.TracerProvider) runner.Observer {
-	tel, err := telemetry.New(telemetry.Config{
-		TracerProvider: provider,
-		Registerer:     prometheus.NewRegistry(),
-		Logger:         slog.New(slog.DiscardHandler),
-	})
-	require.NoError(b, err)
-	return tel.Observer()
+func benchmarkScrape(b *testing.B, h http.Handler, accept string) {
+	request := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
+	request.Header.Set("Accept", accept)
+	size, fastest := 0, time.Hour
+	b.ReportAllocs()
+	for b.Loop() {
+		start := time.Now()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request)
+		fastest = min(fastest, time.Since(start))
+		size = w.Body.Len()
+	}
+	b.ReportMetric(float64(fastest.Microseconds())/1e3, "ms/fastest")
+	b.ReportMetric(float64(size), "bytes/scrape")
+	require.Less(b, size, 1<<20, "a scrape fits into 1 MB")
+}
+
+// afterAMillionRuns returns what serves the metrics of a million callbacks
+// under some names. They do not run: how long each took, and whether it failed,
+// is told by took.
+func afterAMillionRuns(b *testing.B, names int, took func(callback int) (time.Duration, error)) http.Handler {
+	const runs = 1_000_000
+	registry := prometheus.NewRegistry() // A pedantic one costs more.
+	g := newRig(b, func(cfg *telemetry.Config) { cfg.Registerer, cfg.Logger = registry, slog.New(slog.DiscardHandler) })
+	r := g.runner(runner.Config{})
+	o := g.tel.Observer()
+	for i := range runs {
+		now := time.Now()
+		callback := runner.Callback{Runner: "default", Name: fmt.Sprintf("callback.%d", i%names), Asked: now, Timeout: time.Minute}
+		ctx := o.Accepted(b.Context(), runner.AcceptedInfo{Callback: callback})
+		ran, err := took(i % names)
+		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Attempt: 1}
+		started.Released = now.Add(ran)
+		started.Due = started.Released
+		started.Started = started.Due.Add(ran)
+		finished := runner.FinishedInfo{StartedInfo: started, Finished: started.Started.Add(ran), Err: err}
+		if err != nil {
+			finished.Outcome = runner.Failed
+		}
+		o.Finished(o.Started(ctx, started), finished)
+		if i%1000 == 0 {
+			g.exporter.Reset()
+		}
+	}
+	g.shutdown(r)
+	g.exporter.Reset()
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError})
 }

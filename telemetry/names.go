@@ -77,7 +77,8 @@ const (
 )
 
 // The attributes of the spans and of their events. Those without the prefix
-// afterglow are in the OpenTelemetry semantic conventions.
+// afterglow are in the OpenTelemetry semantic conventions. Values are names and
+// numbers, and texts that are bounded; no id and no path of a request.
 const (
 	AttrRunner        = "afterglow.runner"         // Name of the runner, on every span and event of the asker.
 	AttrCallbackName  = "afterglow.callback.name"  // Name of the callback, on every span but drain and on the asker's events.
@@ -127,7 +128,8 @@ const (
 	LogSuppressed     = "records were left out"                                      // WARN: at the end of a drain; as severe as what it stands for.
 )
 
-// The keys of log attributes. Durations are in seconds and say so.
+// The keys of log attributes. Durations are in seconds and say so. Texts that
+// are not ours are cut to a bound.
 const (
 	KeyRunner         = "runner"           // Name of the runner.
 	KeyCallback       = "callback"         // Name of the callback, never folded.

@@ -68,10 +68,7 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	if !info.Started.IsZero() {
 		p = t.processes.from(ctx)
 	}
-	var snapshot string
-	if worthSnapshot(info.Outcome) {
-		snapshot = t.snapshot(ctx, info.Callback, info.Outcome.String())
-	}
+	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
 	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info, snapshot) })
 	shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)
@@ -84,10 +81,7 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	var snapshot string
-	if worthSnapshot(info.Outcome) {
-		snapshot = t.snapshot(ctx, info.Callback, info.Outcome.String())
-	}
+	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
 	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info, snapshot) })
 	shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)

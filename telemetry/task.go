@@ -51,8 +51,14 @@ func (t *Telemetry) snapshot(ctx context.Context, cb runner.Callback, cause stri
 	return path
 }
 
-// worthSnapshot tells whether what led to an outcome is kept.
-func worthSnapshot(o runner.Outcome) bool { return o == runner.Panicked || o == runner.TimedOut }
+// snapshotOfEnd is the same for a callback, or an attempt, that has ended: what
+// led to a panic or a timeout is kept.
+func (t *Telemetry) snapshotOfEnd(ctx context.Context, cb runner.Callback, o runner.Outcome) (path string) {
+	if o != runner.Panicked && o != runner.TimedOut {
+		return ""
+	}
+	return t.snapshot(ctx, cb, o.String())
+}
 
 // noteSnapshot says on the process span where the snapshot is.
 func (p *process) noteSnapshot(path string) {

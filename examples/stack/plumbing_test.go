@@ -23,7 +23,7 @@ func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 	require.NoError(t, ts.startShop(t.Context(), "-load", "10", "-smtp-delay", "5ms"))
 
 	ts.eventually(func() bool {
-		up := ts.query(`up{job="shop"}`)
+		up := ts.query(`up{job="afterglow-shop"}`)
 		return len(up) == 1 && up[0].number(t) == 1
 	}, "Prometheus scrapes the shop")
 	// A histogram is scraped both ways.

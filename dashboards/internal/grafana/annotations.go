@@ -7,15 +7,17 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-// annotations mark on every panel what is known to change behavior. The
-// expression is there twice: old versions read expr, new ones target.
+// annotations mark on every panel what is known to change behavior, on whatever
+// instance. The expression is there twice: old versions read expr, new ones
+// target.
 func (b *board) annotations() {
-	built := b.ofJob().Series(telemetry.MetricBuildInfo)
+	service := b.config.In(rateInterval, matchJob)
+	built := service.Series(telemetry.MetricBuildInfo)
 	b.annotation("Deploys", "blue",
 		// A version or an instance that was not there before.
 		"count by (version) ("+built+" unless "+built+" offset "+rateInterval+")", "new: version {{version}}")
 	b.annotation("Restarts", "purple",
-		"changes("+b.ofJob().Foreign("process_start_time_seconds")+"["+rateInterval+"]) > 0", "restarted: {{instance}}")
+		"changes("+service.Foreign("process_start_time_seconds")+"["+rateInterval+"]) > 0", "restarted: {{instance}}")
 	b.annotation("Alerts", "red", b.firing(), "{{alertname}} {{runner}} {{callback}}")
 }
 

@@ -15,6 +15,7 @@ const columns = 24
 
 // board is a dashboard in the making. Panels are placed from left to right.
 type board struct {
+	uid     string
 	builder *dashboard.DashboardBuilder
 	config  query.Config
 	options Options
@@ -37,7 +38,7 @@ func newBoard(q query.Config, o Options, uid, title, description string) *board 
 	for _, l := range navigation(uid) {
 		b.Link(l)
 	}
-	return &board{builder: b, config: q, options: o}
+	return &board{uid: uid, builder: b, config: q, options: o}
 }
 
 // navigation leads from a dashboard to the others, with time and variables.

@@ -42,7 +42,7 @@ func (b *board) callbackSuccess() view {
 		title: "Success", unit: "percentunit", width: 4,
 		description: "Share of its runs that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
-		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic",
+		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic", decimals: ptr(2.),
 		links: follow("error=true"),
 	}.stat()
 }

@@ -36,8 +36,8 @@ var byOutcome = palette{
 	{runner.Coalesced.String(), "blue"},
 }
 
-// byQuantile gets warmer with the quantile.
-var byQuantile = palette{{"p50", "blue"}, {"p95", "orange"}, {"p99", "red"}}
+// byQuantile gets warmer with the quantile. Red is for limits.
+var byQuantile = palette{{"p50", blue}, {"p95", yellow}, {"p99", orange}}
 
 // The multiples of its even spending at which an error budget is alerted on:
 // a budget of 30 days then lasts 30, 5 and 2 days.

@@ -50,7 +50,7 @@ func (b *board) success() view {
 		title: "Success", unit: "percentunit", width: 3,
 		description: "Share of callbacks that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
-		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic",
+		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic", decimals: ptr(2.),
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }
@@ -61,7 +61,7 @@ func (b *board) budgetLeft(title string, width uint32) view {
 		title: title, unit: "percentunit", width: width,
 		description: "Of the failures that an objective of " + percent(b.config.SLO()) + " allows in 30 days, the share not yet spent. All instances. Needs the recording rules.",
 		targets:     []target{{expr: b.errorBudgetLeft()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic",
+		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic", decimals: ptr(0.),
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }
@@ -314,7 +314,7 @@ func (b *board) forecast() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth in 15 minutes", unit: "short", width: 8,
-		description: "Where the depth leads if it goes on as in the last 15 minutes. All instances.",
+		description: "Where the depth leads if it goes on as in the last 15 minutes, its capacity at most. All instances.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
 			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "now"},

@@ -26,6 +26,7 @@ type panel struct {
 	limits    []string // legends of series that are drawn as limits
 	stacked   bool
 	bars      bool
+	signed    bool // there may be less than nothing
 	max       *float64
 	decimals  *float64
 	noValue   string
@@ -153,7 +154,7 @@ func (p panel) view(kind string, options, custom any, color dashboard.FieldColor
 		Unit: &p.unit, Decimals: p.decimals, Max: p.max, Mappings: p.mappings, Links: p.links,
 		Thresholds: p.thresholds(), Custom: custom,
 	}
-	if p.unit == "percentunit" || p.unit == "s" {
+	if !p.signed && (p.unit == "percentunit" || p.unit == "s") {
 		defaults.Min = ptr(0.)
 	}
 	if color != "" {

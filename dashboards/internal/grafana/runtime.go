@@ -158,8 +158,8 @@ func (b *board) instanceRate() view {
 func (b *board) drains() view {
 	return panel{
 		title: "Last drain", unit: "s", width: 8,
-		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.",
-		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.", noValue: "none seen",
+		targets: []target{{expr: b.ofRunner().Max(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }
 
@@ -189,10 +189,12 @@ func (b *board) goroutines() view {
 }
 
 func (b *board) gcPauses() view {
+	// Prometheus 2 has quantile="1", Prometheus 3 has quantile="1.0".
+	longest := b.ofJob().With(`quantile=~"1|1\\.0"`).Foreign("go_gc_duration_seconds")
 	return panel{
 		title: "GC pause, longest", unit: "s", width: 8,
 		description: "The longest stop for the garbage collector of those that Go remembers.",
-		targets:     []target{{expr: "max by (instance) (" + b.ofJob().With(`quantile="1"`).Foreign("go_gc_duration_seconds") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (instance) (" + longest + ")", legend: "{{instance}}"}},
 	}.lines()
 }
 

@@ -106,7 +106,7 @@ func (b *board) budgetLine(title, expr string) view {
 		description: "What was left of the budget of the 30 days before. Where it falls, it was spent.",
 		targets:     []target{{expr: expr, legend: "left"}},
 		colors:      palette{{"left", blue}},
-		steps:       []step{{color: red}, {0.1, green}}, showSteps: true, max: ptr(1.), interval: "30m",
+		steps:       []step{{color: red}, {0.1, green}}, showSteps: true, max: ptr(1.), signed: true, interval: "30m",
 	}.lines()
 }
 
@@ -115,7 +115,7 @@ func (b *board) latencyBudgetLeft() view {
 		title: "Budget left, 30 d", unit: "percentunit", width: 4,
 		description: "Of the late starts that an objective of " + percent(b.config.LatencySLO()) + " allows in 30 days, the share not yet spent.",
 		targets:     []target{{expr: b.latencyBudgetLeftExpr()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), noValue: "no traffic",
+		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic", decimals: ptr(0.),
 	}.stat()
 }
 

@@ -57,8 +57,12 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 		return all(b.labelValues(name, "Runner", "runner.Config.Name",
 			b.config.Selector(b.config.Metric(telemetry.MetricWorkers), matchJob)))
 	default:
-		return b.labelValues(varCallback, "Callback", "Name of a callback",
+		v := b.labelValues(varCallback, "Callback", "Name of a callback",
 			b.config.Selector(b.config.Metric(telemetry.MetricScheduled), matchJob, matchRunner))
+		if b.uid == uidCallback {
+			return v // one at a time
+		}
+		return all(v)
 	}
 }
 

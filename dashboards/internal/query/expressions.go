@@ -50,11 +50,12 @@ func (s Scope) TimeToDrain(by ...string) string {
 	return "clamp_max((" + depth + " > 0) / " + s.Rate(telemetry.MetricQueueWait+"_count", by...) + " or " + depth + ", 3600)"
 }
 
-// Forecast is how deep the queue will be after this many seconds if it goes on
-// as over the window.
-func (s Scope) Forecast(seconds string, by ...string) string {
-	return "clamp_min(" + aggregate("sum", by,
-		"predict_linear("+s.Series(telemetry.MetricQueueDepth)+"["+s.window+"], "+seconds+")") + ", 0)"
+// Forecast is how deep all queues together will be after this many seconds if
+// it goes on as over the window. They cannot be emptier than empty, nor fuller
+// than full.
+func (s Scope) Forecast(seconds string) string {
+	ahead := "sum(predict_linear(" + s.Series(telemetry.MetricQueueDepth) + "[" + s.window + "], " + seconds + "))"
+	return "clamp(" + ahead + ", 0, scalar(" + s.Sum(telemetry.MetricQueueCapacity) + "))"
 }
 
 // TimeoutShare is the 99th percentile of the run time as a share of the

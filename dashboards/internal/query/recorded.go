@@ -50,13 +50,13 @@ func (c Config) RecordedDurationP99() string {
 	return "runner_callback:" + c.namespace + "_callback_duration_seconds:p99_5m"
 }
 
-// RecordedBadRatio: share of the counted callbacks that ended badly over 5
+// RecordedBadRatio is the share of the counted callbacks that ended badly over 5
 // minutes, by job and runner. No value without traffic.
 func (c Config) RecordedBadRatio() string {
 	return "runner:" + c.namespace + "_callbacks_bad:ratio_rate5m"
 }
 
-// RecordedCallbackBadRatio: the same by job, runner and callback.
+// RecordedCallbackBadRatio is the same by job, runner and callback.
 func (c Config) RecordedCallbackBadRatio() string {
 	return "runner_callback:" + c.namespace + "_callbacks_bad:ratio_rate5m"
 }

@@ -20,8 +20,8 @@ func (w writer) callbackAlerts() []alert {
 			expr:    above(w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.Panicked)), "runner", "callback"), "0"),
 			keep:    "15m", // one notification for panics that come now and then
 			summary: "Callback {{ $labels.callback }} panics",
-			description: "In the last 15 minutes, callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
-				"panicked about {{ $value | humanize }} times. The log has each stack.",
+			description: "Panics of callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
+				"in the last 15 minutes: about {{ $value | humanize }}. The log has each stack.",
 			dashboard: callback, labels: ofCallback,
 		},
 		{
@@ -40,8 +40,8 @@ func (w writer) callbackAlerts() []alert {
 			hold:    "2m", // a slow end is no leak
 			keep:    "5m",
 			summary: "Callback {{ $labels.callback }} ignores its deadline on {{ $labels.instance }}",
-			description: "{{ $value | humanize }} callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on " +
-				"{{ $labels.instance }} run on past their deadline: each is a goroutine that does not heed its context. " +
+			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
+				"that run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
 				"The log has the stack that it hangs on.",
 			dashboard: callback, labels: []string{"job", "instance", "runner", "callback"},
 		},
@@ -51,13 +51,13 @@ func (w writer) callbackAlerts() []alert {
 			// three hours before the last one. A name seen for the first time, or
 			// rare work, is not.
 			expr: fmt.Sprintf("%s unless (time() - max by (%s) (%s) < %s)",
-				above(w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s] offset %s)",
+				above("3600 * "+w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s] offset %s)",
 					w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success)), w.window("3h"), w.window("1h")), "runner", "callback"), "0"),
 				w.q.Labels("runner", "callback"), w.gauge(telemetry.MetricLastSuccess), w.seconds("1h")),
 			hold:    "5m", // after a restart there is no last success until the first
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
 			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} was steady work, at least " +
-				"{{ $value | humanize }} a second, and has not succeeded once in the last hour. Either nobody asks for it, or it never ends well.",
+				"{{ $value | humanize }} an hour, and has not succeeded once in the last one. Either nobody asks for it, or it never ends well.",
 			dashboard: callback, labels: ofCallback,
 		},
 	}

@@ -23,8 +23,8 @@ func (w writer) lossAlerts() []alert {
 			hold:    "1m",
 			keep:    "10m", // two windows: drops come in bursts
 			summary: "Accepted callbacks {{ $labels.callback }} are dropped before they start",
-			description: "In the last five minutes, runner {{ $labels.runner }} of {{ $labels.job }} dropped about {{ $value | humanize }} " +
-				"accepted callbacks {{ $labels.callback }} to make room for newer ones. They never ran.",
+			description: "Callbacks {{ $labels.callback }} that runner {{ $labels.runner }} of {{ $labels.job }} accepted and then dropped " +
+				"in the last five minutes, to make room for newer ones: about {{ $value | humanize }}. They never ran.",
 			dashboard: callback, labels: ofCallback,
 		},
 		{
@@ -33,8 +33,8 @@ func (w writer) lossAlerts() []alert {
 			expr:    above(w.sum(w.increase("5m", telemetry.MetricRejected), "runner", "reason"), "0"),
 			keep:    "10m", // as above
 			summary: "Runner {{ $labels.runner }} refuses callbacks: {{ $labels.reason }}",
-			description: "In the last five minutes, runner {{ $labels.runner }} of {{ $labels.job }} refused about {{ $value | humanize }} " +
-				"callbacks when they were asked for. Reason: {{ $labels.reason }}. They will not run.",
+			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} refused when they were asked for, in the last five " +
+				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run.",
 			dashboard: overview, labels: ofRunner,
 		},
 		{
@@ -43,8 +43,8 @@ func (w writer) lossAlerts() []alert {
 			expr:    above(lost, "0"),
 			keep:    "15m",
 			summary: "A shutdown of runner {{ $labels.runner }} lost work",
-			description: "Runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} was shut down within the last 15 minutes " +
-				"and gave up about {{ $value | humanize }} callbacks that had not ended. The log names them.",
+			description: "Runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} was shut down within the last 15 minutes. " +
+				"Callbacks that it gave up before their own end: about {{ $value | humanize }}. The log names them.",
 			dashboard: runtime, labels: ofInstance,
 		},
 	}

@@ -35,8 +35,8 @@ func (w writer) telemetryAlerts() []alert {
 			expr:    above(w.sum(w.increase("15m", telemetry.MetricTelemetryErrors), "instance", "signal"), "0"),
 			keep:    "15m",
 			summary: "Telemetry of callbacks fails on {{ $labels.instance }}: {{ $labels.signal }}",
-			description: "In the last 15 minutes, telemetry of {{ $labels.job }} on {{ $labels.instance }} failed about " +
-				"{{ $value | humanize }} times. Signal: {{ $labels.signal }}. Callbacks ran, but not all of them can be seen.",
+			description: "Failures of the telemetry of {{ $labels.job }} on {{ $labels.instance }} in the last 15 minutes: about " +
+				"{{ $value | humanize }}. Signal: {{ $labels.signal }}. Callbacks ran, but not all of them can be seen.",
 			dashboard: runtime, labels: []string{"job", "instance"},
 		},
 		{

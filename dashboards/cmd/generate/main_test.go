@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/dashboards"
+)
+
+// generate runs the program and returns what it writes, by path.
+func generate(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, run(append([]string{"-out", dir}, args...), io.Discard))
+	return files(t, os.DirFS(dir))
+}
+
+func files(t *testing.T, fsys fs.FS) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	require.NoError(t, fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(fsys, path)
+		found[path] = string(text)
+		return err
+	}))
+	return found
+}
+
+func TestTheEmbeddedFilesAreWhatTheDefaultsGenerate(t *testing.T) {
+	written := generate(t)
+	require.Equal(t, written, generate(t), "two runs differ")
+	embedded := make(map[string]string)
+	for _, fsys := range []fs.FS{dashboards.Grafana, dashboards.Prometheus, dashboards.Alertmanager} {
+		for path, text := range files(t, fsys) {
+			embedded[path] = text
+		}
+	}
+	for path, text := range written {
+		require.Equal(t, text, embedded[path], "%s: run go generate", path)
+		delete(embedded, path)
+	}
+	require.Empty(t, embedded, "nobody generates these")
+}
+
+func TestEachFlagReachesTheFiles(t *testing.T) {
+	overview, slo := "grafana/overview.json", "grafana/slo.json"
+	provider := "grafana/provider.yml"
+	alerts, alertmanager := "prometheus/alerts.rules.yml", "alertmanager/alertmanager.yml"
+	for _, c := range []struct{ flag, value, file, contains string }{
+		{"-datasource", "thanos", overview, `"value": "thanos"`},
+		{"-matcher", `cluster="eu"`, overview, `afterglow_callbacks_total{cluster=\"eu\"`},
+		{"-folder", "Shop", provider, "folder: Shop\n"},
+		{"-namespace", "jobs", overview, `jobs_callbacks_total{`},
+		{"-slo", "0.95", slo, "95 % in 30 days"},
+		{"-latency-slo", "0.95", slo, "95 % in 30 days"},
+		{"-matcher", `cluster="eu"`, alerts, `afterglow_callbacks_total{cluster="eu",`},
+		{"-namespace", "jobs", alerts, `jobs_callbacks_total{`},
+		{"-slo", "0.95", alerts, "95 % of the callbacks end well"},
+		{"-latency-slo", "0.95", alerts, "95 % of the callbacks start within a second"},
+		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
+		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
+		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
+		{"-compress", "300", alerts, "rejected_total[5s]"},
+		{"-compress", "300", alertmanager, "repeat_interval: 12s"},
+	} {
+		t.Run(c.flag, func(t *testing.T) {
+			require.NotContains(t, generate(t)[c.file], c.contains)
+			require.Contains(t, generate(t, c.flag, c.value)[c.file], c.contains)
+		})
+	}
+}
+
+func TestWhatCannotBeUsedIsSaid(t *testing.T) {
+	for _, args := range [][]string{
+		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
+	} {
+		var stderr bytes.Buffer
+		dir := t.TempDir()
+		require.Error(t, run(append([]string{"-out", dir}, args...), &stderr))
+		require.Empty(t, files(t, os.DirFS(dir)), "nothing is half written")
+	}
+}

@@ -1,0 +1,179 @@
+package lint_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+	client "github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
+	"github.com/afterglow-go/afterglow/dashboards/internal/lint"
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+var uids = []string{"afterglow-overview", "afterglow-callback", "afterglow-slo", "afterglow-runtime"}
+
+// exposed is what a program exposes whose runner has run a callback and has
+// been shut down, with the metrics of its process.
+func exposed(t *testing.T) (ours, all lint.Catalog) {
+	t.Helper()
+	registry := client.NewPedanticRegistry()
+	tel, err := telemetry.New(telemetry.Config{
+		TracerProvider: noop.NewTracerProvider(), Registerer: registry, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+	require.NoError(t, err)
+	require.NoError(t, tel.Watch(r))
+	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { return nil }))
+	_, err = r.Shutdown(t.Context())
+	require.NoError(t, err)
+	ours = lint.NewCatalog(gather(t, registry))
+
+	registry.MustRegister(
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler)),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	all = lint.NewCatalog(gather(t, registry))
+	// Prometheus makes these two itself.
+	all["up"], all["ALERTS"] = dto.MetricType_GAUGE, dto.MetricType_GAUGE
+	return ours, all
+}
+
+func gather(t *testing.T, g client.Gatherer) []*dto.MetricFamily {
+	t.Helper()
+	families, err := g.Gather()
+	require.NoError(t, err)
+	return families
+}
+
+// generated are the files with some options.
+func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map[string][]byte, rulesText string) {
+	t.Helper()
+	q, err := query.New(o)
+	require.NoError(t, err)
+	dashboards, err = grafana.Files(q, g)
+	require.NoError(t, err)
+	files, err := rules.Files(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	for name, text := range files {
+		if strings.HasSuffix(name, ".rules.yml") {
+			rulesText += string(text)
+		}
+	}
+	return dashboards, rulesText
+}
+
+var recordLine = regexp.MustCompile(`(?m)^\s*- record: (\S+)$`)
+
+func recorded(rulesText string) []string {
+	var names []string
+	for _, m := range recordLine.FindAllStringSubmatch(rulesText, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+func TestTheDashboardsHaveNoFaults(t *testing.T) {
+	_, catalog := exposed(t)
+	files, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
+	names := recorded(rulesText)
+	require.NotEmpty(t, names)
+	seen := make(map[string]bool)
+	for name, text := range files {
+		if !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			require.Empty(t, catalog.Dashboard(text, names, uids))
+		})
+		var d dashboard.Dashboard
+		require.NoError(t, json.Unmarshal(text, &d))
+		require.False(t, seen[*d.Uid], "uid %s is there twice", *d.Uid)
+		seen[*d.Uid] = true
+	}
+	for _, uid := range uids {
+		require.True(t, seen[uid], "no dashboard has the uid %s, which alerts link to", uid)
+	}
+}
+
+func TestEveryExposedMetricIsUsedOnAPanelOrInARule(t *testing.T) {
+	ours, _ := exposed(t)
+	require.Contains(t, ours, telemetry.MetricShutdownDuration, "the registry shows only a part")
+	files, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
+	used := rulesText
+	for _, text := range files {
+		for _, q := range queries(t, text) {
+			used += "\n" + q
+		}
+	}
+	for name := range ours {
+		require.Regexp(t, `\b`+name+`(_bucket|_sum|_count)?\b`, used)
+	}
+}
+
+// Without these a dashboard would say nothing of a metric that only alerts
+// read, and an operator could not see why one fired.
+func TestEveryExposedMetricIsOnADashboard(t *testing.T) {
+	ours, _ := exposed(t)
+	files, _ := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
+	used := make(map[string]bool)
+	for _, text := range files {
+		for _, q := range queries(t, text) {
+			e, err := lint.Parse(q)
+			require.NoError(t, err)
+			for _, name := range lint.Metrics(e) {
+				for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+					used[strings.TrimSuffix(name, suffix)] = true
+				}
+			}
+		}
+	}
+	for name := range ours {
+		require.True(t, used[name], "%s is on no panel", name)
+	}
+}
+
+// queries lists every PromQL of a dashboard: of panels, annotations and
+// variables. The provisioning file has none.
+func queries(t *testing.T, text []byte) []string {
+	t.Helper()
+	var d dashboard.Dashboard
+	if json.Unmarshal(text, &d) != nil {
+		return nil
+	}
+	var all []string
+	for _, p := range d.Panels {
+		if p.Panel == nil {
+			continue
+		}
+		for _, target := range p.Panel.Targets {
+			if q, ok := target.(*prometheus.Dataquery); ok {
+				all = append(all, q.Expr)
+			}
+		}
+	}
+	for _, a := range d.Annotations.List {
+		all = append(all, *a.Expr)
+	}
+	for _, v := range d.Templating.List {
+		if v.Definition != nil {
+			selector, _, ok := strings.Cut(strings.TrimPrefix(*v.Definition, "label_values("), ", "+v.Name)
+			require.True(t, ok, *v.Definition)
+			all = append(all, selector)
+		}
+	}
+	return all
+}

@@ -1,0 +1,195 @@
+package rules_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
+	"github.com/afterglow-go/afterglow/internal/tool"
+)
+
+// command runs a tool, in dir, and returns what it says.
+func command(t *testing.T, dir, name string, args ...string) (string, error) {
+	t.Helper()
+	path, err := tool.Binary(t.Context(), name, os.Stderr)
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// generate writes the files with some options, and the tests beside them.
+func generate(t *testing.T, q query.Options, o rules.Options) (dir string) {
+	t.Helper()
+	config, err := query.New(q)
+	require.NoError(t, err)
+	files, err := rules.Files(config, o)
+	require.NoError(t, err)
+	dir = t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "prometheus", "tests"), os.DirFS("../../prometheus/tests")))
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+	}
+	return dir
+}
+
+func TestPrometheusTakesTheRulesWhateverTheOptions(t *testing.T) {
+	for name, change := range map[string]func(*query.Options, *rules.Options){
+		"defaults":   func(*query.Options, *rules.Options) {},
+		"matchers":   func(q *query.Options, _ *rules.Options) { q.Matcher = `cluster="eu", env=~"prod.*"` },
+		"namespace":  func(q *query.Options, _ *rules.Options) { q.Namespace = "shop_after" },
+		"objectives": func(q *query.Options, _ *rules.Options) { q.SLO, q.LatencySLO = 0.95, 0.9999 },
+		"compressed": func(_ *query.Options, o *rules.Options) { o.Compress = 300 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, o := query.DefaultOptions(), rules.DefaultOptions()
+			change(&q, &o)
+			out, err := command(t, generate(t, q, o), "promtool", "check", "rules", "--lint=all", "--lint-fatal",
+				"prometheus/recording.rules.yml", "prometheus/alerts.rules.yml")
+			require.NoError(t, err, out)
+		})
+	}
+}
+
+func TestPromtoolFindsWhatIsWrongWithRules(t *testing.T) {
+	const recording, alerts = "prometheus/recording.rules.yml", "prometheus/alerts.rules.yml"
+	for name, c := range map[string]struct{ file, old, with, found string }{
+		"PromQL":                     {alerts, "> 14.4", "> > 14.4", "could not parse expression"},
+		"a template":                 {alerts, "{{ $labels.runner }}", "{{ $labels.runner }", "unexpected"},
+		"two rules with one name":    {recording, "record: runner:afterglow_starts_late:rate5m\n", "record: runner:afterglow_starts:rate5m\n", "1 duplicate rule"},
+		"a field Prometheus has not": {alerts, "keep_firing_for", "keep_firing", "field keep_firing not found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := generate(t, query.DefaultOptions(), rules.DefaultOptions())
+			require.True(t, replace(t, filepath.Join(dir, c.file), c.old, c.with))
+			out, err := command(t, dir, "promtool", "check", "rules", "--lint=all", "--lint-fatal", c.file)
+			require.Error(t, err)
+			require.Contains(t, out, c.found)
+		})
+	}
+}
+
+func replace(t *testing.T, file, old, with string) bool {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), old, with)), 0o600))
+	return strings.Contains(string(text), old)
+}
+
+// testRules runs every test of rules.
+func testRules(t *testing.T, dir string) (out string, failed bool) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "prometheus", "tests", "*.test.yml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	out, err = command(t, dir, "promtool", append([]string{"test", "rules"}, files...)...)
+	return out, err != nil
+}
+
+func TestAlertsFireWhenTheyShouldAndOnlyThen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("days pass in it, which takes some 20 seconds")
+	}
+	out, failed := testRules(t, generate(t, query.DefaultOptions(), rules.DefaultOptions()))
+	require.False(t, failed, out)
+}
+
+// The tests of an alert are worth nothing if they hold for one that never
+// fires, or always does.
+func TestTheTestsOfEachAlertFailIfItNeverFiresOrAlwaysDoes(t *testing.T) {
+	for name, c := range map[string]struct{ expr, found string }{
+		"never":  {"vector(1) < 0", "got:[]"},
+		"always": {"vector(1)", "exp:[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := generate(t, query.DefaultOptions(), rules.DefaultOptions())
+			file := filepath.Join(dir, "prometheus", "alerts.rules.yml")
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var content struct{ Groups []rules.Group }
+			require.NoError(t, yaml.Unmarshal(text, &content))
+			for _, g := range content.Groups {
+				for i := range g.Rules {
+					g.Rules[i] = rules.Rule{Alert: g.Rules[i].Alert, Expr: c.expr}
+				}
+			}
+			text, err = yaml.Marshal(map[string]any{"groups": content.Groups})
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, text, 0o600))
+			// Nobody reads what would be recorded, which takes most of the time.
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "prometheus", "recording.rules.yml"), []byte("groups: []\n"), 0o600))
+			out, failed := testRules(t, dir)
+			require.True(t, failed)
+			for _, alert := range alertNames(t) {
+				if name == "always" && alert == "AfterglowWatchdog" {
+					continue // that is what it does
+				}
+				require.True(t, slices.ContainsFunc(strings.Split(out, "alertname: "), func(failure string) bool {
+					return strings.HasPrefix(failure, alert+",") && strings.Contains(failure, c.found)
+				}), alert)
+			}
+		})
+	}
+}
+
+func TestEachAlertIsTestedToFireAndNotTo(t *testing.T) {
+	type item struct {
+		Alert string           `yaml:"alertname"`
+		Fires []map[string]any `yaml:"exp_alerts"`
+	}
+	var content struct {
+		Tests []struct {
+			Items []item `yaml:"alert_rule_test"`
+		}
+	}
+	fires, silent := make(map[string]bool), make(map[string]bool)
+	files, err := filepath.Glob("../../prometheus/tests/*.test.yml")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(text, &content))
+		for _, test := range content.Tests {
+			for _, i := range test.Items {
+				if len(i.Fires) > 0 {
+					fires[i.Alert] = true
+				} else {
+					silent[i.Alert] = true
+				}
+			}
+		}
+	}
+	for _, alert := range alertNames(t) {
+		require.True(t, fires[alert], "no test lets %s fire", alert)
+		require.Equal(t, alert != "AfterglowWatchdog", silent[alert], "a test in which %s does not fire", alert)
+	}
+}
+
+// alertNames lists the alerts.
+func alertNames(t *testing.T) []string {
+	t.Helper()
+	q, err := query.New(query.DefaultOptions())
+	require.NoError(t, err)
+	groups, err := rules.Alerts(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	var names []string
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			names = append(names, r.Alert)
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
+}

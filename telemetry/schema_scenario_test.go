@@ -1,0 +1,182 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// shopScenario is requests whose callbacks end in every way, and a drain that
+// loses some.
+func shopScenario(t *testing.T, seen *evidence) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, withScheduleSpans)
+		r := g.runner(runner.Config{Name: "shop", Workers: 3, Timeout: 2 * time.Second})
+		deaf, abandoned := make(chan struct{}), make(chan struct{})
+		attempts := 0
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /orders/{id}", func(_ http.ResponseWriter, req *http.Request) {
+			ctx := req.Context()
+			err := errors.Join(
+				r.After(ctx, "order.email", takes(80*time.Millisecond)),
+				r.After(ctx, "order.profile", func(context.Context) error {
+					return pprof.Lookup("goroutine").WriteTo(&seen.goroutines, 1)
+				}),
+				r.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") }),
+				r.After(ctx, "order.analytics", explode),
+				r.After(ctx, "cache.revalidate", hang),
+				r.After(ctx, "order.sms", func(context.Context) error {
+					if attempts++; attempts == 1 {
+						return errors.New("451 later")
+					}
+					return nil
+				}, runner.Retry(2, func(int) time.Duration { return 2 * time.Second })),
+				r.After(ctx, "order.gift", succeed, runner.When(func(runner.Request) bool { return false })),
+				r.After(ctx, "order.stock", succeed, runner.Once("7")),
+				r.After(ctx, "order.stock", succeed, runner.Once("7")),
+				r.After(ctx, "order.deaf", hangsFor(deaf)))
+			if err != nil {
+				t.Error(err)
+			}
+			time.Sleep(30 * time.Millisecond)
+		})
+		ctx, request := g.provider.Tracer("server").Start(t.Context(), "POST /orders/{id}")
+		r.Middleware(mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/orders/7", http.NoBody))
+		request.End()
+		time.Sleep(10 * time.Second)
+		seen.scrape(t, g) // order.deaf overruns
+		close(deaf)
+		synctest.Wait()
+
+		for range 2 { // The second one waits until the drain gives up.
+			require.NoError(t, r.Go(t.Context(), "order.patient", hang, runner.Timeout(-1)))
+			require.NoError(t, r.Go(t.Context(), "order.stuck", hangsFor(abandoned), runner.Timeout(-1)))
+		}
+		synctest.Wait()
+		drain, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := r.Shutdown(drain)
+		require.Error(t, err)
+		close(abandoned)
+		synctest.Wait()
+		seen.take(t, g)
+	})
+}
+
+// overloadScenario is refused for every reason.
+func overloadScenario(t *testing.T, seen *evidence) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, withScheduleSpans)
+		ctx := t.Context()
+
+		full := g.runner(runner.Config{Name: "full", Workers: 1, Queue: 1})
+		require.NoError(t, full.Go(ctx, "busy", takes(20*time.Second)))
+		synctest.Wait()
+		require.NoError(t, full.Go(ctx, "late", succeed))
+		for range 3 { // The first is told, the second left out and told by the third.
+			require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrQueueFull)
+			require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrQueueFull)
+			time.Sleep(2 * time.Second)
+		}
+		seen.scrape(t, g) // the worker is busy, the queue full
+		g.shutdown(full)
+		require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrClosed)
+
+		blocks := g.runner(runner.Config{Name: "blocks", Workers: 1, Queue: 1, Overflow: runner.Block})
+		var nested error
+		require.NoError(t, blocks.Go(ctx, "busy", func(ctx context.Context) error {
+			<-time.After(time.Second)
+			nested = blocks.Go(ctx, "refused", succeed)
+			<-time.After(9 * time.Second)
+			return nil
+		}))
+		synctest.Wait()
+		require.NoError(t, blocks.Go(ctx, "waits", succeed))
+		require.ErrorIs(t, blocks.Go(ctx, "refused", succeed), runner.ErrMaxWait)
+		leaves, cancel := context.WithTimeout(ctx, time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, blocks.Go(leaves, "refused", succeed), context.DeadlineExceeded)
+		g.shutdown(blocks)
+		require.ErrorIs(t, nested, runner.ErrNested)
+
+		drops := g.runner(runner.Config{Name: "drops", Workers: 1, Queue: 1, Overflow: runner.DropOldest, MaxOverrunning: 1})
+		release := make(chan struct{})
+		require.NoError(t, drops.Go(ctx, "deaf", hangsFor(release), runner.Timeout(time.Second)))
+		synctest.Wait()
+		require.NoError(t, drops.Go(ctx, "evicted", succeed))
+		require.NoError(t, drops.Go(ctx, "waits", succeed))
+		time.Sleep(5 * time.Second)
+		require.ErrorIs(t, drops.Go(ctx, "refused", succeed), runner.ErrOverrunning)
+		close(release)
+		g.shutdown(drops)
+		seen.take(t, g)
+	})
+}
+
+// fragile is a handler that panics where a record is of the callback "log".
+type fragile struct{ slog.Handler }
+
+func (h fragile) Handle(ctx context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == telemetry.KeyCallback && a.Value.String() == "log" {
+			panic("no disk")
+		}
+		return true
+	})
+	return h.Handler.Handle(ctx, r)
+}
+
+// brokenScenario has a handler, a RelationFor and an observer that fail, and
+// more names than are counted apart.
+func brokenScenario(t *testing.T, seen *evidence) {
+	g := newRig(t, func(cfg *telemetry.Config) {
+		cfg.Logger = slog.New(fragile{cfg.Logger.Handler()})
+		cfg.MaxNames = 2
+		cfg.RelationFor = func(_, callback string) telemetry.Relation {
+			if callback == "trace" {
+				panic("no relation")
+			}
+			return telemetry.Link
+		}
+	})
+	r := g.runner(runner.Config{Name: "broken", Observers: []runner.Observer{{
+		Finished: func(context.Context, runner.FinishedInfo) { panic("mine") },
+	}}})
+	for _, name := range []string{"trace", "log", "folded"} {
+		require.NoError(t, r.Go(t.Context(), name, succeed))
+	}
+	g.shutdown(r)
+	seen.take(t, g)
+}
+
+// flightScenario takes a snapshot, and then one that cannot be written.
+func flightScenario(t *testing.T, seen *evidence) {
+	for _, writable := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "flight")
+		g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir})
+		if !writable {
+			require.NoError(t, os.Remove(dir))
+		}
+		g.run(g.runner(runner.Config{Name: "flight"}), "order.analytics", explode)
+		flight.Stop()
+		if writable {
+			trace, err := os.ReadFile(filepath.Join(dir, files(t, dir)[0]))
+			require.NoError(t, err)
+			seen.executions.Write(trace)
+		}
+		seen.take(t, g)
+	}
+}
