@@ -90,7 +90,7 @@ func TestWhatTheShopPromisesItDoes(t *testing.T) {
 }
 
 func TestWorkThatNeverEndsIsMissingByName(t *testing.T) {
-	out, err := load(t, "-url", startShop(t, "-faults", "order.webhook=hang:1"), "-n", "3", "-wait", "200ms")
+	out, err := load(t, "-url", startShop(t, "-faults", "order.webhook=hang:1"), "-n", "3", "-wait", "5s") // time enough for all else
 	require.ErrorContains(t, err, "after-work of 3 orders is missing")
 	require.Regexp(t, `(?m)^  \w+  order\.webhook$`, out)
 }
