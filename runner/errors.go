@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // Errors that After and Go return. ErrNoScope, ErrInvalidName and ErrNilFunc
@@ -61,8 +62,20 @@ type PanicError struct {
 	Stack []byte // the panicking goroutine's stack, as debug.Stack formats it
 }
 
-// Error returns the panic's value in words, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("runner: callback panicked: %v", e.Value) }
+// Error returns the panic's value in words, without the stack. As with the Go
+// runtime's own report, that is the text of an error, a fmt.Stringer, a string
+// or a number; of another value only the type is told, as it may be endless.
+func (e *PanicError) Error() string {
+	switch reflect.ValueOf(e.Value).Kind() {
+	case reflect.Array, reflect.Chan, reflect.Func, reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice, reflect.Struct, reflect.UnsafePointer:
+		switch e.Value.(type) {
+		case error, fmt.Stringer:
+		default:
+			return fmt.Sprintf("runner: callback panicked: (%T)", e.Value)
+		}
+	}
+	return fmt.Sprintf("runner: callback panicked: %v", e.Value)
+}
 
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error {

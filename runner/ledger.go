@@ -29,20 +29,40 @@ type followUp struct {
 	retried []*task // to be observed
 	ended   []*task // to be reported
 	here    []*task // to be run by this goroutine
+
+	accepted *task // to be announced, after what made room for it
 }
 
-func (f *followUp) isEmpty() bool { return len(f.retried)+len(f.ended)+len(f.here) == 0 }
+func (f *followUp) isEmpty() bool {
+	return len(f.retried)+len(f.ended)+len(f.here) == 0 && f.accepted == nil
+}
 
+// do does it. Observers are user code: should one end the goroutine with Goexit,
+// what is left is done as that unwinds.
 func (r *Runner) do(f followUp) {
-	for _, t := range f.retried {
-		r.rest(t)
+	if f.isEmpty() {
+		return
 	}
-	for _, t := range f.ended {
-		r.report(t)
+	defer func() { r.do(f) }()
+	for len(f.retried) > 0 {
+		r.rest(shift(&f.retried))
 	}
-	for _, t := range f.here {
-		r.runHere(t)
+	for len(f.ended) > 0 {
+		r.report(shift(&f.ended))
 	}
+	if t := f.accepted; t != nil {
+		f.accepted = nil
+		r.announce(t)
+	}
+	for len(f.here) > 0 {
+		r.runHere(shift(&f.here))
+	}
+}
+
+func shift(tasks *[]*task) *task {
+	t := (*tasks)[0]
+	*tasks = (*tasks)[1:]
+	return t
 }
 
 // settle ends t with its outcome, unless it has ended before: the drain and the
@@ -108,10 +128,12 @@ func (f *followUp) next(t *task) {
 
 // report tells the observers how t ended, once for every accepted task.
 func (r *Runner) report(t *task) {
+	defer func() { // an observer may call Goexit
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.reported(t)
+	}()
 	r.observeFinished(t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.reported(t)
 }
 
 // reported counts t as reported. mu is held.

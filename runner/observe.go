@@ -37,11 +37,10 @@ func (r *Runner) observeAccepted(t *task) {
 		return
 	}
 	info := AcceptedInfo{Callback: t.info(), Depth: t.depth, Capacity: r.cfg.Queue}
-	ctx := t.asker
 	for i := range r.cfg.Observers {
-		ctx = follow(&r.watched, ctx, r.cfg.Observers[i].Accepted, info)
+		t.asker = follow(&r.watched, t.asker, r.cfg.Observers[i].Accepted, info)
+		t.ctx = t.asker
 	}
-	t.asker, t.ctx = ctx, ctx
 }
 
 func (r *Runner) observeRejected(t *task, err error) {

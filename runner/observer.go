@@ -17,7 +17,9 @@ import (
 // starts goes from Accepted to Finished. With several observers each event
 // visits them in the order of Config.Observers.
 // An observer that panics is recovered and counted in Stats.ObserverPanics;
-// the others still run. An observer must not call runtime.Goexit.
+// the others still run. One that calls runtime.Goexit ends the goroutine it is
+// called on, the asker's perhaps, and those after it miss the event; the runner
+// goes on, and its books balance.
 type Observer struct {
 	// Accepted is called inside After, Go or Track once the callback is taken
 	// in. ctx is the asker's. The returned context takes its place from here on; nil

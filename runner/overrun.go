@@ -80,24 +80,29 @@ func (r *Runner) sweep() {
 		return
 	}
 	stacks := stacksOf(workers)
-	for i, o := range found {
-		r.mu.Lock()
-		if o.task.onItsGoroutine() { // otherwise it may be another's
-			o.info.Stack = stacks[workers[i]]
-		}
-		r.mu.Unlock()
-		r.observeOverrun(o.ctx, o.info)
+	eachApart(len(found), func(i int) { r.tellOverrun(found[i], stacks) })
+}
+
+// tellOverrun lets the observers see that a callback overruns, and where.
+func (r *Runner) tellOverrun(o overrun, stacks map[string]string) {
+	defer func() { // an observer may call Goexit
 		r.leave(o.task)
 		var f followUp
 		r.mu.Lock()
 		f.observed(o.task)
 		r.mu.Unlock()
 		r.do(f)
+	}()
+	r.mu.Lock()
+	if o.task.onItsGoroutine() { // otherwise it may be another's
+		o.info.Stack = stacks[o.task.worker]
 	}
+	r.mu.Unlock()
+	r.observeOverrun(o.ctx, o.info)
 }
 
-// markOverrunning marks t as overrunning and has its worker replaced, if the runner may
-// do that. mu is held.
+// markOverrunning marks t as overrunning and has its worker replaced, if the
+// runner may do that. mu is held.
 func (r *Runner) markOverrunning(t *task, now time.Time) {
 	t.overran = true
 	t.observing++ // of Overrun

@@ -84,16 +84,18 @@ func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now ti
 
 // rest lets the observers see that t is paused, and then its wait begin.
 func (r *Runner) rest(t *task) {
+	defer func() { // an observer may call Goexit
+		var f followUp
+		r.mu.Lock()
+		if t.state == paused {
+			t.timer = time.AfterFunc(t.retried.Wait, func() { r.resume(t) })
+		}
+		t.retried = nil
+		f.observed(t)
+		r.mu.Unlock()
+		r.do(f)
+	}()
 	r.observeRetried(t, *t.retried)
-	var f followUp
-	r.mu.Lock()
-	if t.state == paused {
-		t.timer = time.AfterFunc(t.retried.Wait, func() { r.resume(t) })
-	}
-	t.retried = nil
-	f.observed(t)
-	r.mu.Unlock()
-	r.do(f)
 }
 
 // resume makes a paused task due for its next attempt.

@@ -126,35 +126,35 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 		if errors.Is(err, errAskerEnded) {
 			err = &waitError{context.Cause(ctx)}
 		}
+		defer r.observeRejected(t, err)
 		r.do(f)
-		r.observeRejected(t, err)
 		return err
 	}
-	r.do(f)
 	if r.announces(t) {
-		r.announce(t)
+		f.accepted = t
 	}
+	r.do(f)
 	return nil
 }
 
 // announce tells the observers that t was accepted, and then makes it due if
 // nothing holds it back.
 func (r *Runner) announce(t *task) {
+	defer func() { // an observer may call Goexit
+		var f followUp
+		r.mu.Lock()
+		f.observed(t)
+		isDue, due := t.state == reserved && t.scope.released, t.asked
+		if t.afterResponse { // released while its acceptance was being observed
+			due = t.scope.releasedAt
+		}
+		r.mu.Unlock()
+		r.do(f)
+		if isDue {
+			r.admitDue([]*task{t}, due)
+		}
+	}()
 	r.observeAccepted(t)
-	var f followUp
-	r.mu.Lock()
-	f.observed(t)
-	isDue, releasedAt := t.state == reserved && t.scope.released, t.scope.releasedAt
-	r.mu.Unlock()
-	r.do(f)
-	if !isDue {
-		return
-	}
-	due := t.asked
-	if t.afterResponse { // released while its acceptance was being observed
-		due = releasedAt
-	}
-	r.admitDue([]*task{t}, due)
 }
 
 // Stats returns a snapshot of the runner's state.

@@ -113,14 +113,15 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 
 func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report, error) {
 	start := time.Now()
-	octx := r.observeDrainStarted(ctx, info)
+	octx := ctx
+	eachApart(1, func(int) { octx = r.observeDrainStarted(ctx, info) })
 	r.finishOrCancel(ctx, d)
 	r.stopWorkers()
 
 	report := Report{Runner: r.cfg.Name, Started: start, Duration: time.Since(start), Pending: info.Pending()}
 	report.Lost = r.lostOf(d)
 	report.Completed = report.Pending - len(report.Lost)
-	r.observeDrainFinished(octx, report)
+	eachApart(1, func(int) { r.observeDrainFinished(octx, report) })
 	if len(report.Lost) == 0 {
 		return report, nil
 	}

@@ -44,20 +44,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		r.observeRejected(t, err)
 		return nil, nil, err
 	}
-	r.observeAccepted(t)
-	r.mu.Lock()
-	var f followUp
-	if r.announces(t) {
-		f.observed(t)
-	}
-	lost := t.state == ended
-	if !lost {
-		t.state, t.released, t.due, t.waiting = queued, t.asked, t.asked, t.asked
-		r.start(t, time.Now())
-	}
-	r.mu.Unlock()
-	r.do(f)
-	if !lost {
+	if r.announceTracked(t) && r.watched.attempts {
 		r.begin(t)
 	}
 	tracked := t.context(context.Background())
@@ -72,4 +59,24 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 			r.finish(t, outcome, err, false)
 		})
 	}, nil
+}
+
+// announceTracked tells the observers that t was accepted, and counts it as
+// running. It returns false if the drain gave up meanwhile.
+func (r *Runner) announceTracked(t *task) (started bool) {
+	defer func() { // an observer may call Goexit
+		var f followUp
+		r.mu.Lock()
+		if r.announces(t) {
+			f.observed(t)
+		}
+		if started = t.state == reserved; started {
+			t.state, t.released, t.due, t.waiting = queued, t.asked, t.asked, t.asked
+			r.start(t, time.Now())
+		}
+		r.mu.Unlock()
+		r.do(f)
+	}()
+	r.observeAccepted(t)
+	return false
 }

@@ -164,15 +164,17 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 
 // begin lets the observers see the start. It returns false if the drain gave
 // up while they did.
-func (r *Runner) begin(t *task) bool {
+func (r *Runner) begin(t *task) (ok bool) {
+	defer func() { // an observer may call Goexit
+		var f followUp
+		r.mu.Lock()
+		f.observed(t)
+		ok = t.state == running
+		r.mu.Unlock()
+		r.do(f)
+	}()
 	r.observeStarted(t)
-	var f followUp
-	r.mu.Lock()
-	f.observed(t)
-	ok := t.state == running
-	r.mu.Unlock()
-	r.do(f)
-	return ok
+	return false
 }
 
 // call calls fn and says how it ended; it does not return if fn calls Goexit.

@@ -300,3 +300,19 @@ func TestTheLastTimeoutCountsAndZeroIsTheConfigs(t *testing.T) {
 		require.Equal(t, want, only(t, rec, "it").Accepted.Timeout)
 	}
 }
+
+func TestAPanicsValueIsToldAndNeverWalked(t *testing.T) {
+	endless := map[string]any{}
+	endless["self"] = endless
+	for want, value := range map[string]any{
+		"text":                      "text",
+		"42":                        42,
+		"broken":                    errBroken,
+		"1s":                        time.Second,
+		"(map[string]interface {})": endless,
+		"([]uint8)":                 make([]byte, 1<<20),
+		"(struct { A int })":        struct{ A int }{1},
+	} {
+		require.EqualError(t, &runner.PanicError{Value: value}, "runner: callback panicked: "+want)
+	}
+}

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,4 +217,35 @@ func TestBusyTimeNeverGoesBack(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
+}
+
+func TestAnObserverThatCallsGoexitHoldsNothingUp(t *testing.T) {
+	exit := func() { runtime.Goexit() }
+	for name, o := range map[string]runner.Observer{
+		"Accepted": {Accepted: func(context.Context, runner.AcceptedInfo) context.Context { exit(); return nil }},
+		"Started":  {Started: func(context.Context, runner.StartedInfo) context.Context { exit(); return nil }},
+		"Retried":  {Retried: func(context.Context, runner.RetriedInfo) { exit() }},
+		"Overrun":  {Overrun: func(context.Context, runner.OverrunInfo) { exit() }},
+		"Finished": {Finished: func(context.Context, runner.FinishedInfo) { exit() }},
+		"drain": {
+			DrainStarted:  func(context.Context, runner.DrainInfo) context.Context { exit(); return nil },
+			DrainFinished: func(context.Context, runner.Report) { exit() },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunner(t, runner.Config{Workers: 1, Timeout: time.Second, Observers: []runner.Observer{o}})
+				for range 3 {
+					go func() {
+						_ = r.Go(t.Context(), "it", func(context.Context) error { time.Sleep(4 * time.Second); return errBroken }, runner.Retry(2, every(0)))
+					}()
+				}
+				time.Sleep(time.Hour)
+				require.Equal(t, uint64(3), r.Stats().Outcomes.Total())
+				begin := time.Now()
+				drain(t, r)
+				require.Zero(t, time.Since(begin))
+			})
+		})
+	}
 }

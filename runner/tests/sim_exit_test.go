@@ -8,13 +8,10 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// observersExit lets observers of some programs end their goroutine with
-// Goexit. The callback may run all the same, or end with ErrGoexit before it
-// has begun; everything else must go on.
-const observersExit = false
-
-// exits tells that an observer ends its goroutine now and then.
-func (h head) exits() bool { return observersExit && h[9]>>3&7 == 7 }
+// exits tells that an observer ends its goroutine now and then. The callback
+// may run all the same, or end with ErrGoexit before it has begun; everything
+// else must go on.
+func (h head) exits() bool { return h[9]>>3&7 == 7 }
 
 // exitNow ends the goroutine in every fifth call.
 func (w *world) exitNow(started *job) {
