@@ -38,9 +38,9 @@ func (c Config) RecordedLatencyBurn(window string) string {
 	return "runner:" + c.namespace + "_latency_budget_burn:ratio_rate" + window
 }
 
-// RecordedUtilisation: share of the workers' time spent on callbacks over 5
+// RecordedUtilization: share of the workers' time spent on callbacks over 5
 // minutes, by job and runner.
-func (c Config) RecordedUtilisation() string {
+func (c Config) RecordedUtilization() string {
 	return "runner:" + c.namespace + "_workers_busy:ratio_rate5m"
 }
 
