@@ -116,11 +116,17 @@ func (b *board) lostToday() view {
 }
 
 func (b *board) firingStates() view {
+	by := func(severity string) string {
+		return "max by (alertname, runner) (" + b.firing("severity"+severity) + ")"
+	}
 	return panel{
 		title: "Alerts", unit: "short", width: 12,
-		description: "When which alert fired. Empty is good.",
-		targets:     []target{{expr: "max by (alertname, severity, runner) (" + b.firing() + ")", legend: "{{alertname}} {{runner}}"}},
-		mappings:    []dashboard.ValueMapping{says(1, "firing", red)}, noValue: "none fired",
+		description: "When which alert fired: critical ones in red, the others in orange. Empty is good.",
+		targets: []target{{
+			expr:   by(`="critical"`) + " * 2 or " + by(`!="critical"`),
+			legend: "{{alertname}} {{runner}}",
+		}},
+		mappings: []dashboard.ValueMapping{says(2, "critical", red), says(1, "warning", orange)}, noValue: "none fired",
 		links: []dashboard.DashboardLink{dataLink("Alert rules", "/alerting/list?search=${__field.labels.alertname}", false)},
 	}.states()
 }
