@@ -74,7 +74,7 @@ func newMetrics(cfg Config) *metrics {
 			"Time from being asked for to the end of the response, for callbacks that had to wait for it.",
 			LabelRunner),
 		ranFor: histograms(MetricCallbackDuration, cfg.DurationBuckets,
-			"Run time of callbacks that were started, by result.",
+			"Run time of each attempt that was started, by result.",
 			LabelRunner, LabelCallback, LabelResult),
 		shutdownDuration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: MetricShutdownDuration, Unit: seconds,

@@ -39,7 +39,7 @@ type annotation struct{ dashboard.AnnotationQuery }
 func (a annotation) Build() (dashboard.AnnotationQuery, error) { return a.AnnotationQuery, nil }
 
 // firing are the alerts that fire now. Some have no job: it is what is absent.
-func (b *board) firing() string {
-	return b.config.Selector("ALERTS", `alertname=~"Afterglow.+"`, `alertname!="AfterglowWatchdog"`,
-		`alertstate="firing"`, `job=~"$job|"`)
+func (b *board) firing(matchers ...string) string {
+	return b.config.In(rateInterval, `alertname=~"Afterglow.+"`, `alertname!="AfterglowWatchdog"`,
+		`alertstate="firing"`, `job=~"$job|"`).With(matchers...).Foreign("ALERTS")
 }

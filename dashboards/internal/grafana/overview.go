@@ -15,7 +15,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.annotations()
 
 	b.row("Is it OK?")
-	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilisationNow(), b.fillNow(), b.lostToday())
+	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow(), b.fillNow(), b.lostToday())
 	b.add(6, b.firingStates(), b.burnLines())
 
 	b.row("Traffic and outcomes")
@@ -28,7 +28,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Saturation")
 	b.add(8, b.depth(), b.busy(), b.oldest())
-	b.add(8, b.drainTime(), b.forecast(), b.utilisation())
+	b.add(8, b.drainTime(), b.forecast(), b.utilization())
 
 	b.row("The telemetry itself")
 	b.add(6, b.telemetryErrors(), b.namesFolded(), b.versions())
@@ -86,11 +86,11 @@ func (b *board) oldestNow() view {
 	}.stat()
 }
 
-func (b *board) utilisationNow() view {
+func (b *board) utilizationNow() view {
 	return panel{
 		title: "Workers busy", unit: "percentunit", width: 3,
 		description: "Share of the workers' time that callbacks take.",
-		targets:     []target{{expr: b.ofRunner().Utilisation()}},
+		targets:     []target{{expr: b.ofRunner().Utilization()}},
 		steps:       rising(0.8, 0.95), max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
 	}.stat()
@@ -116,11 +116,17 @@ func (b *board) lostToday() view {
 }
 
 func (b *board) firingStates() view {
+	by := func(severity string) string {
+		return "max by (alertname, runner) (" + b.firing("severity"+severity) + ")"
+	}
 	return panel{
 		title: "Alerts", unit: "short", width: 12,
-		description: "When which alert fired. Empty is good.",
-		targets:     []target{{expr: "max by (alertname, severity, runner) (" + b.firing() + ")", legend: "{{alertname}} {{runner}}"}},
-		mappings:    []dashboard.ValueMapping{says(1, "firing", red)}, noValue: "none fired",
+		description: "When which alert fired: critical ones in red, the others in orange. Empty is good.",
+		targets: []target{{
+			expr:   by(`="critical"`) + " * 2 or " + by(`!="critical"`),
+			legend: "{{alertname}} {{runner}}",
+		}},
+		mappings: []dashboard.ValueMapping{says(2, "critical", red), says(1, "warning", orange)}, noValue: "none fired",
 		links: []dashboard.DashboardLink{dataLink("Alert rules", "/alerting/list?search=${__field.labels.alertname}", false)},
 	}.states()
 }
@@ -324,11 +330,11 @@ func (b *board) forecast() view {
 	}.lines()
 }
 
-func (b *board) utilisation() view {
+func (b *board) utilization() view {
 	return panel{
 		title: "Workers busy", unit: "percentunit", width: 8,
 		description: "Share of the workers' time that callbacks take, by runner.",
-		targets:     []target{{expr: b.ofRunner().Utilisation("runner"), legend: "{{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Utilization("runner"), legend: "{{runner}}"}},
 		steps:       rising(0.8, 0.95), showSteps: true, max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
 	}.lines()

@@ -44,7 +44,7 @@ func (b *board) workersNow() view {
 	return panel{
 		title: "Workers busy", unit: "percentunit", width: 4,
 		description: "Share of the workers' time that callbacks take, on the busiest instance.",
-		targets:     []target{{expr: "max(" + b.ofRunner().Utilisation("instance", "runner") + ")"}},
+		targets:     []target{{expr: "max(" + b.ofRunner().Utilization("instance", "runner") + ")"}},
 		steps:       rising(0.8, 0.95), max: ptr(1.),
 	}.stat()
 }
@@ -100,7 +100,7 @@ func (b *board) saturated() view {
 	return panel{
 		title: "Workers busy, by instance", unit: "percentunit", width: 12,
 		description: "Share of the workers' time that callbacks take. Orange from 80 %, red from 95 %.",
-		targets:     []target{{expr: b.ofRunner().Utilisation("instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Utilization("instance", "runner"), legend: "{{instance}} {{runner}}"}},
 		steps:       rising(0.8, 0.95), decimals: ptr(0.), max: ptr(1.),
 	}.states()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -176,6 +177,7 @@ func orNone(s *string) *string {
 	return s
 }
 
+// variable is one of Grafana's, as it may be written.
 var variable = regexp.MustCompile(`\$(?:\{(\w+)[^}]*\}|(\w+))`)
 
 // variables checks that each is used and that none is missing. A definition
@@ -210,21 +212,48 @@ func variables(d dashboard.Dashboard, raw any, report reporter) {
 	}
 }
 
-// links checks that those to dashboards lead to one.
+// links checks that those to dashboards lead to one, and that Explore can read
+// those to it.
 func links(raw any, uids []string, report reporter) {
 	each(raw, nil, func(path []string, s string) {
 		if path[len(path)-1] != "url" {
 			return
 		}
-		to, ok := strings.CutPrefix(s, "/d/")
-		if !ok {
-			return
+		if to, ok := strings.CutPrefix(s, "/d/"); ok {
+			uid, _, _ := strings.Cut(to, "?")
+			if !slices.Contains(uids, uid) {
+				report("a link leads to dashboard %s, which does not exist", uid)
+			}
 		}
-		uid, _, _ := strings.Cut(to, "?")
-		if !slices.Contains(uids, uid) {
-			report("a link leads to dashboard %s, which does not exist", uid)
+		if to, ok := strings.CutPrefix(s, "/explore?"); ok && !readable(to) {
+			report("Explore cannot read the link %s", s)
 		}
 	})
+}
+
+// readable tells whether what Explore is given has a query for a data source.
+func readable(to string) bool {
+	values, err := url.ParseQuery(variable.ReplaceAllString(to, "x"))
+	if err != nil {
+		return false
+	}
+	var panes map[string]struct {
+		Datasource string
+		Queries    []struct {
+			RefID      string
+			Datasource struct{ UID string }
+		}
+		Range struct{ From, To string }
+	}
+	if json.Unmarshal([]byte(values.Get("panes")), &panes) != nil || len(panes) == 0 {
+		return false
+	}
+	for _, p := range panes {
+		if p.Datasource == "" || len(p.Queries) == 0 || p.Queries[0].RefID == "" || p.Queries[0].Datasource.UID == "" || p.Range.From == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // each visits the strings of JSON with their paths.

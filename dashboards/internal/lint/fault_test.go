@@ -153,6 +153,11 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"a link to a dashboard that there is not", func(t *testing.T, d object) {
 			d["links"].([]any)[0].(object)["url"] = "/d/afterglow-callbacks"
 		}, "a link leads to dashboard afterglow-callbacks"},
+		{"a link that Explore cannot read", func(t *testing.T, d object) {
+			for _, l := range defaults(panelOf(t, d, "Callbacks that fail most"))["links"].([]any) {
+				l.(object)["url"] = strings.Replace(l.(object)["url"].(string), "%7B%22a%22", "%22a%22", 1)
+			}
+		}, "Explore cannot read the link"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			var d object

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
@@ -37,7 +37,7 @@ func TestTheMatcherIsInEverySelectorOfEveryQuery(t *testing.T) {
 		for _, matchers := range lint.Selectors(e) {
 			var found []string
 			for _, m := range matchers {
-				if m.Name != labels.MetricName {
+				if m.Name != model.MetricNameLabel {
 					found = append(found, m.String())
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
 	"github.com/afterglow-go/afterglow/dashboards/internal/lint"
@@ -144,6 +145,35 @@ func TestEveryExposedMetricIsOnADashboard(t *testing.T) {
 	for name := range ours {
 		require.True(t, used[name], "%s is on no panel", name)
 	}
+}
+
+func TestTheRulesAskForWhatIsExposedOrRecorded(t *testing.T) {
+	_, catalog := exposed(t)
+	q, err := query.New(query.DefaultOptions())
+	require.NoError(t, err)
+	files, err := rules.Files(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	_, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
+	names := recorded(rulesText)
+	checked := 0
+	for name, text := range files {
+		if !strings.HasSuffix(name, ".rules.yml") {
+			continue
+		}
+		var file struct {
+			Groups []struct {
+				Rules []struct{ Record, Alert, Expr string }
+			}
+		}
+		require.NoError(t, yaml.Unmarshal(text, &file))
+		for _, g := range file.Groups {
+			for _, r := range g.Rules {
+				require.Empty(t, catalog.PromQL(lint.Query{Expr: r.Expr}, names), r.Record+r.Alert)
+				checked++
+			}
+		}
+	}
+	require.Greater(t, checked, 20)
 }
 
 // queries lists every PromQL of a dashboard: of panels, annotations and

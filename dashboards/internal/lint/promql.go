@@ -11,13 +11,10 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Grafana's variables in places where PromQL wants a duration. The durations
-// that stand for them are used for nothing else.
-const (
-	rateInterval = 7*time.Minute + 13*time.Second
-	wholeRange   = 7*time.Hour + 13*time.Second
-)
+// rateInterval stands for $__rate_interval, and for nothing else.
+const rateInterval = 7*time.Minute + 13*time.Second
 
+// durations replaces Grafana's variables where PromQL wants a duration.
 var durations = strings.NewReplacer("$__rate_interval", "7m13s", "$__range", "7h13s")
 
 // Query is PromQL and what is known of where it stands.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -68,7 +69,7 @@ func New(o Options) (Config, error) {
 			return c, fmt.Errorf("matcher %q: %w", o.Matcher, err)
 		}
 		for _, m := range ms {
-			if m.Name != labels.MetricName {
+			if m.Name != model.MetricNameLabel {
 				c.matchers = append(c.matchers, m)
 			}
 		}

@@ -33,8 +33,8 @@ func (s Scope) OldestAge(by ...string) string {
 	return aggregate("max", by, "time() - ("+oldest+" > 0) or "+oldest)
 }
 
-// Utilisation is the share of the workers' time that callbacks take.
-func (s Scope) Utilisation(by ...string) string {
+// Utilization is the share of the workers' time that callbacks take.
+func (s Scope) Utilization(by ...string) string {
 	return s.Rate(telemetry.MetricWorkerBusyTime, by...) + " / " + s.Sum(telemetry.MetricWorkers, by...)
 }
 

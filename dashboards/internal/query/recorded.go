@@ -1,50 +1,51 @@
 package query
 
-// The recorded series. Their names are level:metric:operation. Every level
+// The functions below name the recorded series: level:metric:operation. Every level
 // keeps job and the labels of the configured matchers; instances are summed.
 
 // BurnWindows are the windows over which burn rates are recorded.
 func BurnWindows() []string { return []string{"5m", "30m", "1h", "6h", "3d"} }
 
-// RecordedOutcomes: callbacks that ended, per second over 5 minutes, by job,
-// runner, callback and outcome.
+// RecordedOutcomes is the rate of callbacks that ended, per second over 5
+// minutes, by job, runner, callback and outcome.
 func (c Config) RecordedOutcomes() string {
 	return "runner_callback_outcome:" + c.namespace + "_callbacks:rate5m"
 }
 
-// RecordedCounted: callbacks that ended well or badly, per second over 5
-// minutes, by job and runner.
+// RecordedCounted is the rate of callbacks that ended well or badly, per second
+// over 5 minutes, by job and runner.
 func (c Config) RecordedCounted() string { return "runner:" + c.namespace + "_callbacks:rate5m" }
 
-// RecordedBad: callbacks that ended badly, per second over 5 minutes, by job
-// and runner; 0 where none did.
+// RecordedBad is the rate of callbacks that ended badly, per second over 5
+// minutes, by job and runner; 0 where none did.
 func (c Config) RecordedBad() string { return "runner:" + c.namespace + "_callbacks_bad:rate5m" }
 
-// RecordedBurn: how many times faster than it lasts the error budget is spent,
-// over one of [BurnWindows], by job and runner. No value without traffic.
+// RecordedBurn is how many times faster than it lasts the error budget is
+// spent, over one of [BurnWindows], by job and runner. No value without traffic.
 func (c Config) RecordedBurn(window string) string {
 	return "runner:" + c.namespace + "_error_budget_burn:ratio_rate" + window
 }
 
-// RecordedStarts: callbacks started, per second over 5 minutes, by job and
-// runner.
+// RecordedStarts is the rate of callbacks started, per second over 5 minutes,
+// by job and runner.
 func (c Config) RecordedStarts() string { return "runner:" + c.namespace + "_starts:rate5m" }
 
-// RecordedLate: those of them that had waited for more than a second.
+// RecordedLate is the rate of those of them that had waited for more than a
+// second.
 func (c Config) RecordedLate() string { return "runner:" + c.namespace + "_starts_late:rate5m" }
 
-// RecordedLatencyBurn: the same as RecordedBurn for the latency budget.
+// RecordedLatencyBurn is the same as RecordedBurn for the latency budget.
 func (c Config) RecordedLatencyBurn(window string) string {
 	return "runner:" + c.namespace + "_latency_budget_burn:ratio_rate" + window
 }
 
-// RecordedUtilisation: share of the workers' time spent on callbacks over 5
-// minutes, by job and runner.
-func (c Config) RecordedUtilisation() string {
+// RecordedUtilization is the share of the workers' time spent on callbacks over
+// 5 minutes, by job and runner.
+func (c Config) RecordedUtilization() string {
 	return "runner:" + c.namespace + "_workers_busy:ratio_rate5m"
 }
 
-// RecordedDurationP99: 99th percentile of the run time over 5 minutes, in
+// RecordedDurationP99 is the 99th percentile of the run time over 5 minutes, in
 // seconds, by job, runner and callback.
 func (c Config) RecordedDurationP99() string {
 	return "runner_callback:" + c.namespace + "_callback_duration_seconds:p99_5m"

@@ -25,7 +25,7 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 		{Record: q.RecordedCallbackBadRatio(), Expr: ratio(
 			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.BadOutcomes()), "runner", "callback"),
 			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner", "callback"))},
-		{Record: q.RecordedUtilisation(), Expr: ratio(
+		{Record: q.RecordedUtilization(), Expr: ratio(
 			w.sum(w.rate("5m", telemetry.MetricWorkerBusyTime), "runner"),
 			w.sum(q.Selector(q.Metric(telemetry.MetricWorkers)), "runner"))},
 		{Record: q.RecordedDurationP99(), Expr: fmt.Sprintf("histogram_quantile(0.99, %s)",
