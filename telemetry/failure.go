@@ -9,25 +9,72 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// exceptionOf describes an error, or what a callback panicked with.
-func exceptionOf(o runner.Outcome, err error) []attribute.KeyValue {
-	var thrown any = err
-	var panicked *runner.PanicError
-	isPanic := o == runner.Panicked && errors.As(err, &panicked)
-	if isPanic {
-		thrown = panicked.Value
+// failure is what the record and the span of one event say of its error. The
+// methods of an error are the user's code, so its texts are made once: by who
+// asks first, and within that one's shield.
+type failure struct {
+	outcome runner.Outcome
+	err     error
+
+	message, errorType string // "" until somebody asks
+}
+
+// panicked is the panic that the callback ended in, or nil.
+func (f *failure) panicked() *runner.PanicError {
+	var p *runner.PanicError
+	if f.outcome == runner.Panicked && errors.As(f.err, &p) {
+		return p
 	}
+	return nil
+}
+
+// thrown is the error, or what the callback panicked with.
+func (f *failure) thrown() any {
+	if p := f.panicked(); p != nil {
+		return p.Value
+	}
+	return f.err
+}
+
+// thrownText is the text of that, bounded by maxError.
+func (f *failure) thrownText() string {
+	if f.message == "" {
+		f.message = textOf(f.thrown(), maxError)
+	}
+	return f.message
+}
+
+// text is the text of the error.
+func (f *failure) text() string {
+	switch p := f.panicked(); {
+	case p == nil:
+		return f.thrownText()
+	case p == f.err: //nolint:errorlint // the panic alone; its Error method would ask its value again
+		return "runner: callback panicked: " + f.thrownText()
+	}
+	return textOf(f.err, maxError)
+}
+
+// exception describes the error, or what the callback panicked with.
+func (f *failure) exception() []attribute.KeyValue {
 	attrs := []attribute.KeyValue{
-		semconv.ExceptionType(typeOf(thrown)),
-		semconv.ExceptionMessage(textOf(thrown, maxError)),
+		semconv.ExceptionType(typeOf(f.thrown())),
+		semconv.ExceptionMessage(f.thrownText()),
 	}
-	if isPanic {
-		attrs = append(attrs, semconv.ExceptionStacktrace(stackOf(panicked.Stack)))
+	if p := f.panicked(); p != nil {
+		attrs = append(attrs, semconv.ExceptionStacktrace(stackOf(p.Stack)))
 	}
 	return attrs
 }
 
-// errorTypeOf says in few different words what went wrong.
+// kind says in few different words what went wrong.
+func (f *failure) kind() string {
+	if f.errorType == "" {
+		f.errorType = errorTypeOf(f.outcome, f.err)
+	}
+	return f.errorType
+}
+
 func errorTypeOf(o runner.Outcome, err error) (name string) {
 	defer func() {
 		if recover() != nil { // An Is, As or ErrorType method of the error has panicked.

@@ -73,14 +73,14 @@ func (l *logging) asked(ctx context.Context, e entry, cb runner.Callback) {
 	}
 }
 
-func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInfo) {
+func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
 	if notes, ok := l.allow(&e.runner.rejections, oneASecond(), ""); ok {
 		l.write(ctx, slog.LevelWarn, LogRejected, info.Callback, append(notes,
 			slog.String(KeyReason, string(info.Reason)),
-			slog.String(KeyError, textOf(info.Err, maxError)))...)
+			slog.String(KeyError, why.text()))...)
 	}
 }
 
@@ -94,7 +94,7 @@ func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo)
 	}
 }
 
-func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo, snapshot string) {
+func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo, why *failure, snapshot string) {
 	if info.Overran {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}
@@ -106,8 +106,8 @@ func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo,
 			slog.Int(KeyAttempt, info.Attempt),
 			slog.Float64(KeyWait, info.Wait.Seconds()),
 			slog.Float64(KeyDuration, info.Duration().Seconds()),
-			slog.String(KeyErrorType, errorTypeOf(info.Outcome, info.Err)),
-			slog.String(KeyError, textOf(info.Err, maxError)))...)
+			slog.String(KeyErrorType, why.kind()),
+			slog.String(KeyError, why.text()))...)
 	}
 }
 
@@ -133,7 +133,7 @@ func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback,
 	}
 }
 
-func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo, snapshot string) {
+func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo, why *failure, snapshot string) {
 	if info.Overran && info.Outcome != runner.Abandoned {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}
@@ -174,13 +174,13 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 	}
 	switch {
 	case info.Outcome == runner.Panicked:
-		for _, a := range exceptionOf(info.Outcome, info.Err) {
+		for _, a := range why.exception() {
 			attrs = append(attrs, slog.String(string(a.Key), a.Value.AsString()))
 		}
 	case info.Err != nil:
 		attrs = append(attrs,
-			slog.String(KeyErrorType, errorTypeOf(info.Outcome, info.Err)),
-			slog.String(KeyError, textOf(info.Err, maxError)))
+			slog.String(KeyErrorType, why.kind()),
+			slog.String(KeyError, why.text()))
 	}
 	l.write(ctx, level, message, info.Callback, attrs...)
 }

@@ -13,9 +13,10 @@ import (
 // they then find the process span in the context.
 //
 // This is the one place where the signals meet. Each is called on its own, so
-// that a panic in one is counted and does not stop the others. Where a
-// callback ends, the counters come last: who has seen it counted finds its
-// span and its record.
+// that a panic in one is counted and does not stop the others; and what follows
+// another is deferred, so that it comes even if that one ends the goroutine with
+// runtime.Goexit. Where a callback ends, the counters come last: who has seen it
+// counted finds its span and its record.
 func (t *Telemetry) Observer() runner.Observer {
 	return runner.Observer{
 		Accepted:      t.accepted,
@@ -39,12 +40,13 @@ func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) cont
 
 func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
-	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, e, info) })
-	shield(&t.errors.logs, func() {
+	why := failure{outcome: runner.Rejected, err: info.Err}
+	defer shield(&t.errors.metrics, func() { t.metrics.rejectedOne(e, info) })
+	defer shield(&t.errors.logs, func() {
 		t.logging.asked(ctx, e, info.Callback)
-		t.logging.rejected(ctx, e, info)
+		t.logging.rejected(ctx, e, info, &why)
 	})
-	shield(&t.errors.metrics, func() { t.metrics.rejectedOne(e, info) })
+	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, e, info, &why) })
 }
 
 func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) context.Context {
@@ -53,12 +55,12 @@ func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) contex
 	// must not take the asker's process for this one's.
 	p := t.processes.begin(ctx)
 	ctx = p
+	defer shield(&t.errors.metrics, func() { t.metrics.started(e, info) })
 	shield(&t.errors.traces, func() {
 		ctx = t.tracing.started(p, e, info)
 		ctx = p.beginTask(ctx, info)
 	})
 	shield(&t.errors.logs, func() { t.logging.started(ctx, e, info) })
-	shield(&t.errors.metrics, func() { t.metrics.started(e, info) })
 	return ctx
 }
 
@@ -68,39 +70,41 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	if !info.Started.IsZero() {
 		p = t.processes.from(ctx)
 	}
+	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
-	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info, snapshot) })
-	shield(&t.errors.traces, func() {
+	defer p.endTask()
+	defer shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
+	defer shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)
-		t.tracing.finished(p, info)
+		t.tracing.finished(p, info, &why)
 	})
-	shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
-	p.endTask()
+	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info, &why, snapshot) })
 }
 
 func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
+	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
-	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info, snapshot) })
-	shield(&t.errors.traces, func() {
+	defer p.endTask()
+	defer shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
+	defer shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)
-		t.tracing.retried(p, info)
+		t.tracing.retried(p, info, &why)
 	})
-	shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
-	p.endTask()
+	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
 }
 
 func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	snapshot := t.snapshot(ctx, info.Callback, causeOverrun)
-	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info, snapshot) })
-	shield(&t.errors.traces, func() {
+	defer shield(&t.errors.metrics, func() { t.metrics.overran(e) })
+	defer shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)
 		t.tracing.overran(p, info)
 	})
-	shield(&t.errors.metrics, func() { t.metrics.overran(e) })
+	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info, snapshot) })
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {
@@ -113,18 +117,22 @@ func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) con
 
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
 	r := t.catalog.runner(report.Runner)
+	defer shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
+	defer shield(&t.errors.traces, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
 	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, r, report) })
-	shield(&t.errors.traces, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
-	shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
 }
 
-// shield calls f and counts its panic. f does not outlive the call, so the
-// closures passed here cost no allocation.
-func shield(panics *atomic.Uint64, f func()) {
+// shield calls f and counts that it did not come to its end, be it for a panic,
+// which goes no further, or for runtime.Goexit, which does. f does not outlive
+// the call, so the closures passed here cost no allocation.
+func shield(errors *atomic.Uint64, f func()) {
+	completed := false
 	defer func() {
-		if recover() != nil {
-			panics.Add(1)
+		if !completed {
+			_ = recover()
+			errors.Add(1)
 		}
 	}()
 	f()
+	completed = true
 }

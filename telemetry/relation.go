@@ -50,18 +50,17 @@ type relations struct {
 }
 
 // of asks the user. An answer that cannot be used is a failure of the
-// telemetry, and costs the callback nothing.
-func (r relations) of(runnerName, callback string) Relation {
-	relation := r.always
+// telemetry, and costs the callback nothing. That the user does not come back at
+// all is for the caller's shield to count.
+func (r relations) of(runnerName, callback string) (relation Relation) {
 	if r.choose == nil {
-		return relation
+		return r.always
 	}
-	shield(r.errors, func() {
-		if chosen := r.choose(runnerName, callback); chosen < numRelations {
-			relation = chosen
-		} else {
+	defer func() {
+		if recover() != nil || relation >= numRelations {
 			r.errors.Add(1)
+			relation = r.always
 		}
-	})
-	return relation
+	}()
+	return r.choose(runnerName, callback)
 }

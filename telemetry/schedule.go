@@ -44,7 +44,7 @@ func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedI
 }
 
 // refused makes the whole schedule span of a refused callback.
-func (t *tracing) refused(ctx context.Context, e entry, info runner.RejectedInfo) {
+func (t *tracing) refused(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
 	_, span := t.schedule(ctx, e, info.Callback)
 	if !span.IsRecording() {
 		return
@@ -53,7 +53,7 @@ func (t *tracing) refused(ctx context.Context, e entry, info runner.RejectedInfo
 	span.SetAttributes(
 		attribute.String(AttrOutcome, runner.Rejected.String()),
 		attribute.String(AttrReason, string(info.Reason)),
-		semconv.ErrorTypeKey.String(errorTypeOf(runner.Rejected, info.Err)))
+		semconv.ErrorTypeKey.String(why.kind()))
 	span.SetAttributes(t.sites.attrs(t.sites.here())...)
-	span.SetStatus(codes.Error, textOf(info.Err, maxStatus))
+	span.SetStatus(codes.Error, bounded(why.text(), maxStatus))
 }

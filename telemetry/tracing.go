@@ -72,9 +72,9 @@ func newSpanStart(span, runnerName, name string, kind trace.SpanKind) *spanStart
 }
 
 // newProcess is what the process spans of a name have in common.
-func (t *tracing) newProcess(runnerName, name string) *spanStart {
+func (t *tracing) newProcess(runnerName, name string, relation Relation) *spanStart {
 	s := newSpanStart(SpanProcess, runnerName, name, trace.SpanKindConsumer)
-	if s.relation = t.relations.of(runnerName, name); s.relation.isRoot() {
+	if s.relation = relation; relation.isRoot() {
 		s.options = append(s.options, trace.WithNewRoot())
 	}
 	return s
@@ -84,9 +84,15 @@ func (t *tracing) newProcess(runnerName, name string) *spanStart {
 // same under any name.
 func (t *tracing) process(e entry, cb *runner.Callback) *spanStart {
 	if e.folded {
-		return t.newProcess(cb.Runner, cb.Name)
+		return t.newProcess(cb.Runner, cb.Name, t.relations.of(cb.Runner, cb.Name))
 	}
-	e.callback.once.Do(func() { e.callback.process = t.newProcess(cb.Runner, cb.Name) })
+	e.callback.once.Do(func() {
+		// First without the user, who may not come back from being asked.
+		e.callback.process = t.newProcess(cb.Runner, cb.Name, t.relations.always)
+		if chosen := t.relations.of(cb.Runner, cb.Name); chosen != t.relations.always {
+			e.callback.process = t.newProcess(cb.Runner, cb.Name, chosen)
+		}
+	})
 	return e.callback.process
 }
 
@@ -126,7 +132,7 @@ func (t *tracing) acceptedFrom(ctx context.Context, asker trace.Span, e entry, i
 }
 
 // rejected notes on the asker's span that it was refused a callback.
-func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInfo) {
+func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddEvent(EventRejected, trace.WithAttributes(
 			attribute.String(AttrRunner, info.Runner),
@@ -134,7 +140,7 @@ func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInf
 			attribute.String(AttrReason, string(info.Reason))))
 	}
 	if t.scheduleSpans {
-		t.refused(ctx, e, info)
+		t.refused(ctx, e, info, why)
 	}
 }
 
@@ -174,24 +180,24 @@ func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.
 
 // finished ends the process span. The callback may still be running if a drain
 // abandoned it; what it does to its span from then on is lost.
-func (t *tracing) finished(p *process, info runner.FinishedInfo) {
+func (t *tracing) finished(p *process, info runner.FinishedInfo, why *failure) {
 	if p == nil || p.span == nil || !p.span.IsRecording() {
 		return // A span that does not record needs no end.
 	}
 	if info.Outcome == runner.Abandoned && info.Stack != "" {
 		p.span.SetAttributes(semconv.CodeStacktrace(bounded(info.Stack, maxStack)))
 	}
-	end(p.span, info)
+	end(p.span, info, why)
 }
 
 // retried ends the process span of an attempt that will be followed by another
 // one: each attempt has a span of its own.
-func (t *tracing) retried(p *process, info runner.RetriedInfo) {
+func (t *tracing) retried(p *process, info runner.RetriedInfo, why *failure) {
 	if p == nil || p.span == nil || !p.span.IsRecording() {
 		return
 	}
 	p.span.SetAttributes(attribute.Int(AttrAttempt, info.Attempt), attribute.Float64(AttrRetryWait, info.Wait.Seconds()))
-	end(p.span, runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished})
+	end(p.span, runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished}, why)
 }
 
 // overran notes on the process span that the callback was found overrunning,
@@ -205,8 +211,8 @@ func (t *tracing) overran(p *process, info runner.OverrunInfo) {
 }
 
 // end ends a span as its callback, or the attempt, has ended.
-func end(span trace.Span, info runner.FinishedInfo) {
-	// Deferred, so that an error whose methods panic leaves no span open.
+func end(span trace.Span, info runner.FinishedInfo, why *failure) {
+	// Deferred, so that an error whose methods end the goroutine leaves no span open.
 	defer span.End(trace.WithTimestamp(info.Finished))
 
 	span.SetAttributes(attribute.String(AttrOutcome, info.Outcome.String()))
@@ -216,11 +222,11 @@ func end(span trace.Span, info runner.FinishedInfo) {
 	if info.Outcome == runner.Success {
 		return
 	}
-	span.SetStatus(codes.Error, textOf(info.Err, maxStatus))
+	span.SetStatus(codes.Error, bounded(why.text(), maxStatus))
 	if info.Outcome != runner.Abandoned { // That one has thrown nothing yet.
-		span.AddEvent(semconv.ExceptionEventName, trace.WithTimestamp(info.Finished), trace.WithAttributes(exceptionOf(info.Outcome, info.Err)...))
+		span.AddEvent(semconv.ExceptionEventName, trace.WithTimestamp(info.Finished), trace.WithAttributes(why.exception()...))
 	}
-	span.SetAttributes(semconv.ErrorTypeKey.String(errorTypeOf(info.Outcome, info.Err)))
+	span.SetAttributes(semconv.ErrorTypeKey.String(why.kind()))
 }
 
 // appendRequest adds what is bounded about a request: the route that matched,
