@@ -109,7 +109,7 @@ func (w writer) inhibitions() []inhibit {
 		},
 		{ // Whoever works on the critical one sees the warnings on the dashboards.
 			Source: []string{ours, `severity="critical"`, `runner!=""`},
-			Target: []string{ours, `severity="warning"`},
+			Target: []string{ours, `alertname!~"` + always + `"`, `severity="warning"`},
 			Equal:  w.labels("runner"),
 		},
 	}

@@ -36,14 +36,18 @@ func (w writer) queueAlerts() []alert {
 		},
 		{
 			name: "AfterglowQueueFillingUp", severity: Warning,
-			// A quarter full, as the line through an almost empty queue says nothing.
-			expr: all(fmt.Sprintf("predict_linear(%s[%s], %s) >= %s", depth, w.window("15m"), w.seconds("30m"), capacity),
-				fmt.Sprintf("%s >= 0.25 * %s", depth, capacity)),
+			// A quarter full, as the line through an almost empty queue says
+			// nothing; nor does it through one that is full and cannot grow.
+			expr: fmt.Sprintf("%s or %s",
+				all(fmt.Sprintf("predict_linear(%s[%s], %s) >= %s", depth, w.window("15m"), w.seconds("30m"), capacity),
+					fmt.Sprintf("%s >= 0.25 * %s", depth, capacity)),
+				fmt.Sprintf("%s >= 0.9 * %s", depth, capacity)),
 			hold:    "5m", // a burst is what a queue is for
 			keep:    "5m", // the forecast swings
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} is filling up",
-			description: "If it goes on as in the last 15 minutes, {{ $value | humanize }} callbacks will want a place in the queue of runner " +
-				"{{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} half an hour from now: more than it has. A full queue refuses callbacks, or does what its Overflow says.",
+			description: "The queue of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} is nearly full, or will be within " +
+				"half an hour if it goes on as in the last 15 minutes: {{ $value | humanize }} callbacks will then want a place in it. " +
+				"A full queue refuses callbacks, or does what its Overflow says.",
 			dashboard: runtime, labels: ofInstance,
 		},
 		{
