@@ -63,7 +63,9 @@ func (s *source) choose(ctx context.Context, b board, given variables) (variable
 			continue
 		}
 		selector = strings.TrimSuffix(selector, ", "+v.Name+")")
-		found, err := s.query(ctx, target{Expr: chosen.replace("group by (" + v.Name + ") (" + selector + ")"), Instant: true})
+		// As Grafana: whoever was there within the time range.
+		expr := "group by (" + v.Name + ") (last_over_time(" + selector + "[$__range]))"
+		found, err := s.query(ctx, target{Expr: chosen.replace(expr), Instant: true})
 		if err != nil {
 			return nil, err
 		}

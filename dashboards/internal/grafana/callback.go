@@ -42,7 +42,7 @@ func (b *board) callbackSuccess() view {
 		title: "Success", unit: "percentunit", width: 4,
 		description: "Share of its runs that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
-		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic", decimals: ptr(2.),
+		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic or data", decimals: ptr(2.),
 		links: follow("error=true"),
 	}.stat()
 }
@@ -73,7 +73,7 @@ func (b *board) callbackTimeoutShare() view {
 		title: "p99 of its timeout", unit: "percentunit", width: 4,
 		description: "The 99th percentile of its run time as a share of its timeout. At 100 % one in a hundred is cut short.",
 		targets:     []target{{expr: b.ofCallback().TimeoutShare()}},
-		steps:       rising(0.7, 0.9), noValue: "no timeout",
+		steps:       rising(0.7, 0.9), noValue: "no timeout or data",
 	}.stat()
 }
 
@@ -82,7 +82,7 @@ func (b *board) callbackLastSuccess() view {
 		title: "Last success", unit: "s", width: 4,
 		description: "How long ago it last succeeded, on any instance. Judge it by how often it is asked for.",
 		targets:     []target{{expr: b.ofCallback().SinceSuccess()}},
-		steps:       plain(), noValue: "never",
+		steps:       plain(), noValue: "never, or no data",
 	}.stat()
 }
 

@@ -50,7 +50,7 @@ func (b *board) success() view {
 		title: "Success", unit: "percentunit", width: 3,
 		description: "Share of callbacks that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
-		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic", decimals: ptr(2.),
+		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic or data", decimals: ptr(2.),
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }
@@ -61,7 +61,7 @@ func (b *board) budgetLeft(title string, width uint32) view {
 		title: title, unit: "percentunit", width: width,
 		description: "Of the failures that an objective of " + percent(b.config.SLO()) + " allows in 30 days, the share not yet spent. All instances. Needs the recording rules.",
 		targets:     []target{{expr: b.errorBudgetLeft()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic", decimals: ptr(0.),
+		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic or data", decimals: ptr(0.),
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }
@@ -71,7 +71,7 @@ func (b *board) burnNow() view {
 		title: "Burn rate, 1 h", unit: "suffix:x", width: 3,
 		description: "How many times too fast the error budget was spent in the last hour, by the worst runner: at 1 it lasts the 30 days, at 14.4 two. All instances. Needs the recording rules.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedBurn("1h")) + " >= 0)"}},
-		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic",
+		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",
 		links: []dashboard.DashboardLink{toSLO()},
 	}.stat()
 }

@@ -82,7 +82,7 @@ func (p panel) lines() view {
 		LineWidth:         ptr(1.),
 		FillOpacity:       ptr(8.),
 		GradientMode:      ptr(common.GraphGradientModeNone),
-		ShowPoints:        ptr(common.VisibilityModeNever),
+		ShowPoints:        ptr(common.VisibilityModeAuto), // a lone value, as of a last drain, has no line
 		SpanNulls:         &common.BoolOrFloat64{Bool: ptr(false)},
 		AxisSoftMin:       ptr(0.),
 		Stacking:          &common.StackingConfig{Mode: ptr(common.StackingModeNone), Group: ptr("A")},

@@ -52,7 +52,7 @@ func (b *board) burnStat(window string) view {
 		title: "Burn rate, " + window, unit: "suffix:x", width: 4,
 		description: "How many times too fast the error budget was spent in the last " + window + ", by the worst runner.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedBurn(window)) + " >= 0)"}},
-		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic",
+		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",
 	}.stat()
 }
 
@@ -115,7 +115,7 @@ func (b *board) latencyBudgetLeft() view {
 		title: "Budget left, 30 d", unit: "percentunit", width: 4,
 		description: "Of the late starts that an objective of " + percent(b.config.LatencySLO()) + " allows in 30 days, the share not yet spent.",
 		targets:     []target{{expr: b.latencyBudgetLeftExpr()}},
-		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic", decimals: ptr(0.),
+		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic or data", decimals: ptr(0.),
 	}.stat()
 }
 
@@ -124,7 +124,7 @@ func (b *board) latencyBurnStat(window string) view {
 		title: "Burn rate, " + window, unit: "suffix:x", width: 4,
 		description: "How many times too fast the budget for late starts was spent in the last " + window + ", by the worst runner.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedLatencyBurn(window)) + " >= 0)"}},
-		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic",
+		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",
 	}.stat()
 }
 
