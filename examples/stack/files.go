@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -86,8 +87,12 @@ func (f files) prometheus() error {
 }
 
 // targets says whom Prometheus scrapes or tells; it sees the change at once.
-func (f files) targets(name, address string) error {
-	return f.write(name, fmt.Sprintf("- targets: [%q]\n", address))
+func (f files) targets(name string, addresses []string) error {
+	list, err := json.Marshal([]map[string][]string{{"targets": addresses}}) // which is YAML, too
+	if err != nil {
+		return err
+	}
+	return f.write(name, string(list))
 }
 
 // webhooks has all receivers post to an address.

@@ -75,11 +75,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.startShop(ctx, "-load", fmt.Sprint(*load)); err != nil {
+	defer func() { err = errors.Join(err, s.stop()) }() // the shop's drain included
+	sh, err := s.startShop(ctx, "-load", fmt.Sprint(*load))
+	if err != nil {
 		return err
 	}
-	s.greet(out)
+	s.greet(out, sh)
 
 	if *limit > 0 {
 		var cancel context.CancelFunc
@@ -96,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 }
 
 // greet says where everything is and what to try.
-func (s *stack) greet(w io.Writer) {
+func (s *stack) greet(w io.Writer, sh *shop) {
 	fmt.Fprintf(w, `The stack is up, and placing orders.
 
   shop          %[1]s
@@ -112,7 +113,7 @@ Break something, and see its alert here:
   curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.05'    AfterglowOverrunning
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, s.shopURL, s.opsURL, s.prometheusURL, s.alertmanagerURL, s.jaegerURL)
+`, sh.url, sh.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL)
 }
 
 // output is written by many at once, who each write whole lines.

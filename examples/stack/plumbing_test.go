@@ -19,8 +19,8 @@ import (
 func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 	t.Parallel()
 	t.Cleanup(http.DefaultClient.CloseIdleConnections) // by which Jaeger is asked
-	ts := startStack(t)
-	require.NoError(t, ts.startShop(t.Context(), "-load", "10", "-smtp-delay", "5ms"))
+	ts := startStack(t, func(*options) {})
+	ts.shops("-load", "10", "-smtp-delay", "5ms")
 
 	ts.eventually(func() bool {
 		up := ts.query(`up{job="afterglow-shop"}`)
@@ -115,12 +115,12 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 
 func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 	t.Parallel()
-	ts := startStack(t)
+	ts := startStack(t, func(o *options) { o.noTraces = true })
 	// The shop, on a machine that kills it.
 	script := filepath.Join(t.TempDir(), "shop")
 	require.NoError(t, os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntimeout -s KILL 3 %s \"$@\"\necho killed by the machine\nexit 3\n", ts.shop), 0o700))
 	ts.shop = script
-	require.NoError(t, ts.startShop(t.Context()))
+	ts.shops()
 	err := <-ts.crashed
 	require.ErrorContains(t, err, "shop has ended by itself")
 	require.ErrorContains(t, err, "killed by the machine")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type options struct {
 	dir         string             // for all that it writes
 	shop        string             // path of the program
 	usualPorts  bool               // where they are free; false: any
+	noTraces    bool               // without Jaeger
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
 }
@@ -31,19 +33,27 @@ type stack struct {
 	options
 	files files
 
-	shopURL, opsURL, prometheusURL, alertmanagerURL, jaegerURL string
+	prometheusURL, alertmanagerURL, jaegerURL string
 
 	otlp     string // where Jaeger takes spans
 	receiver *http.Server
 	servers  []*server // in the order of their start
-	shopped  *server   // nil while there is none
+	scraped  []string  // the shops' ops addresses
 	crashed  chan error
+}
+
+// shop is one that runs.
+type shop struct {
+	*server
+	url, ops string
+	ports    []string
 }
 
 // server is a process of the stack.
 type server struct {
 	name    string
 	process *tool.Process
+	end     sync.Once
 	asked   chan struct{} // closed when it is told to end
 }
 
@@ -77,8 +87,10 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err := s.files.generate(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.startJaeger(ctx); err != nil {
-		return nil, err
+	if !o.noTraces {
+		if err := s.startJaeger(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.startAlertmanager(ctx); err != nil {
 		return nil, err
@@ -164,7 +176,7 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	if err := s.files.prometheus(); err != nil {
 		return err
 	}
-	if err := s.files.targets(alertTargets, strings.TrimPrefix(s.alertmanagerURL, "http://")); err != nil {
+	if err := s.files.targets(alertTargets, []string{strings.TrimPrefix(s.alertmanagerURL, "http://")}); err != nil {
 		return err
 	}
 	_, err = s.startServer(ctx, tool.Command{
@@ -178,36 +190,40 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	return err
 }
 
-// startShop starts the shop, which exports to Jaeger, and has it scraped.
-func (s *stack) startShop(ctx context.Context, args ...string) error {
+// startShop starts a shop, which exports to Jaeger, and has it scraped.
+func (s *stack) startShop(ctx context.Context, args ...string) (*shop, error) {
 	ports, err := s.ports("8080", "8081")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return s.startShopAt(ctx, ports, args...)
+}
+
+// startShopAt is startShop at two ports, its own and that of its ops.
+func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string) (_ *shop, err error) {
 	ops := "127.0.0.1:" + ports[1]
-	s.shopURL, s.opsURL = "http://127.0.0.1:"+ports[0], "http://"+ops
-	s.shopped, err = s.startServer(ctx, tool.Command{
+	sh := &shop{url: "http://127.0.0.1:" + ports[0], ops: "http://" + ops, ports: ports}
+	var env []string
+	if s.otlp != "" {
+		env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500"}
+	}
+	sh.server, err = s.startServer(ctx, tool.Command{
 		Name: "shop",
 		Path: s.shop,
 		Args: append([]string{
-			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop.db"),
+			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop-" + ports[0] + ".db"),
 			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
 		}, args...),
-		Env:   []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500"},
-		Ready: s.opsURL + "/readyz",
+		Env:   env,
+		Ready: sh.ops + "/readyz",
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.files.targets(shopTargets, ops)
-}
-
-// stopShop has the shop drain and waits until it has ended.
-func (s *stack) stopShop() error {
-	shop := s.shopped
-	s.shopped = nil
-	s.servers = s.servers[:len(s.servers)-1]
-	return shop.stop()
+	if !slices.Contains(s.scraped, ops) {
+		s.scraped = append(s.scraped, ops)
+	}
+	return sh, s.files.targets(shopTargets, s.scraped)
 }
 
 func (s *stack) startServer(ctx context.Context, c tool.Command) (*server, error) {
@@ -235,7 +251,7 @@ func (v *server) stop() error {
 		return nil // crashed has said so
 	default:
 	}
-	close(v.asked)
+	v.end.Do(func() { close(v.asked) })
 	if err := v.process.Stop(); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,6 +30,11 @@ var programs string // written before the tests begin
 var program = sync.OnceValues(func() (string, error) { return buildShop(context.Background(), programs) })
 
 func TestMain(m *testing.M) {
+	// Most of the time a stack waits, so that more of them than there are
+	// processors can run at once.
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "afterglow-stack-test")
 	if err != nil {
 		panic(err)
@@ -48,32 +54,95 @@ type testStack struct {
 	began  time.Time
 
 	mu       sync.Mutex
-	received []alerts.Alert // guarded by mu
+	received []alerts.Alert             // guarded by mu
+	held     map[string]map[string]bool // alerts that were held back, by whom; guarded by mu
 }
 
 // startStack starts a stack without a shop, whose time is compressed.
-func startStack(t *testing.T) *testStack {
+func startStack(t *testing.T, change func(*options)) *testStack {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("the servers take minutes to build; make test builds them")
 	}
-	shop, err := program()
+	path, err := program()
 	require.NoError(t, err)
 	ts := &testStack{
 		t: t, began: time.Now(),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 	}
-	ts.stack, err = start(t.Context(), options{
-		dir: t.TempDir(), shop: shop, compression: compression,
+	o := options{
+		dir: t.TempDir(), shop: path, compression: compression,
 		onAlert: func(a alerts.Alert) {
 			ts.mu.Lock()
 			defer ts.mu.Unlock()
 			ts.received = append(ts.received, a)
 		},
-	})
+	}
+	change(&o)
+	ts.stack, err = start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ts.stop()) })
+	ts.watchInhibition()
 	return ts
+}
+
+// watchInhibition notes which alerts Alertmanager holds back, as many of them
+// end before the test would ask.
+func (ts *testStack) watchInhibition() {
+	ts.held = make(map[string]map[string]bool)
+	done, ended := make(chan struct{}), make(chan struct{})
+	ts.t.Cleanup(func() { close(done); <-ended })
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				ts.noteInhibition()
+			}
+		}
+	}()
+}
+
+func (ts *testStack) noteInhibition() {
+	resp, err := ts.client.Get(ts.alertmanagerURL + "/api/v2/alerts")
+	if err != nil {
+		return // the next time
+	}
+	defer resp.Body.Close()
+	var all []struct {
+		Labels      map[string]string
+		Fingerprint string
+		Status      struct{ InhibitedBy []string }
+	}
+	if json.NewDecoder(resp.Body).Decode(&all) != nil {
+		return
+	}
+	names := make(map[string]string) // by fingerprint
+	for _, a := range all {
+		names[a.Fingerprint] = a.Labels["alertname"]
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, a := range all {
+		for _, by := range a.Status.InhibitedBy {
+			name := a.Labels["alertname"]
+			if ts.held[name] == nil {
+				ts.held[name] = make(map[string]bool)
+			}
+			ts.held[name][names[by]] = true
+		}
+	}
+}
+
+// inhibits tells whether one alert, or anyOther, has held back another so far.
+func (ts *testStack) inhibits(source, target string) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.held[target][source] || source == anyOther && len(ts.held[target]) > 0
 }
 
 // told returns what came to the webhook so far of alerts with this status, by
@@ -162,10 +231,18 @@ func (ts *testStack) fired() []string {
 	return names
 }
 
-// breaks puts the faults in force.
-func (ts *testStack) breaks(faults string) {
+// shops starts a shop.
+func (ts *testStack) shops(args ...string) *shop {
 	ts.t.Helper()
-	req, err := http.NewRequestWithContext(ts.t.Context(), http.MethodPut, ts.opsURL+"/faults", strings.NewReader(faults))
+	sh, err := ts.startShop(ts.t.Context(), args...)
+	require.NoError(ts.t, err)
+	return sh
+}
+
+// breaks puts faults in force in a shop.
+func (ts *testStack) breaks(sh *shop, faults string) {
+	ts.t.Helper()
+	req, err := http.NewRequestWithContext(ts.t.Context(), http.MethodPut, sh.ops+"/faults", strings.NewReader(faults))
 	require.NoError(ts.t, err)
 	resp, err := ts.client.Do(req)
 	require.NoError(ts.t, err)

@@ -1,0 +1,363 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+)
+
+const (
+	watchdog = "AfterglowWatchdog"
+	anyOther = "" // alert
+)
+
+// The alerts of a burning error budget. In compressed time each of the three
+// has the time to fire.
+var budgetBurns = []string{"AfterglowErrorBudgetBurnFast", "AfterglowErrorBudgetBurn", "AfterglowErrorBudgetBurnSlow"}
+
+// scenario is a way in which a shop goes wrong, and which alerts tell of it.
+type scenario struct {
+	name   string
+	args   []string // of the shop
+	faults string   // put in force once all has been well for a while
+
+	// act happens instead of the faults, or after them.
+	act func(*testStack, *shop)
+
+	fires     []string          // these alerts, and no other
+	inhibited map[string]string // an alert that nobody need be told of, by the one that tells more; or by anyOther
+
+	repair   func(*testStack, *shop) // ends the trouble
+	resolves string                  // this one, then
+}
+
+var scenarios = []scenario{
+	{
+		name: "healthy",
+	},
+	{
+		name:      "panic storm",
+		faults:    "order.webhook=panic:0.5",
+		fires:     append([]string{"AfterglowPanics"}, budgetBurns...),
+		inhibited: map[string]string{"AfterglowErrorBudgetBurn": "AfterglowErrorBudgetBurnFast", "AfterglowPanics": anyOther},
+		repair:    func(ts *testStack, sh *shop) { ts.breaks(sh, "") },
+		resolves:  "AfterglowErrorBudgetBurnFast",
+	},
+	{
+		name:   "timeouts",
+		faults: "cache.revalidate=slow(1h):0.5",
+		fires:  append([]string{"AfterglowTimeouts"}, budgetBurns...),
+	},
+	{
+		name:   "one callback fails and nobody notices",
+		faults: "activity.log=error:1",
+		fires:  append([]string{"AfterglowCallbackSilent"}, budgetBurns...),
+	},
+	{
+		// Callers lend a hand, so that nothing is refused.
+		name:   "slow dependency",
+		args:   []string{"-workers", "4", "-queue", "400", "-overflow", "run-in-caller"},
+		faults: "order.email.customer=slow(2s):1",
+		fires: []string{
+			"AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+		},
+	},
+	{
+		name:   "flood",
+		args:   []string{"-workers", "2", "-queue", "30"},
+		faults: "order.email.customer=slow(500ms):1",
+		fires: append([]string{
+			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+		}, budgetBurns...),
+	},
+	{
+		// What is not dropped does not wait for long.
+		name:   "flood, the oldest dropped",
+		args:   []string{"-workers", "2", "-queue", "20", "-overflow", "drop-oldest"},
+		faults: "order.email.customer=slow(300ms):1",
+		fires: append([]string{
+			"AfterglowCallbacksDropped", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+		}, budgetBurns...),
+	},
+	{
+		name:   "hanging callbacks",
+		faults: "order.webhook=hang:0.1",
+		fires:  []string{"AfterglowOverrunning"},
+	},
+	{
+		// Until they count as overrunning and are replaced, once; then all that
+		// is asked for is refused.
+		name:   "all workers hang",
+		args:   []string{"-workers", "4", "-queue", "20000"},
+		faults: "order.email.customer=hang:1",
+		fires: append([]string{
+			"AfterglowCallbackSilent", "AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld",
+			"AfterglowOverrunning", "AfterglowQueueStuck", "AfterglowWorkersSaturated",
+		}, budgetBurns...),
+		inhibited: map[string]string{
+			"AfterglowOldestTooOld": "AfterglowQueueStuck", "AfterglowWorkersSaturated": "AfterglowQueueStuck",
+		},
+	},
+	{
+		// A deploy: the next shop is up before the last one ends, which goes on
+		// being scraped, as service discovery does not know its time is
+		// compressed.
+		name:   "drain with work left",
+		args:   []string{"-load", "2", "-drain", "1s", "-linger", "10s"},
+		faults: "order.webhook=hang:1",
+		act: func(ts *testStack, sh *shop) {
+			ts.eventually(func() bool { return len(ts.query(`afterglow_workers_busy >= 1`)) == 1 }, "a callback hangs")
+			ts.shops("-load", "2", "-smtp-delay", "5ms")
+			require.NoError(ts.t, sh.stop())
+		},
+		fires: []string{"AfterglowShutdownLostWork", "AfterglowScrapeLost"},
+	},
+	{
+		name: "scrape lost",
+		act:  func(ts *testStack, sh *shop) { require.NoError(ts.t, sh.stop()) },
+		fires: []string{
+			"AfterglowCallbackSilent", "AfterglowScrapeLost", "AfterglowTelemetryAbsent",
+		},
+		inhibited: map[string]string{
+			"AfterglowScrapeLost": "AfterglowTelemetryAbsent", "AfterglowCallbackSilent": "AfterglowTelemetryAbsent",
+		},
+		repair: func(ts *testStack, sh *shop) {
+			_, err := ts.startShopAt(ts.t.Context(), sh.ports, "-load", "10", "-smtp-delay", "5ms")
+			require.NoError(ts.t, err)
+		},
+		resolves: "AfterglowTelemetryAbsent",
+	},
+}
+
+// fires tells whether an alert does so now.
+func (ts *testStack) fires(name string) bool {
+	ts.t.Helper()
+	return len(ts.query(fmt.Sprintf(`ALERTS{alertstate="firing",alertname=%q}`, name))) > 0
+}
+
+// lasts waits until Prometheus has scraped so many times more, once a second.
+func (ts *testStack) lasts(scrapes int) {
+	ts.t.Helper()
+	began := time.Now().Unix()
+	ts.eventually(func() bool {
+		found := ts.query(`max(timestamp(ALERTS{alertname="` + watchdog + `"}))`)
+		return len(found) == 1 && found[0].number(ts.t) > float64(began+int64(scrapes))
+	}, "%d more evaluations", scrapes)
+}
+
+func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
+	coverage := newCoverage(t)
+	t.Run("scenarios", func(t *testing.T) {
+		for _, sc := range scenarios {
+			t.Run(sc.name, func(t *testing.T) {
+				t.Parallel()
+				ts := startStack(t, func(o *options) { o.noTraces = true })
+				sh := ts.play(sc)
+				if sc.repair != nil {
+					sc.repair(ts, sh)
+					ts.eventually(func() bool { return ts.told(alerts.Resolved)[sc.resolves].Name() != "" }, "%s is resolved", sc.resolves)
+				}
+				coverage.measure(ts, sc.name)
+			})
+		}
+	})
+	coverage.check(t)
+}
+
+// play runs a scenario until it has lasted, and returns its shop.
+func (ts *testStack) play(sc scenario) *shop {
+	t := ts.t
+	t.Helper()
+	sh := ts.shops(append([]string{"-load", "10", "-smtp-delay", "5ms"}, sc.args...)...)
+	// Until Prometheus has found the shop there is an alert that it has not.
+	ts.eventually(func() bool {
+		return len(ts.query(`afterglow_build_info`)) == 1 && !ts.fires("AfterglowTelemetryAbsent")
+	}, "the shop is scraped")
+	ts.began = time.Now().Add(time.Second)
+	ts.eventually(func() bool {
+		return len(ts.query(`count_over_time(afterglow_build_info[1m]) >= 8 and on () sum(afterglow_callbacks_total{outcome="success"}) > 60`)) == 1
+	}, "all is well for a while")
+	require.Equal(t, []string{watchdog}, ts.fired(), "while all is well")
+
+	if sc.faults != "" {
+		ts.breaks(sh, sc.faults)
+	}
+	if sc.act != nil {
+		sc.act(ts, sh)
+	}
+	want := slices.Sorted(slices.Values(append([]string{watchdog}, sc.fires...)))
+	for _, name := range want {
+		ts.eventually(func() bool { return slices.Contains(ts.fired(), name) }, "%s fires", name)
+	}
+	for target, source := range sc.inhibited {
+		ts.eventually(func() bool { return ts.inhibits(source, target) }, "%s inhibits %s", source, target)
+	}
+	ts.lasts(5)
+	require.Equal(t, want, ts.fired())
+	for _, name := range want {
+		ts.eventually(func() bool {
+			a, told := ts.told(alerts.Firing)[name]
+			if told {
+				requireComplete(t, a)
+			}
+			return told || ts.inhibits(anyOther, name)
+		}, "the webhook is told of %s, or of another that tells more", name)
+	}
+	return sh
+}
+
+// requireComplete sees to it that a notification tells what it should.
+func requireComplete(t *testing.T, a alerts.Alert) {
+	t.Helper()
+	for _, name := range []string{"summary", "description", "runbook_url", "dashboard_url"} {
+		text := a.Annotations[name]
+		require.NotEmpty(t, text, "%s of %s", name, a.Name())
+		for _, bad := range []string{"{{", "<no value>", "%!", "<error", "NaN"} {
+			require.NotContains(t, text, bad, "%s of %s", name, a.Name())
+		}
+	}
+	require.Contains(t, a.Annotations["runbook_url"], "#"+strings.ToLower(a.Name()))
+	want := map[string]string{"critical": "page", "warning": "ticket", "none": "deadman"}[a.Labels["severity"]]
+	require.Equal(t, want, a.Receiver, a.Name())
+}
+
+// coverage counts the series that each query of each dashboard returned in each
+// scenario.
+type coverage struct {
+	boards []dashboard
+
+	mu    sync.Mutex
+	count map[query]map[string]int // by scenario; guarded by mu
+}
+
+func newCoverage(t *testing.T) *coverage {
+	return &coverage{boards: dashboards(t), count: make(map[query]map[string]int)}
+}
+
+// substitute fills a dashboard's variables in.
+var substitute = strings.NewReplacer(
+	"$__rate_interval", "10s", "$__interval", "1s", "$__range", "1m",
+	"${job}", "afterglow-shop", "$job", "afterglow-shop",
+	"$instance", ".*", "$runner", ".*", "$callback", ".*",
+)
+
+// query is one of a panel or of an annotation.
+type query struct{ where, title, expr string }
+
+// queries calls do with each query of the dashboards that Prometheus answers.
+func (c *coverage) queries(do func(query)) {
+	for _, board := range c.boards {
+		each(board.Panels, func(p panel) {
+			for i, target := range p.Targets {
+				if p.Datasource.Type == "prometheus" {
+					do(query{fmt.Sprintf("%s, panel %d.%d", board.UID, p.ID, i+1), p.Title, substitute.Replace(target.Expr)})
+				}
+			}
+		})
+		for _, a := range board.Annotations.List {
+			// Over the hours of a dashboard, this is more than of a panel's minutes.
+			expr := strings.ReplaceAll(a.Expr, "$__rate_interval", "1m")
+			do(query{board.UID + ", annotation", a.Name, substitute.Replace(expr)})
+		}
+	}
+}
+
+func each(panels []panel, do func(panel)) {
+	for _, p := range panels {
+		do(p)
+		each(p.Panels, do)
+	}
+}
+
+// measure asks all queries of a stack.
+func (c *coverage) measure(ts *testStack, scenario string) {
+	c.queries(func(q query) {
+		n := 0
+		for _, s := range ts.queryRange(q.expr) {
+			if slices.ContainsFunc(s.Values, func(v [2]any) bool { return v[1] != "NaN" }) {
+				n++
+			}
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.count[q] == nil {
+			c.count[q] = make(map[string]int)
+		}
+		c.count[q][scenario] = n
+	})
+}
+
+// fills says which scenario fills the panels and annotations that have nothing
+// to show while all is well.
+var fills = map[string]string{
+	"Alerts":                   "panic storm",
+	"Callbacks that fail most": "panic storm",
+	"Who spends the budget":    "panic storm",
+	"Longest drain":            "drain with work left",
+	"Last drain":               "drain with work left",
+	"Restarts":                 "scrape lost",
+}
+
+// check prints all counts, and fails for each query that returned nothing in
+// the scenario that should fill it.
+func (c *coverage) check(t *testing.T) {
+	t.Helper()
+	if t.Failed() {
+		return // some scenarios have not come so far
+	}
+	var table strings.Builder
+	fmt.Fprintln(&table, "series by scenario and query:")
+	for i, sc := range scenarios {
+		fmt.Fprintf(&table, "%3d: %s\n", i+1, sc.name)
+	}
+	for i := range scenarios {
+		fmt.Fprintf(&table, "%3d ", i+1)
+	}
+	c.queries(func(q query) {
+		table.WriteString("\n")
+		for _, sc := range scenarios {
+			fmt.Fprintf(&table, "%3d ", c.count[q][sc.name])
+		}
+		fmt.Fprintf(&table, " %s: %s", q.where, q.title)
+		scenario := "healthy"
+		if fills[q.title] != "" {
+			scenario = fills[q.title]
+		}
+		if c.count[q][scenario] == 0 {
+			t.Errorf("%s: %s: not filled by the scenario %q: %s", q.where, q.title, scenario, q.expr)
+		}
+	})
+	t.Log(table.String())
+}
+
+// Nothing a shop does makes its own telemetry fail; what promtool tests of that
+// alert is in dashboards/prometheus/tests.
+const unplayed = "AfterglowTelemetryErrors"
+
+func TestEveryAlertHasAScenario(t *testing.T) {
+	var rules struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "dashboards/prometheus/alerts.rules.yml")), &rules))
+	names := map[string]bool{watchdog: true, unplayed: true}
+	for _, sc := range scenarios {
+		for _, name := range sc.fires {
+			names[name] = true
+		}
+	}
+	found := make(map[string]bool)
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			found[r.Alert] = true
+		}
+	}
+	require.Equal(t, found, names)
+}
