@@ -34,7 +34,7 @@ func newApp(ctx context.Context, stderr io.Writer) (_ *app, err error) {
 	// The metrics are those that others scrape. Here a bridge reads the same
 	// registry, so nothing is instrumented twice.
 	registry := prometheus.NewRegistry()
-	local := slog.NewJSONHandler(stderr, nil)
+	local := slog.NewJSONHandler(stderr, nil) // from info on
 	a := &app{}
 	a.otel, err = otelsetup.Start(ctx, otelsetup.Config{
 		ServiceName: service,
@@ -53,7 +53,7 @@ func newApp(ctx context.Context, stderr io.Writer) (_ *app, err error) {
 	}()
 	// Each record is exported, with the ids of its context, and printed, where
 	// the ids are attributes.
-	a.log = slog.New(slog.NewMultiHandler(a.otel.LogHandler(service), telemetry.NewTraceHandler(local)))
+	a.log = slog.New(slog.NewMultiHandler(a.otel.LogHandler(service, nil), telemetry.NewTraceHandler(local)))
 
 	tel, err := telemetry.New(telemetry.Config{
 		TracerProvider: a.otel.Tracers, Registerer: registry, Logger: a.log, OmitTraceIDs: true,

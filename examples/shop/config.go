@@ -33,7 +33,7 @@ type config struct {
 	workers   int
 	queue     int
 	overflow  runner.Overflow
-	logLevel  *slog.Level // nil: see newLogHandler
+	logLevel  *slog.Level // nil: see function logLevel
 	health    bool        // ask another shop, and be none
 }
 

@@ -110,6 +110,14 @@ func TestRecordsAreExportedOnlyIfTheEnvironmentSpeaksOfThem(t *testing.T) {
 	}
 }
 
+func TestSpansThatAreLostAtTheEndAreTold(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startOutside(t, http.StatusBadRequest).URL)
+	s := startShop(t, "-smtp-delay", "0s")
+	s.complete(s.order().ID)
+	require.NoError(t, s.stop(), "no work is lost")
+	require.Contains(t, s.stderr.String(), `"msg":"spans may be lost"`)
+}
+
 func TestACollectorInTroubleIsSeenInTheMetricsAndHurtsNoOrder(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startOutside(t, http.StatusBadRequest).URL)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // milliseconds

@@ -60,7 +60,8 @@ type shop struct {
 // open makes a shop that listens but does not serve yet. It closes what it
 // opened if it fails, and its errors say what to do.
 func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, err error) {
-	handler := newLogHandler(stderr, cfg)
+	level := logLevel(stderr, cfg)
+	handler := newLogHandler(stderr, level)
 	s := &shop{
 		cfg: cfg, stdout: stdout,
 		errorLog: slog.NewLogLogger(handler, slog.LevelWarn),
@@ -88,8 +89,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	if s.otel, err = startOTel(ctx, s.spans, s.registry, slog.New(handler)); err != nil {
 		return nil, err
 	}
-	exported := s.otel.LogHandler("shop")
-	s.log = newLogger(traceHandler{handler}, handler, exported)
+	s.log = newLogger(handler, s.otel.LogHandler("shop", level))
 	s.onClose(s.flush)
 	s.tracer = s.otel.Tracers.Tracer("github.com/afterglow-go/afterglow/examples/shop")
 	if err := s.openStore(ctx); err != nil {
@@ -98,7 +98,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	if err := s.openDeliveries(); err != nil {
 		return nil, err
 	}
-	if err := s.openRunner(newLogger(telemetry.NewTraceHandler(handler), handler, exported)); err != nil {
+	if err := s.openRunner(); err != nil {
 		return nil, err
 	}
 	s.openServers()
@@ -148,11 +148,11 @@ func (s *shop) openDeliveries() (err error) {
 
 // openRunner makes the runner and has everything of it observed: by the
 // telemetry package for those who run the shop, by tickets for visitors.
-func (s *shop) openRunner(logger *slog.Logger) error {
+func (s *shop) openRunner() error {
 	tel, err := telemetry.New(telemetry.Config{
 		TracerProvider: s.otel.Tracers,
 		Registerer:     s.registry,
-		Logger:         logger,
+		Logger:         s.log,
 		OmitTraceIDs:   true,
 	})
 	if err != nil {

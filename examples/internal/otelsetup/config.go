@@ -25,7 +25,9 @@ type Config struct {
 
 	// OnlyIfNamed exports a signal only if the environment names its exporter
 	// or an endpoint.
-	// false: to localhost then, as the specification has it.
+	// false: to localhost then, as the specification has it, but by TLS, which
+	// is where the exporters differ from it and few collectors there take. A
+	// record says so, and what to set.
 	OnlyIfNamed bool
 
 	// SpanProcessors get all spans, beside the exporter.

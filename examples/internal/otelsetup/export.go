@@ -33,7 +33,7 @@ func (o *OTel) export(ctx context.Context) error {
 			return fmt.Errorf("OTEL_METRICS_EXPORTER: %w", err)
 		}
 		metrics := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
-		o.ends = append(o.ends, end{Metrics, metrics.Shutdown})
+		o.ends = append(o.ends, end{Metrics, metrics.Shutdown, nil})
 	}
 	if o.cfg.Logs && o.wanted(Logs) {
 		exporter, err := autoexport.NewLogExporter(ctx)
@@ -41,7 +41,7 @@ func (o *OTel) export(ctx context.Context) error {
 			return fmt.Errorf("OTEL_LOGS_EXPORTER: %w", err)
 		}
 		logs := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter})))
-		o.ends = append(o.ends, end{Logs, logs.Shutdown})
+		o.ends = append(o.ends, end{Logs, logs.Shutdown, nil})
 		o.Loggers = logs
 	}
 	sampler, err := newSampler()
@@ -52,15 +52,17 @@ func (o *OTel) export(ctx context.Context) error {
 	for _, p := range o.cfg.SpanProcessors {
 		opts = append(opts, sdktrace.WithSpanProcessor(p))
 	}
+	var spans *spanExporter
 	if o.wanted(Traces) {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
 			return fmt.Errorf("OTEL_TRACES_EXPORTER: %w", err)
 		}
-		opts = append(opts, sdktrace.WithBatcher(spanExporter{exporter}))
+		spans = &spanExporter{SpanExporter: exporter}
+		opts = append(opts, sdktrace.WithBatcher(spans))
 	}
 	traces := sdktrace.NewTracerProvider(opts...)
-	o.ends = append(o.ends, end{Traces, traces.Shutdown})
+	o.ends = append(o.ends, end{Traces, traces.Shutdown, spans})
 	o.Tracers = traces
 	return nil
 }
@@ -79,10 +81,22 @@ func (o *OTel) wanted(signal string) bool {
 	if exporter == "" || exporter == "otlp" {
 		if endpoint == "" {
 			endpoint = "localhost"
+			o.warnOfTLS(upper)
 		}
 		o.endpoints[signal] = endpoint
 	}
 	return exporter != "none"
+}
+
+// warnOfTLS says, once, that nobody has said where to export to: the exporters
+// then speak TLS to localhost, and most collectors there take plain HTTP.
+func (o *OTel) warnOfTLS(upper string) {
+	if o.warned || os.Getenv("OTEL_EXPORTER_OTLP_INSECURE")+os.Getenv("OTEL_EXPORTER_OTLP_"+upper+"_INSECURE") != "" {
+		return
+	}
+	o.warned = true
+	o.cfg.ErrorLog.Warn("no endpoint is set: telemetry goes to localhost by TLS; a collector without it needs OTEL_EXPORTER_OTLP_ENDPOINT",
+		"as_in", "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318")
 }
 
 // fallback guards autoexport's producer, a setting of the whole process.

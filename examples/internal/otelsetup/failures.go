@@ -41,7 +41,7 @@ func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, err
 		Name: MetricFailures,
 		Help: "Exports of spans, metrics and log records that failed, and other errors of the OpenTelemetry SDK.",
 	}, []string{"signal"})}
-	for _, signal := range []string{Traces, Metrics, Logs, other} {
+	for _, signal := range signals {
 		f.count.WithLabelValues(signal)
 		f.silent[signal] = &silence{}
 	}
@@ -85,8 +85,24 @@ func (f *failures) speak(signal string, now time.Time) (suppressed int, ok bool)
 	return suppressed, true
 }
 
+// end logs what was suppressed since the last record about each signal.
+func (f *failures) end() {
+	for _, signal := range signals {
+		f.mu.Lock()
+		suppressed := f.silent[signal].suppressed
+		f.silent[signal].suppressed = 0
+		f.mu.Unlock()
+		if suppressed > 0 {
+			f.log.Warn("more telemetry could not be exported", "signal", signal, "suppressed", suppressed)
+		}
+	}
+}
+
 // other are errors that are not of the export of one signal.
 const other = "other"
+
+// signals are all that failures are told apart by.
+var signals = []string{Traces, Metrics, Logs, other}
 
 // signalOf tells which export an error is of. Exporters of spans and log
 // records are wrapped, so theirs say; a reader of metrics hides its exporter,
@@ -111,14 +127,42 @@ type exportError struct {
 func (e *exportError) Error() string { return fmt.Sprintf("%s: %v", e.signal, e.err) }
 func (e *exportError) Unwrap() error { return e.err }
 
-// spanExporter says whose its errors are.
-type spanExporter struct{ sdktrace.SpanExporter }
+// spanExporter says whose its errors are. It keeps those of the end, which the
+// batch processor tells to nobody but the process's handler.
+type spanExporter struct {
+	sdktrace.SpanExporter
 
-func (e spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
-		return &exportError{Traces, err}
+	mu     sync.Mutex
+	ending bool  // guarded by mu
+	failed error // the last one since ending is set; guarded by mu
+}
+
+func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = &exportError{Traces, err}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ending {
+		e.failed = err
+	}
+	return err
+}
+
+// begin begins the end.
+func (e *spanExporter) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ending = true
+}
+
+// lost is why spans were lost since the end began.
+func (e *spanExporter) lost() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failed
 }
 
 // logExporter likewise.

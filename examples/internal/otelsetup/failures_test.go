@@ -76,6 +76,15 @@ func TestABackendInTroubleIsCountedAndLoggedBySignalAndDoesNotHoldUpTheEnd(t *te
 	}
 }
 
+func TestSpansThatAreLostAtTheEndAreAnErrorOfIt(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", startBackend(t, http.StatusBadRequest).URL)
+	s := start(t, unexported)
+	s.work(t)
+	require.ErrorContains(t, s.Shutdown(t.Context()), "traces: ")
+	require.Equal(t, counts{"traces": 1, "metrics": 0, "logs": 0, "other": 0}, s.failures(t), "and are counted once")
+	require.NoError(t, s.Shutdown(t.Context()), "a second end loses nothing")
+}
+
 func TestFailuresOnTheWayAreCountedByTheirSignalToo(t *testing.T) {
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -176,5 +185,8 @@ func TestFailuresAreLoggedAtABoundedRateWithHowManyWereLeftOut(t *testing.T) {
 		require.Len(t, lines, 6)
 		require.Regexp(t, `level=WARN msg="telemetry could not be exported" signal=other error="no route" suppressed=0$`, lines[0])
 		require.Regexp(t, `suppressed=99$`, lines[5])
+		s.log.Reset()
+		require.NoError(t, s.Shutdown(t.Context()))
+		require.Regexp(t, `^\S+ level=WARN msg="more telemetry could not be exported" signal=other suppressed=99\n$`, s.log.String(), "the end tells the rest")
 	})
 }

@@ -28,13 +28,16 @@ type OTel struct {
 
 	cfg       Config
 	endpoints map[string]string // by signal; only of those that are exported by OTLP
-	ends      []end             // in the order of Shutdown
+	warned    bool              // that no endpoint is set
+	failures  *failures
+	ends      []end // in the order of Shutdown
 }
 
 // end flushes and ends the export of one signal.
 type end struct {
 	signal   string
 	shutdown func(context.Context) error
+	spans    *spanExporter // nil unless they are exported here
 }
 
 // Start sets everything up, and makes it what the process uses where nothing
@@ -51,11 +54,10 @@ func Start(ctx context.Context, cfg Config) (_ *OTel, err error) {
 			err = errors.Join(fmt.Errorf("OpenTelemetry: %w", err), o.Shutdown(ctx))
 		}
 	}()
-	failures, err := newFailures(o.cfg.Registerer, o.cfg.ErrorLog)
-	if err != nil {
+	if o.failures, err = newFailures(o.cfg.Registerer, o.cfg.ErrorLog); err != nil {
 		return nil, err
 	}
-	otel.SetErrorHandler(failures) // before all that may call it
+	otel.SetErrorHandler(o.failures) // before all that may call it
 	// A service whose own signals are off still passes on those of others.
 	o.Propagator = autoprop.NewTextMapPropagator()
 	if !disabled() {
@@ -74,9 +76,15 @@ func disabled() bool {
 	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_SDK_DISABLED")), "true")
 }
 
-// LogHandler exports log records, with the trace and span of their context.
-func (o *OTel) LogHandler(name string) slog.Handler {
-	return otelslog.NewHandler(name, otelslog.WithLoggerProvider(o.Loggers))
+// LogHandler exports log records, with the trace and span of their context,
+// from a level on: by itself the bridge takes debugging, too, and a callback
+// that succeeds is a record for that. The handlers of slog take level nil as
+// [slog.LevelInfo], and so does this one.
+func (o *OTel) LogHandler(name string, level slog.Leveler) slog.Handler {
+	if level == nil {
+		level = slog.LevelInfo
+	}
+	return leveled{otelslog.NewHandler(name, otelslog.WithLoggerProvider(o.Loggers)), level}
 }
 
 // Endpoint says where a signal is exported to: Traces, Metrics or Logs. It is
@@ -96,6 +104,9 @@ func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
 	}
 	for _, e := range o.ends {
 		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.cfg.FlushTime)
+		if e.spans != nil {
+			e.spans.begin()
+		}
 		if err := e.shutdown(flush); err != nil {
 			if export := (*exportError)(nil); !errors.As(err, &export) {
 				err = &exportError{e.signal, err}
@@ -103,8 +114,14 @@ func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
 			otel.Handle(err) // the SDK returns it and does not tell the handler
 			errs = append(errs, err)
 		}
+		if e.spans != nil {
+			errs = append(errs, e.spans.lost()) // the SDK tells the handler and does not return it
+		}
 		cancel()
 	}
 	o.ends = nil
+	if o.failures != nil {
+		o.failures.end()
+	}
 	return errors.Join(errs...)
 }

@@ -109,7 +109,7 @@ func start(t *testing.T, change ...func(*otelsetup.Config)) setup {
 func (s setup) work(t *testing.T) {
 	t.Helper()
 	ctx, span := s.Tracers.Tracer("test").Start(t.Context(), "a span")
-	slog.New(s.LogHandler("test")).InfoContext(ctx, "a record")
+	slog.New(s.LogHandler("test", nil)).InfoContext(ctx, "a record")
 	span.End()
 }
 
@@ -268,4 +268,32 @@ func TestMistakesInTheEnvironmentAreErrorsThatNameTheVariable(t *testing.T) {
 		_, err := otelsetup.Start(t.Context(), otelsetup.Config{Registerer: prometheus.NewRegistry()})
 		require.ErrorContains(t, err, `OTEL_TRACES_SAMPLER_ARG is "50%"`)
 	})
+}
+
+func TestWithoutAnEndpointARecordSaysOnceWhatToSet(t *testing.T) {
+	const hint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318"
+	soon := func(c *otelsetup.Config) { c.FlushTime = time.Millisecond }
+	require.Equal(t, 1, strings.Count(start(t, soon).log.String(), hint))
+	require.NotContains(t, start(t, soon, unexported).log.String(), hint, "nothing is exported")
+	t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+	require.NotContains(t, start(t, soon).log.String(), hint, "a plain collector there is what is meant")
+	t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", startBackend(t, http.StatusOK).URL)
+	require.NotContains(t, start(t, soon).log.String(), hint)
+}
+
+func TestRecordsAreExportedFromTheirLevelOn(t *testing.T) {
+	b := startBackend(t, http.StatusOK)
+	t.Setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", b.URL)
+	s := start(t, unexported)
+	standard, warnings := slog.New(s.LogHandler("test", nil)), slog.New(s.LogHandler("test", slog.LevelWarn))
+	standard.Debug("one")
+	standard.Info("two")
+	warnings.Info("three")
+	warnings.With("a", 1).WithGroup("g").Info("four")
+	warnings.With("a", 1).WithGroup("g").Warn("five")
+	require.NoError(t, s.Shutdown(t.Context()))
+	for text, want := range map[string]bool{"one": false, "two": true, "three": false, "four": false, "five": true} {
+		require.Equal(t, want, strings.Contains(b.body("/"), text), text)
+	}
 }
