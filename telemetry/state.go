@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,24 +15,57 @@ import (
 // state reads the watched runners' own figures when they are scraped.
 type state struct {
 	mu      sync.Mutex
-	runners map[string]watched // guarded by mu; by runner.Config.Name
+	runners map[string]*watched // guarded by mu, as what they point to is; by runner.Config.Name
 
 	depth, capacity, highWater, oldest  *prometheus.Desc
 	workers, busy, busyTime, longestRun *prometheus.Desc
 }
 
-// watched is a runner, with what the runners that had its name before have
-// left behind: counters must not go back when one takes another's place.
+// watched is a runner, with what the runners that had its name before leave
+// behind: counters must not go back when one takes another's place.
 type watched struct {
 	*runner.Runner
-	busyTime time.Duration
-	panics   uint64
+	draining []*runner.Runner // before it, and not everything of theirs has ended
+	busyTime time.Duration    // of all others before it
+	panics   uint64           // likewise
+}
+
+// settle adds up those before it of which everything has ended.
+func (w *watched) settle() {
+	w.draining = slices.DeleteFunc(w.draining, func(r *runner.Runner) bool {
+		st := r.Stats()
+		if st.Asked > st.Outcomes.Total() {
+			return false
+		}
+		w.busyTime += st.BusyTime
+		w.panics += st.ObserverPanics
+		return true
+	})
+}
+
+// reading is what is read of a watched runner at one scrape.
+type reading struct {
+	runner.Stats
+	busyTime time.Duration // of all that had its name
+	panics   uint64        // likewise
+}
+
+func (w *watched) read() reading {
+	w.settle()
+	st := w.Stats()
+	r := reading{Stats: st, busyTime: w.busyTime + st.BusyTime, panics: w.panics + st.ObserverPanics}
+	for _, before := range w.draining {
+		st := before.Stats()
+		r.busyTime += st.BusyTime
+		r.panics += st.ObserverPanics
+	}
+	return r
 }
 
 func newState() *state {
 	ofRunner := func(name, unit, help string) *prometheus.Desc { return desc(name, unit, help, LabelRunner) }
 	return &state{
-		runners:    make(map[string]watched),
+		runners:    make(map[string]*watched),
 		depth:      ofRunner(MetricQueueDepth, "", "Places of the queue taken now."),
 		capacity:   ofRunner(MetricQueueCapacity, "", "Places of the queue."),
 		highWater:  ofRunner(MetricQueueHighWater, "", "Most places of the queue taken at once within the last one to two minutes."),
@@ -48,21 +82,24 @@ func (s *state) watch(r *runner.Runner) (string, error) {
 	if r == nil {
 		return "", errors.New("telemetry: Watch of a nil Runner")
 	}
-	name := r.Stats().Name
+	st := r.Stats()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w, ok := s.runners[name]
-	if ok && w.Runner != r {
-		last := w.Stats()
-		if !last.Closed {
-			return "", fmt.Errorf("telemetry: a runner called %q is already watched and not shut down: give each runner.Config a Name of its own", name)
-		}
-		w.busyTime += last.BusyTime
-		w.panics += last.ObserverPanics
+	w := s.runners[st.Name]
+	switch {
+	case w == nil:
+		s.runners[st.Name] = &watched{Runner: r}
+	case w.Runner == r:
+	case !w.Stats().Closed:
+		return "", fmt.Errorf("telemetry: a runner called %q is already watched and not shut down: give each runner.Config a Name of its own", st.Name)
+	case st.Closed: // It may have been added up already.
+		return "", fmt.Errorf("telemetry: this runner called %q is shut down, and another of that name is watched: call Watch before Shutdown", st.Name)
+	default:
+		w.draining = append(w.draining, w.Runner)
+		w.Runner = r
+		w.settle()
 	}
-	w.Runner = r
-	s.runners[name] = w
-	return name, nil
+	return st.Name, nil
 }
 
 func (s *state) describe(ch chan<- *prometheus.Desc) {
@@ -76,9 +113,8 @@ func (s *state) describe(ch chan<- *prometheus.Desc) {
 // collect sends the figures of every watched runner and returns how many
 // panics of observers they have recovered.
 func (s *state) collect(ch chan<- prometheus.Metric) (panics uint64) {
-	for _, w := range s.all() {
-		st := w.Stats()
-		panics += w.panics + st.ObserverPanics
+	for _, st := range s.all() {
+		panics += st.panics
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, st.Name)
 		}
@@ -96,18 +132,18 @@ func (s *state) collect(ch chan<- prometheus.Metric) (panics uint64) {
 		}
 		gauge(s.oldest, oldest)
 		gauge(s.longestRun, longest)
-		ch <- prometheus.MustNewConstMetric(s.busyTime, prometheus.CounterValue, (w.busyTime + st.BusyTime).Seconds(), st.Name)
+		ch <- prometheus.MustNewConstMetric(s.busyTime, prometheus.CounterValue, st.busyTime.Seconds(), st.Name)
 	}
 	return panics
 }
 
-// all copies the map, so that no lock is held while a scrape is written.
-func (s *state) all() []watched {
+// all reads all, so that no lock is held while a scrape is written.
+func (s *state) all() []reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]watched, 0, len(s.runners))
+	all := make([]reading, 0, len(s.runners))
 	for _, w := range s.runners {
-		all = append(all, w)
+		all = append(all, w.read())
 	}
 	return all
 }

@@ -57,7 +57,12 @@ func New(cfg Config) (*Telemetry, error) {
 // workers, longest run. Watching a runner again changes nothing. A runner of
 // the same name as one watched before is an error as long as that one has not
 // been shut down, and takes its place once it has; the counters go on from
-// where they were.
+// where they were, with what the first one still runs. One that is itself shut
+// down takes nobody's place.
+//
+// A runner's name is never forgotten, nor are the series of its callbacks, which
+// Config.MaxNames bounds for each runner: names of runners are constants, as
+// those of callbacks are, and not made of tenants or requests.
 //
 // Watch alone records no callbacks; for that the runner needs the Observer.
 func (t *Telemetry) Watch(r *runner.Runner) error {

@@ -151,6 +151,37 @@ func TestCountersGoOnWhenARunnerTakesAnothersPlace(t *testing.T) {
 	})
 }
 
+func TestTheBusyTimeOfARunnerThatDrainsWhileAnotherHasItsPlaceIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		busy := func() float64 { return g.series()[`afterglow_worker_busy_seconds_total{runner="default"}`] }
+		first := g.runner(runner.Config{})
+		require.NoError(t, first.Go(t.Context(), "a", takes(10*time.Second)))
+		synctest.Wait()
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			_, _ = first.Shutdown(context.Background())
+		}()
+		synctest.Wait()
+
+		second := g.runner(runner.Config{})
+		require.NoError(t, second.Go(t.Context(), "a", takes(3*time.Second)))
+		time.Sleep(4 * time.Second)
+		require.InDelta(t, 4+3, busy(), 1e-9, "the first one is still running")
+		<-drained
+		require.InDelta(t, 10+3, busy(), 1e-9)
+		require.InDelta(t, 10+3, busy(), 1e-9, "a scrape changes nothing")
+		g.shutdown(second)
+
+		require.ErrorContains(t, g.tel.Watch(first), "before Shutdown", "it has been counted")
+		require.NoError(t, g.tel.Watch(second), "it still has the place")
+		third := g.runner(runner.Config{})
+		require.InDelta(t, 10+3, busy(), 1e-9)
+		g.shutdown(third)
+	})
+}
+
 // brokenTracer panics where the span of the callback "bad" would start.
 type brokenTracer struct{ trace.Tracer }
 
