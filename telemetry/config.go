@@ -64,11 +64,11 @@ type Config struct {
 	// 0: 100.
 	MaxNames int
 
-	// LogRate is how many records of failures may be written in a second, of
-	// each message for each runner and callback name. The next one that is
-	// written says how many were left out; what no later one says, the end of
-	// the drain does. Folded names share one limit. Counters and spans leave
-	// nothing out.
+	// LogRate is how many records of failures may be written at once, and in
+	// each second from then on, of each message for each runner and callback
+	// name: twice as many in the first second. The next one that is written says
+	// how many were left out; what no later one says, the end of the drain does.
+	// Folded names share one limit. Counters and spans leave nothing out.
 	// 0: 10; negative: no limit.
 	LogRate int
 

@@ -77,12 +77,16 @@
 //
 // A flood does not fill the log. Refusals, evictions, late starts and retries
 // are written once a second per runner. Each other record of a failure, and of
-// an overrun, is written at most ten times a second for its message, its runner
-// and its callback's name (Config.LogRate): no callback hides another's
-// failures, and no error a panic. The next record that is written says in
+// an overrun, is written for its message, its runner and its callback's name ten
+// times at once, and from then on ten times a second (Config.LogRate): no
+// callback hides another's failures, and no error a panic. The next record that is written says in
 // suppressed how many were left out before it; what has no next one by the end
 // of the drain is told just before "drain finished", by name. What has succeeded
 // is not limited, as its records are for debugging.
+//
+// Records are written where they arise, and a handler should not block. Those of
+// a drain are written in the time of Shutdown: a handler that holds them up
+// holds it up, past the deadline of its context if it must.
 //
 // Records carry trace_id and span_id as attributes, which any handler writes. A
 // handler that takes them from the context itself, such as the otelslog bridge,
@@ -103,5 +107,7 @@
 //
 // A panic inside one signal, a log handler's say, neither reaches the callback
 // nor stops the other signals. It is counted in afterglow_telemetry_errors_total,
-// as is a snapshot that could not be written.
+// as is a snapshot that could not be written. A handler, a span processor or an
+// error that calls runtime.Goexit is counted too and stops no other signal, but
+// its goroutine, the asker's or the worker's, ends as it wishes.
 package telemetry

@@ -84,6 +84,7 @@ type leftOut struct {
 	callback, message string // no callback: of the runner
 	level             slog.Level
 	n                 int64
+	limit             *limiter // that it was taken from
 }
 
 func (o leftOut) String() string {
@@ -108,17 +109,26 @@ func (l *logging) suppressed(ctx context.Context, r *runnerEntry) {
 	slices.SortFunc(all, func(a, b leftOut) int {
 		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.callback, b.callback), cmp.Compare(a.message, b.message))
 	})
+	written := false
+	defer func() {
+		if !written {
+			for _, o := range all {
+				o.limit.giveBack(o.n)
+			}
+		}
+	}()
 	l.logger.LogAttrs(ctx, level, LogSuppressed, append(l.traceOf(ctx),
 		slog.String(KeyRunner, r.name),
 		slog.Int64(KeySuppressed, n),
 		slog.Any(KeySuppressedRecords, told(all, "kinds", leftOut.String)))...)
+	written = true
 }
 
 // leftOut takes what the limiters of a runner hold back.
 func (r *runnerEntry) leftOut() (all []leftOut) {
 	take := func(callback, message string, level slog.Level, limit *limiter) {
 		if n := limit.take(); n > 0 {
-			all = append(all, leftOut{callback, message, level, n})
+			all = append(all, leftOut{callback, message, level, n, limit})
 		}
 	}
 	take("", LogRejected, slog.LevelWarn, &r.rejections)

@@ -17,7 +17,7 @@ type limiter struct {
 // many at once as fit in burst. The zero value lets everything through.
 type rate struct{ every, burst time.Duration }
 
-// perSecond lets n records through in a second, evenly or all at once. A
+// perSecond lets n records through at once, and n a second from then on. A
 // negative n has no limit.
 func perSecond(n int) rate {
 	if n < 0 {
@@ -51,3 +51,6 @@ func (l *limiter) take() int64 {
 	}
 	return l.held.Swap(0)
 }
+
+// giveBack returns what was taken for a record that was not written.
+func (l *limiter) giveBack(n int64) { l.held.Add(n) }

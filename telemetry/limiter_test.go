@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,4 +246,53 @@ func TestNoRecordIsLostWithoutBeingCounted(t *testing.T) {
 	records := g.records(telemetry.LogFailed)
 	require.GreaterOrEqual(t, len(records), 100)
 	require.Equal(t, all, len(records)+sumSuppressed(records)+g.leftOut("a: callback failed"))
+}
+
+// sometimesBroken panics while it is told to.
+type sometimesBroken struct {
+	slog.Handler
+	broken *atomic.Bool
+}
+
+func (h sometimesBroken) Handle(ctx context.Context, r slog.Record) error {
+	if h.broken.Load() {
+		panic("no record")
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func TestWhatARecordThatIsNotWrittenWouldHaveToldTheNextOneTells(t *testing.T) {
+	for _, atTheEnd := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var broken atomic.Bool
+			g := newRig(t, func(cfg *telemetry.Config) {
+				cfg.LogRate = 1
+				cfg.Logger = slog.New(sometimesBroken{cfg.Logger.Handler(), &broken})
+			})
+			r := g.runner(runner.Config{Workers: 1})
+			for range 100 {
+				require.NoError(t, r.Go(t.Context(), "a", fail))
+			}
+			time.Sleep(2 * time.Second)
+			broken.Store(true)
+			if atTheEnd {
+				g.shutdown(r)
+			} else {
+				require.NoError(t, r.Go(t.Context(), "a", fail))
+			}
+			synctest.Wait()
+			broken.Store(false)
+			time.Sleep(2 * time.Second)
+
+			next := r
+			if atTheEnd {
+				next = g.runner(runner.Config{Workers: 1})
+			}
+			require.NoError(t, next.Go(t.Context(), "a", fail))
+			g.shutdown(next)
+			records := g.records(telemetry.LogFailed)
+			require.Len(t, records, 2)
+			require.InDelta(t, 99, records[1]["suppressed"], 0)
+		})
+	}
 }

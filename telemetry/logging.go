@@ -47,20 +47,31 @@ func newLogging(cfg Config, processes processKey) *logging {
 	}
 }
 
-// allow asks a limiter whether a record may be written now, and returns what it
-// then says of itself: how many were left out before it, and where the flight
-// recorder's snapshot is. With that it always may, as nothing else leads there
-// and there are few.
-func (l *logging) allow(limit *limiter, r rate, snapshot string) (notes []slog.Attr, ok bool) {
+// limited writes a record if its limiter lets it through, with what it then says
+// of itself: how many were left out before it, and where the flight recorder's
+// snapshot is. With that it always may, as nothing else leads there and there
+// are few.
+func (l *logging) limited(limit *limiter, r rate, snapshot string, write func(notes []slog.Attr)) {
+	var notes []slog.Attr
 	if snapshot != "" {
 		r = rate{}
 		notes = append(notes, slog.String(KeySnapshot, snapshot))
 	}
 	n, ok := limit.allow(time.Since(l.start), r)
+	if !ok {
+		return
+	}
+	written := false
+	defer func() {
+		if !written && n > 0 { // The handler has panicked: the next record says it.
+			limit.giveBack(n)
+		}
+	}()
 	if n > 0 {
 		notes = append(notes, slog.Int64(KeySuppressed, n))
 	}
-	return notes, ok
+	write(notes)
+	written = true
 }
 
 // asked warns once that names are folded.
@@ -77,21 +88,21 @@ func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInf
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if notes, ok := l.allow(&e.runner.rejections, oneASecond(), ""); ok {
+	l.limited(&e.runner.rejections, oneASecond(), "", func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, LogRejected, info.Callback, append(notes,
 			slog.String(KeyReason, string(info.Reason)),
 			slog.String(KeyError, why.text()))...)
-	}
+	})
 }
 
 func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo) {
 	if info.QueueWait() <= slowStart || !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if notes, ok := l.allow(&e.runner.slowStarts, oneASecond(), ""); ok {
+	l.limited(&e.runner.slowStarts, oneASecond(), "", func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, LogSlowStart, info.Callback, append(notes,
 			slog.Float64(KeyQueueWait, info.QueueWait().Seconds()))...)
-	}
+	})
 }
 
 func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo, why *failure, snapshot string) {
@@ -101,26 +112,26 @@ func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo,
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	if notes, ok := l.allow(&e.runner.retries, oneASecond(), snapshot); ok {
+	l.limited(&e.runner.retries, oneASecond(), snapshot, func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, LogRetried, info.Callback, append(notes,
 			slog.Int(KeyAttempt, info.Attempt),
 			slog.Float64(KeyWait, info.Wait.Seconds()),
 			slog.Float64(KeyDuration, info.Duration().Seconds()),
 			slog.String(KeyErrorType, why.kind()),
 			slog.String(KeyError, why.text()))...)
-	}
+	})
 }
 
 func (l *logging) overran(ctx context.Context, e entry, info runner.OverrunInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
-	if notes, ok := l.allow(&e.callback.overran, l.failures, snapshot); ok {
+	l.limited(&e.callback.overran, l.failures, snapshot, func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelError, LogOverran, info.Callback, append(notes,
 			slog.Float64(KeyDuration, info.Ran.Seconds()),
 			slog.Float64(KeyTimeout, info.Timeout.Seconds()),
 			slog.String(KeyStack, bounded(info.Stack, maxStack)))...)
-	}
+	})
 }
 
 // overranEnded tells that what overran came to its end at last.
@@ -128,9 +139,9 @@ func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback,
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	if notes, ok := l.allow(&e.callback.overranEnded, l.failures, ""); ok {
+	l.limited(&e.callback.overranEnded, l.failures, "", func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelInfo, LogOverranEnded, cb, append(notes, slog.Float64(KeyDuration, ran.Seconds()))...)
-	}
+	})
 }
 
 func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo, why *failure, snapshot string) {
@@ -148,41 +159,9 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 	case level == slog.LevelDebug: // who asks for these wants them all
 		r = rate{}
 	}
-	notes, ok := l.allow(limit, r, snapshot)
-	if !ok {
-		return
-	}
-	attrs := append(make([]slog.Attr, 0, 14), slog.String(KeyOutcome, info.Outcome.String()))
-	attrs = append(attrs, notes...)
-	attrs = append(attrs, slog.Float64(KeyAge, info.Finished.Sub(info.Asked).Seconds()))
-	if !info.Started.IsZero() {
-		attrs = append(attrs,
-			slog.Float64(KeyQueueWait, info.QueueWait().Seconds()),
-			slog.Float64(KeyDuration, info.Duration().Seconds()))
-		if info.AfterResponse {
-			attrs = append(attrs, slog.Float64(KeyResponseDelay, info.ResponseDelay().Seconds()))
-		}
-	}
-	if info.Timeout > 0 {
-		attrs = append(attrs, slog.Float64(KeyTimeout, info.Timeout.Seconds()))
-	}
-	if info.Attempt > 1 {
-		attrs = append(attrs, slog.Int(KeyAttempt, info.Attempt))
-	}
-	if info.Stack != "" {
-		attrs = append(attrs, slog.String(KeyStack, bounded(info.Stack, maxStack)))
-	}
-	switch {
-	case info.Outcome == runner.Panicked:
-		for _, a := range why.exception() {
-			attrs = append(attrs, slog.String(string(a.Key), a.Value.AsString()))
-		}
-	case info.Err != nil:
-		attrs = append(attrs,
-			slog.String(KeyErrorType, why.kind()),
-			slog.String(KeyError, why.text()))
-	}
-	l.write(ctx, level, message, info.Callback, attrs...)
+	l.limited(limit, r, snapshot, func(notes []slog.Attr) {
+		l.write(ctx, level, message, info.Callback, endOf(info, why, notes)...)
+	})
 }
 
 // snapshotFailed is not limited: the flight recorder takes few.

@@ -12,6 +12,12 @@ import (
 // Put it first if other observers start spans or write records of their own:
 // they then find the process span in the context.
 //
+// For that very reason a runner is observed by one Telemetry. A second one would
+// take the first one's process span for the span that asked, and link to it; and
+// the records of the first would have the ids of the second's span, which is the
+// innermost. To send the signals to two places, give Config a TracerProvider
+// with two processors, a Logger with two handlers, and gather from one Registry.
+//
 // This is the one place where the signals meet. Each is called on its own, so
 // that a panic in one is counted and does not stop the others; and what follows
 // another is deferred, so that it comes even if that one ends the goroutine with

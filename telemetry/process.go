@@ -20,7 +20,7 @@ type process struct {
 }
 
 // processKey finds the processes of one Telemetry in a context. Each has its
-// own key, so that a runner can be observed by several.
+// own key, so that a callback may ask a runner that another Telemetry observes.
 type processKey struct{ owner *tracing }
 
 // begin begins a process whose asker's context is ctx.

@@ -29,6 +29,41 @@ func finishedRecord(o runner.Outcome) (slog.Level, string) {
 	}
 }
 
+// endOf is what the record of an end says.
+func endOf(info runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.Attr {
+	attrs := append(make([]slog.Attr, 0, 14), slog.String(KeyOutcome, info.Outcome.String()))
+	attrs = append(attrs, notes...)
+	attrs = append(attrs, slog.Float64(KeyAge, info.Finished.Sub(info.Asked).Seconds()))
+	if !info.Started.IsZero() {
+		attrs = append(attrs,
+			slog.Float64(KeyQueueWait, info.QueueWait().Seconds()),
+			slog.Float64(KeyDuration, info.Duration().Seconds()))
+		if info.AfterResponse {
+			attrs = append(attrs, slog.Float64(KeyResponseDelay, info.ResponseDelay().Seconds()))
+		}
+	}
+	if info.Timeout > 0 {
+		attrs = append(attrs, slog.Float64(KeyTimeout, info.Timeout.Seconds()))
+	}
+	if info.Attempt > 1 {
+		attrs = append(attrs, slog.Int(KeyAttempt, info.Attempt))
+	}
+	if info.Stack != "" {
+		attrs = append(attrs, slog.String(KeyStack, bounded(info.Stack, maxStack)))
+	}
+	switch {
+	case info.Outcome == runner.Panicked:
+		for _, a := range why.exception() {
+			attrs = append(attrs, slog.String(string(a.Key), a.Value.AsString()))
+		}
+	case info.Err != nil:
+		attrs = append(attrs,
+			slog.String(KeyErrorType, why.kind()),
+			slog.String(KeyError, why.text()))
+	}
+	return attrs
+}
+
 // write adds what every record of a callback carries.
 func (l *logging) write(ctx context.Context, level slog.Level, message string, cb runner.Callback, attrs ...slog.Attr) {
 	all := append(make([]slog.Attr, 0, 5+len(attrs)), slog.String(KeyRunner, cb.Runner), slog.String(KeyCallback, cb.Name))
