@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	client "github.com/prometheus/client_golang/prometheus"
@@ -180,6 +181,7 @@ func TestTheRulesAskForWhatIsExposedOrRecorded(t *testing.T) {
 // variables. The provisioning file has none.
 func queries(t *testing.T, text []byte) []string {
 	t.Helper()
+	plugins.RegisterDefaultPlugins() // or targets are of no known type
 	var d dashboard.Dashboard
 	if json.Unmarshal(text, &d) != nil {
 		return nil
