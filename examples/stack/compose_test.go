@@ -169,11 +169,19 @@ func TestTheContainersFindEachOther(t *testing.T) {
 		for _, other := range needs {
 			require.Contains(t, project.Services[name].DependsOn, other, name)
 			if name != "load" {
-				require.True(t, strings.Contains(text[name], other+":"), "%s knows the address of %s", name, other)
+				require.Contains(t, names(text[name]), other, "%s knows the address of %s", name, other)
 			}
 		}
 	}
 	require.Equal(t, "service:shop", project.Services["load"].NetworkMode, "load goes to its own machine only")
+}
+
+// names lists the hosts of the addresses in a text.
+func names(text string) (hosts []string) {
+	for _, m := range address.FindAllStringSubmatch(text, -1) {
+		hosts = append(hosts, m[1])
+	}
+	return hosts
 }
 
 // The images are of the versions that the tests run, where these have a number

@@ -58,10 +58,9 @@ var receivers = []string{"page", "ticket", "deadman"}
 
 // generate lays out the rules, the dashboards, and Alertmanager's
 // configuration, which finds its webhooks in this directory.
-func (f files) generate(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "run", "./dashboards/cmd/generate",
+func (f files) generate(ctx context.Context, program string) error {
+	cmd := exec.CommandContext(ctx, program,
 		"-out", f.path("dashboards"), "-webhook-dir", f.path(webhooks), "-compress", strconv.FormatFloat(max(1, f.compression), 'g', -1, 64))
-	cmd.Dir = f.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("generating the rules: %w\n%s", err, out)
 	}

@@ -35,8 +35,8 @@ func main() {
 }
 
 // compression is what -compress divides the time of rules by: an hour of them
-// is twelve seconds.
-const compression = 300
+// is 36 seconds.
+const compression = 100
 
 // run starts everything and waits until ctx ends, the time is up, or one of the
 // servers ends by itself.
@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags := flag.NewFlagSet("stack", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	load := flags.Int("load", 20, "`number` of orders a second that the shop places against itself")
-	compress := flags.Bool("compress", false, "have the rules judge 300 times as fast, so that alerts fire and resolve in seconds")
+	compress := flags.Bool("compress", false, "have the rules judge 100 times as fast, so that alerts fire and resolve in seconds")
 	limit := flags.Duration("for", 0, "end after this `duration`; 0: at Ctrl-C")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 	out := &output{w: stdout}
 	var news alerts.News
-	o := options{dir: dir, usualPorts: true, onAlert: func(a alerts.Alert) {
+	o := options{dir: dir, programs: dir, usualPorts: true, onAlert: func(a alerts.Alert) {
 		if news.Is(a) {
 			fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
 		}
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if *compress {
 		o.compression = compression
 	}
-	if o.shop, err = buildShop(ctx, dir); err != nil {
+	if err := buildPrograms(ctx, dir); err != nil {
 		return err
 	}
 	s, err := start(ctx, o)
@@ -98,6 +98,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // greet says where everything is and what to try.
 func (s *stack) greet(w io.Writer, sh *shop) {
+	within := "minutes (with -compress: seconds)"
+	if s.compression > 1 {
+		within = "seconds"
+	}
 	fmt.Fprintf(w, `The stack is up, and placing orders.
 
   shop          %[1]s
@@ -107,13 +111,13 @@ func (s *stack) greet(w io.Writer, sh *shop) {
   Jaeger        %[5]s/api/services, its API only, likewise
   dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
 
-Break something, and see its alert here:
+Break something, and see its alert here within %[6]s:
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
   curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
-  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.05'    AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.01'    AfterglowOverrunning
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, sh.url, sh.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL)
+`, sh.url, sh.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within)
 }
 
 // output is written by many at once, who each write whole lines.

@@ -117,9 +117,9 @@ func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 	t.Parallel()
 	ts := startStack(t, func(o *options) { o.noTraces = true })
 	// The shop, on a machine that kills it.
-	script := filepath.Join(t.TempDir(), "shop")
-	require.NoError(t, os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntimeout -s KILL 3 %s \"$@\"\necho killed by the machine\nexit 3\n", ts.shop), 0o700))
-	ts.shop = script
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "shop"), fmt.Appendf(nil, "#!/bin/sh\ntimeout -s KILL 3 %s \"$@\"\necho killed by the machine\nexit 3\n", filepath.Join(programs, "shop")), 0o700))
+	ts.programs = dir
 	ts.shops()
 	err := <-ts.crashed
 	require.ErrorContains(t, err, "shop has ended by itself")

@@ -72,19 +72,18 @@ var scenarios = []scenario{
 	},
 	{
 		name:   "flood",
-		args:   []string{"-workers", "2", "-queue", "30"},
-		faults: "order.email.customer=slow(500ms):1",
+		args:   []string{"-load", "5", "-workers", "2", "-queue", "40"},
+		faults: "order.email.customer=slow(600ms):1",
 		fires: append([]string{
 			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{
-		// What is not dropped does not wait for long.
 		name:   "flood, the oldest dropped",
-		args:   []string{"-workers", "2", "-queue", "20", "-overflow", "drop-oldest"},
-		faults: "order.email.customer=slow(300ms):1",
+		args:   []string{"-load", "5", "-workers", "2", "-queue", "40", "-overflow", "drop-oldest"},
+		faults: "order.email.customer=slow(600ms):1",
 		fires: append([]string{
-			"AfterglowCallbacksDropped", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+			"AfterglowCallbacksDropped", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{

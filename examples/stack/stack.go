@@ -21,7 +21,7 @@ import (
 // options say how the stack is run.
 type options struct {
 	dir         string             // for all that it writes
-	shop        string             // path of the program
+	programs    string             // the directory that buildPrograms has built into
 	usualPorts  bool               // where they are free; false: any
 	noTraces    bool               // without Jaeger
 	onAlert     func(alerts.Alert) // one at a time
@@ -84,7 +84,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err := s.files.webhooks(webhook); err != nil {
 		return nil, err
 	}
-	if err := s.files.generate(ctx); err != nil {
+	if err := s.files.generate(ctx, filepath.Join(o.programs, "generate")); err != nil {
 		return nil, err
 	}
 	if !o.noTraces {
@@ -209,7 +209,7 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 	}
 	sh.server, err = s.startServer(ctx, tool.Command{
 		Name: "shop",
-		Path: s.shop,
+		Path: filepath.Join(s.programs, "shop"),
 		Args: append([]string{
 			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop-" + ports[0] + ".db"),
 			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
@@ -277,17 +277,16 @@ func last(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// buildShop builds the shop into dir and returns its path.
-func buildShop(ctx context.Context, dir string) (string, error) {
+// buildPrograms builds the shop, and what generates the rules, into dir.
+func buildPrograms(ctx context.Context, dir string) error {
 	root, err := tool.Root()
 	if err != nil {
-		return "", err
+		return err
 	}
-	path := filepath.Join(dir, "shop")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./examples/shop")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("building the shop: %w", err)
+		return fmt.Errorf("building the shop: %w", err)
 	}
-	return path, nil
+	return nil
 }

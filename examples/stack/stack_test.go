@@ -24,15 +24,14 @@ import (
 // patience is for a machine that runs other tests beside.
 const patience = time.Minute
 
-// programs is where the shop is built, once for all tests.
+// programs is where the stack's own are built, once for all tests.
 var programs string // written before the tests begin
 
-var program = sync.OnceValues(func() (string, error) { return buildShop(context.Background(), programs) })
+var build = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs) })
 
 func TestMain(m *testing.M) {
-	// Most of the time a stack waits, so that more of them than there are
-	// processors can run at once.
-	if err := flag.Set("test.parallel", "5"); err != nil {
+	// Most of the time a stack waits, so that all of them can run at once.
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
 	dir, err := os.MkdirTemp("", "afterglow-stack-test")
@@ -64,14 +63,13 @@ func startStack(t *testing.T, change func(*options)) *testStack {
 	if testing.Short() {
 		t.Skip("the servers take minutes to build; make test builds them")
 	}
-	path, err := program()
-	require.NoError(t, err)
+	require.NoError(t, build())
 	ts := &testStack{
 		t: t, began: time.Now(),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 	}
 	o := options{
-		dir: t.TempDir(), shop: path, compression: compression,
+		dir: t.TempDir(), programs: programs, compression: compression,
 		onAlert: func(a alerts.Alert) {
 			ts.mu.Lock()
 			defer ts.mu.Unlock()
@@ -79,6 +77,7 @@ func startStack(t *testing.T, change func(*options)) *testStack {
 		},
 	}
 	change(&o)
+	var err error
 	ts.stack, err = start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ts.stop()) })

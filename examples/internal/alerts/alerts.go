@@ -42,7 +42,7 @@ func (a Alert) String() string {
 		}
 	}
 	slices.Sort(labels)
-	s := fmt.Sprintf("%-8s %s (%s) %s", strings.ToUpper(a.Status), a.Name(), a.Labels["severity"], strings.Join(labels, " "))
+	s := strings.TrimSpace(fmt.Sprintf("%-8s %s (%s) %s", strings.ToUpper(a.Status), a.Name(), a.Labels["severity"], strings.Join(labels, " ")))
 	if summary := a.Annotations["summary"]; summary != "" {
 		s += "\n         " + summary
 	}
