@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -46,7 +47,9 @@ type Process struct {
 	cancel context.CancelFunc
 	asked  <-chan struct{} // closed when it shall end
 	output *tail
-	ended  chan struct{} // closed when cmd has been waited for
+
+	unasked bool          // it has ended before; written before ended is closed
+	ended   chan struct{} // closed when cmd has been waited for
 
 	stop    sync.Once
 	stopped error // written in stop
@@ -71,19 +74,32 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = endTime // then it is killed
 	endWithParent(p.cmd)
-	if err := p.cmd.Start(); err != nil {
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
 		cancel()
 		return nil, fmt.Errorf("tool: %w", err)
 	}
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait() // ProcessState has what it says
-	}()
 	if err := p.waitReady(ctx, c.Ready); err != nil {
 		_ = p.Stop()
 		return nil, fmt.Errorf("tool: %s did not become ready: %w; the last it said:\n%s", c.Name, err, p.output)
 	}
 	return p, nil
+}
+
+// run starts the tool and waits for its end, on a thread of its own: see
+// endWithParent.
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	defer close(p.ended)
+	_ = p.cmd.Wait() // ProcessState has what it says
+	p.unasked = !isClosed(p.asked)
 }
 
 // waitReady asks until the answer is 200.
@@ -125,15 +141,16 @@ func get(ctx context.Context, client *http.Client, url string) error {
 }
 
 // Stop ends the tool, at first by SIGTERM, and returns when it has ended. It
-// may be called more than once. An error means that the tool had ended by
-// itself, or had to be killed.
+// may be called more than once. An error means that the tool had ended before
+// it was asked to, by itself or by somebody else's signal, or had to be killed.
 func (p *Process) Stop() error {
 	p.stop.Do(func() {
-		if isClosed(p.ended) && !isClosed(p.asked) {
-			p.stopped = fmt.Errorf("tool: it had ended by itself: %v; the last it said:\n%s", p.cmd.ProcessState, p.output)
-		}
 		p.cancel()
 		<-p.ended
+		if p.unasked {
+			p.stopped = fmt.Errorf("tool: it had ended unasked: %v; the last it said:\n%s", p.cmd.ProcessState, p.output)
+			return
+		}
 		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
 			p.stopped = fmt.Errorf("tool: it did not end within %v and was killed", endTime)
 		}

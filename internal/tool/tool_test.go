@@ -29,6 +29,11 @@ func main() {
 	fmt.Println("hello from", os.Args[1])
 	if os.Args[1] == "" { fmt.Println("no port"); os.Exit(3) }
 	http.HandleFunc("/quit", func(http.ResponseWriter, *http.Request) { os.Exit(4) })
+	http.HandleFunc("/kill", func(http.ResponseWriter, *http.Request) {
+		self, _ := os.FindProcess(os.Getpid())
+		self.Kill() // as the kernel does when memory is short
+		select {}
+	})
 	http.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
@@ -189,6 +194,27 @@ func TestAToolThatEndedByItselfIsAnErrorOfStop(t *testing.T) {
 	require.Error(t, err, "it quits instead of answering")
 	<-p.Ended()
 	require.ErrorContains(t, p.Stop(), "exit status 4")
+}
+
+func TestAToolThatSomebodyElseKilledIsNoneThatStopKilled(t *testing.T) {
+	newCheckout(t)
+	ports, err := tool.FreePorts(1)
+	require.NoError(t, err)
+	url := "http://127.0.0.1:" + ports[0]
+	for _, asked := range []bool{false, true} { // before Stop, by the context
+		ctx, cancel := context.WithCancel(t.Context())
+		p, err := tool.Start(ctx, tool.Command{Name: "jaeger", Args: ports, Ready: url})
+		require.NoError(t, err)
+		_, err = (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + "/kill")
+		require.Error(t, err)
+		<-p.Ended()
+		if asked {
+			cancel()
+		}
+		err = p.Stop()
+		cancel()
+		require.ErrorContains(t, err, "it had ended unasked: signal: killed")
+	}
 }
 
 func TestFreePortsAreDifferent(t *testing.T) {
