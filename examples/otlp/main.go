@@ -60,8 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err := os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.OTLP); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "traces at %s/api/traces?service=%s\nmetrics at %s, once a minute or every OTEL_METRIC_EXPORT_INTERVAL milliseconds\n",
-			server.Query, service, server.Metrics)
+		fmt.Fprintf(stdout, `traces at %s/api/traces?service=%s, as JSON: this Jaeger is built without its pages
+metrics at %s, once a minute or every OTEL_METRIC_EXPORT_INTERVAL milliseconds
+`, server.Query, service, server.Metrics)
 	}
 
 	listener, err := net.Listen("tcp", *addr)
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
+	fmt.Fprintf(stdout, "listening on http://%[1]s\nplace an order: curl -X POST http://%[1]s/orders/7\n", listener.Addr())
 	serving := make(chan error, 1)
 	go func() { serving <- a.server.Serve(listener) }()
 	select {

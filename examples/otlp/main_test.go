@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger/jaegertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -109,16 +109,8 @@ var (
 )
 
 func TestMetricsLogsAndTracesOfACallbackAllArriveAtOneCollector(t *testing.T) {
-	if testing.Short() {
-		t.Skip("Jaeger takes minutes to build; make test builds it")
-	}
 	var printed output
-	collector, err := jaeger.Start(context.Background(), collectorConfig, &printed)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		require.NoError(t, collector.Stop())
-	})
+	collector := jaegertest.Start(t, collectorConfig, &printed)
 	for protocol, endpoint := range map[string]string{"http/protobuf": collector.OTLP, "grpc": collector.OTLPGRPC} {
 		t.Run(protocol, func(t *testing.T) {
 			before := len(printed.String())

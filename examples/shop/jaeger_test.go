@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -10,23 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger/jaegertest"
 )
 
 // startJaeger starts a real Jaeger, and has the shops of this test export to it.
 func startJaeger(t *testing.T) *jaeger.Server {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("Jaeger takes minutes to build; make test builds it")
-	}
 	config, err := os.ReadFile("../otlp/jaeger.yaml")
 	require.NoError(t, err)
-	// It outlives the test, as the end of a shop still exports.
-	server, err := jaeger.Start(context.Background(), string(config), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections() // by which it was asked
-		_ = server.Stop()
-	})
+	server := jaegertest.Start(t, string(config), nil)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.OTLP)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50") // milliseconds; five seconds are long for a test
 	return server

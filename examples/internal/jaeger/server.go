@@ -50,6 +50,3 @@ func Start(ctx context.Context, config string, output io.Writer) (*Server, error
 
 // Stop ends Jaeger. What it has kept is gone.
 func (s *Server) Stop() error { return s.process.Stop() }
-
-// Ended is closed when Jaeger has ended.
-func (s *Server) Ended() <-chan struct{} { return s.process.Ended() }
