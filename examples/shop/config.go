@@ -34,6 +34,7 @@ type config struct {
 	queue     int
 	overflow  runner.Overflow
 	logLevel  *slog.Level // nil: see function logLevel
+	flight    string      // "": no flight recorder
 	health    bool        // ask another shop, and be none
 }
 
@@ -51,7 +52,7 @@ var usageGroups = []struct {
 	{"Where mails and webhooks go", []string{"smtp", "smtp-delay", "webhook", "admin"}},
 	{"The runner", []string{"workers", "queue", "overflow", "drain", "linger"}},
 	{"Making life interesting", []string{"load", "faults"}},
-	{"Logging", []string{"log-level"}},
+	{"Looking into it", []string{"log-level", "flight"}},
 	{"In a container", []string{"healthcheck"}},
 }
 
@@ -94,7 +95,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
 	fs.StringVar(&faults, "faults", "", "`list` of faults to inject, as below")
 	fs.StringVar(&level, "log-level", "", "`level`: debug, info, warn or error; empty: info, but warn on a terminal with -load")
-
+	fs.StringVar(&c.flight, "flight", "", "`directory` for the last seconds of the execution trace before a failure; empty: not kept")
 	fs.BoolVar(&c.health, "healthcheck", false, "ask the shop whose address is -ops whether it is ready, and exit, 0 if so")
 
 	if err := fs.Parse(args); err != nil {

@@ -149,11 +149,16 @@ func (s *shop) openDeliveries() (err error) {
 // openRunner makes the runner and has everything of it observed: by the
 // telemetry package for those who run the shop, by tickets for visitors.
 func (s *shop) openRunner() error {
+	flight, err := s.openFlight()
+	if err != nil {
+		return err
+	}
 	tel, err := telemetry.New(telemetry.Config{
 		TracerProvider: s.otel.Tracers,
 		Registerer:     s.registry,
 		Logger:         s.log,
 		OmitTraceIDs:   true,
+		FlightRecorder: flight,
 	})
 	if err != nil {
 		return err
@@ -166,6 +171,19 @@ func (s *shop) openRunner() error {
 		return err
 	}
 	return tel.Watch(s.runner)
+}
+
+// openFlight makes the flight recorder of -flight; nil without.
+func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
+	if s.cfg.flight == "" {
+		return nil, nil
+	}
+	flight, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: s.cfg.flight})
+	if err != nil {
+		return nil, fmt.Errorf("-flight: %w", err)
+	}
+	s.onClose(func() error { flight.Stop(); return nil })
+	return flight, nil
 }
 
 func (s *shop) openServers() {

@@ -38,6 +38,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"bad smtp":            {[]string{"-smtp", "mail"}, []string{"-smtp", "host:port, as in 127.0.0.1:1025"}},
 		"bad admin":           {[]string{"-admin", "boss"}, []string{"-admin", "address"}},
 		"bad fault":           {[]string{"-faults", "order.fax=error:1"}, []string{"-faults", "order.webhook"}},
+		"flight into a file":  {[]string{"-flight", filepath.Join(file, "flight")}, []string{"-flight", "cannot be written to"}},
 		"bad level":           {[]string{"-log-level", "loud"}, []string{"-log-level", "debug"}},
 		"database in a file":  {[]string{"-db", filepath.Join(file, "shop.db")}, []string{"cannot use the database", "-db"}},
 		"database is a dir":   {[]string{"-db", t.TempDir()}, []string{"cannot use the database", "-db"}},
@@ -98,7 +99,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
 	for _, flag := range []string{
 		"addr", "ops", "db", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
-		"drain", "linger", "workers", "queue", "overflow", "log-level",
+		"drain", "linger", "workers", "queue", "overflow", "log-level", "flight",
 	} {
 		require.Contains(t, out.String(), "\n  -"+flag+" ")
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,6 +86,19 @@ func TestExemplarLeadsToTheTraceTheRequestAndTheLog(t *testing.T) {
 }
 
 // A person has an answer, or a mail, and wants all that was done for it.
+func TestAFailureLeavesTheLastSecondsOfTheExecutionTrace(t *testing.T) {
+	dir := t.TempDir()
+	s := startShop(t, "-smtp-delay", "0s", "-flight", dir, "-faults", "order.analytics=panic:1")
+	s.complete(s.order().ID)
+	require.NoError(t, s.stop(), "by which it is written")
+	snapshot, ok := s.logLine("msg", "callback panicked")["snapshot"].(string)
+	require.True(t, ok, "the record names it")
+	trace, err := os.ReadFile(snapshot)
+	require.NoError(t, err)
+	require.Contains(t, string(trace), "process order.analytics", "the callback is a task of it")
+	require.Equal(t, dir, filepath.Dir(snapshot))
+}
+
 func TestTraceIDOfAnAnswerFindsItsLogAndIsInItsMails(t *testing.T) {
 	s := startShop(t, "-smtp-delay", "0s", "-faults", "order.analytics=error:1")
 	for _, mode := range []placeMode{modeAfter, modeInline} {
