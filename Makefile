@@ -43,7 +43,7 @@ run: ## start the example shop (ARGS='-load 50' places orders by itself)
 	@go run ./examples/shop $(ARGS)
 
 .PHONY: setup
-setup: ## install what the tests need: a C compiler, Chromium and servers
+setup: ## install a C compiler and Chromium, and build the servers that tests run against
 	@./tools/setup.sh
 	@go run ./internal/tool/build $(SERVERS)
 

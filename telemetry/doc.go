@@ -9,7 +9,7 @@
 //
 //	tel, err := telemetry.New(telemetry.Config{})
 //	...
-//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}, TraceID: telemetry.TraceID})
 //	...
 //	err = tel.Watch(r)
 //
