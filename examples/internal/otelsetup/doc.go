@@ -13,6 +13,12 @@
 //	OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_{ENDPOINT,...}
 //	OTEL_BSP_*, OTEL_BLRP_*, OTEL_METRIC_EXPORT_*, OTEL_SPAN_*_LIMIT
 //
+// A value that cannot be used is an error of Start, which names the variable,
+// the value and what to use.
+//
 // A backend that is down costs a program neither callbacks nor responses. What
-// cannot be exported is lost, counted and, seldom, logged.
+// cannot be exported is lost, counted and, seldom, logged: exports that fail in
+// otel_export_failures_total, and what finds the queue full, of which
+// OTEL_BSP_MAX_QUEUE_SIZE and OTEL_BLRP_MAX_QUEUE_SIZE are the size, span by span
+// and record by record in otel_export_dropped_total.
 package otelsetup

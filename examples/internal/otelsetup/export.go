@@ -2,6 +2,7 @@ package otelsetup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -24,45 +25,107 @@ const (
 	Logs    = "logs"
 )
 
+// settings is what the environment says.
+type settings struct {
+	traces, metrics, logs bool // exported
+	spans, records        int  // that may wait for it
+	sampler               sdktrace.Sampler
+}
+
+// settings reads the environment, and starts nothing.
+func (o *OTel) settings() (s settings, err error) {
+	var env environment
+	s.sampler = env.sampler()
+	if s.metrics = o.cfg.Gatherer != nil && o.wanted(Metrics); s.metrics {
+		env.exporter(Metrics)
+		env.number("OTEL_METRIC_EXPORT_INTERVAL", 1, 0)
+		env.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, 0)
+	}
+	if s.logs = o.cfg.Logs && o.wanted(Logs); s.logs {
+		env.exporter(Logs)
+		s.records = env.queue("OTEL_BLRP_")
+	}
+	if s.traces = o.wanted(Traces); s.traces {
+		env.exporter(Traces)
+		s.spans = env.queue("OTEL_BSP_")
+	}
+	return s, env.err()
+}
+
+// exporters are those of the signals that are exported.
+type exporters struct {
+	metrics sdkmetric.Reader
+	logs    sdklog.Exporter
+	traces  sdktrace.SpanExporter
+}
+
+// newExporters makes all or none.
+func newExporters(ctx context.Context, cfg Config, s settings) (e exporters, err error) {
+	var errs []error
+	var undo []func(context.Context) error
+	made := func(signal string, shutdown func(context.Context) error, err error) {
+		if err == nil {
+			undo = append(undo, shutdown)
+		} else {
+			errs = append(errs, &exportError{signal, err})
+		}
+	}
+	if s.metrics {
+		e.metrics, err = newReader(ctx, cfg)
+		made(Metrics, func(ctx context.Context) error { return e.metrics.Shutdown(ctx) }, err)
+	}
+	if s.logs {
+		e.logs, err = autoexport.NewLogExporter(ctx)
+		made(Logs, func(ctx context.Context) error { return e.logs.Shutdown(ctx) }, err)
+	}
+	if s.traces {
+		e.traces, err = autoexport.NewSpanExporter(ctx)
+		made(Traces, func(ctx context.Context) error { return e.traces.Shutdown(ctx) }, err)
+	}
+	if len(errs) > 0 {
+		for _, shutdown := range undo {
+			errs = append(errs, shutdown(ctx))
+		}
+	}
+	return e, errors.Join(errs...)
+}
+
+// spare are places of the SDK's queue of spans beyond ours: ForceFlush takes
+// one, too.
+const spare = 16
+
 // export makes the providers, each with its exporter.
-func (o *OTel) export(ctx context.Context) error {
-	res := newResource(ctx, o.cfg)
-	if o.cfg.Gatherer != nil && o.wanted(Metrics) {
-		reader, err := newReader(ctx, o.cfg)
-		if err != nil {
-			return fmt.Errorf("OTEL_METRICS_EXPORTER: %w", err)
-		}
-		metrics := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
-		o.ends = append(o.ends, end{Metrics, metrics.Shutdown, nil})
-	}
-	if o.cfg.Logs && o.wanted(Logs) {
-		exporter, err := autoexport.NewLogExporter(ctx)
-		if err != nil {
-			return fmt.Errorf("OTEL_LOGS_EXPORTER: %w", err)
-		}
-		logs := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter})))
-		o.ends = append(o.ends, end{Logs, logs.Shutdown, nil})
-		o.Loggers = logs
-	}
-	sampler, err := newSampler()
+func (o *OTel) export(ctx context.Context, s settings) error {
+	exporters, err := newExporters(ctx, o.cfg, s)
 	if err != nil {
 		return err
 	}
-	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithSampler(sampler)}
+	res := newResource(ctx, o.cfg)
+	if s.metrics {
+		metrics := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(exporters.metrics))
+		o.ends = append(o.ends, end{signal: Metrics, shutdown: metrics.Shutdown})
+	}
+	if s.logs {
+		queue := o.failures.queue(Logs, s.records)
+		batches := sdklog.NewBatchProcessor(logExporter{exporters.logs, queue})
+		logs := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(recordQueue{batches, queue}))
+		o.ends = append(o.ends, end{signal: Logs, shutdown: logs.Shutdown, queue: queue})
+		o.Loggers = logs
+	}
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithSampler(s.sampler)}
 	for _, p := range o.cfg.SpanProcessors {
 		opts = append(opts, sdktrace.WithSpanProcessor(p))
 	}
-	var spans *spanExporter
-	if o.wanted(Traces) {
-		exporter, err := autoexport.NewSpanExporter(ctx)
-		if err != nil {
-			return fmt.Errorf("OTEL_TRACES_EXPORTER: %w", err)
-		}
-		spans = &spanExporter{SpanExporter: exporter}
-		opts = append(opts, sdktrace.WithBatcher(spans))
+	e := end{signal: Traces}
+	if s.traces {
+		e.queue = o.failures.queue(Traces, s.spans)
+		e.spans = &spanExporter{SpanExporter: exporters.traces, queue: e.queue}
+		batches := sdktrace.NewBatchSpanProcessor(e.spans, sdktrace.WithMaxQueueSize(s.spans+spare))
+		opts = append(opts, sdktrace.WithSpanProcessor(spanQueue{batches, e.queue}))
 	}
 	traces := sdktrace.NewTracerProvider(opts...)
-	o.ends = append(o.ends, end{Traces, traces.Shutdown, spans})
+	e.shutdown = traces.Shutdown
+	o.ends = append(o.ends, e)
 	o.Tracers = traces
 	return nil
 }

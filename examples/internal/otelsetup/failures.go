@@ -17,14 +17,17 @@ import (
 // MetricFailures counts what went wrong with exports, by signal.
 const MetricFailures = "otel_export_failures_total"
 
+// MetricDropped counts what was never exported, by signal: traces or logs.
+const MetricDropped = "otel_export_dropped_total"
+
 // logEvery is the least time between two records about one signal.
 const logEvery = 10 * time.Second
 
 // failures counts each error of the SDK and logs some: a backend that is down
 // makes several a second.
 type failures struct {
-	count *prometheus.CounterVec
-	log   *slog.Logger
+	count, dropped *prometheus.CounterVec
+	log            *slog.Logger
 
 	mu     sync.Mutex
 	silent map[string]*silence // by signal; guarded by mu
@@ -37,10 +40,17 @@ type silence struct {
 }
 
 func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, error) {
-	f := &failures{log: logger, silent: make(map[string]*silence), count: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: MetricFailures,
-		Help: "Exports of spans, metrics and log records that failed, and other errors of the OpenTelemetry SDK.",
-	}, []string{"signal"})}
+	f := &failures{
+		log: logger, silent: make(map[string]*silence),
+		count: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: MetricFailures,
+			Help: "Exports of spans, metrics and log records that failed, and other errors of the OpenTelemetry SDK.",
+		}, []string{"signal"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: MetricDropped,
+			Help: "Spans and log records for which the export queue was full, or that it still held when the end gave up.",
+		}, []string{"signal"}),
+	}
 	for _, signal := range signals {
 		f.count.WithLabelValues(signal)
 		f.silent[signal] = &silence{}
@@ -48,7 +58,27 @@ func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, err
 	if err := reg.Register(f.count); err != nil {
 		return nil, err
 	}
+	if err := reg.Register(f.dropped); err != nil {
+		reg.Unregister(f.count)
+		return nil, err
+	}
 	return f, nil
+}
+
+func (f *failures) unregister(reg prometheus.Registerer) {
+	reg.Unregister(f.count)
+	reg.Unregister(f.dropped)
+}
+
+// queue returns the queue of a signal, which counts here what it drops.
+func (f *failures) queue(signal string, size int) *queue {
+	dropped := f.dropped.WithLabelValues(signal)
+	return &queue{size: int64(size), dropped: func(n int) {
+		dropped.Add(float64(n))
+		if suppressed, ok := f.speak(signal, time.Now()); ok {
+			f.log.Warn("telemetry dropped, it comes faster than it is exported", "signal", signal, "dropped", n, "suppressed", suppressed)
+		}
+	}}
 }
 
 // Handle is the process's handler of OpenTelemetry's errors.
@@ -131,6 +161,7 @@ func (e *exportError) Unwrap() error { return e.err }
 // batch processor tells to nobody but the process's handler.
 type spanExporter struct {
 	sdktrace.SpanExporter
+	queue *queue // that the spans have waited in
 
 	mu     sync.Mutex
 	ending bool  // guarded by mu
@@ -138,6 +169,7 @@ type spanExporter struct {
 }
 
 func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	e.queue.leave(len(spans))
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	if err == nil {
 		return nil
@@ -166,9 +198,13 @@ func (e *spanExporter) lost() error {
 }
 
 // logExporter likewise.
-type logExporter struct{ sdklog.Exporter }
+type logExporter struct {
+	sdklog.Exporter
+	queue *queue
+}
 
 func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error {
+	e.queue.leave(len(records))
 	if err := e.Exporter.Export(ctx, records); err != nil {
 		return &exportError{Logs, err}
 	}

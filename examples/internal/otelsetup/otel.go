@@ -38,31 +38,36 @@ type end struct {
 	signal   string
 	shutdown func(context.Context) error
 	spans    *spanExporter // nil unless they are exported here
+	queue    *queue        // nil: none
 }
 
 // Start sets everything up, and makes it what the process uses where nothing
 // else is given: tracers, loggers, propagators and the handler of errors. No
-// backend is asked, so it does not fail if there is none.
+// backend is asked, so it does not fail if there is none. It fails, and names
+// all of them, if variables of the environment cannot be used; then nothing has
+// been started.
 func Start(ctx context.Context, cfg Config) (_ *OTel, err error) {
 	o := &OTel{
 		Tracers: tracenoop.NewTracerProvider(),
 		Loggers: lognoop.NewLoggerProvider(),
 		cfg:     cfg.withDefaults(), endpoints: make(map[string]string),
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("OpenTelemetry: %w", err), o.Shutdown(ctx))
+	var s settings
+	if !disabled() {
+		if s, err = o.settings(); err != nil {
+			return nil, fmt.Errorf("OpenTelemetry: %w", err)
 		}
-	}()
+	}
 	if o.failures, err = newFailures(o.cfg.Registerer, o.cfg.ErrorLog); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("OpenTelemetry: %w", err)
 	}
 	otel.SetErrorHandler(o.failures) // before all that may call it
 	// A service whose own signals are off still passes on those of others.
 	o.Propagator = autoprop.NewTextMapPropagator()
 	if !disabled() {
-		if err := o.export(ctx); err != nil {
-			return nil, err
+		if err := o.export(ctx, s); err != nil {
+			o.failures.unregister(o.cfg.Registerer)
+			return nil, fmt.Errorf("OpenTelemetry: %w", err)
 		}
 	}
 	otel.SetTextMapPropagator(o.Propagator)
@@ -116,6 +121,9 @@ func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
 		}
 		if e.spans != nil {
 			errs = append(errs, e.spans.lost()) // the SDK tells the handler and does not return it
+		}
+		if e.queue != nil {
+			e.queue.end()
 		}
 		cancel()
 	}

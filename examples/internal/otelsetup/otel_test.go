@@ -248,26 +248,15 @@ func TestTheSamplerIsThatOfTheEnvironmentAndKeepsLinksWhole(t *testing.T) {
 	}
 }
 
-func TestMistakesInTheEnvironmentAreErrorsThatNameTheVariable(t *testing.T) {
-	for name, value := range map[string]string{
-		"OTEL_TRACES_EXPORTER":  "zipkin",
-		"OTEL_METRICS_EXPORTER": "statsd",
-		"OTEL_LOGS_EXPORTER":    "file",
-		"OTEL_TRACES_SAMPLER":   "some",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Setenv(name, value)
-			reg := prometheus.NewRegistry()
-			_, err := otelsetup.Start(t.Context(), otelsetup.Config{Gatherer: reg, Logs: true, Registerer: reg, ErrorLog: slog.New(slog.DiscardHandler), FlushTime: time.Millisecond})
-			require.ErrorContains(t, err, name)
-		})
-	}
-	t.Run("the ratio", func(t *testing.T) {
-		t.Setenv("OTEL_TRACES_SAMPLER", "traceidratio")
-		t.Setenv("OTEL_TRACES_SAMPLER_ARG", "50%")
-		_, err := otelsetup.Start(t.Context(), otelsetup.Config{Registerer: prometheus.NewRegistry()})
-		require.ErrorContains(t, err, `OTEL_TRACES_SAMPLER_ARG is "50%"`)
-	})
+// What others have sampled is the business of parentbased_always_off.
+func TestAlwaysOffSamplesNotEvenTheCallbacksOfASampledRequest(t *testing.T) {
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	s := start(t, unexported)
+	asker := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true})
+	_, linked := s.Tracers.Tracer("test").Start(t.Context(), "process", trace.WithLinks(trace.Link{SpanContext: asker}))
+	linked.End()
+	require.False(t, linked.IsRecording())
+	require.Empty(t, s.spans.Ended())
 }
 
 func TestWithoutAnEndpointARecordSaysOnceWhatToSet(t *testing.T) {

@@ -1,7 +1,6 @@
 package otelsetup
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -11,45 +10,41 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/sampling"
 )
 
-// newSampler is the one that OTEL_TRACES_SAMPLER names, all traces by default.
-// The SDK reads the variable, too, but then a callback's trace would be sampled
-// without regard to its request's.
-func newSampler() (sdktrace.Sampler, error) {
-	name := strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))
-	root, ok := strings.CutPrefix(name, "parentbased_")
-	var sampler sdktrace.Sampler
-	switch root {
-	case "":
-		sampler, ok = sdktrace.AlwaysSample(), true
+// sampler is the one that OTEL_TRACES_SAMPLER names, all traces by default. The
+// SDK reads the variable, too, but then a callback's trace would be sampled
+// without regard to its request's. Only always_on and always_off are what they
+// say: the latter samples not even what others have sampled the request of.
+func (e *environment) sampler() sdktrace.Sampler {
+	const name = "OTEL_TRACES_SAMPLER"
+	value := os.Getenv(name)
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "parentbased_always_on":
+		return sdktrace.ParentBased(sampling.Linked(sdktrace.AlwaysSample()))
 	case "always_on":
-		sampler = sdktrace.AlwaysSample()
+		return sdktrace.AlwaysSample()
+	case "parentbased_always_off":
+		return sdktrace.ParentBased(sampling.Linked(sdktrace.NeverSample()))
 	case "always_off":
-		sampler = sdktrace.NeverSample()
+		return sdktrace.NeverSample()
+	case "parentbased_traceidratio":
+		return sdktrace.ParentBased(sampling.Linked(sdktrace.TraceIDRatioBased(e.ratio())))
 	case "traceidratio":
-		ratio, err := ratio()
-		if err != nil {
-			return nil, err
-		}
-		sampler = sdktrace.TraceIDRatioBased(ratio)
-	default:
-		return nil, fmt.Errorf("OTEL_TRACES_SAMPLER is %q: use always_on, always_off or traceidratio, with or without parentbased_", name)
+		return sampling.Linked(sdktrace.TraceIDRatioBased(e.ratio()))
 	}
-	sampler = sampling.Linked(sampler)
-	if ok {
-		sampler = sdktrace.ParentBased(sampler)
-	}
-	return sampler, nil
+	e.refuse(name, value, "always_on, always_off or traceidratio, with or without parentbased_ before it")
+	return nil
 }
 
 // ratio is the share of traces that traceidratio samples.
-func ratio() (float64, error) {
-	arg := strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER_ARG"))
-	if arg == "" {
-		return 1, nil
+func (e *environment) ratio() float64 {
+	const name = "OTEL_TRACES_SAMPLER_ARG"
+	value := strings.TrimSpace(os.Getenv(name))
+	if value == "" {
+		return 1
 	}
-	ratio, err := strconv.ParseFloat(arg, 64)
+	ratio, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(ratio >= 0 && ratio <= 1) {
-		return 0, fmt.Errorf("OTEL_TRACES_SAMPLER_ARG is %q: use a number from 0 to 1", arg)
+		e.refuse(name, value, "a number from 0 to 1")
 	}
-	return ratio, nil
+	return ratio
 }
