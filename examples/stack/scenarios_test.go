@@ -72,16 +72,16 @@ var scenarios = []scenario{
 	},
 	{
 		name:   "flood",
-		args:   []string{"-load", "5", "-workers", "2", "-queue", "40"},
-		faults: "order.email.customer=slow(600ms):1",
+		args:   []string{"-load", "5", "-workers", "8", "-queue", "60"},
+		faults: "order.email.customer=slow(3s):1",
 		fires: append([]string{
 			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{
 		name:   "flood, the oldest dropped",
-		args:   []string{"-load", "5", "-workers", "2", "-queue", "40", "-overflow", "drop-oldest"},
-		faults: "order.email.customer=slow(600ms):1",
+		args:   []string{"-load", "5", "-workers", "8", "-queue", "60", "-overflow", "drop-oldest"},
+		faults: "order.email.customer=slow(3s):1",
 		fires: append([]string{
 			"AfterglowCallbacksDropped", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
@@ -92,14 +92,14 @@ var scenarios = []scenario{
 		fires:  []string{"AfterglowOverrunning"},
 	},
 	{
-		// Until they count as overrunning and are replaced, once; then all that
-		// is asked for is refused.
+		// The one there is, and after some time the one that replaces it; then
+		// all that is asked for is refused.
 		name:   "all workers hang",
-		args:   []string{"-load", "2", "-workers", "4", "-queue", "20000"},
+		args:   []string{"-load", "2", "-workers", "1", "-queue", "20000"},
 		faults: "order.email.customer=hang:1",
 		fires: append([]string{
-			"AfterglowCallbackSilent", "AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld",
-			"AfterglowOverrunning", "AfterglowQueueStuck", "AfterglowWorkersSaturated",
+			"AfterglowCallbackSilent", "AfterglowCallbacksRejected", "AfterglowOldestTooOld", "AfterglowOverrunning",
+			"AfterglowQueueStuck", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 		inhibited: map[string]string{
 			"AfterglowOldestTooOld": "AfterglowQueueStuck", "AfterglowWorkersSaturated": "AfterglowQueueStuck",
@@ -263,7 +263,7 @@ func (c *coverage) queries(do func(query)) {
 		})
 		for _, a := range board.Annotations.List {
 			// Over the hours of a dashboard, this is more than of a panel's minutes.
-			expr := strings.ReplaceAll(a.Expr, "$__rate_interval", "1m")
+			expr := strings.ReplaceAll(a.Expr, "$__rate_interval", "2m")
 			do(query{board.UID + ", annotation", a.Name, substitute.Replace(expr)})
 		}
 	}
