@@ -185,6 +185,7 @@ func (ts *testStack) play(sc scenario) *shop {
 		return len(ts.query(`count_over_time(afterglow_build_info[1m]) >= 8 and on () sum(afterglow_callbacks_total{outcome="success"}) > 40`)) == 1
 	}, "all is well for a while")
 	require.Equal(t, []string{watchdog}, ts.fired(), "while all is well")
+	ts.forget()
 
 	if sc.faults != "" {
 		ts.breaks(sh, sc.faults)

@@ -158,6 +158,13 @@ func (ts *testStack) told(status string) map[string]alerts.Alert {
 	return found
 }
 
+// forget has told begin anew.
+func (ts *testStack) forget() {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.received = nil
+}
+
 // get decodes the answer of a server.
 func (ts *testStack) get(address string, into any) {
 	ts.t.Helper()
