@@ -43,7 +43,7 @@ func (d *drain) Value(key any) any {
 
 // drainStarted starts the drain span and returns the context that holds it.
 func (t *tracing) drainStarted(d *drain, info runner.DrainInfo) context.Context {
-	ctx, span := t.tracer.Start(d, SpanDrain+" "+info.Runner, trace.WithAttributes(
+	ctx, span := t.start(d, SpanDrain+" "+info.Runner, trace.WithAttributes(
 		attribute.String(AttrRunner, info.Runner),
 		attribute.Int(AttrDrainPending, info.Pending())))
 	d.span = span

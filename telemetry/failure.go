@@ -46,10 +46,11 @@ func (f *failure) thrownText() string {
 
 // text is the text of the error.
 func (f *failure) text() string {
-	switch p := f.panicked(); {
-	case p == nil:
+	p := f.panicked()
+	if p == nil {
 		return f.thrownText()
-	case p == f.err: //nolint:errorlint // the panic alone; its Error method would ask its value again
+	}
+	if p == f.err { //nolint:errorlint // the panic alone; its Error method would ask its value again
 		return "runner: callback panicked: " + f.thrownText()
 	}
 	return textOf(f.err, maxError)

@@ -13,8 +13,9 @@ import (
 
 // FlightConfig says what a [FlightRecorder] keeps, and where.
 type FlightConfig struct {
-	// Dir is where the snapshots are written. It is made if it does not exist.
-	// Processes may share it.
+	// Dir is where the snapshots are written. It is made if it does not exist,
+	// and again if somebody removes it. Processes may share it. If it is
+	// relative, it is so to the current directory of NewFlightRecorder.
 	Dir string
 
 	// Interval is the time in which at most one snapshot is taken: a failure
@@ -79,8 +80,16 @@ type FlightRecorder struct {
 // snapshot is a file to be written.
 type snapshot struct {
 	path   string
-	failed func(error)
+	failed func(step, error)
 }
+
+// step is what fails where a snapshot is taken.
+type step uint8
+
+const (
+	writing step = iota // the file does not come about
+	pruning             // it does, and older ones stay
+)
 
 // NewFlightRecorder starts a flight recorder. A process can have one at a
 // time; other consumers of execution traces, such as net/http/pprof, are not in
@@ -95,9 +104,14 @@ func NewFlightRecorder(cfg FlightConfig) (*FlightRecorder, error) {
 	if cfg.MaxFiles == 0 {
 		cfg.MaxFiles = defaultFlightFiles
 	}
-	if err := prepare(cfg.Dir); err != nil {
+	dir, err := filepath.Abs(cfg.Dir)
+	if err == nil {
+		err = prepare(dir)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("telemetry: FlightConfig.Dir cannot be written to: %w", err)
 	}
+	cfg.Dir = dir
 	f := &FlightRecorder{
 		cfg:      cfg,
 		recorder: trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: cfg.MinAge, MaxBytes: cfg.MaxBytes}),
@@ -154,9 +168,9 @@ func (f *FlightRecorder) Stop() {
 }
 
 // take asks for a snapshot and returns the path of its file, which is written
-// soon; "" if none is taken. It does not wait. Should the file not come about,
-// failed is called, on another goroutine.
-func (f *FlightRecorder) take(failed func(path string, err error)) string {
+// soon; "" if none is taken. It does not wait. Should a step fail, failed is
+// called, on another goroutine.
+func (f *FlightRecorder) take(failed func(path string, at step, err error)) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -166,7 +180,7 @@ func (f *FlightRecorder) take(failed func(path string, err error)) string {
 	name := fmt.Sprintf(flightName, now.UTC().Format(flightTime), os.Getpid(), f.taken+1)
 	path := filepath.Join(f.cfg.Dir, name)
 	select {
-	case f.wanted <- snapshot{path, func(err error) { failed(path, err) }}:
+	case f.wanted <- snapshot{path, func(at step, err error) { failed(path, at, err) }}:
 		f.last, f.taken = now, f.taken+1
 		return path
 	default: // The disk is slower than the interval is long.
@@ -176,18 +190,31 @@ func (f *FlightRecorder) take(failed func(path string, err error)) string {
 
 // write is the writer's life. It is the only one that uses the recorder.
 func (f *FlightRecorder) write() {
-	defer close(f.done)
-	defer f.recorder.Stop()
+	stopped := false
+	defer func() {
+		if !stopped { // A log handler that was told of a failure has called Goexit.
+			go f.write()
+			return
+		}
+		f.recorder.Stop()
+		close(f.done)
+	}()
 	for s := range f.wanted {
 		if err := f.writeFile(s.path); err != nil {
-			s.failed(err)
+			s.failed(writing, err)
+		} else if err := f.prune(); err != nil {
+			s.failed(pruning, err)
 		}
 	}
+	stopped = true
 }
 
 // writeFile writes a snapshot under another name first, so that a file at path
 // is always whole.
 func (f *FlightRecorder) writeFile(path string) error {
+	if err := os.MkdirAll(f.cfg.Dir, 0o700); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(path+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -203,7 +230,7 @@ func (f *FlightRecorder) writeFile(path string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return f.prune()
+	return nil
 }
 
 // prune removes the oldest snapshots beyond MaxFiles, and what processes have

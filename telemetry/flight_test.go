@@ -3,11 +3,13 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -188,7 +190,6 @@ func TestTheOldestSnapshotsAreRemovedAndNothingElse(t *testing.T) {
 
 func TestADirectoryThatFailsIsCountedAndToldOnceAnIntervalAndHurtsNoCallback(t *testing.T) {
 	for name, breakIt := range map[string]func(t *testing.T, dir string){
-		"removed": func(t *testing.T, dir string) { require.NoError(t, os.Remove(dir)) },
 		"a file": func(t *testing.T, dir string) {
 			require.NoError(t, os.Remove(dir))
 			require.NoError(t, os.WriteFile(dir, nil, 0o600))
@@ -210,7 +211,8 @@ func TestADirectoryThatFailsIsCountedAndToldOnceAnIntervalAndHurtsNoCallback(t *
 			require.InDelta(t, 1, s[`afterglow_telemetry_errors_total{signal="flight"}`], 0)
 			require.InDelta(t, 50, s[`afterglow_callbacks_total{callback="a",outcome="panic",runner="default"}`], 0)
 			record := g.record(slog.LevelWarn, telemetry.LogSnapshotFailed)
-			require.Contains(t, record["error"], record["snapshot"])
+			require.Contains(t, record["error"], dir)
+			require.Equal(t, dir, filepath.Dir(record["snapshot"].(string)))
 			require.Equal(t, "a", record["callback"])
 			require.Equal(t, request.SpanContext().TraceID().String(), record["request.trace_id"])
 		})
@@ -227,9 +229,75 @@ func TestAHandlerThatPanicsOverAFailedSnapshotIsCounted(t *testing.T) {
 		c.Logger = slog.New(brokenHandler{})
 	})
 	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
 	require.InDelta(t, 4, g.errors()[telemetry.SignalLogs], 0, "panicked, drain started, drain finished, snapshot not written")
+}
+
+// dirWithSnapshotThatStays has an old snapshot that cannot be removed: with its
+// long name the path is too long for the system, which that of a new one is not.
+func dirWithSnapshotThatStays(t *testing.T) string {
+	const deep, longest = 3900, 4096
+	dir := t.TempDir()
+	for len(dir) < deep {
+		dir = filepath.Join(dir, strings.Repeat("d", min(200, deep-len(dir))))
+	}
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	root, err := os.OpenRoot(dir)
+	require.NoError(t, err)
+	old, err := root.Create("afterglow-20200101T000000.000Z-1-" + strings.Repeat("1", longest-deep) + ".trace")
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(old.Close(), root.Close()))
+	return dir
+}
+
+func TestOldSnapshotsThatCannotBeRemovedAreToldApartFromOneThatIsNotWritten(t *testing.T) {
+	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dirWithSnapshotThatStays(t), MaxFiles: 1})
+	g.run(g.runner(runner.Config{}), "a", explode)
+	flight.Stop()
+	requireTrace(t, g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string))
+	require.Empty(t, g.records(telemetry.LogSnapshotFailed))
+	require.Contains(t, g.record(slog.LevelWarn, telemetry.LogPruneFailed)["error"], "remove ")
+	require.InDelta(t, 0, g.series()[`afterglow_telemetry_errors_total{signal="flight"}`], 0)
+}
+
+func TestADirectoryThatIsRemovedIsMadeAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flight")
+	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir})
+	require.NoError(t, os.Remove(dir))
+	g.run(g.runner(runner.Config{}), "a", explode)
+	flight.Stop()
+	requireTrace(t, g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string))
+}
+
+func TestARelativeDirectoryStaysWhereItWas(t *testing.T) {
+	from := t.TempDir()
+	t.Chdir(from)
+	g, flight := newFlight(t, telemetry.FlightConfig{Dir: "flight"})
+	t.Chdir(t.TempDir())
+	g.run(g.runner(runner.Config{}), "a", explode)
+	flight.Stop()
+	path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+	require.True(t, filepath.IsAbs(path), path)
+	require.Equal(t, []string{filepath.Base(path)}, files(t, filepath.Join(from, "flight")))
+}
+
+func TestTheWriterSurvivesAHandlerThatEndsItsGoroutine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flight")
+	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir, Interval: time.Nanosecond})
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	logger := slog.New(departingOver{slog.NewJSONHandler(g.logs, nil), telemetry.LogSnapshotFailed})
+	tel := newRig(t, func(c *telemetry.Config) { c.FlightRecorder, c.Logger = flight, logger })
+	r := tel.runner(runner.Config{})
+	require.NoError(t, r.Go(t.Context(), "a", explode))
+	require.Eventually(t, func() bool { return tel.errors()[telemetry.SignalLogs] == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, r.Go(t.Context(), "a", explode))
+	tel.shutdown(r)
+	flight.Stop()
+	require.Len(t, files(t, dir), 1)
 }
 
 func TestStopIsForAllWhoCallItAndEndsTheSnapshots(t *testing.T) {

@@ -32,6 +32,19 @@ func (departingHandler) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
+// departingOver does so at records with one message.
+type departingOver struct {
+	slog.Handler
+	message string
+}
+
+func (h departingOver) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == h.message {
+		runtime.Goexit()
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
 // departingProcessor does so at the end of each span.
 type departingProcessor struct{ sdktrace.SpanProcessor }
 

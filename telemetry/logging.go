@@ -165,9 +165,14 @@ func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInf
 }
 
 // snapshotFailed is not limited: the flight recorder takes few.
-func (l *logging) snapshotFailed(ctx context.Context, cb runner.Callback, path string, err error) {
-	if l.logger.Enabled(ctx, slog.LevelWarn) {
-		l.write(ctx, slog.LevelWarn, LogSnapshotFailed, cb,
-			slog.String(KeySnapshot, path), slog.String(KeyError, textOf(err, maxError)))
+func (l *logging) snapshotFailed(ctx context.Context, cb runner.Callback, path string, at step, err error) {
+	if !l.logger.Enabled(ctx, slog.LevelWarn) {
+		return
 	}
+	message := LogSnapshotFailed
+	if at == pruning {
+		message = LogPruneFailed
+	}
+	l.write(ctx, slog.LevelWarn, message, cb,
+		slog.String(KeySnapshot, path), slog.String(KeyError, textOf(err, maxError)))
 }

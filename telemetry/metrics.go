@@ -207,7 +207,7 @@ func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
 // observe adds an exemplar only if its trace is kept: one that leads nowhere
 // is worse than none, and making it costs more than the observation.
 func observe(h prometheus.Observer, v float64, sc trace.SpanContext) {
-	if eo, ok := h.(prometheus.ExemplarObserver); ok && sc.IsSampled() {
+	if eo, ok := h.(prometheus.ExemplarObserver); ok && sc.IsValid() && sc.IsSampled() {
 		eo.ObserveWithExemplar(v, prometheus.Labels{
 			ExemplarTraceID: sc.TraceID().String(),
 			ExemplarSpanID:  sc.SpanID().String(),

@@ -122,6 +122,7 @@ const (
 	LogSlowStart      = "callback started late"                                      // WARN: more than a second after it was due.
 	LogFinished       = "callback finished"                                          // DEBUG: success, skipped or coalesced.
 	LogSnapshotFailed = "flight recorder snapshot not written"                       // WARN: the file that another record names does not exist.
+	LogPruneFailed    = "old flight recorder snapshots not removed"                  // WARN: there are more than FlightConfig.MaxFiles now.
 	LogNamesFolded    = "too many callback names: further ones are counted as other" // WARN: once a runner.
 	LogDrainStarted   = "drain started"                                              // INFO: Shutdown was called.
 	LogDrainFinished  = "drain finished"                                             // INFO: or WARN, with names, if work was lost.

@@ -24,7 +24,7 @@ func (t *tracing) schedule(ctx context.Context, e entry, cb runner.Callback) (co
 		start = newSchedule(cb.Runner, cb.Name)
 	}
 	options := append(make([]trace.SpanStartOption, 0, len(start.options)+1), start.options...)
-	return t.tracer.Start(ctx, start.name, append(options, trace.WithTimestamp(cb.Asked))...)
+	return t.start(ctx, start.name, append(options, trace.WithTimestamp(cb.Asked))...)
 }
 
 // scheduled makes the whole schedule span of an accepted callback, which

@@ -162,18 +162,24 @@ func brokenScenario(t *testing.T, seen *evidence) {
 	seen.take(t, g)
 }
 
-// flightScenario takes a snapshot, and then one that cannot be written.
+// flightScenario takes a snapshot, where an old one cannot be removed, and then
+// one that cannot be written.
 func flightScenario(t *testing.T, seen *evidence) {
 	for _, writable := range []bool{true, false} {
-		dir := filepath.Join(t.TempDir(), "flight")
-		g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir})
+		dir := dirWithSnapshotThatStays(t)
+		if !writable {
+			dir = filepath.Join(t.TempDir(), "flight")
+		}
+		g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir, MaxFiles: 1})
 		if !writable {
 			require.NoError(t, os.Remove(dir))
+			require.NoError(t, os.WriteFile(dir, nil, 0o600))
 		}
 		g.run(g.runner(runner.Config{Name: "flight"}), "order.analytics", explode)
 		flight.Stop()
 		if writable {
-			trace, err := os.ReadFile(filepath.Join(dir, files(t, dir)[0]))
+			path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+			trace, err := os.ReadFile(path)
 			require.NoError(t, err)
 			seen.executions.Write(trace)
 		}

@@ -43,9 +43,11 @@ func (t *Telemetry) snapshot(ctx context.Context, cb runner.Callback, cause stri
 	}
 	shield(&t.errors.flight, func() {
 		trace.Log(ctx, taskCategory, cause+" "+cb.Name)
-		path = t.flight.take(func(path string, err error) {
-			t.errors.flight.Add(1)
-			shield(&t.errors.logs, func() { t.logging.snapshotFailed(ctx, cb, path, err) })
+		path = t.flight.take(func(path string, at step, err error) {
+			if at == writing {
+				t.errors.flight.Add(1)
+			}
+			shield(&t.errors.logs, func() { t.logging.snapshotFailed(ctx, cb, path, at, err) })
 		})
 	})
 	return path

@@ -236,6 +236,77 @@ func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
+// forgetfulTracer returns no context, or no span either.
+type forgetfulTracer struct {
+	trace.Tracer
+	spanless bool
+}
+
+func (f forgetfulTracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if f.spanless {
+		return nil, nil
+	}
+	_, span := f.Tracer.Start(ctx, name, options...)
+	return nil, span
+}
+
+type forgetfulProvider struct {
+	trace.TracerProvider
+	spanless bool
+}
+
+func (f forgetfulProvider) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return forgetfulTracer{f.TracerProvider.Tracer(name, options...), f.spanless}
+}
+
+func TestATracerThatReturnsNoContextCostsNoCallbackItsOwn(t *testing.T) {
+	type key struct{}
+	for _, spanless := range []bool{false, true} {
+		g := newRig(t, func(cfg *telemetry.Config) {
+			cfg.ScheduleSpans = true
+			cfg.TracerProvider = forgetfulProvider{cfg.TracerProvider, spanless}
+		})
+		r := g.runner(runner.Config{})
+		var value any
+		var current trace.SpanContext
+		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "kept"), "a", func(ctx context.Context) error {
+			value, current = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
+			return nil
+		}))
+		g.shutdown(r)
+		require.Equal(t, "kept", value)
+		if !spanless {
+			require.Equal(t, g.span("process a").SpanContext.SpanID(), current.SpanID())
+		}
+		for signal, n := range g.errors() {
+			require.Zero(t, n, signal)
+		}
+	}
+}
+
+// sampledNowhere says that a span is sampled whose ids are none.
+type sampledNowhere struct{ noop.Span }
+
+func (sampledNowhere) SpanContext() trace.SpanContext {
+	return trace.SpanContext{}.WithTraceFlags(trace.FlagsSampled)
+}
+
+type nowhereTracer struct{ trace.Tracer }
+
+func (nowhereTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return ctx, sampledNowhere{}
+}
+
+type nowhereProvider struct{ trace.TracerProvider }
+
+func (nowhereProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return nowhereTracer{} }
+
+func TestASpanWithoutIdsLeavesNoExemplar(t *testing.T) {
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = nowhereProvider{} })
+	g.run(g.runner(runner.Config{}), "a", succeed)
+	require.NotContains(t, g.scrape(openMetrics), "# {")
+}
+
 func TestFinishedWithoutStartedIsRecorded(t *testing.T) {
 	g := newRig(t, nil)
 	asked := time.Now()

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -144,6 +145,19 @@ func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInf
 	}
 }
 
+// start starts a span. A tracer that is not the SDK's may return no context, or
+// no span: then the context stays what it is, and the span does not record.
+func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	started, span := t.tracer.Start(ctx, name, options...)
+	if span == nil {
+		span = noop.Span{}
+	}
+	if started == nil {
+		started = trace.ContextWithSpan(ctx, span)
+	}
+	return started, span
+}
+
 // started starts the process span and returns the context that holds it.
 func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
 	start := t.process(e, &info.Callback)
@@ -152,7 +166,7 @@ func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.
 	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: asker}))
 	}
-	ctx, span := t.tracer.Start(p, start.name, options...)
+	ctx, span := t.start(p, start.name, options...)
 	p.span = span
 	if !span.IsRecording() {
 		return ctx
