@@ -44,7 +44,9 @@ func newCallSites() *callSites {
 }
 
 // here returns the innermost call on this goroutine's stack that led into the
-// runner: what is below it is the runner's, an observer's, or our own.
+// runner: what is below it is the runner's, an observer's, or our own. Between
+// them may be the runtime, which runs what a panicking function has deferred. A
+// goroutine that does nothing but ask has no such call.
 func (c *callSites) here() callSite {
 	const skip = 2 // runtime.Callers and here
 	var pcs [16]uintptr
@@ -58,8 +60,6 @@ func (c *callSites) here() callSite {
 				inRunner = true
 			case inRunner && len(f.attrs) > 0:
 				return callSite(pc)
-			case inRunner: // a goroutine that has nothing else to do
-				return 0
 			}
 		}
 		if n < len(pcs) {

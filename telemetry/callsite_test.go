@@ -79,6 +79,23 @@ func TestASpanTellsTheLineThatAskedForIt(t *testing.T) {
 	require.Equal(t, at["deferred"], siteOf(t, g.span("process deferred")).line)
 }
 
+func TestACallbackThatAPanicsDeferredCallAskedForIsOfTheFunctionThatPanicked(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{})
+	ctx, _, release := g.request(r)
+	var at int64
+	require.Panics(t, func() {
+		defer r.After(ctx, "a", succeed) //nolint:errcheck // its span is awaited
+		at = line() + 1
+		panic("mine")
+	})
+	release()
+	g.shutdown(r)
+	got := siteOf(t, g.span("process a"))
+	require.Equal(t, at, got.line)
+	require.Contains(t, got.function, "TestACallbackThatAPanicsDeferredCallAskedFor")
+}
+
 func TestAGoroutineThatDoesNothingButAskHasNoLine(t *testing.T) {
 	g := newRig(t, nil)
 	r := g.runner(runner.Config{})

@@ -60,8 +60,8 @@ const (
 	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
 
 	SignalMetrics  = "metrics"  // Panics while metrics were counted.
-	SignalTraces   = "traces"   // Panics of a tracer or of Config.RelationFor, and answers of that which are no Relation.
-	SignalLogs     = "logs"     // Panics of a log handler.
+	SignalTraces   = "traces"   // Panics of a tracer or of Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
+	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.
 	SignalFlight   = "flight"   // Snapshots that could not be written. Only with a FlightRecorder.
 	SignalObserver = "observer" // Panics of any observer of a watched runner.
 )

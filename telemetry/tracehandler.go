@@ -15,8 +15,10 @@ import (
 //
 //	slog.SetDefault(slog.New(telemetry.NewTraceHandler(slog.NewJSONHandler(os.Stderr, nil))))
 //
-// What a record has already is not added again. The ids are top-level
-// attributes, whatever groups are open. A handler that takes the ids from the
+// What a record itself has already is not added again. What With has given a
+// logger, or a group without a name holds, is not looked at, and a TraceHandler
+// around another one adds the ids twice. They are top-level attributes, whatever
+// groups are open. A handler that takes the ids from the
 // context itself, such as the otelslog bridge, needs none: put this one around
 // the others only, and set Config.OmitTraceIDs:
 //
