@@ -16,9 +16,9 @@ type Work struct {
 // is left; some computing; and a wait, as most callbacks are.
 func Works() []Work {
 	return []Work{
-		{"empty", 10_000, func() {}},
-		{"10 µs CPU", 2_000, spinner(10 * time.Microsecond)},
-		{"1 ms sleep", 400, func() { time.Sleep(time.Millisecond) }},
+		{"empty", 5_000, func() {}},
+		{"10 µs CPU", 1_000, spinner(10 * time.Microsecond)},
+		{"1 ms sleep", 320, func() { time.Sleep(time.Millisecond) }},
 	}
 }
 

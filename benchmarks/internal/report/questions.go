@@ -18,7 +18,9 @@ func throughputTables(book *measure.Book) string {
 		one, eight := measure.Setting(work, 1), measure.Setting(work, 8)
 		t := NewTable(2, work, "bounds", "ns, 1 producer", "× channel", "× `go`", "ns, 8 producers", "× channel", "× `go`", "allocs", "B")
 		for _, c := range pool.All() {
-			at := func(setting, metric string) measure.Case { return measure.Case{Setting: setting, Contestant: c.Name, Metric: metric} }
+			at := func(setting, metric string) measure.Case {
+				return measure.Case{Setting: setting, Contestant: c.Name, Metric: metric}
+			}
 			if book.Rounds(at(one, measure.MetricTime)) == 0 {
 				continue
 			}
@@ -71,7 +73,9 @@ func BurstPeers() []pool.Contestant {
 }
 
 // Askers is the telemetry of the questions that use scopes.
-func Askers() []pool.Telemetry { return append([]pool.Telemetry{pool.TelemetryOff}, pool.Telemetries()...) }
+func Askers() []pool.Telemetry {
+	return append([]pool.Telemetry{pool.TelemetryOff}, pool.Telemetries()...)
+}
 
 func burstTable(book *measure.Book) string {
 	t := NewTable(2, "", "queue", measure.MetricMedian, measure.MetricP99)

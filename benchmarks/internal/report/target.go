@@ -65,7 +65,9 @@ func (r Results) Targets() []Target {
 func throughputTargets(book *measure.Book) (targets []Target) {
 	for _, producers := range measure.Producers {
 		setting := measure.Setting("empty", producers)
-		of := func(contestant, metric string) measure.Case { return measure.Case{Setting: setting, Contestant: contestant, Metric: metric} }
+		of := func(contestant, metric string) measure.Case {
+			return measure.Case{Setting: setting, Contestant: contestant, Metric: metric}
+		}
 		against := func(contestant, base string, limit Limit) {
 			targets = append(targets, Target{contestant + ", " + setting, limit,
 				book.Ratio(of(contestant, measure.MetricTime), of(base, measure.MetricTime))})
