@@ -18,6 +18,7 @@ import (
 // options that never change are made once.
 type instrument struct {
 	tracing *tracing
+	linked  bool // exemplars lead from histogram to span, events from the request's span to the task
 	tracer  trace.Tracer // nil: no spans
 	start   []trace.SpanStartOption
 
@@ -40,7 +41,7 @@ type jobPool interface {
 	submit(job)
 }
 
-func newInstrument(t Telemetry) *instrument {
+func newInstrument(t Telemetry, linked bool) *instrument {
 	results := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tasks_total", Help: "Tasks, by result."}, []string{"task", "result"})
 	waited := histogram("task_wait_seconds", "Time from being asked for to the start.")
 	ran := histogram("task_duration_seconds", "Run time.")
@@ -48,6 +49,7 @@ func newInstrument(t Telemetry) *instrument {
 	prometheus.NewRegistry().MustRegister(results, waited, ran, running)
 	i := &instrument{
 		tracing:  newTracing(t),
+		linked:   linked,
 		success:  results.WithLabelValues(Name, "success"),
 		failure:  results.WithLabelValues(Name, "error"),
 		timeout:  results.WithLabelValues(Name, "timeout"),
@@ -104,7 +106,7 @@ func (j job) run() {
 				result, name = i.timeout, "timeout"
 			}
 		}
-		i.ran.Observe(time.Since(start).Seconds())
+		i.observeRun(time.Since(start), span)
 		i.running.Dec()
 		result.Inc()
 		if span != nil && span.IsRecording() {
@@ -116,6 +118,24 @@ func (j job) run() {
 		}
 	}()
 	err = j.task(ctx)
+}
+
+func (i *instrument) observeRun(d time.Duration, span trace.Span) {
+	if i.linked && span != nil && span.SpanContext().IsSampled() {
+		i.ran.(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), prometheus.Labels{
+			"trace_id": span.SpanContext().TraceID().String(),
+			"span_id":  span.SpanContext().SpanID().String(),
+		})
+		return
+	}
+	i.ran.Observe(d.Seconds())
+}
+
+// asked notes on the request's span that it asks for a task.
+func (i *instrument) asked(ctx context.Context, at time.Time) {
+	if span := trace.SpanFromContext(ctx); i.linked && span.IsRecording() {
+		span.AddEvent("task asked for", trace.WithTimestamp(at), trace.WithAttributes(attribute.String("task.name", Name)))
+	}
 }
 
 func (i *instrument) startSpan(ctx context.Context, start time.Time, wait time.Duration) (context.Context, trace.Span) {
@@ -140,13 +160,20 @@ type instrumented struct {
 }
 
 func byHand(inner func(Size) Pool, t Telemetry) func(Size) Pool {
-	return func(s Size) Pool { return instrumented{inner(s).(jobPool), newInstrument(t)} }
+	return func(s Size) Pool { return instrumented{inner(s).(jobPool), newInstrument(t, false)} }
+}
+
+// byHandLinked has exemplars and events in addition.
+func byHandLinked(inner func(Size) Pool, t Telemetry) func(Size) Pool {
+	return func(s Size) Pool { return instrumented{inner(s).(jobPool), newInstrument(t, true)} }
 }
 
 func (p instrumented) Prepare(task func()) Submit {
 	run := func(context.Context) error { task(); return nil }
 	return func(ctx context.Context) {
-		p.pool.submit(job{by: p.by, ctx: ctx, task: run, asked: time.Now()})
+		now := time.Now()
+		p.by.asked(ctx, now)
+		p.pool.submit(job{by: p.by, ctx: ctx, task: run, asked: now})
 	}
 }
 

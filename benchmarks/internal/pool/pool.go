@@ -61,6 +61,10 @@ const (
 	ErrGroup  = "errgroup"
 	Gammazero = "gammazero/workerpool"
 	Runner    = "**Afterglow** runner"
+
+	// ChannelLinked is the channel pool, to be instrumented by hand with exemplars
+	// and events on the request's span as well, as Afterglow has them.
+	ChannelLinked = "channel + exemplars"
 )
 
 // ByHandName and AfterglowName are the names of the contestants with telemetry.
@@ -96,7 +100,11 @@ func All() []Contestant {
 		all = append(all,
 			Contestant{Name: ByHandName("channel", t), Family: ByHand, Telemetry: t, Bound: boundsBoth, Waits: true, New: byHand(newJobs, t)},
 			Contestant{Name: ByHandName("pond", t), Family: ByHand, Telemetry: t, Bound: boundsBoth, Waits: true, New: byHand(newPondGo, t)},
-			Contestant{Name: ByHandName("ants", t), Family: ByHand, Telemetry: t, Bound: boundsNoQueue, New: byHand(newAnts, t)},
+			Contestant{Name: ByHandName("ants", t), Family: ByHand, Telemetry: t, Bound: boundsNoQueue, New: byHand(newAnts, t)})
+		if t == Sampled { // otherwise there are none
+			all = append(all, Contestant{Name: ByHandName(ChannelLinked, t), Family: ByHand, Telemetry: t, Bound: boundsBoth, Waits: true, New: byHandLinked(newJobs, t)})
+		}
+		all = append(all,
 			Contestant{Name: AfterglowName(t), Family: Afterglow, Telemetry: t, Bound: boundsBoth, Waits: true, New: withTelemetry(t)})
 	}
 	return all

@@ -64,7 +64,7 @@ Pools have 8 workers and, where they bound it, a queue of 1,024 with a blocking 
 
 The pools "by hand" have what a careful engineer puts around a task: recover, ` + "`context.WithTimeout`" + `, a counter, two
 histograms (classic and native, as Afterglow's), a gauge, and a span linked to the request's; series are looked up
-once. They have no accounting, no outcome of refused work, no watch for overruns, no exemplars, no event on the request's span; Afterglow has all of these
-in its figures. SDK sampled means a batch processor to an exporter that discards; under a flood it drops what it cannot keep, for everyone
+once. They have no accounting, no watch for overruns and no call sites, which Afterglow has in its figures. Sampled, Afterglow also has
+exemplars and an event on the request's span; of those by hand only "channel + exemplars" does. SDK sampled means a batch processor to an exporter that discards; under a flood it drops what it cannot keep, for everyone
 alike. "Metrics only" is without code for spans by hand, and with the no-op provider and no request's span for Afterglow.
 `

@@ -92,6 +92,7 @@ func throughputTargets(book *measure.Book) (targets []Target) {
 
 		against(pool.AfterglowName(pool.Unsampled), pool.ByHandName("channel", pool.Unsampled), Limit{Text: "at most 0.5 × the channel by hand", Bound: 0.5})
 		against(pool.AfterglowName(pool.Sampled), pool.ByHandName("channel", pool.Sampled), Limit{Text: "at most 0.6 × the channel by hand", Bound: 0.6})
+		against(pool.AfterglowName(pool.Sampled), pool.ByHandName(pool.ChannelLinked, pool.Sampled), Limit{Text: "the same with exemplars and events by hand", Bound: 0.6})
 	}
 	return targets
 }
