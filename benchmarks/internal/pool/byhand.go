@@ -18,7 +18,7 @@ import (
 // options that never change are made once.
 type instrument struct {
 	tracing *tracing
-	linked  bool // exemplars lead from histogram to span, events from the request's span to the task
+	linked  bool         // exemplars lead from histogram to span, events from the request's span to the task
 	tracer  trace.Tracer // nil: no spans
 	start   []trace.SpanStartOption
 
