@@ -2,10 +2,10 @@ package pool_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,7 +58,9 @@ func TestNoContestantRunsMoreThanItsWorkersButRawGo(t *testing.T) {
 				n := running.Add(1)
 				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 				}
-				spin(100 * time.Microsecond)
+				for range 100 {
+					runtime.Gosched() // to whoever else may start
+				}
 				running.Add(-1)
 			})
 			for range tasks {
@@ -103,9 +105,4 @@ func request(p pool.Pool) (context.Context, func()) {
 		return r.Request()
 	}
 	return context.Background(), func() {}
-}
-
-func spin(d time.Duration) {
-	for start := time.Now(); time.Since(start) < d; {
-	}
 }
