@@ -28,7 +28,7 @@ func WithConnections(n int, route time.Duration) string {
 		s = "1 connection"
 	}
 	if route > 0 {
-		s += fmt.Sprintf(", a route of %v", route)
+		s += fmt.Sprintf(", a route of %d ms", route.Milliseconds())
 	}
 	return s
 }

@@ -87,6 +87,13 @@ func TestAllocationsAreThoseOfATask(t *testing.T) {
 	require.InDelta(t, 112, cost.Bytes, 20)
 }
 
+func TestAllocationsOfTheRequestsAreNotThoseOfATask(t *testing.T) {
+	work := measure.Work{Name: "empty", Batch: 5000, Do: func() {}}
+	without := measure.Run(pool.Named(pool.AfterglowName(pool.MetricsOnly))[0], work, 1, time.Millisecond)
+	with := measure.Run(pool.Named(pool.AfterglowName(pool.NoopTracer))[0], work, 1, time.Millisecond)
+	require.InDelta(t, without.Allocs, with.Allocs, 0.05, "a no-op span has none")
+}
+
 var kept atomic.Pointer[[100]byte]
 
 func TestContentionIsMeasuredOnEachNumberOfProcessors(t *testing.T) {

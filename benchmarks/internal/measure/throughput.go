@@ -81,7 +81,8 @@ type Cost struct {
 }
 
 // Run hands batches of tasks over for at least d and waits for the end of each
-// batch. Making the pool and a first batch are not counted.
+// batch. Making the pool and a first batch are not counted, nor is what the
+// requests allocate themselves.
 func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	p := c.New(Size)
 	defer p.Close()
@@ -96,6 +97,7 @@ func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 		ended.Wait()
 	}
 	batch(work.Batch / 5)
+	requests := requestCost(p)
 	settle()
 
 	var before, after runtime.MemStats
@@ -113,8 +115,8 @@ func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	n := float64(tasks)
 	return Cost{
 		Time:   float64(elapsed) / n,
-		Allocs: float64(after.Mallocs-before.Mallocs) / n,
-		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / n,
+		Allocs: max(0, float64(after.Mallocs-before.Mallocs)/n-requests.Allocs),
+		Bytes:  max(0, float64(after.TotalAlloc-before.TotalAlloc)/n-requests.Bytes),
 		Tasks:  tasks,
 	}
 }
@@ -141,6 +143,24 @@ func produce(p pool.Pool, submit pool.Submit, tasks, producers int) {
 	}
 	producing.Wait()
 	share(tasks % producers)
+}
+
+// requestCost is what the requests allocate that the tasks are asked for in, for
+// each task.
+func requestCost(p pool.Pool) Cost {
+	var before, after runtime.MemStats
+	const requests = 100
+	runtime.ReadMemStats(&before)
+	for range requests {
+		_, end := request(p)
+		end()
+	}
+	runtime.ReadMemStats(&after)
+	const tasks = requests * pool.TasksPerRequest
+	return Cost{
+		Allocs: float64(after.Mallocs-before.Mallocs) / tasks,
+		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / tasks,
+	}
 }
 
 func request(p pool.Pool) (context.Context, func()) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +32,12 @@ func ThisMachine() Machine {
 		m.Load, _, _ = strings.Cut(string(b), " ")
 	}
 	return m
+}
+
+// busy tells whether other work had more than the machine's cores.
+func (m Machine) busy() bool {
+	load, err := strconv.ParseFloat(m.Load, 64)
+	return err == nil && load > float64(m.Cores)
 }
 
 func (m Machine) String() string {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/measure"
@@ -159,7 +160,7 @@ func httpTables(book *measure.Book) string {
 	for _, route := range web.Routes {
 		title := "plain route"
 		if route > 0 {
-			title = "a route of " + route.String()
+			title = fmt.Sprintf("a route of %d ms", route.Milliseconds())
 		}
 		t := NewTable(2, title, "connections", measure.MetricPerSecond, "× plain", "× bare `go`", "p99 ms", "× plain", "× bare `go`")
 		for _, n := range measure.Connections {

@@ -148,6 +148,13 @@ func TestTheDocumentHasWhatWasAskedAndNoMore(t *testing.T) {
 	require.NotContains(t, report.Results{}.Markdown(""), "##")
 }
 
+func TestFiguresOfABusyMachineComeWithAWarning(t *testing.T) {
+	r := results()
+	require.NotContains(t, r.Markdown(""), "machine was busy")
+	r.Machine.Load = "2.01"
+	require.Contains(t, r.Markdown(""), "**The machine was busy with other work.**")
+}
+
 func TestThePictureIsXMLWithABarForEachContestant(t *testing.T) {
 	picture := results().Picture()
 	bars := strings.Count(picture, `height="9.0"`)

@@ -42,6 +42,9 @@ func (r Results) sections() []section {
 func (r Results) Markdown(picture string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Results\n\nWritten by `%s` in %s on %s.\n\n", r.Command, r.Took.Round(time.Second), r.Machine)
+	if r.Machine.busy() {
+		b.WriteString(busyText)
+	}
 	b.WriteString(preamble)
 	if picture != "" {
 		fmt.Fprintf(&b, "\n![What an empty task costs, for each contestant](%s)\n", picture)
@@ -56,6 +59,11 @@ func (r Results) Markdown(picture string) string {
 	}
 	return b.String()
 }
+
+const busyText = `**The machine was busy with other work.** Ratios of costs are still of use; waits, p99s and the figures of HTTP say more
+about that work than about the contestants. Measure again on a quiet one.
+
+`
 
 const preamble = `Only ratios within one run mean something on another machine. Contestants take turns, round by round in
 shuffled order, so that whatever else the machine did met all of them. Figures are medians over the
