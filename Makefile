@@ -6,7 +6,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . dashboards examples
+MODULES := . benchmarks dashboards examples
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/jaeger tools/prometheus tools/alertmanager
 # What internal/tool builds of them, as tests run against it.
@@ -36,7 +36,7 @@ each = @failed=; for m in $(MODULES); do (cd "$$m" && $(1)) || failed="$$failed 
 .PHONY: help
 help: ## list what make can do
 	@echo 'make TARGET, where TARGET is one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ## start the example shop (ARGS='-load 50' places orders by itself)
@@ -110,8 +110,17 @@ soak: ## run a server at saturation for SOAKTIME (10m; SOAKFLAGS=-soak.strict)
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	$(call each,FUZZTIME=$(FUZZTIME) $(CURDIR)/tools/fuzz.sh)
 
+# Peers side by side. The figures are only as good as the machine is quiet.
 .PHONY: bench
-bench: ## run every benchmark (BENCH=regexp BENCHFLAGS='-count=6')
+bench: ## measure beside the peers, into benchmarks/RESULTS.md (ten minutes)
+	@go run ./benchmarks -out benchmarks -command 'make bench'
+
+.PHONY: bench-quick
+bench-quick: ## the same in short; prints (BENCHFLAGS='-only throughput,http')
+	@go run ./benchmarks -quick -command 'make bench-quick' $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: ## run the benchmarks of the tests (BENCH=regexp BENCHFLAGS='-count=6')
 	$(call each,go test -run='^$$' -bench='$(BENCH)' -benchmem $(BENCHFLAGS) ./...)
 
 # Compared with the state before, so that it can be run on unfinished work.

@@ -1,0 +1,122 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Load is what is to be put on a server.
+type Load struct {
+	Addr        string
+	Connections int
+	Warm, For   time.Duration // what happens in Warm is not counted
+}
+
+// Seen is what the clients saw.
+type Seen struct {
+	Requests  int
+	PerSecond float64
+	P50, P99  time.Duration
+}
+
+// Run keeps every connection busy: each sends its next request when it has the
+// answer to the last. Any answer but a 200 is an error, and so there are no
+// figures of a server that refuses work.
+func (l Load) Run() (Seen, error) {
+	start := time.Now()
+	counted, end := start.Add(l.Warm), start.Add(l.Warm+l.For)
+	took := make([][]time.Duration, l.Connections)
+	failed := make([]error, l.Connections)
+	var clients sync.WaitGroup
+	for i := range l.Connections {
+		clients.Go(func() { took[i], failed[i] = l.client(counted, end) })
+	}
+	clients.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return Seen{}, err
+	}
+	all := slices.Concat(took...)
+	if len(all) == 0 {
+		return Seen{}, errors.New("web: no request was answered in time")
+	}
+	slices.Sort(all)
+	return Seen{
+		Requests:  len(all),
+		PerSecond: float64(len(all)) / l.For.Seconds(),
+		P50:       all[len(all)/2],
+		P99:       all[len(all)*99/100],
+	}, nil
+}
+
+// client is one connection. It speaks just enough HTTP, as net/http's client
+// would take more of the machine than the server that is measured.
+func (l Load) client(counted, end time.Time) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", l.Addr) //nolint:noctx // to a server of ours, on loopback
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	request := []byte("POST " + Path + " HTTP/1.1\r\nHost: " + l.Addr + "\r\nContent-Length: 0\r\n\r\n")
+	response := bufio.NewReader(conn)
+	var took []time.Duration
+	for {
+		sent := time.Now()
+		if sent.After(end) {
+			return took, nil
+		}
+		if _, err := conn.Write(request); err != nil {
+			return nil, err
+		}
+		if err := readResponse(response); err != nil {
+			return nil, err
+		}
+		if sent.After(counted) {
+			took = append(took, time.Since(sent))
+		}
+	}
+}
+
+var (
+	statusOK      = []byte("HTTP/1.1 200 ")
+	contentLength = []byte("Content-Length: ")
+)
+
+// readResponse reads one response that has a Content-Length.
+func readResponse(r *bufio.Reader) error {
+	status, err := r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, statusOK) {
+		return fmt.Errorf("web: the server answered %q", status)
+	}
+	length := -1
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if v, ok := bytes.CutPrefix(line, contentLength); ok {
+			if length, err = strconv.Atoi(string(v)); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("web: the response has no Content-Length")
+	}
+	_, err = io.CopyN(io.Discard, r, int64(length))
+	return err
+}
