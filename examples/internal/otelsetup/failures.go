@@ -30,7 +30,7 @@ type failures struct {
 	log            *slog.Logger
 
 	mu     sync.Mutex
-	silent map[string]*silence // by signal; guarded by mu
+	silent map[string]*silence // by signal, and apart from that drops+signal; guarded by mu
 }
 
 // silence is the time since the last record.
@@ -53,7 +53,7 @@ func newFailures(reg prometheus.Registerer, logger *slog.Logger) (*failures, err
 	}
 	for _, signal := range signals {
 		f.count.WithLabelValues(signal)
-		f.silent[signal] = &silence{}
+		f.silent[signal], f.silent[drops+signal] = &silence{}, &silence{}
 	}
 	if err := reg.Register(f.count); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (f *failures) queue(signal string, size int) *queue {
 	dropped := f.dropped.WithLabelValues(signal)
 	return &queue{size: int64(size), dropped: func(n int) {
 		dropped.Add(float64(n))
-		if suppressed, ok := f.speak(signal, time.Now()); ok {
+		if suppressed, ok := f.speak(drops+signal, time.Now()); ok {
 			f.log.Warn("telemetry dropped, it comes faster than it is exported", "signal", signal, "dropped", n, "suppressed", suppressed)
 		}
 	}}
@@ -102,10 +102,10 @@ func isCanceled(err error) bool {
 }
 
 // speak tells whether to log now, and how many were suppressed before.
-func (f *failures) speak(signal string, now time.Time) (suppressed int, ok bool) {
+func (f *failures) speak(about string, now time.Time) (suppressed int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := f.silent[signal]
+	s := f.silent[about]
 	if now.Sub(s.since) < logEvery {
 		s.suppressed++
 		return 0, false
@@ -118,15 +118,27 @@ func (f *failures) speak(signal string, now time.Time) (suppressed int, ok bool)
 // end logs what was suppressed since the last record about each signal.
 func (f *failures) end() {
 	for _, signal := range signals {
-		f.mu.Lock()
-		suppressed := f.silent[signal].suppressed
-		f.silent[signal].suppressed = 0
-		f.mu.Unlock()
-		if suppressed > 0 {
+		if suppressed := f.rest(signal); suppressed > 0 {
 			f.log.Warn("more telemetry could not be exported", "signal", signal, "suppressed", suppressed)
+		}
+		if suppressed := f.rest(drops + signal); suppressed > 0 {
+			f.log.Warn("more telemetry dropped", "signal", signal, "suppressed", suppressed)
 		}
 	}
 }
+
+// rest takes what was suppressed since the last record.
+func (f *failures) rest(about string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	suppressed := f.silent[about].suppressed
+	f.silent[about].suppressed = 0
+	return suppressed
+}
+
+// drops begins the key of the silence about what a queue has dropped: it must
+// not hide why exports fail.
+const drops = "drops of "
 
 // other are errors that are not of the export of one signal.
 const other = "other"

@@ -124,6 +124,8 @@ func TestWhatIsStillInTheQueueWhenTheEndGivesUpIsCounted(t *testing.T) {
 			s.flood(t, signal, 100)
 			require.Error(t, s.Shutdown(t.Context()))
 			require.InDelta(t, 100, s.dropped(t, signal), 0)
+			require.Contains(t, s.log.String(), `"telemetry could not be exported" signal=`+signal)
+			require.Contains(t, s.log.String(), `"telemetry dropped, it comes faster than it is exported" signal=`+signal, "the one does not hide the other")
 			close(b.answer)
 		})
 	}
