@@ -123,9 +123,10 @@ var scenarios = []scenario{
 		name: "scrape lost",
 		act:  func(ts *testStack, sh *shop) { require.NoError(ts.t, sh.stop()) },
 		fires: []string{
-			"AfterglowCallbackSilent", "AfterglowScrapeLost", "AfterglowTelemetryAbsent",
+			"AfterglowCallbackSilent", "AfterglowJobAbsent", "AfterglowScrapeLost", "AfterglowTelemetryAbsent",
 		},
 		inhibited: map[string]string{
+			"AfterglowJobAbsent":  "AfterglowTelemetryAbsent", // the only job
 			"AfterglowScrapeLost": "AfterglowTelemetryAbsent", "AfterglowCallbackSilent": "AfterglowTelemetryAbsent",
 		},
 		repair: func(ts *testStack, sh *shop) {

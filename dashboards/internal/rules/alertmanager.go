@@ -87,6 +87,11 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{ours, `alertname!~"AfterglowTelemetryAbsent|` + always + `"`},
 			Equal:  w.q.EqualLabels(),
 		},
+		{ // The same of one job.
+			Source: []string{`alertname="AfterglowJobAbsent"`},
+			Target: []string{ours, `alertname!~"AfterglowTelemetryAbsent|AfterglowJobAbsent|` + always + `"`},
+			Equal:  w.labels(),
+		},
 		{ // The same of one instance; alerts on all instances of a runner still have the others.
 			Source: []string{`alertname="AfterglowScrapeLost"`},
 			Target: []string{ours, `alertname!~"AfterglowScrapeLost|` + always + `"`, `instance!=""`},

@@ -24,7 +24,7 @@ func TestAlertmanagerTakesItsConfigurationWhateverTheOptions(t *testing.T) {
 			change(&q, &o)
 			out, err := command(t, generate(t, q, o), "amtool", "check-config", alertmanager)
 			require.NoError(t, err, out)
-			require.Contains(t, out, "6 inhibit rules")
+			require.Contains(t, out, "7 inhibit rules")
 		})
 	}
 }

@@ -19,14 +19,25 @@ func (w writer) telemetryAlerts() []alert {
 			dashboard: overview,
 		},
 		{
+			name: "AfterglowJobAbsent", severity: Critical,
+			// Only a job that had our metrics within the day is missed.
+			expr: fmt.Sprintf("max by (%[1]s) (present_over_time(%[2]s[%[3]s])) unless on (%[1]s) group by (%[1]s) (%[2]s)",
+				w.q.Labels(), w.gauge(telemetry.MetricBuildInfo), w.window("1d")),
+			hold:    "5m", // a restart of the only instance
+			summary: "Nothing of {{ $labels.job }} that runs callbacks is seen any more",
+			description: "Prometheus has had no metrics of Afterglow from {{ $labels.job }} for five minutes, but had some within the last day. " +
+				"Either all its processes are down, or none is scraped. No other alert on its callbacks can fire meanwhile.",
+			dashboard: runtime, labels: []string{"job"},
+		},
+		{
 			name: "AfterglowScrapeLost", severity: Warning,
-			// Only who had our metrics within the hour is missed.
+			// Only who had our metrics within the day is missed.
 			expr: fmt.Sprintf("%s == 0 and on (%s) max by (%[2]s) (present_over_time(%[3]s[%[4]s]))",
-				w.q.Selector("up"), w.q.Labels("instance"), w.gauge(telemetry.MetricBuildInfo), w.window("1h")),
+				w.q.Selector("up"), w.q.Labels("instance"), w.gauge(telemetry.MetricBuildInfo), w.window("1d")),
 			hold:    "5m", // a restart, or a deploy until service discovery has seen it
 			summary: "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
 			description: "Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for five minutes. " +
-				"It had metrics of Afterglow within the last hour; what its callbacks do now is not known.",
+				"It had metrics of Afterglow within the last day; what its callbacks do now is not known.",
 			dashboard: runtime, labels: []string{"job", "instance"},
 		},
 		{
