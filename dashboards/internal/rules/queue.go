@@ -14,7 +14,10 @@ func (w writer) queueAlerts() []alert {
 	return []alert{
 		{
 			name: "AfterglowQueueStuck", severity: Critical,
-			expr: all(above(age, w.seconds("1m")), w.increase("5m", telemetry.MetricQueueWait+"_count")+" == 0"),
+			// With a worker free, what is due waits for Limits of its name, and
+			// nothing is stuck. Replaced workers are not busy, as they are none.
+			expr: all(above(age, w.seconds("1m")), w.increase("5m", telemetry.MetricQueueWait+"_count")+" == 0",
+				fmt.Sprintf("%s >= %s", w.gauge(telemetry.MetricWorkersBusy), w.gauge(telemetry.MetricWorkers))),
 			// The five minutes without a start are long enough; this is for a
 			// queue that starts to move as we look.
 			hold: "1m",
