@@ -48,7 +48,9 @@ func TestTheComposeFileIsCompleteAndSafe(t *testing.T) {
 		t.Run(service.Name, func(t *testing.T) {
 			_, tag, _ := strings.Cut(service.Image, ":")
 			require.Regexp(t, `^(v?\d+\.\d+\.\d+|local)$`, tag, "a version, or built here")
-			require.Equal(t, service.Build != nil || service.Name == "load", tag == "local", service.Image)
+			// Two builds of one image at a time make one of them fail.
+			require.Equal(t, service.Name == "shop", service.Build != nil, "one service builds")
+			require.Equal(t, service.Image == project.Services["shop"].Image, tag == "local", service.Image)
 
 			require.NotNil(t, service.HealthCheck)
 			require.Equal(t, "CMD", service.HealthCheck.Test[0], "without a shell: not all images have one")
