@@ -52,6 +52,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q (-h lists the flags)", flags.Arg(0))
 	}
+	if *load < 0 {
+		return fmt.Errorf("-load %d: use a number of orders a second, or 0 for none", *load)
+	}
+	if *limit < 0 {
+		return fmt.Errorf("-for %v: use a duration such as 10m, or 0 to end at Ctrl-C", *limit)
+	}
 	dir, err := os.MkdirTemp("", "afterglow-stack")
 	if err != nil {
 		return err
@@ -111,7 +117,9 @@ func (s *stack) greet(w io.Writer, sh *shop) {
   Jaeger        %[5]s/api/services, its API only, likewise
   dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
 
-Break something, and see its alert here within %[6]s:
+Break something, and see its alert here within %[6]s. One fault at a time; after
+each put '' and wait until its alerts are resolved: while a critical alert of a
+runner fires, its warnings are not sent.
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
   curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
   curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.01'    AfterglowOverrunning

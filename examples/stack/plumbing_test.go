@@ -109,6 +109,7 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-for", "5s", "-load", "5", "-compress"}, &out, &errs))
 	require.Contains(t, out.String(), "The stack is up")
+	require.Contains(t, out.String(), "One fault at a time")
 	require.Contains(t, out.String(), "ending")
 	require.Empty(t, errs.String())
 }
@@ -117,13 +118,18 @@ func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 	t.Parallel()
 	ts := startStack(t, func(o *options) { o.noTraces = true })
 	// The shop, on a machine that kills it.
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "shop"), fmt.Appendf(nil, "#!/bin/sh\ntimeout -s KILL 3 %s \"$@\"\necho killed by the machine\nexit 3\n", filepath.Join(programs, "shop")), 0o700))
-	ts.programs = dir
-	ts.shops()
-	err := <-ts.crashed
-	require.ErrorContains(t, err, "shop has ended by itself")
-	require.ErrorContains(t, err, "killed by the machine")
+	const shop = "#!/bin/sh\n%stimeout -s KILL 3 %s \"$@\"\n%s\n"
+	for says, script := range map[string]string{
+		`^shop has ended by itself: exit status 3; the last it said:\n(?s:.*)killed by the machine$`: fmt.Sprintf(shop,
+			"", filepath.Join(programs, "shop"), "echo killed by the machine; exit 3"),
+		`^shop has ended by itself: signal: killed$`: fmt.Sprintf(shop,
+			"exec >/dev/null 2>&1\n", filepath.Join(programs, "shop"), "kill -KILL $$"),
+	} {
+		ts.programs = t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(ts.programs, "shop"), []byte(script), 0o700))
+		ts.shops()
+		require.Regexp(t, says, (<-ts.crashed).Error())
+	}
 }
 
 func TestTheStackEndsAsItIsToldTo(t *testing.T) {
@@ -131,4 +137,10 @@ func TestTheStackEndsAsItIsToldTo(t *testing.T) {
 	cancel()
 	require.Error(t, run(ctx, nil, new(bytes.Buffer), new(bytes.Buffer)), "before it has built anything")
 	require.ErrorContains(t, run(t.Context(), []string{"now"}, new(bytes.Buffer), new(bytes.Buffer)), "-h lists")
+	for says, args := range map[string][]string{
+		"-for -3s: use a duration": {"-for", "-3s"},
+		"-load -3: use a number":   {"-load", "-3"},
+	} {
+		require.ErrorContains(t, run(ctx, args, new(bytes.Buffer), new(bytes.Buffer)), says, "before it has built anything")
+	}
 }

@@ -239,7 +239,11 @@ func (s *stack) startServer(ctx context.Context, c tool.Command) (*server, error
 		select {
 		case <-v.asked:
 		default:
-			s.crashed <- fmt.Errorf("%s has ended by itself; the last it said:\n%s", v.name, last(process.Output(), lastLines))
+			err := fmt.Errorf("%s has ended by itself: %s", v.name, process.End())
+			if said := last(process.Output(), lastLines); said != "" {
+				err = fmt.Errorf("%w; the last it said:\n%s", err, said)
+			}
+			s.crashed <- err
 		}
 	}()
 	return v, nil

@@ -170,6 +170,13 @@ func isClosed(c <-chan struct{}) bool {
 // Ended is closed when the tool has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// End waits until the tool has ended and tells how: "exit status 1", say, or
+// "signal: killed".
+func (p *Process) End() string {
+	<-p.ended
+	return p.cmd.ProcessState.String()
+}
+
 // Output is the last of what the tool has printed.
 func (p *Process) Output() string { return p.output.String() }
 
