@@ -300,6 +300,9 @@ func TestGrafanaIsProvisionedWithWhatItsDashboardsNeed(t *testing.T) {
 		}
 	}
 	text := readFile(t, "deploy/grafana/provisioning/datasources/datasources.yml")
+	if strings.Contains(text, "matcherType: label") {
+		require.Regexp(t, `:(11\.([5-9]|\d\d)|1[2-9]\.\d+)\.\d+$`, grafana.Image, "its matcherRegex is a regexp since 11.5")
+	}
 	require.NoError(t, yaml.Unmarshal([]byte(text), &sources))
 	var uids, types []string
 	for _, s := range sources.Datasources {
