@@ -52,6 +52,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, v := range c.inOrder() {
 		v.Describe(ch)
 	}
+	c.metrics.ranFor.Describe(ch)
 	c.state.describe(ch)
 	for _, d := range []*prometheus.Desc{c.timeout, c.lastSuccess, c.telemetryErrors, c.buildInfo.Desc()} {
 		ch <- d
@@ -65,6 +66,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, r := range *c.catalog.runners.Load() {
 		r.each(func(name string, cb *callbackEntry) {
+			ch <- cb.success
+			ch <- cb.failure
 			if t := cb.timeout.Load(); t > 0 {
 				ch <- prometheus.MustNewConstMetric(c.timeout, prometheus.GaugeValue, time.Duration(t).Seconds(), r.name, name)
 			}
@@ -103,7 +106,6 @@ func (c *collector) inOrder() []prometheus.Collector {
 		c.metrics.namesFolded,
 		c.metrics.queueWait,
 		c.metrics.responseDelay,
-		c.metrics.ranFor,
 		c.metrics.shutdownDuration,
 		c.metrics.shutdownLost,
 	}

@@ -36,7 +36,7 @@ type callbackMetrics struct {
 	scheduled        prometheus.Counter
 	retries          prometheus.Counter
 	overrunning      prometheus.Gauge
-	success, failure prometheus.Observer
+	success, failure *rememberingHistogram
 
 	// These two are gauges that may be absent, so the collector makes them.
 	timeout     atomic.Int64 // a time.Duration; 0: none
@@ -131,8 +131,8 @@ func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 		scheduled:   m.scheduled.WithLabelValues(runnerName, name),
 		retries:     m.retries.WithLabelValues(runnerName, name),
 		overrunning: m.overrunning.WithLabelValues(runnerName, name),
-		success:     m.ranFor.WithLabelValues(runnerName, name, ResultSuccess),
-		failure:     m.ranFor.WithLabelValues(runnerName, name, ResultFailure),
+		success:     newRemembering(m.ranFor.WithLabelValues(runnerName, name, ResultSuccess)),
+		failure:     newRemembering(m.ranFor.WithLabelValues(runnerName, name, ResultFailure)),
 	}
 	for o := range runner.NumOutcomes {
 		c.outcomes[o] = m.callbacks.WithLabelValues(runnerName, name, o.String())
@@ -177,7 +177,7 @@ func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
 		if info.Outcome == runner.Success {
 			h = e.callback.success
 		}
-		observe(h, info.Duration().Seconds(), p.spanContext())
+		h.observe(info.Duration().Seconds(), p.spanContext())
 	}
 	if info.Overran {
 		e.callback.overrunning.Dec()
@@ -190,7 +190,7 @@ func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
 
 // retried counts the end of an attempt that will be followed by another one.
 func (m *metrics) retried(e entry, p *process, info runner.RetriedInfo) {
-	observe(e.callback.failure, info.Duration().Seconds(), p.spanContext())
+	e.callback.failure.observe(info.Duration().Seconds(), p.spanContext())
 	if info.Overran {
 		e.callback.overrunning.Dec()
 	}
