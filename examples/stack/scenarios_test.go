@@ -278,15 +278,20 @@ func each(panels []panel, do func(panel)) {
 	}
 }
 
-// measure asks all queries of a stack.
+// measure asks all queries of a stack. Those that the scenario should fill are
+// given the time of some scrapes.
 func (c *coverage) measure(ts *testStack, scenario string) {
 	c.queries(func(q query) {
 		n := 0
-		for _, s := range ts.queryRange(q.expr) {
-			if slices.ContainsFunc(s.Values, func(v [2]any) bool { return v[1] != "NaN" }) {
-				n++
+		ts.eventually(func() bool {
+			n = 0
+			for _, s := range ts.queryRange(q.expr) {
+				if slices.ContainsFunc(s.Values, func(v [2]any) bool { return v[1] != "NaN" }) {
+					n++
+				}
 			}
-		}
+			return n > 0 || q.filledBy() != scenario
+		}, "%s: %s is filled by: %s", q.where, q.title, q.expr)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.count[q] == nil {
@@ -305,6 +310,14 @@ var fills = map[string]string{
 	"Longest drain":            "drain with work left",
 	"Last drain":               "drain with work left",
 	"Restarts":                 "scrape lost",
+}
+
+// filledBy is the scenario that a query must return something in.
+func (q query) filledBy() string {
+	if scenario, ok := fills[q.title]; ok {
+		return scenario
+	}
+	return "healthy"
 }
 
 // check prints all counts, and fails for each query that returned nothing in
@@ -328,11 +341,7 @@ func (c *coverage) check(t *testing.T) {
 			fmt.Fprintf(&table, "%3d ", c.count[q][sc.name])
 		}
 		fmt.Fprintf(&table, " %s: %s", q.where, q.title)
-		scenario := "healthy"
-		if fills[q.title] != "" {
-			scenario = fills[q.title]
-		}
-		if c.count[q][scenario] == 0 {
+		if scenario := q.filledBy(); c.count[q][scenario] == 0 {
 			t.Errorf("%s: %s: not filled by the scenario %q: %s", q.where, q.title, scenario, q.expr)
 		}
 	})

@@ -259,7 +259,9 @@ func (ts *testStack) breaks(sh *shop, faults string) {
 // eventually waits until ok, and says what it was waiting for.
 func (ts *testStack) eventually(ok func() bool, what string, args ...any) {
 	ts.t.Helper()
-	require.Eventually(ts.t, ok, patience, 250*time.Millisecond, "%s", message{what, args})
+	if !ok() {
+		require.Eventually(ts.t, ok, patience, 250*time.Millisecond, "%s", message{what, args})
+	}
 }
 
 // message is formatted when it is needed.
