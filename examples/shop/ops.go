@@ -43,7 +43,7 @@ func (s *shop) opsHandler() http.Handler {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		drained := s.drained.Load()
 		scrape.ServeHTTP(w, r)
-		if drained {
+		if drained && r.Context().Err() == nil { // one that went away has not read it
 			s.scraped.once.Do(func() { close(s.scraped.done) })
 		}
 	})

@@ -113,7 +113,9 @@ var scenarios = []scenario{
 		args:   []string{"-load", "2", "-drain", "1s", "-linger", "10s"},
 		faults: "order.webhook=hang:1",
 		act: func(ts *testStack, sh *shop) {
-			ts.eventually(func() bool { return len(ts.query(`afterglow_workers_busy >= 1`)) == 1 }, "a callback hangs")
+			// More than two orders a second leave behind that do not hang.
+			const inFlight = `afterglow_scheduled_total{callback="order.webhook"} - on (instance) sum by (instance) (afterglow_callbacks_total{callback="order.webhook"}) >= 4`
+			ts.eventually(func() bool { return len(ts.query(inFlight)) == 1 }, "callbacks hang")
 			ts.shops("-load", "2", "-smtp-delay", "5ms")
 			require.NoError(ts.t, sh.stop())
 		},
@@ -321,7 +323,7 @@ func (q query) filledBy() string {
 }
 
 // check prints all counts, and fails for each query that returned nothing in
-// the scenario that should fill it.
+// the scenario that should fill it, if that was among those that were run.
 func (c *coverage) check(t *testing.T) {
 	t.Helper()
 	if t.Failed() {
@@ -341,7 +343,8 @@ func (c *coverage) check(t *testing.T) {
 			fmt.Fprintf(&table, "%3d ", c.count[q][sc.name])
 		}
 		fmt.Fprintf(&table, " %s: %s", q.where, q.title)
-		if scenario := q.filledBy(); c.count[q][scenario] == 0 {
+		scenario := q.filledBy()
+		if n, run := c.count[q][scenario]; run && n == 0 {
 			t.Errorf("%s: %s: not filled by the scenario %q: %s", q.where, q.title, scenario, q.expr)
 		}
 	})
