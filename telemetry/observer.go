@@ -77,7 +77,7 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 		p = t.processes.from(ctx)
 	}
 	why := failure{outcome: info.Outcome, err: info.Err}
-	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
+	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
 	defer p.endTask()
 	defer shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
 	defer shield(&t.errors.traces, func() {
@@ -91,7 +91,7 @@ func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	why := failure{outcome: info.Outcome, err: info.Err}
-	snapshot := t.snapshotOfEnd(ctx, info.Callback, info.Outcome)
+	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
 	defer p.endTask()
 	defer shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
 	defer shield(&t.errors.traces, func() {
@@ -104,7 +104,7 @@ func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	snapshot := t.snapshot(ctx, info.Callback, causeOverrun)
+	snapshot := t.takeSnapshot(ctx, info.Callback, causeOverrun)
 	defer shield(&t.errors.metrics, func() { t.metrics.overran(e) })
 	defer shield(&t.errors.traces, func() {
 		p.noteSnapshot(snapshot)
