@@ -95,7 +95,7 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 	if len(known) < c.maxNames {
 		cb := &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, name)}
 		if c.tracing.scheduleSpans {
-			cb.schedule = newSchedule(r.name, name)
+			cb.scheduleStart = newScheduleStart(r.name, name)
 		}
 		r.callbacks.Store(with(known, name, cb))
 		return entry{runner: r, callback: cb}

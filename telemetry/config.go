@@ -45,6 +45,11 @@ type Config struct {
 	// ScheduleSpans makes a span of the asking itself: "schedule {name}", of
 	// kind producer, a child of the asker's span, with an error if the callback
 	// was refused. The process span then refers to it, and not to the asker's.
+	//
+	// It costs a second span for each callback, and one for each that is refused,
+	// in the time of the call that asks: where spans are sampled, about a third
+	// more than a callback's telemetry costs without, and one more span to export
+	// (COST.md).
 	ScheduleSpans bool
 
 	// DurationBuckets are the upper bounds of the classic buckets for run

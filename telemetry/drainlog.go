@@ -127,7 +127,7 @@ func (l *logging) suppressed(ctx context.Context, r *runnerEntry) {
 // leftOut takes what the limiters of a runner hold back.
 func (r *runnerEntry) leftOut() (all []leftOut) {
 	take := func(callback, message string, level slog.Level, limit *limiter) {
-		if n := limit.take(); n > 0 {
+		if n := limit.takeHeld(); n > 0 {
 			all = append(all, leftOut{callback, message, level, n, limit})
 		}
 	}

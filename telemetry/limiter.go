@@ -41,16 +41,17 @@ func (l *limiter) allow(now time.Duration, r rate) (held int64, ok bool) {
 			break
 		}
 	}
-	return l.take(), true
+	return l.takeHeld(), true
 }
 
-// take returns how many were held back, for a record that says so.
-func (l *limiter) take() int64 {
+// takeHeld returns how many were held back, for a record that says so, and
+// forgets them.
+func (l *limiter) takeHeld() int64 {
 	if l.held.Load() == 0 { // mostly; keeps the cache line shared
 		return 0
 	}
 	return l.held.Swap(0)
 }
 
-// giveBack returns what was taken for a record that was not written.
+// giveBack undoes takeHeld for a record that was not written.
 func (l *limiter) giveBack(n int64) { l.held.Add(n) }

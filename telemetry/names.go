@@ -89,7 +89,7 @@ const (
 	AttrQueueWait     = "afterglow.queue.wait"     // Seconds from being due to the start.
 	AttrResponseDelay = "afterglow.response.delay" // Seconds from being asked for to the end of the response, if it had to wait for that.
 	AttrTimeout       = "afterglow.timeout"        // Seconds that it may run; absent without a limit.
-	AttrAttempt       = "afterglow.attempt"        // Number of the attempt, from 1; only if there is more than one.
+	AttrAttempt       = "afterglow.attempt"        // Number of the attempt, from 1; absent on a first attempt that no other is to follow.
 	AttrRetryWait     = "afterglow.retry.wait"     // Seconds until the next attempt, on one that failed.
 	AttrSnapshot      = "afterglow.snapshot"       // Path of the flight recorder's file.
 
@@ -153,7 +153,7 @@ const (
 	KeyQueueWait           = "queue_wait_seconds"     // From being due to the start.
 	KeyResponseDelay       = "response_delay_seconds" // From being asked for to the end of the response, if it had to wait for that.
 	KeyMaxNames            = "max_names"              // Config.MaxNames.
-	KeyAttempt             = "attempt"                // Number of the attempt, from 1; only if there is more than one.
+	KeyAttempt             = "attempt"                // Number of the attempt, from 1; absent on a first attempt that no other is to follow.
 	KeyWait                = "wait_seconds"           // Until the next attempt.
 	KeyStack               = "stack"                  // Where a callback hangs, at most 8,192 bytes.
 	KeySnapshot            = "snapshot"               // Path of the flight recorder's file.

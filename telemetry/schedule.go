@@ -11,17 +11,17 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// newSchedule is what the schedule spans of a name have in common.
-func newSchedule(runnerName, name string) *spanStart {
+// newScheduleStart makes what the schedule spans of a name have in common.
+func newScheduleStart(runnerName, name string) *spanStart {
 	return newSpanStart(SpanSchedule, runnerName, name, trace.SpanKindProducer)
 }
 
 // schedule starts the schedule span of a callback that is accepted or refused
 // right now.
 func (t *tracing) schedule(ctx context.Context, e entry, cb runner.Callback) (context.Context, trace.Span) {
-	start := e.callback.schedule
+	start := e.callback.scheduleStart
 	if e.folded {
-		start = newSchedule(cb.Runner, cb.Name)
+		start = newScheduleStart(cb.Runner, cb.Name)
 	}
 	options := append(make([]trace.SpanStartOption, 0, len(start.options)+1), start.options...)
 	return t.start(ctx, start.name, append(options, trace.WithTimestamp(cb.Asked))...)

@@ -27,14 +27,14 @@ type tracing struct {
 
 // callbackSpans is what tracing keeps for one name of a runner.
 type callbackSpans struct {
-	schedule *spanStart // nil without Config.ScheduleSpans
+	scheduleStart *spanStart // nil without Config.ScheduleSpans
 
 	// recorded tells that a process span of this name has recorded, so that the
 	// next one's call site is worth looking for if no asker's span tells.
 	recorded atomic.Bool
 
-	once    sync.Once // guards process, which asks the user
-	process *spanStart
+	once         sync.Once // guards processStart, which asks the user
+	processStart *spanStart
 }
 
 // spanStart is what the spans of one kind and name have in common.
@@ -72,8 +72,8 @@ func newSpanStart(span, runnerName, name string, kind trace.SpanKind) *spanStart
 	}}
 }
 
-// newProcess is what the process spans of a name have in common.
-func (t *tracing) newProcess(runnerName, name string, relation Relation) *spanStart {
+// newProcessStart makes what the process spans of a name have in common.
+func newProcessStart(runnerName, name string, relation Relation) *spanStart {
 	s := newSpanStart(SpanProcess, runnerName, name, trace.SpanKindConsumer)
 	if s.relation = relation; relation.isRoot() {
 		s.options = append(s.options, trace.WithNewRoot())
@@ -81,41 +81,32 @@ func (t *tracing) newProcess(runnerName, name string, relation Relation) *spanSt
 	return s
 }
 
-// process is the same, made once a name. Only metrics fold: a span costs the
-// same under any name.
-func (t *tracing) process(e entry, cb *runner.Callback) *spanStart {
+// processStart returns the same, made once a name. Only metrics fold: a span
+// costs the same under any name.
+func (t *tracing) processStart(e entry, cb *runner.Callback) *spanStart {
 	if e.folded {
-		return t.newProcess(cb.Runner, cb.Name, t.relations.of(cb.Runner, cb.Name))
+		return newProcessStart(cb.Runner, cb.Name, t.relations.of(cb.Runner, cb.Name))
 	}
 	e.callback.once.Do(func() {
 		// First without the user, who may not come back from being asked.
-		e.callback.process = t.newProcess(cb.Runner, cb.Name, t.relations.always)
+		e.callback.processStart = newProcessStart(cb.Runner, cb.Name, t.relations.always)
 		if chosen := t.relations.of(cb.Runner, cb.Name); chosen != t.relations.always {
-			e.callback.process = t.newProcess(cb.Runner, cb.Name, chosen)
+			e.callback.processStart = newProcessStart(cb.Runner, cb.Name, chosen)
 		}
 	})
-	return e.callback.process
+	return e.callback.processStart
 }
 
-// accepted returns the context that an accepted callback goes on with. That it
-// stays the asker's, at no cost, is what a program without a tracer mostly gets.
+// accepted notes on the asker's span that it asked for a callback, and returns
+// the context that the callback goes on with. That it stays the asker's, at no
+// cost, is what a program without a tracer mostly gets. Where the callback was
+// asked for is looked for only if a span may tell it, which those of an
+// unsampled request do not.
 func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedInfo) context.Context {
 	asker := trace.SpanFromContext(ctx)
-	if !asker.IsRecording() && !t.scheduleSpans && !e.callback.recorded.Load() {
-		return ctx
-	}
-	return t.acceptedFrom(ctx, asker, e, info)
-}
-
-// acceptedFrom notes on the asker's span that it asked for a callback. Where the
-// callback was asked for is looked for only if a span may tell it, which those
-// of an unsampled request do not.
-func (t *tracing) acceptedFrom(ctx context.Context, asker trace.Span, e entry, info *runner.AcceptedInfo) context.Context {
 	isTold := asker.IsRecording()
 	if isTold {
-		asker.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
-			attribute.String(AttrRunner, info.Runner),
-			attribute.String(AttrCallbackName, info.Name)))
+		addScheduled(asker, info)
 	} else if e.callback.recorded.Load() {
 		isTold = !asker.SpanContext().IsValid()
 	}
@@ -130,6 +121,13 @@ func (t *tracing) acceptedFrom(ctx context.Context, asker trace.Span, e entry, i
 		a.site = t.sites.here()
 	}
 	return a
+}
+
+// addScheduled notes on the asker's span that it asked for a callback.
+func addScheduled(asker trace.Span, info *runner.AcceptedInfo) {
+	asker.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
+		attribute.String(AttrRunner, info.Runner),
+		attribute.String(AttrCallbackName, info.Name)))
 }
 
 // rejected notes on the asker's span that it was refused a callback.
@@ -160,7 +158,7 @@ func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanS
 
 // started starts the process span and returns the context that holds it.
 func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
-	start := t.process(e, &info.Callback)
+	start := t.processStart(e, &info.Callback)
 	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
 	options = append(options, trace.WithTimestamp(info.Started))
 	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
