@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,8 +29,39 @@ type panel struct {
 	Type       string
 	Title      string
 	Datasource struct{ Type string }
-	Targets    []struct{ Expr string }
+	Targets    []target
 	Panels     []panel // of a row that is folded
+}
+
+// target is what a panel asks its data source.
+type target struct {
+	Expr string // of Prometheus or Loki
+
+	// Of Jaeger.
+	QueryType, Service, Operation, Tags string
+	Limit                               int
+}
+
+// targetOf returns the only one of the panel with this title, with the variables
+// of its dashboard as they are for one callback of the shop.
+func targetOf(t *testing.T, uid, title, callback string) target {
+	t.Helper()
+	var found []target
+	for _, board := range dashboards(t) {
+		each(board.Panels, func(p panel) {
+			if board.UID == uid && p.Title == title {
+				found = append(found, p.Targets...)
+			}
+		})
+	}
+	require.Len(t, found, 1, "%s: %s", uid, title)
+	variables := strings.NewReplacer("${job}", "afterglow-shop", "${callback}", callback)
+	tg := found[0]
+	for _, text := range []*string{&tg.Expr, &tg.Service, &tg.Operation, &tg.Tags} {
+		*text = variables.Replace(*text)
+		require.NotContains(t, *text, "$", title)
+	}
+	return tg
 }
 
 // dashboards reads all of them.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
+)
+
+// search asks Jaeger what Grafana's data source would for a target, over the
+// time since the stack was started.
+func (ts *testStack) search(tg target) []jaeger.Trace {
+	ts.t.Helper()
+	require.Equal(ts.t, "search", tg.QueryType)
+	at := func(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
+	values := url.Values{
+		"service": {tg.Service}, "operation": {tg.Operation}, "limit": {strconv.Itoa(tg.Limit)},
+		"start": {at(ts.began)}, "end": {at(time.Now())}, "lookback": {"custom"},
+	}
+	if tg.Tags != "" { // in logfmt; the API takes them in JSON, each a string
+		tags := make(map[string]string)
+		for _, field := range strings.Fields(tg.Tags) {
+			key, value, _ := strings.Cut(field, "=")
+			tags[key] = value
+		}
+		text, err := json.Marshal(tags)
+		require.NoError(ts.t, err)
+		values.Set("tags", string(text))
+	}
+	var body struct{ Data []jaeger.Trace }
+	ts.get(ts.jaegerURL+"/api/traces?"+values.Encode(), &body)
+	return body.Data
+}
+
+// failures counts the spans of an operation that ended in an error, and the
+// others.
+func failures(traces []jaeger.Trace, operation string) (failed, others int) {
+	for _, trace := range traces {
+		for _, span := range trace.Spans {
+			switch {
+			case span.OperationName != operation:
+			case span.Tag("otel.status_code") == "ERROR":
+				failed++
+			default:
+				others++
+			}
+		}
+	}
+	return failed, others
+}
+
+func TestThePanelOfFailedTracesShowsThemAndNoOthers(t *testing.T) {
+	t.Parallel()
+	ts := startStack(t, func(*options) {})
+	// A share of two callbacks fails, the panel is about one.
+	ts.shops("-load", "10", "-smtp-delay", "5ms", "-faults", "order.webhook=panic:0.3,activity.log=error:0.3")
+	tg := targetOf(t, "afterglow-callback", "Its failed traces", "order.webhook")
+
+	var found []jaeger.Trace
+	ts.eventually(func() bool {
+		found = ts.search(tg)
+		return len(found) == tg.Limit
+	}, "Jaeger has as many failed traces as the panel shows")
+	failed, others := failures(found, "process order.webhook")
+	require.Equal(t, len(found), failed, "each has the callback's failure")
+	require.Zero(t, others)
+
+	tg.Tags, tg.Limit = "", 1000
+	_, others = failures(ts.search(tg), "process order.webhook")
+	require.Positive(t, others, "there are runs that did not fail")
+	tg.Service = "another"
+	require.Empty(t, ts.search(tg))
+}
