@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,24 +15,16 @@ type collector struct {
 	metrics *metrics
 	catalog *catalog
 	state   *state
-	errors  *errorCounts
+	signals *signals
 
 	timeout, lastSuccess, telemetryErrors *prometheus.Desc
 	buildInfo                             prometheus.Metric
 }
 
-// errorCounts counts the panics recovered in each signal,
-// and the snapshots that could not be written.
-type errorCounts struct {
-	metrics, traces, logs, flight atomic.Uint64
-
-	hasFlight bool // not written after New
-}
-
-func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
+func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
 	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
 	return &collector{
-		metrics: m, catalog: c, state: s, errors: e,
+		metrics: m, catalog: c, state: s, signals: own,
 		timeout: desc(MetricCallbackTimeout, seconds,
 			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
 			LabelRunner, LabelCallback),
@@ -41,7 +32,7 @@ func newCollector(m *metrics, c *catalog, s *state, e *errorCounts) *collector {
 			"When a callback last succeeded. Absent before the first success.",
 			LabelRunner, LabelCallback),
 		telemetryErrors: desc(MetricTelemetryErrors, "",
-			"Panics recovered inside telemetry, by signal. observer: in any observer of a watched runner. flight: snapshots not written.",
+			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of a watched runner.",
 			LabelSignal),
 		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
 	}
@@ -77,18 +68,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		})
 	}
 	panics := c.state.collect(ch)
-	counts := map[string]uint64{
-		SignalMetrics:  c.errors.metrics.Load(),
-		SignalTraces:   c.errors.traces.Load(),
-		SignalLogs:     c.errors.logs.Load(),
-		SignalObserver: panics,
-	}
-	if c.errors.hasFlight {
-		counts[SignalFlight] = c.errors.flight.Load()
-	}
-	for signal, n := range counts {
+	failed := func(signal string, n uint64) {
 		ch <- prometheus.MustNewConstMetric(c.telemetryErrors, prometheus.CounterValue, float64(n), signal)
 	}
+	for _, s := range c.signals.all() {
+		failed(s.name, s.failures.Load())
+	}
+	failed(SignalObserver, panics)
 	ch <- c.buildInfo
 }
 

@@ -110,4 +110,9 @@
 // as is a snapshot that could not be written. A handler, a span processor or an
 // error that calls runtime.Goexit is counted too and stops no other signal, but
 // its goroutine, the asker's or the worker's, ends as it wishes.
+//
+// Once a minute for each signal, "telemetry failed" says what it was, and where;
+// in suppressed, how many there have been since the last one. A Logger that
+// panics is told of it too, as it may have choked on one record only. If it
+// panics over that one, nobody is told: only the counter tells.
 package telemetry

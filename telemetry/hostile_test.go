@@ -28,9 +28,12 @@ const forged = "no\" \x1b[31mred\x1b[0m\r\n\x00\a\u202etime=now level=INFO msg=f
 // both writes each record as JSON and as text.
 type both struct{ json, text bytes.Buffer }
 
-func newBoth(t *testing.T) (*rig, *both) {
+func newBoth(t *testing.T, changes ...func(*telemetry.Config)) (*rig, *both) {
 	b := new(both)
 	return newRig(t, func(cfg *telemetry.Config) {
+		for _, change := range changes {
+			change(cfg)
+		}
 		cfg.Logger = slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&b.json, nil), slog.NewTextHandler(&b.text, nil)))
 	}), b
 }

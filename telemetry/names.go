@@ -109,24 +109,25 @@ const (
 // The messages of log records, each with its level. Messages are constants; what
 // varies is in the attributes.
 const (
-	LogFailed         = "callback failed"                                            // ERROR: it returned an error, or called runtime.Goexit.
-	LogPanicked       = "callback panicked"                                          // ERROR: with the stack of the panic.
-	LogTimedOut       = "callback timed out"                                         // WARN: it returned an error after its deadline.
-	LogCanceled       = "callback canceled by shutdown"                              // WARN: it returned an error after the drain had canceled it.
-	LogDropped        = "callback dropped before it started"                         // WARN: it was evicted, or waited when the drain gave up.
-	LogAbandoned      = "callback abandoned while it was running"                    // WARN: it ignored the drain's cancellation, with the stack it hangs on.
-	LogRetried        = "callback will be tried again"                               // WARN: an attempt failed and another one follows.
-	LogOverran        = "callback overruns its deadline"                             // ERROR: it ignores its context, with the stack it hangs on.
-	LogOverranEnded   = "callback that overran has ended"                            // INFO: after the record above.
-	LogRejected       = "callback rejected"                                          // WARN: it was refused when it was asked for.
-	LogSlowStart      = "callback started late"                                      // WARN: more than a second after it was due.
-	LogFinished       = "callback finished"                                          // DEBUG: success, skipped or coalesced.
-	LogSnapshotFailed = "flight recorder snapshot not written"                       // WARN: the file that another record names does not exist.
-	LogPruneFailed    = "old flight recorder snapshots not removed"                  // WARN: there are more than FlightConfig.MaxFiles now.
-	LogNamesFolded    = "too many callback names: further ones are counted as other" // WARN: once a runner.
-	LogDrainStarted   = "drain started"                                              // INFO: Shutdown was called.
-	LogDrainFinished  = "drain finished"                                             // INFO: or WARN, with names, if work was lost.
-	LogSuppressed     = "records were left out"                                      // WARN: at the end of a drain; as severe as what it stands for.
+	LogFailed          = "callback failed"                                            // ERROR: it returned an error, or called runtime.Goexit.
+	LogPanicked        = "callback panicked"                                          // ERROR: with the stack of the panic.
+	LogTimedOut        = "callback timed out"                                         // WARN: it returned an error after its deadline.
+	LogCanceled        = "callback canceled by shutdown"                              // WARN: it returned an error after the drain had canceled it.
+	LogDropped         = "callback dropped before it started"                         // WARN: it was evicted, or waited when the drain gave up.
+	LogAbandoned       = "callback abandoned while it was running"                    // WARN: it ignored the drain's cancellation, with the stack it hangs on.
+	LogRetried         = "callback will be tried again"                               // WARN: an attempt failed and another one follows.
+	LogOverran         = "callback overruns its deadline"                             // ERROR: it ignores its context, with the stack it hangs on.
+	LogOverranEnded    = "callback that overran has ended"                            // INFO: after the record above.
+	LogRejected        = "callback rejected"                                          // WARN: it was refused when it was asked for.
+	LogSlowStart       = "callback started late"                                      // WARN: more than a second after it was due.
+	LogFinished        = "callback finished"                                          // DEBUG: success, skipped or coalesced.
+	LogSnapshotFailed  = "flight recorder snapshot not written"                       // WARN: the file that another record names does not exist.
+	LogPruneFailed     = "old flight recorder snapshots not removed"                  // WARN: there are more than FlightConfig.MaxFiles now.
+	LogNamesFolded     = "too many callback names: further ones are counted as other" // WARN: once a runner.
+	LogDrainStarted    = "drain started"                                              // INFO: Shutdown was called.
+	LogDrainFinished   = "drain finished"                                             // INFO: or WARN, with names, if work was lost.
+	LogTelemetryFailed = "telemetry failed"                                           // ERROR: a part of the telemetry has panicked, say a tracer of yours; once a minute for each part.
+	LogSuppressed      = "records were left out"                                      // WARN: at the end of a drain; as severe as what it stands for.
 )
 
 // The keys of log attributes. Durations are in seconds and say so. Texts that
@@ -138,12 +139,13 @@ const (
 	KeySpanID         = "span_id"          // That span.
 	KeyRequestTraceID = "request.trace_id" // Trace of the request, through any number of nested callbacks.
 
+	KeySignal              = "signal"                 // Which part of the telemetry failed, as the label of that name says.
 	KeyOutcome             = "outcome"                // How the callback ended, as runner.Outcome spells it.
 	KeyError               = "error"                  // Text of the error, at most 1,024 bytes.
 	KeyErrorType           = "error.type"             // What went wrong, in few different words: the outcome, or the type of the error.
-	KeyExceptionType       = "exception.type"         // Type of what the callback panicked with.
-	KeyExceptionMessage    = "exception.message"      // Text of what the callback panicked with, at most 1,024 bytes.
-	KeyExceptionStacktrace = "exception.stacktrace"   // Where it panicked: the frames of the callback, at most 8,192 bytes.
+	KeyExceptionType       = "exception.type"         // Type of what the callback, or the telemetry, panicked with.
+	KeyExceptionMessage    = "exception.message"      // Text of what it panicked with, at most 1,024 bytes.
+	KeyExceptionStacktrace = "exception.stacktrace"   // Where it panicked: the frames above those of the runner, at most 8,192 bytes.
 	KeyReason              = "reason"                 // Why it was refused, as runner.Reason spells it.
 	KeySuppressed          = "suppressed"             // Records like this one left out since the last; absent if none.
 	KeySuppressedRecords   = "suppressed_records"     // What was left out, by callback and message, at most 20 of them.

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -38,21 +37,21 @@ func (t *Telemetry) Observer() runner.Observer {
 
 func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
-	shield(&t.errors.metrics, func() { t.metrics.asked(e, info.Callback) })
-	shield(&t.errors.traces, func() { ctx = t.tracing.accepted(ctx, e, &info) })
-	shield(&t.errors.logs, func() { t.logging.asked(ctx, e, info.Callback) })
+	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, info.Callback) })
+	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, &info) })
+	t.signals.logs.shield(ctx, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
 }
 
 func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	why := failure{outcome: runner.Rejected, err: info.Err}
-	defer shield(&t.errors.metrics, func() { t.metrics.rejectedOne(e, info) })
-	defer shield(&t.errors.logs, func() {
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.rejectedOne(e, info) })
+	defer t.signals.logs.shield(ctx, func() {
 		t.logging.asked(ctx, e, info.Callback)
 		t.logging.rejected(ctx, e, info, &why)
 	})
-	shield(&t.errors.traces, func() { t.tracing.rejected(ctx, e, info, &why) })
+	t.signals.traces.shield(ctx, func() { t.tracing.rejected(ctx, e, info, &why) })
 }
 
 func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) context.Context {
@@ -61,12 +60,12 @@ func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) contex
 	// must not take the asker's process for this one's.
 	p := t.processes.begin(ctx)
 	ctx = p
-	defer shield(&t.errors.metrics, func() { t.metrics.started(e, info) })
-	shield(&t.errors.traces, func() {
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.started(e, info) })
+	t.signals.traces.shield(ctx, func() {
 		ctx = t.tracing.started(p, e, info)
 		ctx = p.beginTask(ctx, info)
 	})
-	shield(&t.errors.logs, func() { t.logging.started(ctx, e, info) })
+	t.signals.logs.shield(ctx, func() { t.logging.started(ctx, e, info) })
 	return ctx
 }
 
@@ -79,12 +78,12 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
 	defer p.endTask()
-	defer shield(&t.errors.metrics, func() { t.metrics.finished(e, p, info) })
-	defer shield(&t.errors.traces, func() {
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.finished(e, p, info) })
+	defer t.signals.traces.shield(ctx, func() {
 		p.noteSnapshot(snapshot)
 		t.tracing.finished(p, info, &why)
 	})
-	shield(&t.errors.logs, func() { t.logging.finished(ctx, e, info, &why, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.finished(ctx, e, info, &why, snapshot) })
 }
 
 func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
@@ -93,52 +92,37 @@ func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
 	defer p.endTask()
-	defer shield(&t.errors.metrics, func() { t.metrics.retried(e, p, info) })
-	defer shield(&t.errors.traces, func() {
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.retried(e, p, info) })
+	defer t.signals.traces.shield(ctx, func() {
 		p.noteSnapshot(snapshot)
 		t.tracing.retried(p, info, &why)
 	})
-	shield(&t.errors.logs, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
 }
 
 func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	snapshot := t.takeSnapshot(ctx, info.Callback, causeOverrun)
-	defer shield(&t.errors.metrics, func() { t.metrics.overran(e) })
-	defer shield(&t.errors.traces, func() {
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.overran(e) })
+	defer t.signals.traces.shield(ctx, func() {
 		p.noteSnapshot(snapshot)
 		t.tracing.overran(p, info)
 	})
-	shield(&t.errors.logs, func() { t.logging.overran(ctx, e, info, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.overran(ctx, e, info, snapshot) })
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {
 	d := t.drains.begin(ctx)
 	ctx = d
-	shield(&t.errors.traces, func() { ctx = t.tracing.drainStarted(d, info) })
-	shield(&t.errors.logs, func() { t.logging.drainStarted(ctx, info) })
+	t.signals.traces.shield(ctx, func() { ctx = t.tracing.drainStarted(d, info) })
+	t.signals.logs.shield(ctx, func() { t.logging.drainStarted(ctx, info) })
 	return ctx
 }
 
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
 	r := t.catalog.runner(report.Runner)
-	defer shield(&t.errors.metrics, func() { t.metrics.drainFinished(r, report) })
-	defer shield(&t.errors.traces, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
-	shield(&t.errors.logs, func() { t.logging.drainFinished(ctx, r, report) })
-}
-
-// shield calls f and counts that it did not come to its end, be it for a panic,
-// which goes no further, or for runtime.Goexit, which does. f does not outlive
-// the call, so the closures passed here cost no allocation.
-func shield(errors *atomic.Uint64, f func()) {
-	completed := false
-	defer func() {
-		if !completed {
-			_ = recover()
-			errors.Add(1)
-		}
-	}()
-	f()
-	completed = true
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.drainFinished(r, report) })
+	defer t.signals.traces.shield(ctx, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
+	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, r, report) })
 }

@@ -1,8 +1,9 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
-	"sync/atomic"
+	"log/slog"
 )
 
 // Relation is how the process span of a callback refers to its asker's: the
@@ -46,21 +47,28 @@ func (r Relation) isLinked() bool { return r != Child }
 type relations struct {
 	always Relation
 	choose func(runnerName, callback string) Relation // nil: always
-	errors *atomic.Uint64                             // of choose
+	signal *signal                                    // that fails if choose does
 }
 
 // of asks the user. An answer that cannot be used is a failure of the
 // telemetry, and costs the callback nothing. That the user does not come back at
 // all is for the caller's shield to count.
-func (r relations) of(runnerName, callback string) (relation Relation) {
+func (r relations) of(ctx context.Context, runnerName, callback string) (relation Relation) {
 	if r.choose == nil {
 		return r.always
 	}
 	defer func() {
-		if recover() != nil || relation >= numRelations {
-			r.errors.Add(1)
+		if v := recover(); v != nil {
+			r.signal.recovered(ctx, v)
 			relation = r.always
 		}
 	}()
-	return r.choose(runnerName, callback)
+	relation = r.choose(runnerName, callback)
+	if relation >= numRelations {
+		r.signal.failed(ctx, func() []slog.Attr {
+			return []slog.Attr{slog.String(KeyError, fmt.Sprintf("Config.RelationFor returned %v: use Link, Child or ChildAndLink", relation))}
+		})
+		return r.always
+	}
+	return relation
 }

@@ -19,13 +19,13 @@ func (t *Telemetry) takeSnapshot(ctx context.Context, cb runner.Callback, cause 
 	if t.flight == nil {
 		return ""
 	}
-	shield(&t.errors.flight, func() {
+	t.signals.flight.shield(ctx, func() {
 		trace.Log(ctx, taskCategory, cause+" "+cb.Name)
 		path = t.flight.take(func(path string, at step, err error) {
 			if at == writing {
-				t.errors.flight.Add(1)
+				t.signals.flight.failures.Add(1) // told below
 			}
-			shield(&t.errors.logs, func() { t.logging.snapshotFailed(ctx, cb, path, at, err) })
+			t.signals.logs.shield(ctx, func() { t.logging.snapshotFailed(ctx, cb, path, at, err) })
 		})
 	})
 	return path

@@ -21,7 +21,7 @@ type Telemetry struct {
 	processes processKey
 	drains    drainKey
 	state     *state
-	errors    *errorCounts
+	signals   *signals
 	flight    *FlightRecorder // nil: none
 }
 
@@ -35,15 +35,16 @@ func New(cfg Config) (*Telemetry, error) {
 	t := &Telemetry{
 		metrics: newMetrics(cfg),
 		state:   newState(),
-		errors:  &errorCounts{hasFlight: cfg.FlightRecorder != nil},
+		signals: newSignals(cfg),
 		flight:  cfg.FlightRecorder,
 	}
-	t.tracing = newTracing(cfg, &t.errors.traces)
+	t.tracing = newTracing(cfg, &t.signals.traces)
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes)
+	t.signals.tellTo(t.logging)
 	t.catalog = newCatalog(t.metrics, t.tracing, cfg.MaxNames)
 
-	err := cfg.Registerer.Register(newCollector(t.metrics, t.catalog, t.state, t.errors))
+	err := cfg.Registerer.Register(newCollector(t.metrics, t.catalog, t.state, t.signals))
 	if already := (prometheus.AlreadyRegisteredError{}); errors.As(err, &already) {
 		return nil, fmt.Errorf("telemetry: this Registerer has the metrics of a Telemetry already: share that one between the runners, or set another Config.Registerer: %w", err)
 	}

@@ -53,12 +53,12 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-func newTracing(cfg Config, errors *atomic.Uint64) *tracing {
+func newTracing(cfg Config, own *signal) *tracing {
 	return &tracing{
 		tracer: cfg.TracerProvider.Tracer(ScopeName,
 			trace.WithInstrumentationVersion(version()),
 			trace.WithSchemaURL(semconv.SchemaURL)),
-		relations:     relations{always: cfg.Relation, choose: cfg.RelationFor, errors: errors},
+		relations:     relations{always: cfg.Relation, choose: cfg.RelationFor, signal: own},
 		scheduleSpans: cfg.ScheduleSpans,
 		sites:         newCallSites(),
 	}
@@ -83,14 +83,14 @@ func newProcessStart(runnerName, name string, relation Relation) *spanStart {
 
 // processStart returns the same, made once a name. Only metrics fold: a span
 // costs the same under any name.
-func (t *tracing) processStart(e entry, cb *runner.Callback) *spanStart {
+func (t *tracing) processStart(ctx context.Context, e entry, cb *runner.Callback) *spanStart {
 	if e.folded {
-		return newProcessStart(cb.Runner, cb.Name, t.relations.of(cb.Runner, cb.Name))
+		return newProcessStart(cb.Runner, cb.Name, t.relations.of(ctx, cb.Runner, cb.Name))
 	}
 	e.callback.once.Do(func() {
 		// First without the user, who may not come back from being asked.
 		e.callback.processStart = newProcessStart(cb.Runner, cb.Name, t.relations.always)
-		if chosen := t.relations.of(cb.Runner, cb.Name); chosen != t.relations.always {
+		if chosen := t.relations.of(ctx, cb.Runner, cb.Name); chosen != t.relations.always {
 			e.callback.processStart = newProcessStart(cb.Runner, cb.Name, chosen)
 		}
 	})
@@ -158,7 +158,7 @@ func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanS
 
 // started starts the process span and returns the context that holds it.
 func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
-	start := t.processStart(e, &info.Callback)
+	start := t.processStart(p, e, &info.Callback)
 	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
 	options = append(options, trace.WithTimestamp(info.Started))
 	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
