@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -66,11 +67,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 	out := &output{w: stdout}
 	var news alerts.News
-	o := options{dir: dir, programs: dir, usualPorts: true, onAlert: func(a alerts.Alert) {
-		if news.Is(a) {
-			fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
-		}
-	}}
+	o := options{
+		dir: dir, programs: dir, usualPorts: true, shopFlags: []string{"-load", strconv.Itoa(*load)},
+		onAlert: func(a alerts.Alert) {
+			if news.Is(a) {
+				fmt.Fprintf(out, "%s %s\n", time.Now().Format(time.TimeOnly), a)
+			}
+		},
+	}
 	if *compress {
 		o.compression = compression
 	}
@@ -82,11 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }() // the shop's drain included
-	sh, err := s.startShop(ctx, "-load", fmt.Sprint(*load))
-	if err != nil {
-		return err
-	}
-	s.greet(out, sh)
+	s.greet(out)
 
 	if *limit > 0 {
 		var cancel context.CancelFunc
@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 }
 
 // greet says where everything is and what to try.
-func (s *stack) greet(w io.Writer, sh *shop) {
+func (s *stack) greet(w io.Writer) {
 	within := "minutes (with -compress: seconds)"
 	if s.compression > 1 {
 		within = "seconds"
@@ -125,7 +125,7 @@ runner fires, its warnings are not sent.
   curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.01'    AfterglowOverrunning
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, sh.url, sh.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within)
+`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within)
 }
 
 // output is written by many at once, who each write whole lines.

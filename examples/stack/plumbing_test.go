@@ -19,8 +19,7 @@ import (
 func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 	t.Parallel()
 	t.Cleanup(http.DefaultClient.CloseIdleConnections) // by which Jaeger is asked
-	ts := startStack(t, func(*options) {})
-	ts.shops("-load", "10", "-smtp-delay", "5ms")
+	ts := startStack(t, func(*options) {}, "-load", "10", "-smtp-delay", "5ms")
 
 	ts.eventually(func() bool {
 		up := ts.query(`up{job="afterglow-shop"}`)
@@ -111,6 +110,7 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 	require.Contains(t, out.String(), "The stack is up")
 	require.Contains(t, out.String(), "One fault at a time")
 	require.Contains(t, out.String(), "ending")
+	require.NotContains(t, out.String(), "AfterglowTelemetryAbsent", "the shop is there before Prometheus")
 	require.Empty(t, errs.String())
 }
 

@@ -26,6 +26,7 @@ type options struct {
 	noTraces    bool               // without Jaeger
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
+	shopFlags   []string           // of the first shop
 }
 
 // stack is what runs.
@@ -35,6 +36,7 @@ type stack struct {
 
 	prometheusURL, alertmanagerURL, jaegerURL string
 
+	first    *shop  // of the shops
 	otlp     string // where Jaeger takes spans
 	receiver *http.Server
 	servers  []*server // in the order of their start
@@ -60,7 +62,8 @@ type server struct {
 // lastLines is how much of what a server said is shown if it ends by itself.
 const lastLines = 15
 
-// start starts all but the shop.
+// start starts it all, the one that looks after the one that is looked at:
+// rules in compressed time miss a shop that is a moment late.
 func start(ctx context.Context, o options) (_ *stack, err error) {
 	s := &stack{options: o, crashed: make(chan error, 8)}
 	defer func() {
@@ -93,6 +96,9 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 		}
 	}
 	if err := s.startAlertmanager(ctx); err != nil {
+		return nil, err
+	}
+	if s.first, err = s.startShop(ctx, o.shopFlags...); err != nil {
 		return nil, err
 	}
 	return s, s.startPrometheus(ctx)
@@ -179,14 +185,15 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	if err := s.files.targets(alertTargets, []string{strings.TrimPrefix(s.alertmanagerURL, "http://")}); err != nil {
 		return err
 	}
-	_, err = s.startServer(ctx, tool.Command{
-		Name: "prometheus",
-		Args: []string{
-			"--config.file=" + s.files.path(prometheusFile), "--storage.tsdb.path=" + s.files.path("data/prometheus"),
-			"--web.listen-address=" + address, "--enable-feature=exemplar-storage", "--log.level=warn",
-		},
-		Ready: s.prometheusURL + "/-/ready",
-	})
+	args := []string{
+		"--config.file=" + s.files.path(prometheusFile), "--storage.tsdb.path=" + s.files.path("data/prometheus"),
+		"--web.listen-address=" + address, "--enable-feature=exemplar-storage", "--log.level=warn",
+	}
+	if s.compression > 1 {
+		// It takes new targets after some seconds, which are minutes to its rules.
+		args = append(args, "--scrape.discovery-reload-interval=100ms")
+	}
+	_, err = s.startServer(ctx, tool.Command{Name: "prometheus", Args: args, Ready: s.prometheusURL + "/-/ready"})
 	return err
 }
 

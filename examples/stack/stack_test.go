@@ -57,8 +57,9 @@ type testStack struct {
 	held     map[string]map[string]bool // alerts that were held back, by whom; guarded by mu
 }
 
-// startStack starts a stack without a shop, whose time is compressed.
-func startStack(t *testing.T, change func(*options)) *testStack {
+// startStack starts a stack whose time is compressed, with one shop. "{dir}" in
+// its flags is the directory of the stack.
+func startStack(t *testing.T, change func(*options), flags ...string) *testStack {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("the servers take minutes to build; make test builds them")
@@ -75,6 +76,9 @@ func startStack(t *testing.T, change func(*options)) *testStack {
 			defer ts.mu.Unlock()
 			ts.received = append(ts.received, a)
 		},
+	}
+	for _, flag := range flags {
+		o.shopFlags = append(o.shopFlags, strings.ReplaceAll(flag, "{dir}", o.dir))
 	}
 	change(&o)
 	var err error
@@ -237,7 +241,7 @@ func (ts *testStack) fired() []string {
 	return names
 }
 
-// shops starts a shop.
+// shops starts one more shop.
 func (ts *testStack) shops(args ...string) *shop {
 	ts.t.Helper()
 	sh, err := ts.startShop(ts.t.Context(), args...)
@@ -245,10 +249,10 @@ func (ts *testStack) shops(args ...string) *shop {
 	return sh
 }
 
-// breaks puts faults in force in a shop.
-func (ts *testStack) breaks(sh *shop, faults string) {
+// breaks puts faults in force in the first shop.
+func (ts *testStack) breaks(faults string) {
 	ts.t.Helper()
-	req, err := http.NewRequestWithContext(ts.t.Context(), http.MethodPut, sh.ops+"/faults", strings.NewReader(faults))
+	req, err := http.NewRequestWithContext(ts.t.Context(), http.MethodPut, ts.first.ops+"/faults", strings.NewReader(faults))
 	require.NoError(ts.t, err)
 	resp, err := ts.client.Do(req)
 	require.NoError(ts.t, err)

@@ -57,9 +57,8 @@ func failures(traces []jaeger.Trace, operation string) (failed, others int) {
 
 func TestThePanelOfFailedTracesShowsThemAndNoOthers(t *testing.T) {
 	t.Parallel()
-	ts := startStack(t, func(*options) {})
 	// A share of two callbacks fails, the panel is about one.
-	ts.shops("-load", "10", "-smtp-delay", "5ms", "-faults", "order.webhook=panic:0.3,activity.log=error:0.3")
+	ts := startStack(t, func(*options) {}, "-load", "10", "-smtp-delay", "5ms", "-faults", "order.webhook=panic:0.3,activity.log=error:0.3")
 	tg := targetOf(t, "afterglow-callback", "Its failed traces", "order.webhook")
 
 	var found []jaeger.Trace
