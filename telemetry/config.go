@@ -34,11 +34,12 @@ type Config struct {
 	Relation Relation
 
 	// RelationFor chooses the relation by the names of the runner and the
-	// callback. It is asked once for each of a runner's callback names, when
-	// the first callback of that name starts; for names beyond MaxNames at each
-	// start. It must be safe for concurrent use. If it panics, or returns what
-	// is no Relation, that is counted as an error of the signal traces, and
-	// Config.Relation holds.
+	// callback. It is asked when the first callback of a name starts on a runner,
+	// and by others that start before it has answered; then the first answer
+	// holds. For names beyond MaxNames it is asked at each start. It must be safe
+	// for concurrent use, and may ask for callbacks itself. If it panics, or
+	// returns what is no Relation, that is counted as an error of the signal
+	// traces, and Config.Relation holds.
 	// nil: Config.Relation for all.
 	RelationFor func(runnerName, callback string) Relation
 

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/codes"
@@ -115,7 +117,7 @@ func TestTheRelationCanBeChosenForEachRunnerAndCallback(t *testing.T) {
 			return telemetry.Link
 		}
 	})
-	web, cron := g.runner(runner.Config{Name: "web"}), g.runner(runner.Config{Name: "cron"})
+	web, cron := g.runner(runner.Config{Name: "web", Workers: 1}), g.runner(runner.Config{Name: "cron", Workers: 1})
 	ctx, request, release := g.request(web)
 	for range 3 {
 		for _, name := range []string{"order.email", "order.webhook", "folded"} {
@@ -163,5 +165,102 @@ func TestARelationThatCannotBeUsedIsCountedAndTheConfiguredOneHolds(t *testing.T
 			}
 			require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
 		})
+	}
+}
+
+// RelationFor is the user's code, and may ask for callbacks itself.
+func TestARelationForThatAsksForCallbacksOfItsNameHangsUpNobody(t *testing.T) {
+	ask := func(r *runner.Runner, n int) (err error) {
+		for range n {
+			err = errors.Join(err, r.Go(context.Background(), "a", succeed))
+		}
+		return err
+	}
+	for name, c := range map[string]struct {
+		cfg runner.Config
+		ask func(r *runner.Runner) error
+	}{
+		"and one runs in its caller": {
+			cfg: runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller},
+			ask: func(r *runner.Runner) error { return ask(r, 2) },
+		},
+		"and one waits for a place": {
+			cfg: runner.Config{Workers: 2, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour},
+			ask: func(r *runner.Runner) error { return ask(r, 3) },
+		},
+		"and waits for them": {
+			cfg: runner.Config{Workers: 2},
+			ask: func(r *runner.Runner) error {
+				ran := make(chan struct{})
+				err := r.Go(context.Background(), "a", func(context.Context) error { close(ran); return nil })
+				<-ran
+				return err
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r *runner.Runner
+			var once atomic.Bool
+			answered := make(chan error, 1)
+			g := newRig(t, func(cfg *telemetry.Config) {
+				cfg.RelationFor = func(string, string) telemetry.Relation {
+					if once.CompareAndSwap(false, true) {
+						answered <- c.ask(r)
+					}
+					return telemetry.ChildAndLink
+				}
+			})
+			r = g.runner(c.cfg)
+			ctx, request, release := g.request(r)
+			release()
+			require.NoError(t, r.Go(ctx, "a", succeed))
+			select {
+			case err := <-answered:
+				require.NoError(t, err)
+			case <-time.After(10 * time.Second):
+				require.FailNow(t, "it hangs")
+			}
+			g.shutdown(r)
+			children := 0
+			for _, span := range g.spans("process a") {
+				if span.Parent.SpanID() == request.SpanContext().SpanID() {
+					children++
+					require.Len(t, span.Links, 1, "the answer holds for whom it was asked")
+				}
+			}
+			require.Equal(t, 1, children)
+			require.InDelta(t, 0, g.errors()[telemetry.SignalTraces], 0)
+		})
+	}
+}
+
+func TestTheFirstAnswerOfARelationForHoldsForAllThatStartAfterIt(t *testing.T) {
+	var asked atomic.Int32
+	asking, answer := make(chan struct{}, 2), make(chan struct{})
+	g := newRig(t, func(cfg *telemetry.Config) {
+		cfg.RelationFor = func(string, string) telemetry.Relation {
+			asked.Add(1)
+			asking <- struct{}{}
+			<-answer
+			return telemetry.Child
+		}
+	})
+	r := g.runner(runner.Config{Workers: 2})
+	ctx, request, release := g.request(r)
+	release()
+	for range 2 {
+		require.NoError(t, r.Go(ctx, "a", succeed))
+	}
+	<-asking
+	<-asking
+	close(answer)
+	for range 20 {
+		require.NoError(t, r.Go(ctx, "a", succeed))
+	}
+	g.shutdown(r)
+	require.EqualValues(t, 2, asked.Load(), "by those that started before it had answered")
+	require.Len(t, g.spans("process a"), 22)
+	for _, span := range g.spans("process a") {
+		require.Equal(t, request.SpanContext().SpanID(), span.Parent.SpanID())
 	}
 }

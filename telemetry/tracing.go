@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -33,8 +32,7 @@ type callbackSpans struct {
 	// next one's call site is worth looking for if no asker's span tells.
 	recorded atomic.Bool
 
-	once         sync.Once // guards processStart, which asks the user
-	processStart *spanStart
+	processStart atomic.Pointer[spanStart] // nil until its relation is decided
 }
 
 // spanStart is what the spans of one kind and name have in common.
@@ -87,14 +85,23 @@ func (t *tracing) processStart(ctx context.Context, e entry, cb *runner.Callback
 	if e.folded {
 		return newProcessStart(cb.Runner, cb.Name, t.relations.of(ctx, cb.Runner, cb.Name))
 	}
-	e.callback.once.Do(func() {
-		// First without the user, who may not come back from being asked.
-		e.callback.processStart = newProcessStart(cb.Runner, cb.Name, t.relations.always)
-		if chosen := t.relations.of(ctx, cb.Runner, cb.Name); chosen != t.relations.always {
-			e.callback.processStart = newProcessStart(cb.Runner, cb.Name, chosen)
-		}
-	})
-	return e.callback.processStart
+	if known := e.callback.processStart.Load(); known != nil {
+		return known
+	}
+	return t.decideProcessStart(ctx, e.callback, cb)
+}
+
+// decideProcessStart asks the user for the relation; the first answer holds. Of
+// several callbacks that start meanwhile nobody waits for the answer to another
+// one: it may come only once they have run.
+func (t *tracing) decideProcessStart(ctx context.Context, kept *callbackEntry, cb *runner.Callback) (decided *spanStart) {
+	relation := t.relations.always
+	defer func() { // even if the user does not come back from being asked
+		kept.processStart.CompareAndSwap(nil, newProcessStart(cb.Runner, cb.Name, relation))
+		decided = kept.processStart.Load()
+	}()
+	relation = t.relations.of(ctx, cb.Runner, cb.Name)
+	return decided
 }
 
 // accepted notes on the asker's span that it asked for a callback, and returns
