@@ -2,7 +2,7 @@ package runner
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,60 +11,77 @@ import (
 // channel cost more than the callback's whole way through the runner, so they
 // are made when somebody first asks for them.
 type callbackContext struct {
-	task     *task
-	values   context.Context // what observers of Started returned
-	labels   context.Context // has nothing but the goroutine's pprof labels
-	deadline time.Time       // zero: none
+	task    *task
+	values  context.Context // what observers of Started returned
+	labels  context.Context // has nothing but the goroutine's pprof labels; nil before fn is called
+	started moment          // of the attempt
 
-	mu     sync.Mutex
-	inner  context.Context // guarded by mu; nil: not asked for yet
-	cancel context.CancelFunc
-	ended  bool // guarded by mu: the attempt is over
+	inner atomic.Pointer[canceler] // nil: not asked for yet
 }
 
-// context returns the context of the attempt that begins.
-func (t *task) context(labels context.Context) *callbackContext {
+// canceler is a context that can be canceled.
+type canceler struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+// attemptEnded stands for a canceler of an attempt that ended before anybody
+// asked for one.
+var attemptEnded = &canceler{cancel: func() {}}
+
+// give makes the context of the attempt that starts. mu is held.
+func (t *task) give() {
 	c := &t.first
 	if t.attempt > 1 { // the one before may have been kept
 		c = new(callbackContext)
 	}
-	c.task, c.values, c.labels = t, t.ctx, labels
-	if t.timeout > 0 {
-		c.deadline = t.started.Add(t.timeout)
-	}
+	c.task, c.values, c.started = t, t.asker, t.started
 	t.given = c
-	return c
 }
 
 // canceler returns the context that does what can be canceled.
 func (c *callbackContext) canceler() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inner == nil {
-		if c.deadline.IsZero() {
-			c.inner, c.cancel = context.WithCancel(c.task.runner.base)
-		} else {
-			c.inner, c.cancel = context.WithDeadlineCause(c.task.runner.base, c.deadline, ErrTimeout)
+	for {
+		known := c.inner.Load()
+		if known != nil && known != attemptEnded {
+			return known.Context
 		}
-		if c.ended {
-			c.cancel()
+		made := c.newCanceler()
+		if known == attemptEnded {
+			made.cancel()
 		}
+		if c.inner.CompareAndSwap(known, made) {
+			return made.Context
+		}
+		made.cancel() // another was quicker, or the attempt has ended
 	}
-	return c.inner
+}
+
+func (c *callbackContext) newCanceler() *canceler {
+	made := new(canceler)
+	base := c.task.runner().base
+	if deadline, ok := c.Deadline(); ok {
+		made.Context, made.cancel = context.WithDeadlineCause(base, deadline, ErrTimeout)
+	} else {
+		made.Context, made.cancel = context.WithCancel(base)
+	}
+	return made
 }
 
 // end cancels the context, as the attempt is over.
 func (c *callbackContext) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-	if c.cancel != nil {
-		c.cancel()
+	if !c.inner.CompareAndSwap(nil, attemptEnded) {
+		c.inner.Load().cancel()
 	}
 }
 
 // Deadline implements [context.Context].
-func (c *callbackContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+func (c *callbackContext) Deadline() (time.Time, bool) {
+	if c.task.timeout == 0 {
+		return time.Time{}, false
+	}
+	return c.task.at(c.started).Add(c.task.timeout), true
+}
 
 // Done implements [context.Context].
 func (c *callbackContext) Done() <-chan struct{} { return c.canceler().Done() }
@@ -80,7 +97,7 @@ func (c *callbackContext) Value(key any) any {
 	// The runner's own context has no value but the one by which package
 	// context finds a cancelable parent. It has to be this attempt's, not the
 	// asker's.
-	if c.task.runner.base.Value(key) != nil {
+	if c.task.runner().base.Value(key) != nil {
 		return c.canceler().Value(key)
 	}
 	if v := c.labels.Value(key); v != nil {
@@ -90,3 +107,24 @@ func (c *callbackContext) Value(key any) any {
 }
 
 type taskKey struct{}
+
+// askerValues is the asker's context of a task without its cancellation and its
+// deadline: what context.WithoutCancel returns, at no cost.
+type askerValues task
+
+// Deadline implements [context.Context].
+func (*askerValues) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements [context.Context].
+func (*askerValues) Done() <-chan struct{} { return nil }
+
+// Err implements [context.Context].
+func (*askerValues) Err() error { return nil }
+
+// Value implements [context.Context].
+func (a *askerValues) Value(key any) any {
+	if a.scope.runner.base.Value(key) != nil { // it asks for what can be canceled
+		return nil
+	}
+	return a.asker.Value(key)
+}

@@ -23,6 +23,14 @@ type labels struct {
 	sets           map[string]context.Context // by callback name
 }
 
+// worker is the label of the goroutine that runs t; empty: it is not ours.
+func (t *task) worker() string {
+	if t.labels == nil {
+		return ""
+	}
+	return t.labels.worker
+}
+
 func (r *Runner) newLabels() *labels {
 	return &labels{
 		runner: r.cfg.Name,

@@ -79,8 +79,8 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 		r.stopMerging(t)
 	case t.state == running:
 		r.leaveWorker(t, now)
-	case t.timer != nil:
-		t.timer.Stop()
+	case t.extra != nil && t.extra.timer != nil:
+		t.extra.timer.Stop()
 	}
 	if t.state != running {
 		t.fn = nil // what it holds on to need not stay
@@ -90,10 +90,10 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	if t.inCaller {
 		r.inCaller--
 	}
-	if o != Abandoned {
-		t.stack = "" // it heeded its context
+	if o != Abandoned && t.extra != nil {
+		t.extra.stack = "" // it heeded its context
 	}
-	t.state, t.outcome, t.err, t.finished = ended, o, err, now
+	t.state, t.outcome, t.err, t.finished = ended, o, err, t.moment(now)
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
 		r.drain.lost = append(r.drain.lost, t)
@@ -113,15 +113,15 @@ func (f *followUp) observed(t *task) {
 func (f *followUp) next(t *task) {
 	switch {
 	case t.observing > 0:
-	case t.retried != nil:
+	case t.extra != nil && t.extra.retried != nil:
 		t.observing++
 		f.retried = append(f.retried, t)
 	case t.owed:
 		t.owed = false
-		if t.runner.watched.finished {
+		if t.runner().watched.finished {
 			f.ended = append(f.ended, t)
 		} else {
-			t.runner.reported(t)
+			t.runner().reported(t)
 		}
 	}
 }

@@ -21,24 +21,24 @@ func newLimits(limits map[string]int) map[string]*limit {
 // is nothing left. mu is held.
 func (r *Runner) takeSlot(t *task) bool {
 	l := r.limits[t.name]
-	if l == nil || t.slot != nil {
+	if l == nil || t.limited {
 		return true
 	}
 	if l.taken == l.max {
 		return false
 	}
 	l.taken++
-	t.slot = l
+	t.limited = true
 	return true
 }
 
 // freeSlot gives it back: to the longest held of the name. mu is held.
 func (r *Runner) freeSlot(t *task) {
-	l := t.slot
-	if l == nil {
+	if !t.limited {
 		return
 	}
-	t.slot = nil
+	t.limited = false
+	l := r.limits[t.name]
 	l.taken--
 	if next := l.held.first; next != nil {
 		l.held.remove(next)

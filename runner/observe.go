@@ -36,10 +36,9 @@ func (r *Runner) observeAccepted(t *task) {
 	if !r.watched.accepted {
 		return
 	}
-	info := AcceptedInfo{Callback: t.info(), Depth: t.depth, Capacity: r.cfg.Queue}
+	info := AcceptedInfo{Callback: t.info(), Depth: int(t.depth), Capacity: r.cfg.Queue}
 	for i := range r.cfg.Observers {
 		t.asker = follow(&r.watched, t.asker, r.cfg.Observers[i].Accepted, info)
-		t.ctx = t.asker
 	}
 }
 
@@ -54,10 +53,10 @@ func (r *Runner) observeRejected(t *task, err error) {
 }
 
 func (r *Runner) observeStarted(t *task) {
-	t.ctx = context.WithoutCancel(t.asker)
+	t.given.values = (*askerValues)(t)
 	info := t.startedInfo()
 	for i := range r.cfg.Observers {
-		t.ctx = follow(&r.watched, t.ctx, r.cfg.Observers[i].Started, info)
+		t.given.values = follow(&r.watched, t.given.values, r.cfg.Observers[i].Started, info)
 	}
 }
 
@@ -65,8 +64,9 @@ func (r *Runner) observeRetried(t *task, info RetriedInfo) {
 	if !r.watched.retried {
 		return
 	}
+	ctx := t.values()
 	for i := range r.cfg.Observers {
-		notify(&r.watched, t.ctx, r.cfg.Observers[i].Retried, info)
+		notify(&r.watched, ctx, r.cfg.Observers[i].Retried, info)
 	}
 }
 
@@ -83,11 +83,11 @@ func (r *Runner) observeFinished(t *task) {
 	if !r.watched.finished {
 		return
 	}
-	ctx := context.WithoutCancel(t.ctx)
+	ctx := uncanceled(&r.watched, t.values())
 	info := FinishedInfo{
 		StartedInfo: t.startedInfo(),
-		Outcome:     t.outcome, Err: t.err, Finished: t.finished,
-		Overran: t.overran, Stack: t.stack,
+		Outcome:     t.outcome, Err: t.err, Finished: t.at(t.finished),
+		Overran: t.overran, Stack: t.stack(),
 	}
 	for i := range r.cfg.Observers {
 		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, info)
@@ -105,6 +105,16 @@ func (r *Runner) observeDrainFinished(ctx context.Context, report Report) {
 	for i := range r.cfg.Observers {
 		notify(&r.watched, ctx, r.cfg.Observers[i].DrainFinished, report)
 	}
+}
+
+// uncanceled is [context.WithoutCancel] where that makes a difference.
+func uncanceled(w *watched, ctx context.Context) (values context.Context) {
+	values = ctx
+	defer w.recoverPanic() // ctx may be the user's
+	if ctx.Done() != nil {
+		values = context.WithoutCancel(ctx)
+	}
+	return values
 }
 
 // follow calls a start-like observer and returns the context to go on with.

@@ -91,7 +91,7 @@ type mergeKey struct{ name, key string }
 // apply sets what the option asks of a new task.
 func (o Option) apply(t *task) {
 	if o.kind == withTimeout {
-		t.timeout = max(cmp.Or(o.duration, t.runner.cfg.Timeout), 0)
+		t.timeout = max(cmp.Or(o.duration, t.runner().cfg.Timeout), 0)
 		return
 	}
 	if t.policy == nil {

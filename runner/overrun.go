@@ -21,23 +21,23 @@ type watchdog struct {
 
 // overrunsAt is when t counts as overrunning; t has a timeout.
 func (t *task) overrunsAt() time.Time {
-	return t.started.Add(t.timeout).Add(t.runner.cfg.Grace)
+	return t.at(t.started).Add(t.timeout).Add(t.runner().cfg.Grace)
 }
 
 // watch makes the watchdog look at t in time. mu is held.
-func (r *Runner) watch(t *task) {
+func (r *Runner) watch(t *task, now time.Time) {
 	if t.timeout > 0 {
-		r.sweepBy(t.overrunsAt(), t.started)
+		r.sweepBy(t.overrunsAt(), now)
 	}
 }
 
 // sweepBy has the running callbacks looked at by the time given. mu is held.
 func (r *Runner) sweepBy(at, now time.Time) {
-	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
-		at = soonest
-	}
 	if !r.sweepAt.IsZero() && !at.Before(r.sweepAt) {
 		return
+	}
+	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
+		at = soonest
 	}
 	r.sweepAt = at
 	if r.sweepTimer == nil {
@@ -71,8 +71,8 @@ func (r *Runner) sweep() {
 			r.sweepBy(now, now)
 		default:
 			r.markOverrunning(t, now)
-			found = append(found, overrun{t, t.ctx, OverrunInfo{StartedInfo: t.startedInfo(), Ran: now.Sub(t.started)}})
-			workers = append(workers, t.worker)
+			found = append(found, overrun{t, t.values(), OverrunInfo{StartedInfo: t.startedInfo(), Ran: now.Sub(t.at(t.started))}})
+			workers = append(workers, t.worker())
 		}
 	}
 	r.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *Runner) tellOverrun(o overrun, stacks map[string]string) {
 	}()
 	r.mu.Lock()
 	if o.task.onItsGoroutine() { // otherwise it may be another's
-		o.info.Stack = stacks[o.task.worker]
+		o.info.Stack = stacks[o.task.worker()]
 	}
 	r.mu.Unlock()
 	r.observeOverrun(o.ctx, o.info)

@@ -100,7 +100,7 @@ func (r *Runner) book(t *task, err error) error {
 		r.outcomes[Rejected]++
 		return err
 	}
-	t.depth = r.places
+	t.depth = int32(r.places)
 	r.highWater.note(r.places, t.asked)
 	r.unreported++
 	r.reserved.push(t)
@@ -163,13 +163,13 @@ func (r *Runner) longestDue() *task {
 	oldest := r.queue.first
 	if len(r.limits) > 0 { // then one that was held may have joined the end
 		for t := oldest; t != nil; t = t.next {
-			if t.waiting.Before(oldest.waiting) {
+			if t.waitingSince().Before(oldest.waitingSince()) {
 				oldest = t
 			}
 		}
 	}
 	for _, l := range r.limits {
-		if t := l.held.first; t != nil && (oldest == nil || t.waiting.Before(oldest.waiting)) {
+		if t := l.held.first; t != nil && (oldest == nil || t.waitingSince().Before(oldest.waitingSince())) {
 			oldest = t
 		}
 	}
@@ -195,7 +195,7 @@ func (r *Runner) freePlace(t *task, now time.Time) {
 // is held.
 func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
 	t.list.remove(t)
-	t.state, t.released, t.due, t.waiting = queued, due, due, now
+	t.state, t.released, t.due, t.waiting = queued, t.moment(due), t.moment(due), now.Sub(t.asked)
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true
 		r.inCaller--
@@ -227,9 +227,9 @@ func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
 		r.settle(old, Coalesced, nil, now, f)
 		return false
 	}
-	t.waiting = old.waiting
+	t.waiting = old.waitingSince().Sub(t.asked)
 	old.list.replace(old, t)
-	t.slot, old.slot = old.slot, nil
+	t.limited, old.limited = old.limited, false
 	r.settle(old, Coalesced, nil, now, f)
 	return true
 }

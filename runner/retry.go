@@ -54,14 +54,14 @@ func (t *task) again(o Outcome, err error) (wait time.Duration, again bool, pani
 			panicked = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	if t.policy == nil || t.attempt >= t.policy.attempts || (o != Failed && o != TimedOut) {
+	if t.policy == nil || int(t.attempt) >= t.policy.attempts || (o != Failed && o != TimedOut) {
 		return 0, false, nil
 	}
 	var permanent *permanentError
 	if errors.Is(err, ErrGoexit) || errors.As(err, &permanent) {
 		return 0, false, nil
 	}
-	return max(t.policy.backoff(t.attempt), 0), true, nil
+	return max(t.policy.backoff(int(t.attempt)), 0), true, nil
 }
 
 // pause takes a task whose attempt has failed off its worker until the next
@@ -71,12 +71,12 @@ func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now ti
 	if t.state != running || r.drain != nil && r.drain.gaveUp {
 		return false
 	}
-	t.retried = &RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
+	t.extras().retried = &RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
 	t.list.remove(t)
 	r.leaveWorker(t, now)
 	r.freeSlot(t)
 	t.state, t.err = paused, err
-	t.started, t.overran = time.Time{}, false
+	t.started, t.overran = 0, false
 	r.paused.push(t)
 	f.next(t)
 	return true
@@ -88,14 +88,14 @@ func (r *Runner) rest(t *task) {
 		var f followUp
 		r.mu.Lock()
 		if t.state == paused {
-			t.timer = time.AfterFunc(t.retried.Wait, func() { r.resume(t) })
+			t.extra.timer = time.AfterFunc(t.extra.retried.Wait, func() { r.resume(t) })
 		}
-		t.retried = nil
+		t.extra.retried = nil
 		f.observed(t)
 		r.mu.Unlock()
 		r.do(f)
 	}()
-	r.observeRetried(t, *t.retried)
+	r.observeRetried(t, *t.extra.retried)
 }
 
 // resume makes a paused task due for its next attempt.
@@ -105,7 +105,7 @@ func (r *Runner) resume(t *task) {
 	if t.state == paused {
 		t.list.remove(t)
 		now := time.Now()
-		t.state, t.due, t.waiting, t.ctx = queued, now, now, t.asker
+		t.state, t.due, t.waiting, t.given = queued, t.moment(now), now.Sub(t.asked), nil
 		r.enqueue(t)
 	}
 }

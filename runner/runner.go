@@ -80,7 +80,7 @@ func After(ctx context.Context, name string, fn func(context.Context) error, opt
 		return s.runner.ask(ctx, s, name, fn, opts)
 	}
 	if t := taskFrom(ctx); t != nil {
-		return t.runner.ask(ctx, t.runner.detached, name, fn, opts)
+		return t.runner().ask(ctx, t.runner().detached, name, fn, opts)
 	}
 	return ErrNoScope
 }
@@ -93,7 +93,7 @@ func (r *Runner) After(ctx context.Context, name string, fn func(context.Context
 			return r.ask(ctx, s, name, fn, opts)
 		}
 	}
-	if t := taskFrom(ctx); t != nil && t.runner == r {
+	if t := taskFrom(ctx); t != nil && t.runner() == r {
 		return r.ask(ctx, r.detached, name, fn, opts)
 	}
 	return fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name)
@@ -185,18 +185,18 @@ func (r *Runner) Stats() Stats {
 		ObserverPanics: r.watched.panics.Load(),
 	}
 	if t := r.longestDue(); t != nil {
-		s.OldestDue = t.waiting
+		s.OldestDue = t.waitingSince()
 	}
-	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.waiting.Before(s.OldestDue)) {
-		s.OldestDue = t.waiting
+	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.waitingSince().Before(s.OldestDue)) {
+		s.OldestDue = t.waitingSince()
 	}
 	if t := r.running.first; t != nil {
-		s.OldestRunning = t.started
+		s.OldestRunning = t.at(t.started)
 	}
 	for t := r.running.first; t != nil; t = t.next {
 		if t.onWorker {
 			s.Busy++
-			s.BusyTime += now.Sub(t.started)
+			s.BusyTime += now.Sub(t.at(t.started))
 		}
 	}
 	return s

@@ -70,7 +70,7 @@ func (d *drain) markEmpty() {
 // Shutdown does not shut down the http.Server, nor flush what observers have
 // collected.
 func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
-	if t := taskFrom(ctx); t != nil && t.runner == r {
+	if t := taskFrom(ctx); t != nil && t.runner() == r {
 		return Report{}, errShutdownInside
 	}
 	r.mu.Lock()
@@ -222,14 +222,16 @@ func (r *Runner) noteStacks() {
 	r.mu.Lock()
 	var workers []string
 	for t := r.running.first; t != nil; t = t.next {
-		workers = append(workers, t.worker)
+		workers = append(workers, t.worker())
 	}
 	r.mu.Unlock()
 	stacks := stacksOf(workers)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for t := r.running.first; t != nil; t = t.next {
-		t.stack = stacks[t.worker]
+		if stack := stacks[t.worker()]; stack != "" {
+			t.extras().stack = stack
+		}
 	}
 }
 
@@ -270,12 +272,12 @@ func (r *Runner) lostOf(d *drain) []Lost {
 		l := Lost{
 			Name:    t.name,
 			Outcome: t.outcome,
-			Age:     t.finished.Sub(t.asked),
-			Ran:     between(t.started, t.finished),
-			Stack:   t.stack,
+			Age:     t.at(t.finished).Sub(t.asked),
+			Ran:     between(t.at(t.started), t.at(t.finished)),
+			Stack:   t.stack(),
 		}
 		if t.observing == 0 { // otherwise its context is still being made
-			contexts[i] = t.ctx
+			contexts[i] = t.values()
 		}
 		lost = append(lost, l)
 	}

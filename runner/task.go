@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// task is one callback that was asked for, from After to its outcome.
+// task is one callback that was asked for, from After to its outcome. Its size
+// is what a waiting callback costs.
 type task struct {
-	runner  *Runner
 	scope   *scope
 	name    string
 	fn      func(context.Context) error
@@ -15,60 +15,65 @@ type task struct {
 	policy  *policy       // nil: none
 	asked   time.Time
 
+	// askerDone is closed when the asker's context ends. Written by newTask, for
+	// Block only.
+	askerDone <-chan struct{}
+
+	// asker is the asker's context with what observers of Accepted added, and
+	// the values of given are that with what observers of Started added. Each is
+	// written by the goroutine that calls the observers, while observing is not
+	// 0, and read by others once they have seen it 0, under mu.
+	asker context.Context
+	// given is the context of the attempt, with which fn is called, and first
+	// that of the first one. Written when the attempt starts, under mu; nil
+	// before that.
+	given *callbackContext
+	first callbackContext
+
 	// afterResponse tells whether the scope was still open when the callback
 	// was asked for. Written by admit.
 	afterResponse bool
-	depth         int // places taken then, its own included. Written by admit.
-
 	// nested tells that a callback asked for it, and nestedInCaller that this
 	// one is run in its caller by the same runner. Written by newTask.
 	nested, nestedInCaller bool
 	// tracked tells that it is Track's. Written by that.
 	tracked bool
-	// askerDone is closed when the asker's context ends. Written by newTask, for
-	// Block only.
-	askerDone <-chan struct{}
-	waited    bool // for a place
-	// given is the context that fn is called with, and first that of the first
-	// attempt. Written before that.
-	given *callbackContext
-	first callbackContext
-
-	// asker is the asker's context with what observers of Accepted added, ctx
-	// that of the attempt, with what observers of Started added. Each is
-	// written by the goroutine that calls the observers, while observing is not
-	// 0, and read by others once they have seen it 0, under mu.
-	asker, ctx context.Context
+	waited  bool  // for a place
+	depth   int32 // places taken when it was accepted, its own included. Written by admit.
 
 	// The rest is guarded by the runner's mu; due and started are not written
 	// while the task is queued and running.
 	state     state
-	observing int          // calls of observers under way, except of Finished
-	retried   *RetriedInfo // of a paused task: still to be observed
-	owed      bool         // of an ended task: still to be reported
-	attempt   int          // begins with 1
-	released  time.Time
-	due       time.Time
-	waiting   time.Time // due, or when the first of those was that it stands for (Coalesce)
-	started   time.Time
-	finished  time.Time
-	outcome   Outcome     // of an ended task
-	err       error       // of an ended task, or of the last attempt
-	timer     *time.Timer // of a paused task
-
-	placed   bool          // it holds a place of the queue
-	inCaller bool          // RunInCaller took it in: it holds no place, but is counted
-	slot     *limit        // of its name, which it holds; nil: none
-	worker   string        // label of the goroutine that runs it; empty: not ours
-	onWorker bool          // it takes a worker's time
-	here     bool          // it was started in its caller
-	overran  bool          // past its deadline and its grace, this attempt
-	replaced bool          // its worker has been replaced
-	stack    string        // where it hung
-	left     chan struct{} // of a task run in its caller: closed when that goes on
+	outcome   Outcome // of an ended task
+	owed      bool    // of an ended task: still to be reported
+	placed    bool    // it holds a place of the queue
+	limited   bool    // it holds a slot of its name's limit
+	inCaller  bool    // RunInCaller took it in: it holds no place, but is counted
+	onWorker  bool    // it takes a worker's time
+	here      bool    // it was started in its caller
+	overran   bool    // past its deadline and its grace, this attempt
+	replaced  bool    // its worker has been replaced
+	observing int32   // calls of observers under way, except of Finished
+	attempt   int32   // begins with 1
+	released  moment
+	due       moment
+	started   moment
+	finished  moment
+	waiting   time.Duration // since it was asked for: it became due, or the first of those that it stands for (Coalesce)
+	err       error         // of an ended task, or of the last attempt
+	labels    *labels       // of the goroutine that runs it; nil: not ours
+	extra     *extra        // nil: none
 
 	list       *taskList // the one it is in
 	prev, next *task
+}
+
+// extra is what few tasks have, guarded by the runner's mu.
+type extra struct {
+	retried *RetriedInfo  // of a paused task: still to be observed
+	timer   *time.Timer   // of a paused task
+	stack   string        // where it hung
+	left    chan struct{} // of a task run in its caller: closed when that goes on
 }
 
 // state is where a task is on its way.
@@ -83,18 +88,18 @@ const (
 )
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
-	t := &task{runner: r, scope: s, name: name, fn: fn, asker: ctx, ctx: ctx, asked: time.Now()}
+	t := &task{scope: s, name: name, fn: fn, asker: ctx, asked: time.Now()}
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := taskFrom(ctx); by != nil {
 		t.nested = !by.tracked // which keeps no worker waiting
 		// A callback with several attempts may be in a later one by now, so what
 		// belongs to one attempt is not looked at.
 		once := by.policy == nil || by.policy.attempts < 2
-		t.nestedInCaller = once && by.runner == r && by.here
+		t.nestedInCaller = once && by.runner() == r && by.here
 		if once && by.given == ctx {
 			// What the asking callback was given adds nothing but its timeout to
 			// its values. Going without keeps endless chains short.
-			t.asker, t.ctx = by.ctx, by.ctx
+			t.asker = by.given.values
 		}
 	}
 	for _, o := range opts {
@@ -106,12 +111,47 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 	return t
 }
 
+func (t *task) runner() *Runner { return t.scope.runner }
+
+// values is the context of the attempt, or the asker's if there is none now,
+// as observers see it.
+func (t *task) values() context.Context {
+	if t.given == nil {
+		return t.asker
+	}
+	return t.given.values
+}
+
 func (t *task) info() Callback {
-	return Callback{Runner: t.runner.cfg.Name, Name: t.name, Timeout: t.timeout, Asked: t.asked}
+	return Callback{Runner: t.runner().cfg.Name, Name: t.name, Timeout: t.timeout, Asked: t.asked}
 }
 
 func (t *task) startedInfo() StartedInfo {
-	return StartedInfo{Callback: t.info(), AfterResponse: t.afterResponse, Released: t.released, Due: t.due, Started: t.started, Attempt: t.attempt}
+	return StartedInfo{
+		Callback: t.info(), AfterResponse: t.afterResponse,
+		Released: t.at(t.released), Due: t.at(t.due), Started: t.at(t.started), Attempt: int(t.attempt),
+	}
+}
+
+// waitingSince is since when a queued task waits, or the first of those that it
+// stands for.
+func (t *task) waitingSince() time.Time { return t.asked.Add(t.waiting) }
+
+// extras returns what few tasks have. mu is held.
+func (t *task) extras() *extra {
+	if t.extra == nil {
+		t.extra = new(extra)
+	}
+	return t.extra
+}
+
+// stack is where an overrunning or abandoned task hung. mu is held, or the task
+// has ended.
+func (t *task) stack() string {
+	if t.extra == nil {
+		return ""
+	}
+	return t.extra.stack
 }
 
 // taskFrom returns the callback whose context ctx is or stems from.

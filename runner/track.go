@@ -47,7 +47,8 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	if r.announceTracked(t) && r.watched.attempts {
 		r.begin(t)
 	}
-	tracked := t.context(context.Background())
+	tracked := t.given
+	tracked.labels = context.Background()
 	var once sync.Once
 	return tracked, func(err error) {
 		once.Do(func() {
@@ -71,7 +72,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 			f.observed(t)
 		}
 		if started = t.state == reserved; started {
-			t.state, t.released, t.due, t.waiting = queued, t.asked, t.asked, t.asked
+			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
 			r.start(t, time.Now())
 		}
 		r.mu.Unlock()

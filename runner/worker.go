@@ -21,7 +21,7 @@ func (r *Runner) work() {
 	var t *task
 	for {
 		if t == nil {
-			t = r.take(labels.worker)
+			t = r.take(labels)
 		}
 		if t == nil {
 			done = true
@@ -33,7 +33,7 @@ func (r *Runner) work() {
 
 // take waits for the next task and starts it. It returns nil when the worker
 // shall end, and has counted it out by then.
-func (r *Runner) take(worker string) *task {
+func (r *Runner) take(l *labels) *task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -51,7 +51,7 @@ func (r *Runner) take(worker string) *task {
 			return nil
 		}
 		if r.queue.first != nil {
-			return r.takeFirst(worker, time.Now())
+			return r.takeFirst(l, time.Now())
 		}
 		r.idle++
 		r.wake.Wait()
@@ -61,9 +61,9 @@ func (r *Runner) take(worker string) *task {
 }
 
 // takeFirst starts the first task of the queue. mu is held.
-func (r *Runner) takeFirst(worker string, now time.Time) *task {
+func (r *Runner) takeFirst(l *labels, now time.Time) *task {
 	t := r.queue.first
-	t.worker, t.onWorker, t.here = worker, true, false
+	t.labels, t.onWorker, t.here = l, true, false
 	r.start(t, now)
 	if r.queue.first != nil {
 		r.callWorker()
@@ -82,7 +82,7 @@ func (r *Runner) runHere(t *task) {
 		r.mu.Unlock()
 		return
 	}
-	t.worker, t.here, t.left = labels.worker, true, left
+	t.labels, t.here, t.extras().left = labels, true, left
 	r.start(t, time.Now())
 	r.mu.Unlock()
 	go func() {
@@ -97,9 +97,9 @@ func (r *Runner) runHere(t *task) {
 func (r *Runner) leave(t *task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.left != nil {
-		close(t.left)
-		t.left = nil
+	if t.extra != nil && t.extra.left != nil {
+		close(t.extra.left)
+		t.extra.left = nil
 	}
 }
 
@@ -107,16 +107,17 @@ func (r *Runner) leave(t *task) {
 func (r *Runner) start(t *task, now time.Time) {
 	t.list.remove(t)
 	r.stopMerging(t)
-	t.state, t.started, t.overran = running, now, false
+	t.state, t.started, t.overran = running, t.moment(now), false
 	if t.policy == nil || t.policy.attempts < 2 {
-		r.freePlace(t, t.started)
+		r.freePlace(t, now)
 	}
 	t.attempt++
 	if r.watched.attempts {
 		t.observing++ // of Started
 	}
+	t.give()
 	r.running.push(t)
-	r.watch(t)
+	r.watch(t, now)
 }
 
 // leaveWorker takes a task that stops running out of the workers' figures. mu
@@ -137,7 +138,7 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 
 // stopClock ends the worker time of a task. mu is held.
 func (r *Runner) stopClock(t *task, now time.Time) {
-	r.busyDone += now.Sub(t.started)
+	r.busyDone += now.Sub(t.at(t.started))
 	t.onWorker = false
 }
 
@@ -155,7 +156,8 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 	if r.watched.attempts && !r.begin(t) {
 		return nil
 	}
-	ctx := t.context(marked)
+	ctx := t.given
+	ctx.labels = marked
 	defer ctx.end()
 	outcome, err = call(ctx, t.fn)
 	returned = true
@@ -227,7 +229,7 @@ func (r *Runner) finish(t *task, o Outcome, err error, goOn bool) (next *task) {
 		}
 		surplus := r.workers-r.replaced > r.cfg.Workers
 		if goOn && decided && f.isEmpty() && !surplus && r.queue.first != nil {
-			next = r.takeFirst(t.worker, now)
+			next = r.takeFirst(t.labels, now)
 		}
 		r.mu.Unlock()
 		r.do(f)

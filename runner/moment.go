@@ -1,0 +1,19 @@
+package runner
+
+import "time"
+
+// moment is when something happened to a task: the time since it was asked for,
+// and a nanosecond, so that 0 is never. It is a third of a time.Time, and tasks
+// are many.
+type moment int64
+
+// moment returns that of a time.
+func (t *task) moment(at time.Time) moment { return moment(max(at.Sub(t.asked), 0)) + 1 }
+
+// at returns the time of a moment; the zero Time if it never came.
+func (t *task) at(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return t.asked.Add(time.Duration(m - 1))
+}
