@@ -26,15 +26,20 @@ type ledger struct {
 // followUp is what is left to do once mu is free: the callers of the methods
 // that fill it pass it to do.
 type followUp struct {
-	retried []*task // to be observed
-	ended   []*task // to be reported
-	here    []*task // to be run by this goroutine
+	retried []*task  // to be observed
+	ended   taskList // to be reported
+	here    []*task  // to be run by this goroutine
 
 	accepted *task // to be announced, after what made room for it
 }
 
 func (f *followUp) isEmpty() bool {
-	return len(f.retried)+len(f.ended)+len(f.here) == 0 && f.accepted == nil
+	return len(f.retried)+f.ended.len+len(f.here) == 0 && f.accepted == nil
+}
+
+// isOnly tells whether t's end is all there is to report.
+func (f *followUp) isOnly(t *task) bool {
+	return f.ended.first == t && f.ended.len == 1 && len(f.retried)+len(f.here) == 0
 }
 
 // do does it. Observers are user code: should one end the goroutine with Goexit,
@@ -47,8 +52,9 @@ func (r *Runner) do(f followUp) {
 	for len(f.retried) > 0 {
 		r.rest(shift(&f.retried))
 	}
-	for len(f.ended) > 0 {
-		r.report(shift(&f.ended))
+	for t := f.ended.first; t != nil; t = f.ended.first {
+		f.ended.remove(t)
+		r.report(t)
 	}
 	if t := f.accepted; t != nil {
 		f.accepted = nil
@@ -102,6 +108,10 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	f.next(t)
 }
 
+// isObserved tells whether observers are being told of t, except of its end:
+// then whoever ends that goes on with what has happened meanwhile. mu is held.
+func (t *task) isObserved() bool { return t.observing > 0 || t.beginning.isUnderWay() }
+
 // observed ends one call of t's observers. mu is held.
 func (f *followUp) observed(t *task) {
 	t.observing--
@@ -112,14 +122,14 @@ func (f *followUp) observed(t *task) {
 // are being told: whoever ends that comes back here. mu is held.
 func (f *followUp) next(t *task) {
 	switch {
-	case t.observing > 0:
+	case t.isObserved():
 	case t.extra != nil && t.extra.retried != nil:
 		t.observing++
 		f.retried = append(f.retried, t)
 	case t.owed:
 		t.owed = false
 		if t.runner().watched.finished {
-			f.ended = append(f.ended, t)
+			f.ended.push(t)
 		} else {
 			t.runner().reported(t)
 		}

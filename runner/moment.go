@@ -10,6 +10,9 @@ type moment int64
 // moment returns that of a time.
 func (t *task) moment(at time.Time) moment { return moment(max(at.Sub(t.asked), 0)) + 1 }
 
+// ranUntil is how long the attempt under way has run.
+func (t *task) ranUntil(now time.Time) time.Duration { return time.Duration(t.moment(now) - t.started) }
+
 // at returns the time of a moment; the zero Time if it never came.
 func (t *task) at(m moment) time.Time {
 	if m == 0 {

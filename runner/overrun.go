@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -19,23 +20,29 @@ type watchdog struct {
 	sweptAt     time.Time // when it fired last
 }
 
-// overrunsAt is when t counts as overrunning; t has a timeout.
-func (t *task) overrunsAt() time.Time {
-	return t.at(t.started).Add(t.timeout).Add(t.runner().cfg.Grace)
+// overrunsAfter is how long t runs before it counts as overrunning; t has a
+// timeout.
+func (t *task) overrunsAfter() time.Duration {
+	if d := t.timeout + t.runner().cfg.Grace; d > 0 {
+		return d
+	}
+	return math.MaxInt64
 }
 
-// watch makes the watchdog look at t in time. mu is held.
+// watch makes the watchdog look at t, which starts now, in time. mu is held.
 func (r *Runner) watch(t *task, now time.Time) {
 	if t.timeout > 0 {
-		r.sweepBy(t.overrunsAt(), now)
+		r.sweepIn(t.overrunsAfter(), now)
 	}
 }
 
-// sweepBy has the running callbacks looked at by the time given. mu is held.
-func (r *Runner) sweepBy(at, now time.Time) {
-	if !r.sweepAt.IsZero() && !at.Before(r.sweepAt) {
+// sweepIn has the running callbacks looked at when that time has passed. mu is
+// held.
+func (r *Runner) sweepIn(d time.Duration, now time.Time) {
+	if !r.sweepAt.IsZero() && r.sweepAt.Sub(now) <= d {
 		return
 	}
+	at := now.Add(d)
 	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
 		at = soonest
 	}
@@ -65,13 +72,13 @@ func (r *Runner) sweep() {
 	for t := r.running.first; t != nil; t = t.next {
 		switch {
 		case t.timeout == 0 || t.overran:
-		case now.Before(t.overrunsAt()):
-			r.sweepBy(t.overrunsAt(), now)
-		case t.observing > 0: // it has not even begun
-			r.sweepBy(now, now)
+		case t.ranUntil(now) < t.overrunsAfter():
+			r.sweepIn(t.overrunsAfter()-t.ranUntil(now), now)
+		case t.isObserved(): // it has not even begun
+			r.sweepIn(0, now)
 		default:
 			r.markOverrunning(t, now)
-			found = append(found, overrun{t, t.values(), OverrunInfo{StartedInfo: t.startedInfo(), Ran: now.Sub(t.at(t.started))}})
+			found = append(found, overrun{t, t.values(), OverrunInfo{StartedInfo: t.startedInfo(), Ran: t.ranUntil(now)}})
 			workers = append(workers, t.worker())
 		}
 	}

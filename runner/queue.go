@@ -47,14 +47,21 @@ func (r *Runner) admit(t *task, f *followUp) error {
 	case !t.scope.released:
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
-	case !r.announces(t):
-		now := t.asked
-		if t.waited {
-			now = time.Now()
-		}
-		r.makeDue(t, t.asked, now, f)
+		r.reserved.push(t)
+	case r.announces(t):
+		r.reserved.push(t)
+	default:
+		r.makeDue(t, t.asked, t.waitsFrom(), f)
 	}
 	return nil
+}
+
+// waitsFrom is when a task whose scope is released begins to wait for a worker.
+func (t *task) waitsFrom() time.Time {
+	if t.waited {
+		return time.Now()
+	}
+	return t.asked
 }
 
 // announces tells whether user code has a word before t is due.
@@ -92,8 +99,8 @@ func (r *Runner) takePlace(t *task, f *followUp) error {
 	return r.makeRoom(t, f)
 }
 
-// book counts t as asked for, and enters it unless it is refused with err. mu
-// is held.
+// book counts t as asked for, and as accepted unless it is refused with err; the
+// caller puts it where it belongs then. mu is held.
 func (r *Runner) book(t *task, err error) error {
 	r.asked++
 	if err != nil {
@@ -103,7 +110,6 @@ func (r *Runner) book(t *task, err error) error {
 	t.depth = int32(r.places)
 	r.highWater.note(r.places, t.asked)
 	r.unreported++
-	r.reserved.push(t)
 	t.scope.entered(t)
 	if r.announces(t) {
 		t.observing++ // of Accepted
@@ -194,7 +200,9 @@ func (r *Runner) freePlace(t *task, now time.Time) {
 // makeDue moves t, which is due since then, from the reserved to the queue. mu
 // is held.
 func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
-	t.list.remove(t)
+	if t.list != nil { // nil: it is due as it is accepted
+		t.list.remove(t)
+	}
 	t.state, t.released, t.due, t.waiting = queued, t.moment(due), t.moment(due), now.Sub(t.asked)
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true

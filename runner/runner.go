@@ -144,13 +144,17 @@ func (r *Runner) announce(t *task) {
 		var f followUp
 		r.mu.Lock()
 		f.observed(t)
-		isDue, due := t.state == reserved && t.scope.released, t.asked
+		isDue, due, from := t.state == reserved && t.scope.released, t.asked, t.waitsFrom()
 		if t.afterResponse { // released while its acceptance was being observed
-			due = t.scope.releasedAt
+			due, from = t.scope.releasedAt, t.scope.releasedAt
+		}
+		gated := t.gated()
+		if isDue && !gated {
+			r.makeDue(t, due, from, &f)
 		}
 		r.mu.Unlock()
 		r.do(f)
-		if isDue {
+		if isDue && gated {
 			r.admitDue([]*task{t}, due)
 		}
 	}()
@@ -196,7 +200,7 @@ func (r *Runner) Stats() Stats {
 	for t := r.running.first; t != nil; t = t.next {
 		if t.onWorker {
 			s.Busy++
-			s.BusyTime += now.Sub(t.at(t.started))
+			s.BusyTime += t.ranUntil(now)
 		}
 	}
 	return s

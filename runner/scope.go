@@ -119,7 +119,7 @@ func (s *scope) release() {
 	for _, t := range s.tasks {
 		// One whose acceptance is still being observed is made due by its
 		// asker; one that has ended was dropped by the drain.
-		if t.observing == 0 && t.state == reserved {
+		if !t.isObserved() && t.state == reserved {
 			tasks = append(tasks, t)
 		}
 	}

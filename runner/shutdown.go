@@ -276,7 +276,7 @@ func (r *Runner) lostOf(d *drain) []Lost {
 			Ran:     between(t.at(t.started), t.at(t.finished)),
 			Stack:   t.stack(),
 		}
-		if t.observing == 0 { // otherwise its context is still being made
+		if !t.isObserved() { // otherwise its context is still being made
 			contexts[i] = t.values()
 		}
 		lost = append(lost, l)

@@ -21,8 +21,8 @@ type task struct {
 
 	// asker is the asker's context with what observers of Accepted added, and
 	// the values of given are that with what observers of Started added. Each is
-	// written by the goroutine that calls the observers, while observing is not
-	// 0, and read by others once they have seen it 0, under mu.
+	// written by the goroutine that calls the observers, while the task is being
+	// observed, and read by others once they have seen that it is not, under mu.
 	asker context.Context
 	// given is the context of the attempt, with which fn is called, and first
 	// that of the first one. Written when the attempt starts, under mu; nil
@@ -44,17 +44,18 @@ type task struct {
 	// The rest is guarded by the runner's mu; due and started are not written
 	// while the task is queued and running.
 	state     state
-	outcome   Outcome // of an ended task
-	owed      bool    // of an ended task: still to be reported
-	placed    bool    // it holds a place of the queue
-	limited   bool    // it holds a slot of its name's limit
-	inCaller  bool    // RunInCaller took it in: it holds no place, but is counted
-	onWorker  bool    // it takes a worker's time
-	here      bool    // it was started in its caller
-	overran   bool    // past its deadline and its grace, this attempt
-	replaced  bool    // its worker has been replaced
-	observing int32   // calls of observers under way, except of Finished
-	attempt   int32   // begins with 1
+	outcome   Outcome   // of an ended task
+	owed      bool      // of an ended task: still to be reported
+	placed    bool      // it holds a place of the queue
+	limited   bool      // it holds a slot of its name's limit
+	inCaller  bool      // RunInCaller took it in: it holds no place, but is counted
+	onWorker  bool      // it takes a worker's time
+	here      bool      // it was started in its caller
+	overran   bool      // past its deadline and its grace, this attempt
+	replaced  bool      // its worker has been replaced
+	observing int32     // calls of observers under way, except of Started and Finished
+	beginning beginning // of Started; written without mu, too
+	attempt   int32     // begins with 1
 	released  moment
 	due       moment
 	started   moment

@@ -38,7 +38,9 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		return nil, nil, errTrackOption
 	}
 	r.mu.Lock()
-	err = r.book(t, r.refusal())
+	if err = r.book(t, r.refusal()); err == nil {
+		r.reserved.push(t)
+	}
 	r.mu.Unlock()
 	if err != nil {
 		r.observeRejected(t, err)
@@ -74,6 +76,8 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 		if started = t.state == reserved; started {
 			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
 			r.start(t, time.Now())
+		} else {
+			t.give() // which has ended
 		}
 		r.mu.Unlock()
 		r.do(f)

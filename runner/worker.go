@@ -71,6 +71,31 @@ func (r *Runner) takeFirst(l *labels, now time.Time) *task {
 	return t
 }
 
+// takeNext starts the first task of the queue, if there is one and this worker
+// is not one too many. mu is held.
+func (r *Runner) takeNext(l *labels, now time.Time) *task {
+	if r.queue.first == nil || r.workers-r.replaced > r.cfg.Workers {
+		return nil
+	}
+	return r.takeFirst(l, now)
+}
+
+// reportAndTake is report, and takeNext in the same turn of the lock.
+func (r *Runner) reportAndTake(t *task) (next *task) {
+	reported := false
+	defer func() { // an observer may call Goexit
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.reported(t)
+		if reported {
+			next = r.takeNext(t.labels, time.Now())
+		}
+	}()
+	r.observeFinished(t)
+	reported = true
+	return nil
+}
+
 // runHere runs a task that RunInCaller took in, and returns when it has ended
 // or overruns. It has a goroutine of its own so that Goexit cannot end the
 // caller's.
@@ -113,7 +138,7 @@ func (r *Runner) start(t *task, now time.Time) {
 	}
 	t.attempt++
 	if r.watched.attempts {
-		t.observing++ // of Started
+		t.beginning.begin()
 	}
 	t.give()
 	r.running.push(t)
@@ -138,7 +163,7 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 
 // stopClock ends the worker time of a task. mu is held.
 func (r *Runner) stopClock(t *task, now time.Time) {
-	r.busyDone += now.Sub(t.at(t.started))
+	r.busyDone += t.ranUntil(now)
 	t.onWorker = false
 }
 
@@ -168,9 +193,13 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 // up while they did.
 func (r *Runner) begin(t *task) (ok bool) {
 	defer func() { // an observer may call Goexit
+		if ok = t.beginning.end(); ok {
+			return // nothing has happened meanwhile
+		}
 		var f followUp
 		r.mu.Lock()
-		f.observed(t)
+		t.beginning.reset()
+		f.next(t)
 		ok = t.state == running
 		r.mu.Unlock()
 		r.do(f)
@@ -227,11 +256,15 @@ func (r *Runner) finish(t *task, o Outcome, err error, goOn bool) (next *task) {
 			t.fn = nil // what it holds on to need not stay
 			r.settle(t, o, err, now, &f)
 		}
-		surplus := r.workers-r.replaced > r.cfg.Workers
-		if goOn && decided && f.isEmpty() && !surplus && r.queue.first != nil {
-			next = r.takeFirst(t.labels, now)
+		goOn = goOn && decided
+		if goOn && f.isEmpty() {
+			next = r.takeNext(t.labels, now)
 		}
 		r.mu.Unlock()
+		if goOn && f.isOnly(t) {
+			next = r.reportAndTake(t)
+			return
+		}
 		r.do(f)
 	}()
 	wait, again, panicked = t.again(o, err)
