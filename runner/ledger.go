@@ -26,20 +26,20 @@ type ledger struct {
 // followUp is what is left to do once mu is free: the callers of the methods
 // that fill it pass it to do.
 type followUp struct {
-	retried []*task  // to be observed
-	ended   taskList // to be reported
-	here    []*task  // to be run by this goroutine
+	retried []*task // to be observed
+	ended   chain   // to be reported
+	here    []*task // to be run by this goroutine
 
 	accepted *task // to be announced, after what made room for it
 }
 
 func (f *followUp) isEmpty() bool {
-	return len(f.retried)+f.ended.len+len(f.here) == 0 && f.accepted == nil
+	return f.ended.first == nil && len(f.retried)+len(f.here) == 0 && f.accepted == nil
 }
 
 // isOnly tells whether t's end is all there is to report.
 func (f *followUp) isOnly(t *task) bool {
-	return f.ended.first == t && f.ended.len == 1 && len(f.retried)+len(f.here) == 0
+	return f.ended.first == t && f.ended.last == t && len(f.retried)+len(f.here) == 0
 }
 
 // do does it. Observers are user code: should one end the goroutine with Goexit,
@@ -52,9 +52,8 @@ func (r *Runner) do(f followUp) {
 	for len(f.retried) > 0 {
 		r.rest(shift(&f.retried))
 	}
-	for t := f.ended.first; t != nil; t = f.ended.first {
-		f.ended.remove(t)
-		r.report(t)
+	for f.ended.first != nil {
+		r.report(f.ended.shift())
 	}
 	if t := f.accepted; t != nil {
 		f.accepted = nil

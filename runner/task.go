@@ -211,3 +211,24 @@ func (l *taskList) replace(old, t *task) {
 	}
 	old.list, old.prev, old.next = nil, nil, nil
 }
+
+// chain is a queue of tasks that are in no list.
+type chain struct{ first, last *task }
+
+func (c *chain) push(t *task) {
+	if c.last == nil {
+		c.first = t
+	} else {
+		c.last.next = t
+	}
+	c.last = t
+}
+
+func (c *chain) shift() *task {
+	t := c.first
+	c.first, t.next = t.next, nil
+	if c.first == nil {
+		c.last = nil
+	}
+	return t
+}
