@@ -48,6 +48,7 @@ func TestTheRulesHaveNoFaults(t *testing.T) {
 	for name, change := range map[string]func(*query.Options, *rules.Options){
 		"as committed":  asCommitted,
 		"with matchers": func(o *query.Options, _ *rules.Options) { o.Matcher = `cluster="eu", env=~"prod.*"` },
+		"with a job":    func(o *query.Options, _ *rules.Options) { o.Matcher = `job=~"shop.*"` },
 		"compressed":    func(_ *query.Options, r *rules.Options) { r.Compress = 300 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,9 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -33,7 +31,8 @@ type Options struct {
 	Namespace string
 
 	// Matcher is added to every selector, such as `cluster="eu",env=~"prod.*"`.
-	// Recorded series keep its labels.
+	// Recorded series keep its labels, which must be those of targets: every
+	// series of a process has them.
 	Matcher string
 
 	// SLO is the share of callbacks that must not end badly, between 0 and 1.
@@ -58,23 +57,13 @@ func New(o Options) (Config, error) {
 		return c, fmt.Errorf("namespace %q cannot start the name of a metric", o.Namespace)
 	}
 	for name, v := range map[string]float64{"slo": o.SLO, "latency slo": o.LatencySLO} {
-		if v <= 0 || v >= 1 {
-			return c, fmt.Errorf("%s %v is not between 0 and 1: a budget of nothing cannot burn", name, v)
+		if !(v > 0 && v < 1) { // also refuses NaN
+			return c, fmt.Errorf("%s %v is not between 0 and 1: use a share, such as 0.999", name, v)
 		}
 	}
-	if strings.TrimSpace(o.Matcher) != "" {
-		// The name keeps a selector legal whose matchers all match "".
-		ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector("x{" + o.Matcher + "}")
-		if err != nil {
-			return c, fmt.Errorf("matcher %q: %w", o.Matcher, err)
-		}
-		for _, m := range ms {
-			if m.Name != model.MetricNameLabel {
-				c.matchers = append(c.matchers, m)
-			}
-		}
-	}
-	return c, nil
+	var err error
+	c.matchers, err = parseMatcher(o.Matcher)
+	return c, err
 }
 
 // SLO is the share of callbacks that must not end badly.

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ func TestAlertmanagerTakesItsConfigurationWhateverTheOptions(t *testing.T) {
 	for name, change := range map[string]func(*query.Options, *rules.Options){
 		"defaults":   func(*query.Options, *rules.Options) {},
 		"matchers":   func(q *query.Options, _ *rules.Options) { q.Matcher = `cluster="eu", env=~"prod.*"` },
+		"job":        func(q *query.Options, _ *rules.Options) { q.Matcher = `job="shop"` },
 		"compressed": func(_ *query.Options, o *rules.Options) { o.Compress = 300 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,6 +84,7 @@ func TestOptionsThatCannotBeUsedAreRefused(t *testing.T) {
 		says   string
 	}{
 		"slower than time":      {func(_ *query.Options, o *rules.Options) { o.Compress = 0.5 }, "compress 0.5"},
+		"faster than any":       {func(_ *query.Options, o *rules.Options) { o.Compress = math.Inf(1) }, "compress +Inf"},
 		"no runbook":            {func(_ *query.Options, o *rules.Options) { o.RunbookURL = "" }, "the runbook URL is empty"},
 		"no dashboards":         {func(_ *query.Options, o *rules.Options) { o.DashboardURL = " " }, "the dashboard URL is empty"},
 		"nowhere to look":       {func(_ *query.Options, o *rules.Options) { o.WebhookDir = "" }, "the webhook directory is empty"},

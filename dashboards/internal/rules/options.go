@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func DefaultOptions() Options {
 }
 
 func (o Options) validate() error {
-	if !(o.Compress >= 1) {
+	if !(o.Compress >= 1) || math.IsInf(o.Compress, 1) {
 		return fmt.Errorf("compress %v: use 1 for real time, or a larger number", o.Compress)
 	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {

@@ -48,6 +48,7 @@ func TestPrometheusTakesTheRulesWhateverTheOptions(t *testing.T) {
 	for name, change := range map[string]func(*query.Options, *rules.Options){
 		"defaults":   func(*query.Options, *rules.Options) {},
 		"matchers":   func(q *query.Options, _ *rules.Options) { q.Matcher = `cluster="eu", env=~"prod.*"` },
+		"job":        func(q *query.Options, _ *rules.Options) { q.Matcher = `job=~"shop.*"` },
 		"namespace":  func(q *query.Options, _ *rules.Options) { q.Namespace = "shop_after" },
 		"objectives": func(q *query.Options, _ *rules.Options) { q.SLO, q.LatencySLO = 0.95, 0.9999 },
 		"compressed": func(_ *query.Options, o *rules.Options) { o.Compress = 300 },
