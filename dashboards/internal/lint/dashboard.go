@@ -64,6 +64,7 @@ func (c Catalog) panel(p dashboard.Panel, recorded []string, report reporter) {
 	if p.Datasource == nil || p.Datasource.Uid == nil || !strings.HasPrefix(*p.Datasource.Uid, "${") {
 		report("%s: its data source is no variable", title)
 	}
+	colored(p, func(format string, args ...any) { report("%s: "+format, append([]any{title}, args...)...) })
 	if len(p.Targets) == 0 {
 		report("%s: no query", title)
 	}

@@ -27,6 +27,12 @@ func panelOf(t *testing.T, d object, title string) object {
 
 func defaults(p object) object { return p["fieldConfig"].(object)["defaults"].(object) }
 
+// fix gives a series another color.
+func fix(p object, series int, color string) {
+	override := p["fieldConfig"].(object)["overrides"].([]any)[series].(object)
+	override["properties"].([]any)[0].(object)["value"].(object)["fixedColor"] = color
+}
+
 func target(p object) object { return p["targets"].([]any)[0].(object) }
 
 // replace changes the first query of a panel.
@@ -138,6 +144,12 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"a color that there is not", func(t *testing.T, d object) {
 			defaults(panelOf(t, d, depth))["thresholds"].(object)["steps"].([]any)[0].(object)["color"] = "grene"
 		}, `"grene", which Grafana 10.4 does not know`},
+		{"two series of one color", func(t *testing.T, d object) {
+			fix(panelOf(t, d, depth), 0, "red")
+		}, "Queue depth: capacity is red, and so is taken"},
+		{"a series of the color of a threshold", func(t *testing.T, d object) {
+			fix(panelOf(t, d, "Queue wait"), 2, "red")
+		}, "Queue wait: p99 is red, and so is a threshold"},
 		{"a kind of panel that there is not", func(t *testing.T, d object) {
 			panelOf(t, d, depth)["type"] = "graphs"
 		}, `"graphs", which Grafana 10.4 does not know`},
