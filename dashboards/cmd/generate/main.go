@@ -52,6 +52,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.rules.RunbookURL, "runbook-url", s.rules.RunbookURL, "`URL` of RUNBOOK.md, for the alerts' links")
 	f.StringVar(&s.rules.DashboardURL, "dashboard-url", s.rules.DashboardURL, "`URL` of Grafana, for the alerts' links")
 	f.StringVar(&s.rules.WebhookDir, "webhook-dir", s.rules.WebhookDir, "`directory`, where Alertmanager runs, of page.url, ticket.url and deadman.url: who is told")
+	f.StringVar(&s.rules.MayBeSilent, "may-be-silent", s.rules.MayBeSilent, "`regexp` of the callbacks that AfterglowCallbackSilent leaves out, such as report\\..*|cleanup")
 	f.Float64Var(&s.rules.Compress, "compress", s.rules.Compress, "`times` as fast as real time do the rules judge; for demonstrations and tests, such as 300")
 	if err := f.Parse(args); err != nil {
 		return s, err

@@ -68,6 +68,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
 		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
 		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
+		{"-may-be-silent", `report\..*|cleanup`, alerts, `{callback!~"report\\..*|cleanup",outcome="success"}[3h] offset 1h`},
 		{"-compress", "300", alerts, "rejected_total[5s]"},
 		{"-compress", "300", alertmanager, "repeat_interval: 12s"},
 	} {
@@ -80,7 +81,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {
 	for _, args := range [][]string{
-		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
+		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-may-be-silent", "report.(*"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
 	} {
 		var stderr bytes.Buffer
 		dir := t.TempDir()

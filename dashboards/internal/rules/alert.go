@@ -24,10 +24,11 @@ type alert struct {
 	hold, keep           string // for and keep_firing_for; each rule says why
 	summary, description string
 
-	// The dashboard that shows more, by uid, and the labels of the alert that
-	// fill its variables of the same names.
-	dashboard string
-	labels    []string
+	// The dashboard that shows more, by uid, the panel of it to look at first,
+	// and the labels of the alert that fill its variables of the same names.
+	// There is no panel where none could show anything.
+	dashboard, panel string
+	labels           []string
 }
 
 // The uids of the dashboards.
@@ -56,6 +57,9 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 func (w writer) group(name string, alerts []alert) Group {
 	g := Group{Name: name}
 	for _, a := range alerts {
+		if a.panel != "" {
+			a.description += " Panel: " + a.panel + "."
+		}
 		r := Rule{
 			Alert:  a.name,
 			Expr:   a.expr,

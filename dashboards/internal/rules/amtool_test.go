@@ -88,6 +88,7 @@ func TestOptionsThatCannotBeUsedAreRefused(t *testing.T) {
 		"no runbook":            {func(_ *query.Options, o *rules.Options) { o.RunbookURL = "" }, "the runbook URL is empty"},
 		"no dashboards":         {func(_ *query.Options, o *rules.Options) { o.DashboardURL = " " }, "the dashboard URL is empty"},
 		"nowhere to look":       {func(_ *query.Options, o *rules.Options) { o.WebhookDir = "" }, "the webhook directory is empty"},
+		"no expression":         {func(_ *query.Options, o *rules.Options) { o.MayBeSilent = "report.(*" }, "use a regular expression of their names"},
 		"nothing can burn fast": {func(q *query.Options, _ *rules.Options) { q.SLO = 0.9 }, "use more than 0.931"},
 		"nor late":              {func(q *query.Options, _ *rules.Options) { q.LatencySLO = 0.5 }, "latency slo 0.5"},
 	} {

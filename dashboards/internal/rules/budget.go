@@ -41,7 +41,7 @@ func (w writer) budgetAlerts() []alert {
 			description: "Over the last hour, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
 				"{{ $value | humanize }} times as fast as it may (limit: 14.4), and it still does. " +
 				"Promised: " + percent + " % of the callbacks end well.",
-			dashboard: slo, labels: ofRunner,
+			dashboard: slo, panel: "Burns fast: critical at 14.4", labels: ofRunner,
 		},
 		{
 			name: "AfterglowErrorBudgetBurn", severity: Critical,
@@ -52,7 +52,7 @@ func (w writer) budgetAlerts() []alert {
 			description: "Over the last six hours, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
 				"{{ $value | humanize }} times as fast as it may (limit: 6), and it still does. " +
 				"Promised: " + percent + " % of the callbacks end well.",
-			dashboard: slo, labels: ofRunner,
+			dashboard: slo, panel: "Burns: critical at 6", labels: ofRunner,
 		},
 		{
 			name: "AfterglowErrorBudgetBurnSlow", severity: Warning,
@@ -66,7 +66,7 @@ func (w writer) budgetAlerts() []alert {
 			description: "Over the last three days, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
 				"{{ $value | humanize }} times as fast as it may (limit: 1). At this pace it is spent before the month is over. " +
 				"Promised: " + percent + " % of the callbacks end well.",
-			dashboard: slo, labels: ofRunner,
+			dashboard: slo, panel: "Burns slowly: warning at 1", labels: ofRunner,
 		},
 		{
 			// No critical twin: what starts late is not lost, and a queue that
@@ -82,7 +82,7 @@ func (w writer) budgetAlerts() []alert {
 			description: "Runner {{ $labels.runner }} of {{ $labels.job }} spends the budget of its latency objective " +
 				"{{ $value | humanize }} times as fast as it may. " +
 				"Promised: " + late + " % of the callbacks start within a second of being due.",
-			dashboard: slo, labels: ofRunner,
+			dashboard: slo, panel: "Latency budget burn rates", labels: ofRunner,
 		},
 	}
 }

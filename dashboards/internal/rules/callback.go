@@ -13,6 +13,10 @@ import (
 func (w writer) callbackAlerts() []alert {
 	timeouts := w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.TimedOut)), "runner", "callback")
 	ended := w.sum(w.increase("15m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
+	succeeded := w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success))
+	if w.o.MayBeSilent != "" {
+		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success), fmt.Sprintf("%s!~%q", telemetry.LabelCallback, w.o.MayBeSilent))
+	}
 	return []alert{
 		{
 			name: "AfterglowPanics", severity: Warning,
@@ -22,7 +26,7 @@ func (w writer) callbackAlerts() []alert {
 			summary: "Callback {{ $labels.callback }} panics",
 			description: "Panics of callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
 				"in the last 15 minutes: about {{ $value | humanize }}. The log has each stack.",
-			dashboard: callback, labels: ofCallback,
+			dashboard: callback, panel: "When it failed", labels: ofCallback,
 		},
 		{
 			name: "AfterglowTimeouts", severity: Warning,
@@ -32,7 +36,7 @@ func (w writer) callbackAlerts() []alert {
 			summary: "Callback {{ $labels.callback }} runs into its timeout",
 			description: "In the last 15 minutes, {{ $value | humanizePercentage }} of the callbacks {{ $labels.callback }} of runner " +
 				"{{ $labels.runner }} of {{ $labels.job }} ran out of time.",
-			dashboard: callback, labels: ofCallback,
+			dashboard: callback, panel: "Run time against timeout", labels: ofCallback,
 		},
 		{
 			name: "AfterglowOverrunning", severity: Warning,
@@ -43,22 +47,24 @@ func (w writer) callbackAlerts() []alert {
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
 				"that run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
 				"The log has the stack that it hangs on.",
-			dashboard: callback, labels: []string{"job", "instance", "runner", "callback"},
+			dashboard: callback, panel: "Overrunning, by callback", labels: []string{"job", "instance", "runner", "callback"},
 		},
 		{
 			name: "AfterglowCallbackSilent", severity: Warning,
 			// Steady is what succeeded in nine of ten five-minute spans of the
 			// three hours before the last one. A name seen for the first time, or
-			// rare work, is not.
-			expr: fmt.Sprintf("%s unless (time() - max by (%s) (%s) < %s)",
-				above("3600 * "+w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s] offset %s)",
-					w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success)), w.window("3h"), w.window("1h")), "runner", "callback"), "0"),
-				w.q.Labels("runner", "callback"), w.gauge(telemetry.MetricLastSuccess), w.seconds("1h")),
+			// rare work, is not. Nor is what was as silent at this time yesterday,
+			// give or take an hour: the work of a night, or a shop that closes.
+			expr: fmt.Sprintf("%s unless (time() - max by (%[2]s) (%[3]s) < %[4]s) unless on (%[2]s) %[5]s == 0",
+				above("3600 * "+w.sum(w.before("1h", fmt.Sprintf("quantile_over_time(0.1, %s[%s])", succeeded, w.window("3h"))),
+					"runner", "callback"), "0"),
+				w.q.Labels("runner", "callback"), w.gauge(telemetry.MetricLastSuccess), w.seconds("1h"),
+				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", succeeded, w.window("2h")))),
 			hold:    "5m", // after a restart there is no last success until the first
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
 			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} was steady work, at least " +
 				"{{ $value | humanize }} an hour, and has not succeeded once in the last one. Either nobody asks for it, or it never ends well.",
-			dashboard: callback, labels: ofCallback,
+			dashboard: callback, panel: "Asked for and ended", labels: ofCallback,
 		},
 	}
 }

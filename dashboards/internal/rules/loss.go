@@ -12,6 +12,7 @@ import (
 func (w writer) lossAlerts() []alert {
 	lost := w.sum(w.increase("15m", telemetry.MetricShutdownLost), "instance", "runner")
 	dropped := w.sum(w.increase("5m", telemetry.MetricCallbacks, outcome(runner.Dropped)), "instance", "runner", "callback")
+	closed := w.increase("5m", telemetry.MetricRejected, telemetry.LabelReason+`="closed"`)
 	return []alert{
 		{
 			name: "AfterglowCallbacksDropped", severity: Warning,
@@ -25,17 +26,22 @@ func (w writer) lossAlerts() []alert {
 			summary: "Accepted callbacks {{ $labels.callback }} are dropped before they start",
 			description: "Callbacks {{ $labels.callback }} that runner {{ $labels.runner }} of {{ $labels.job }} accepted and then dropped " +
 				"in the last five minutes, to make room for newer ones: about {{ $value | humanize }}. They never ran.",
-			dashboard: callback, labels: ofCallback,
+			dashboard: callback, panel: "Outcomes", labels: ofCallback,
 		},
 		{
 			name: "AfterglowCallbacksRejected", severity: Warning,
-			// At once: each is work that a request asked for and did not get.
-			expr:    above(w.sum(w.increase("5m", telemetry.MetricRejected), "runner", "reason"), "0"),
+			// At once: each is work that a request asked for and did not get. But
+			// an instance that ends refuses what is asked for meanwhile, in every
+			// deploy. It is told if it goes on refusing five minutes later: then
+			// it serves without its runner.
+			expr: above(w.sum(fmt.Sprintf("%s or (%s)",
+				w.increase("5m", telemetry.MetricRejected, telemetry.LabelReason+`!="closed"`),
+				all(above(closed, "0"), above(w.before("10m", closed), "0"))), "runner", "reason"), "0"),
 			keep:    "10m", // as above
 			summary: "Runner {{ $labels.runner }} refuses callbacks: {{ $labels.reason }}",
 			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} refused when they were asked for, in the last five " +
 				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run.",
-			dashboard: overview, labels: ofRunner,
+			dashboard: overview, panel: "Refused, by reason", labels: ofRunner,
 		},
 		{
 			name: "AfterglowShutdownLostWork", severity: Warning,
@@ -45,7 +51,7 @@ func (w writer) lossAlerts() []alert {
 			summary: "A shutdown of runner {{ $labels.runner }} lost work",
 			description: "Runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} was shut down within the last 15 minutes. " +
 				"Callbacks that it gave up before their own end: about {{ $value | humanize }}. The log names them.",
-			dashboard: runtime, labels: ofInstance,
+			dashboard: runtime, panel: "Lost at shutdown", labels: ofInstance,
 		},
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // Options are what a user may choose about the rules. The zero value is not
@@ -25,6 +27,11 @@ type Options struct {
 	// notifications go to, one each: they are secrets, so the configuration
 	// only names the files.
 	WebhookDir string
+
+	// MayBeSilent is a regular expression of the whole names of callbacks that
+	// AfterglowCallbackSilent leaves out, such as `report\..*|cleanup`: work
+	// that comes and goes otherwise than every day alike. "": none.
+	MayBeSilent string
 
 	// Compress is how many times faster than real time the rules judge: 300
 	// makes an hour of them 12 seconds. It is for demonstrations and tests, in
@@ -47,6 +54,9 @@ func DefaultOptions() Options {
 func (o Options) validate() error {
 	if !(o.Compress >= 1) || math.IsInf(o.Compress, 1) {
 		return fmt.Errorf("compress %v: use 1 for real time, or a larger number", o.Compress)
+	}
+	if _, err := labels.NewMatcher(labels.MatchNotRegexp, telemetry.LabelCallback, o.MayBeSilent); err != nil {
+		return fmt.Errorf("callbacks that may be silent: use a regular expression of their names: %w", err)
 	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
 		if strings.TrimSpace(value) == "" {

@@ -51,6 +51,7 @@ func TestPrometheusTakesTheRulesWhateverTheOptions(t *testing.T) {
 		"job":        func(q *query.Options, _ *rules.Options) { q.Matcher = `job=~"shop.*"` },
 		"namespace":  func(q *query.Options, _ *rules.Options) { q.Namespace = "shop_after" },
 		"objectives": func(q *query.Options, _ *rules.Options) { q.SLO, q.LatencySLO = 0.95, 0.9999 },
+		"rare work":  func(_ *query.Options, o *rules.Options) { o.MayBeSilent = `report\..*|"odd"` },
 		"compressed": func(_ *query.Options, o *rules.Options) { o.Compress = 300 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func (w writer) queueAlerts() []alert {
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
 			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
 				"{{ $value | humanizeDuration }}, but none has started in five minutes.",
-			dashboard: runtime, labels: ofInstance,
+			dashboard: runtime, panel: "Longest running", labels: ofInstance,
 		},
 		{
 			name: "AfterglowOldestTooOld", severity: Warning,
@@ -35,7 +35,7 @@ func (w writer) queueAlerts() []alert {
 			summary: "A callback of runner {{ $labels.runner }} on {{ $labels.instance }} has been due for long",
 			description: "The callback that has been waiting longest for runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
 				"has been due for {{ $value | humanizeDuration }}. Callbacks should start within a second.",
-			dashboard: runtime, labels: ofInstance,
+			dashboard: runtime, panel: "Oldest waiting", labels: ofInstance,
 		},
 		{
 			name: "AfterglowQueueFillingUp", severity: Warning,
@@ -51,7 +51,7 @@ func (w writer) queueAlerts() []alert {
 			description: "The queue of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} is nearly full, or will be within " +
 				"half an hour if it goes on as in the last 15 minutes: {{ $value | humanize }} callbacks will then want a place in it. " +
 				"A full queue refuses callbacks, or does what its Overflow says.",
-			dashboard: runtime, labels: ofInstance,
+			dashboard: runtime, panel: "Queue depth", labels: ofInstance,
 		},
 		{
 			name: "AfterglowWorkersSaturated", severity: Warning,
@@ -61,7 +61,7 @@ func (w writer) queueAlerts() []alert {
 			summary: "The workers of runner {{ $labels.runner }} on {{ $labels.instance }} have no time left",
 			description: "{{ $value | humanizePercentage }} of the worker time of runner {{ $labels.runner }} of {{ $labels.job }} on " +
 				"{{ $labels.instance }} is spent on callbacks. A little more, or a slower dependency, and callbacks will wait.",
-			dashboard: runtime, labels: ofInstance,
+			dashboard: runtime, panel: "Workers busy, by instance", labels: ofInstance,
 		},
 	}
 }

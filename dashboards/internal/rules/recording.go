@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -101,6 +102,11 @@ func (w writer) rate(window, metric string, matchers ...string) string {
 // increase is how much a counter of the telemetry package has grown.
 func (w writer) increase(window, metric string, matchers ...string) string {
 	return fmt.Sprintf("increase(%s[%s])", w.q.Selector(w.q.Metric(metric), matchers...), w.window(window))
+}
+
+// before is a function of a range, which ends so long ago.
+func (w writer) before(ago, call string) string {
+	return strings.TrimSuffix(call, ")") + " offset " + w.window(ago) + ")"
 }
 
 // over is a function over the past of a recorded series.

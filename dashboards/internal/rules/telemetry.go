@@ -27,7 +27,7 @@ func (w writer) telemetryAlerts() []alert {
 			summary: "Nothing of {{ $labels.job }} that runs callbacks is seen any more",
 			description: "Prometheus has had no metrics of Afterglow from {{ $labels.job }} for five minutes, but had some within the last day. " +
 				"Either all its processes are down, or none is scraped. No other alert on its callbacks can fire meanwhile.",
-			dashboard: runtime, labels: []string{"job"},
+			dashboard: runtime, panel: "Instances up", labels: []string{"job"},
 		},
 		{
 			name: "AfterglowScrapeLost", severity: Warning,
@@ -38,7 +38,7 @@ func (w writer) telemetryAlerts() []alert {
 			summary: "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
 			description: "Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for five minutes. " +
 				"It had metrics of Afterglow within the last day; what its callbacks do now is not known.",
-			dashboard: runtime, labels: []string{"job", "instance"},
+			dashboard: runtime, panel: "Scrapes", labels: []string{"job", "instance"},
 		},
 		{
 			name: "AfterglowTelemetryErrors", severity: Warning,
@@ -48,7 +48,7 @@ func (w writer) telemetryAlerts() []alert {
 			summary: "Telemetry of callbacks fails on {{ $labels.instance }}: {{ $labels.signal }}",
 			description: "Failures of the telemetry of {{ $labels.job }} on {{ $labels.instance }} in the last 15 minutes: about " +
 				"{{ $value | humanize }}. Signal: {{ $labels.signal }}. Callbacks ran, but not all of them can be seen.",
-			dashboard: runtime, labels: []string{"job", "instance"},
+			dashboard: overview, panel: "Telemetry errors", labels: []string{"job", "instance"},
 		},
 		{
 			name: "AfterglowWatchdog", severity: None,
