@@ -69,7 +69,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
 		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
 		{"-may-be-silent", `report\..*|cleanup`, alerts, `{callback!~"report\\..*|cleanup",outcome="success"}[3h] offset 1h`},
-		{"-compress", "300", alerts, "rejected_total[5s]"},
+		{"-compress", "300", alerts, "lost_total[5s]"},
 		{"-compress", "300", alertmanager, "repeat_interval: 12s"},
 	} {
 		t.Run(c.flag, func(t *testing.T) {

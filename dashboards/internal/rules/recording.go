@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
@@ -104,9 +106,11 @@ func (w writer) increase(window, metric string, matchers ...string) string {
 	return fmt.Sprintf("increase(%s[%s])", w.q.Selector(w.q.Metric(metric), matchers...), w.window(window))
 }
 
-// before is a function of a range, which ends so long ago.
+// before is a function of a range, which ends so long ago: when compressed, long
+// enough for two of the least ranges to have a pause between them.
 func (w writer) before(ago, call string) string {
-	return strings.TrimSuffix(call, ")") + " offset " + w.window(ago) + ")"
+	offset := model.Duration(w.compress(duration(ago), 2*leastWindow))
+	return strings.TrimSuffix(call, ")") + " offset " + offset.String() + ")"
 }
 
 // over is a function over the past of a recorded series.
