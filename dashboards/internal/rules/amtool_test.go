@@ -114,7 +114,7 @@ func TestCompressionLeavesEnoughSamplesAndNoLongWait(t *testing.T) {
 	require.Contains(t, alerts, "demonstrations and tests")
 	require.Contains(t, alerts, "[12s]", "an hour")
 	require.Contains(t, alerts, `increase(afterglow_rejected_total{reason!="closed"}[5s])`, "five minutes would be one second: too few samples")
-	require.Contains(t, alerts, "[5s] offset 10s", "five minutes ago would be no pause")
+	require.Contains(t, alerts, "[5s] offset 10s", "else the two ranges would touch")
 	require.Contains(t, alerts, "ratio_rate1h", "names of recorded series stay, as dashboards ask for them")
 	require.Contains(t, alerts, "for: 200ms\n", "a minute")
 	require.Contains(t, string(files[alertmanager]), "group_wait: 1s\n")

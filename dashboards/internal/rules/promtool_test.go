@@ -182,16 +182,23 @@ func TestEachAlertIsTestedToFireAndNotTo(t *testing.T) {
 // alertNames lists the alerts.
 func alertNames(t *testing.T) []string {
 	t.Helper()
+	var names []string
+	for _, r := range alerts(t) {
+		names = append(names, r.Alert)
+	}
+	return names
+}
+
+func alerts(t *testing.T) []rules.Rule {
+	t.Helper()
 	q, err := query.New(query.DefaultOptions())
 	require.NoError(t, err)
 	groups, err := rules.Alerts(q, rules.DefaultOptions())
 	require.NoError(t, err)
-	var names []string
+	var all []rules.Rule
 	for _, g := range groups {
-		for _, r := range g.Rules {
-			names = append(names, r.Alert)
-		}
+		all = append(all, g.Rules...)
 	}
-	require.NotEmpty(t, names)
-	return names
+	require.NotEmpty(t, all)
+	return all
 }

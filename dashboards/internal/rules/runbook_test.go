@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -9,11 +10,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
 
 var (
 	entryHead = regexp.MustCompile(`(?m)^## (\S+)$`)
+	anyHead   = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	panelName = regexp.MustCompile(`\*([^*]+)\* \((Overview|Callback|SLO|Runtime)\)`)
+	restart   = regexp.MustCompile(`restart\s+(?:it|the\s+instance)\b`)
 	anchorTo  = regexp.MustCompile(`\]\(#([^)]+)\)`)
 
 	// The parts of an entry, in the order in which they are needed.
@@ -38,10 +44,13 @@ func entries(t *testing.T, text string) map[string]string {
 }
 
 // runbookFaults says what a runbook lacks.
-func runbookFaults(t *testing.T, text string, alerts []string, panels map[string][]string) (faults []string) {
+func runbookFaults(t *testing.T, text string, rules []rules.Rule, panels map[string][]string) (faults []string) {
 	t.Helper()
 	book := entries(t, text)
-	for _, alert := range alerts {
+	var alerts []string
+	for _, r := range rules {
+		alert := r.Alert
+		alerts = append(alerts, alert)
 		entry, ok := book[alert]
 		if !ok {
 			faults = append(faults, alert+": no entry")
@@ -62,6 +71,10 @@ func runbookFaults(t *testing.T, text string, alerts []string, panels map[string
 		if !strings.Contains(entry, "```promql\n") {
 			faults = append(faults, alert+": no query to confirm it with")
 		}
+		faults = append(faults, firstPanelFaults(r, entry)...)
+		if at := restart.FindStringIndex(entry); at != nil && !strings.Contains(entry[:at[0]], "(#before-a-restart)") {
+			faults = append(faults, alert+": a restart before there is evidence")
+		}
 	}
 	for name := range book {
 		if !slices.Contains(alerts, name) {
@@ -73,10 +86,41 @@ func runbookFaults(t *testing.T, text string, alerts []string, panels map[string
 			faults = append(faults, m[2]+" has no panel "+m[1])
 		}
 	}
+	var anchors []string
+	for _, m := range anyHead.FindAllStringSubmatch(text, -1) {
+		anchors = append(anchors, strings.ReplaceAll(strings.ToLower(m[1]), " ", "-"))
+	}
 	for _, m := range anchorTo.FindAllStringSubmatch(text, -1) {
-		if !slices.ContainsFunc(alerts, func(a string) bool { return strings.ToLower(a) == m[1] }) {
+		if !slices.Contains(anchors, m[1]) {
 			faults = append(faults, "a link leads to #"+m[1])
 		}
+	}
+	return faults
+}
+
+// dashboards are the names in the runbook of those that alerts link to.
+var dashboards = map[string]string{
+	"afterglow-overview": "Overview", "afterglow-callback": "Callback", "afterglow-slo": "SLO", "afterglow-runtime": "Runtime",
+}
+
+// firstPanelFaults compares the panel that an alert's description names, if any,
+// with the first of its entry, and their dashboards: whoever follows the link
+// finds the panel there.
+func firstPanelFaults(r rules.Rule, entry string) (faults []string) {
+	_, panel, named := strings.Cut(strings.TrimSuffix(r.Annotations["description"], "."), " Panel: ")
+	_, confirm, _ := strings.Cut(entry, "**How to confirm.**")
+	confirm, _, _ = strings.Cut(confirm, "**What to do.**")
+	m := panelName.FindStringSubmatch(confirm)
+	if !named {
+		if m != nil {
+			faults = append(faults, r.Alert+": its description names no panel, its entry does")
+		}
+		return faults
+	}
+	_, uid, _ := strings.Cut(r.Annotations["dashboard_url"], "/d/")
+	uid, _, _ = strings.Cut(uid, "?")
+	if want := []string{panel, dashboards[uid]}; m == nil || !slices.Equal(m[1:], want) {
+		faults = append(faults, fmt.Sprintf("%s: the first panel of its entry is not %q (%s)", r.Alert, panel, dashboards[uid]))
 	}
 	return faults
 }
@@ -105,7 +149,33 @@ func runbook(t *testing.T) string {
 }
 
 func TestTheRunbookHasAWholeEntryForEachAlertAndNoOther(t *testing.T) {
-	require.Empty(t, runbookFaults(t, runbook(t), alertNames(t), panels(t)))
+	require.Empty(t, runbookFaults(t, runbook(t), alerts(t), panels(t)))
+}
+
+// Whoever waits for a notification, or for the news that it is over, reads here
+// how long that can take.
+func TestTheRunbookSaysWhenNotificationsCome(t *testing.T) {
+	text, err := os.ReadFile("../../alertmanager/alertmanager.yml")
+	require.NoError(t, err)
+	var config struct {
+		Route struct {
+			Routes []struct {
+				Matchers []string
+				Wait     string `yaml:"group_wait"`
+				Interval string `yaml:"group_interval"`
+				Repeat   string `yaml:"repeat_interval"`
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(text, &config))
+	require.Len(t, config.Route.Routes, 3)
+	for _, r := range config.Route.Routes {
+		severity, known := map[string]string{
+			`alertname="AfterglowWatchdog"`: rules.None, `severity="critical"`: rules.Critical, `severity="warning"`: rules.Warning,
+		}[r.Matchers[0]]
+		require.True(t, known, r.Matchers)
+		require.Regexp(t, fmt.Sprintf(`(?m)^\| .%s. \| [^|]+ \| %s \| %s \| %s \|`, severity, r.Wait, r.Interval, r.Repeat), runbook(t))
+	}
 }
 
 func TestFaultsOfARunbookAreFound(t *testing.T) {
@@ -116,12 +186,16 @@ func TestFaultsOfARunbookAreFound(t *testing.T) {
 		"a part is empty":           {"**What you see.** A callback panicked", "**What you see.**\n\nA callback panicked", "AfterglowPanics: no part What you see."},
 		"a panel that is not there": {"Panel *When it failed* (Callback)", "Panel *When it panicked* (Callback)", "Callback has no panel When it panicked"},
 		"a link to nowhere":         {"(#afterglowpanics)", "(#panics)", "a link leads to #panics"},
+		"another panel first":       {"Panel *Burns fast: critical at 14.4* (SLO): both", "Panel *Outcomes* (Overview): both", `AfterglowErrorBudgetBurnFast: the first panel of its entry is not "Burns fast: critical at 14.4" (SLO)`},
+		"another dashboard first":   {"Panel *Telemetry errors* (Overview).", "Panel *Scrapes* (Runtime).", `AfterglowTelemetryErrors: the first panel of its entry is not "Telemetry errors" (Overview)`},
+		"a panel of none":           {"`/alerts` must show it firing", "panel *Firing alerts* (Overview) must show it", "AfterglowWatchdog: its description names no panel, its entry does"},
+		"a restart too early":       {"fetch [what a restart takes with it](#before-a-restart), then restart", "wait for a minute, then restart", "AfterglowScrapeLost: a restart before there is evidence"},
 		"no query":                  {"```promql\nup{", "```\nup{", "AfterglowScrapeLost: no query"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := runbook(t)
 			require.Contains(t, text, c.old)
-			faults := runbookFaults(t, strings.ReplaceAll(text, c.old, c.with), alertNames(t), panels(t))
+			faults := runbookFaults(t, strings.ReplaceAll(text, c.old, c.with), alerts(t), panels(t))
 			require.Contains(t, strings.Join(faults, "\n"), c.found)
 		})
 	}
