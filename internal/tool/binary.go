@@ -23,6 +23,7 @@ type family struct {
 var (
 	alertmanager = family{dir: "alertmanager"}
 	jaeger       = family{dir: "jaeger"}
+	loki         = family{dir: "loki"}
 	// Service discovery of every cloud would be most of the build; what is
 	// watched here is listed in the configuration.
 	prometheus = family{dir: "prometheus", tags: "remove_all_sd"}
@@ -33,6 +34,7 @@ var families = map[string]family{
 	"alertmanager": alertmanager,
 	"amtool":       alertmanager,
 	"jaeger":       jaeger,
+	"loki":         loki,
 	"prometheus":   prometheus,
 	"promtool":     prometheus,
 }
