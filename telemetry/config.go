@@ -85,6 +85,7 @@ type Config struct {
 
 	// FlightRecorder keeps what led to an overrun, a timeout or a panic. The
 	// record and the span of that callback say in which file.
+	// One that is stopped already is an error of New.
 	// nil: nothing is kept.
 	FlightRecorder *FlightRecorder
 }
@@ -116,6 +117,9 @@ func (c Config) validate() error {
 	}
 	if !increasing(c.WaitBuckets) {
 		errs = append(errs, fmt.Errorf("telemetry: Config.WaitBuckets are %v: use finite bounds, each above the one before", c.WaitBuckets))
+	}
+	if c.FlightRecorder != nil {
+		errs = append(errs, c.FlightRecorder.validate())
 	}
 	return errors.Join(errs...)
 }

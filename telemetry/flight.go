@@ -64,10 +64,11 @@ var flightFile = regexp.MustCompile(`^afterglow-\d{8}T\d{6}\.\d{3}Z-\d+-\d+\.tra
 //
 // While it records, each callback costs some microseconds and four allocations
 // more, and the rest of the program what Go's execution tracer costs. It is safe
-// for concurrent use.
+// for concurrent use. Only [NewFlightRecorder] makes one: the zero value records
+// nothing, and New refuses it.
 type FlightRecorder struct {
 	cfg      FlightConfig
-	recorder *trace.FlightRecorder // of the writer, once started
+	recorder *trace.FlightRecorder // of the writer, once started; nil in the zero value
 	wanted   chan snapshot         // closed by Stop, with mu held
 	done     chan struct{}         // closed when the writer has ended
 
@@ -109,7 +110,7 @@ func NewFlightRecorder(cfg FlightConfig) (*FlightRecorder, error) {
 		err = prepare(dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("telemetry: FlightConfig.Dir cannot be written to: %w", err)
+		return nil, fmt.Errorf("telemetry: FlightConfig.Dir is %q, which cannot be written to: %w: name a directory that this process may make files in", cfg.Dir, err)
 	}
 	cfg.Dir = dir
 	f := &FlightRecorder{
@@ -129,7 +130,7 @@ func NewFlightRecorder(cfg FlightConfig) (*FlightRecorder, error) {
 func (c FlightConfig) validate() error {
 	var errs []error
 	if c.Dir == "" {
-		errs = append(errs, errors.New("telemetry: FlightConfig.Dir is empty: use the directory for the snapshots"))
+		errs = append(errs, errors.New("telemetry: FlightConfig.Dir is empty: name a directory for the snapshots, which is made if it does not exist"))
 	}
 	if c.Interval < 0 {
 		errs = append(errs, fmt.Errorf("telemetry: FlightConfig.Interval is %v: use 0 for the default, or a positive duration", c.Interval))
@@ -156,8 +157,12 @@ func prepare(dir string) error {
 }
 
 // Stop ends the recording. It returns when the snapshot that is being written
-// is complete; none is taken after that. It may be called more than once.
+// is complete; none is taken after that. It may be called more than once. There
+// is no starting it again: for that make another one.
 func (f *FlightRecorder) Stop() {
+	if f.recorder == nil { // the zero value
+		return
+	}
 	f.mu.Lock()
 	if !f.stopped {
 		f.stopped = true
@@ -165,6 +170,19 @@ func (f *FlightRecorder) Stop() {
 	}
 	f.mu.Unlock()
 	<-f.done
+}
+
+// validate reports why it will never take a snapshot, if so.
+func (f *FlightRecorder) validate() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.recorder == nil:
+		return errors.New("telemetry: Config.FlightRecorder is a zero FlightRecorder: use what NewFlightRecorder returns")
+	case f.stopped:
+		return errors.New("telemetry: Config.FlightRecorder has been stopped and records nothing: use a new one, and Stop it when the runners have been shut down")
+	}
+	return nil
 }
 
 // take asks for a snapshot and returns the path of its file, which is written

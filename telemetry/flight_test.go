@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -332,6 +333,18 @@ func TestAProcessHasOneFlightRecorderAtATime(t *testing.T) {
 	again.Stop()
 }
 
+func TestAFlightRecorderThatRecordsNothingIsAnErrorOfNew(t *testing.T) {
+	_, flight := newFlight(t, telemetry.FlightConfig{})
+	flight.Stop()
+	_, err := telemetry.New(telemetry.Config{Registerer: prometheus.NewRegistry(), FlightRecorder: flight})
+	require.ErrorContains(t, err, "Config.FlightRecorder has been stopped")
+
+	zero := new(telemetry.FlightRecorder)
+	_, err = telemetry.New(telemetry.Config{Registerer: prometheus.NewRegistry(), FlightRecorder: zero})
+	require.ErrorContains(t, err, "use what NewFlightRecorder returns")
+	zero.Stop()
+}
+
 func TestAnotherConsumerOfTracesIsNotInTheWay(t *testing.T) {
 	var other bytes.Buffer
 	require.NoError(t, trace.Start(&other))
@@ -345,13 +358,14 @@ func TestAnotherConsumerOfTracesIsNotInTheWay(t *testing.T) {
 
 func TestAFlightRecorderNamesEveryFieldItCannotUse(t *testing.T) {
 	_, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Interval: -1, MaxFiles: -1, MinAge: -1})
-	for _, field := range []string{"Dir is empty", "Interval is -1ns", "MaxFiles is -1", "MinAge is -1ns"} {
+	for _, field := range []string{"Dir is empty: name a directory", "Interval is -1ns", "MaxFiles is -1", "MinAge is -1ns"} {
 		require.ErrorContains(t, err, "FlightConfig."+field)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: file})
-	require.ErrorContains(t, err, "FlightConfig.Dir cannot be written to")
+	require.ErrorContains(t, err, fmt.Sprintf("FlightConfig.Dir is %q, which cannot be written to", file))
+	require.ErrorContains(t, err, "name a directory that this process may make files in")
 	require.False(t, trace.IsEnabled(), "nothing was started")
 	var pathError *os.PathError
 	require.ErrorAs(t, err, &pathError)

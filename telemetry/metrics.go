@@ -85,6 +85,11 @@ func newMetrics(cfg Config) *metrics {
 
 const seconds = "seconds"
 
+// ownLabels are the labels of all metrics.
+func ownLabels() []string {
+	return []string{LabelRunner, LabelCallback, LabelOutcome, LabelReason, LabelResult, LabelSignal, LabelVersion, LabelGoVersion}
+}
+
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }

@@ -80,7 +80,7 @@ func newState() *state {
 // watch adds r and returns its name.
 func (s *state) watch(r *runner.Runner) (string, error) {
 	if r == nil {
-		return "", errors.New("telemetry: Watch of a nil Runner")
+		return "", errors.New("telemetry: Watch of a nil Runner: call it with what runner.New has returned, once its error is checked")
 	}
 	st := r.Stats()
 	s.mu.Lock()

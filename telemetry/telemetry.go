@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -49,7 +50,8 @@ func New(cfg Config) (*Telemetry, error) {
 		return nil, fmt.Errorf("telemetry: this Registerer has the metrics of a Telemetry already: share that one between the runners, or set another Config.Registerer: %w", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("telemetry: registering the metrics: %w", err)
+		return nil, fmt.Errorf("telemetry: registering the metrics: %w: the Registerer may add no label of the names %s, and no other collector in it may have a metric afterglow_...: wrap it otherwise, or use a registry of its own",
+			err, strings.Join(ownLabels(), ", "))
 	}
 	return t, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,28 @@ func TestAMetricThatIsTakenIsAnError(t *testing.T) {
 	require.NoError(t, registry.Register(prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.MetricWorkers, Help: "Mine."})))
 	_, err := telemetry.New(telemetry.Config{Registerer: registry})
 	require.ErrorContains(t, err, telemetry.MetricWorkers)
+	require.ErrorContains(t, err, "no other collector in it may have a metric afterglow_")
+}
+
+func TestARegistererThatAddsALabelOfOursIsAnErrorThatNamesThem(t *testing.T) {
+	g := newRig(t, nil)
+	g.run(g.runner(runner.Config{}), "a", succeed)
+	families, err := g.registry.Gather()
+	require.NoError(t, err)
+	labels := make(map[string]bool)
+	for _, f := range families {
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels[l.GetName()] = true
+		}
+	}
+	require.Len(t, labels, 8)
+	for label := range labels {
+		wrapped := prometheus.WrapRegistererWith(prometheus.Labels{label: "mine"}, prometheus.NewRegistry())
+		_, err := telemetry.New(telemetry.Config{Registerer: wrapped})
+		require.ErrorContains(t, err, "duplicate label names", label)
+		_, advice, _ := strings.Cut(err.Error(), "may add no label of the names ")
+		require.Contains(t, strings.Split(strings.Split(advice, ", and no other")[0], ", "), label)
+	}
 }
 
 func TestNewNamesEveryFieldItCannotUse(t *testing.T) {
@@ -126,7 +149,7 @@ func TestWatchTakesOneLiveRunnerOfAName(t *testing.T) {
 	second, err := runner.New(runner.Config{Name: "web", Workers: 2})
 	require.NoError(t, err)
 
-	require.ErrorContains(t, g.tel.Watch(nil), "nil Runner")
+	require.ErrorContains(t, g.tel.Watch(nil), "nil Runner: call it with what runner.New has returned, once its error is checked")
 	require.NoError(t, g.tel.Watch(first))
 	require.NoError(t, g.tel.Watch(first), "the same one again changes nothing")
 	require.ErrorContains(t, g.tel.Watch(second), `"web"`)
