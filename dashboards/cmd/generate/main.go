@@ -3,10 +3,11 @@
 //
 //	go generate ./...
 //
-// For others, such as a fleet with its own data source, cluster label and
-// objective:
+// For others, such as a fleet with its own Grafana, runbook, data source,
+// cluster label and objective:
 //
 //	go run github.com/afterglow-go/afterglow/dashboards/cmd/generate -out monitoring \
+//		-dashboard-url https://grafana.example.com -runbook-url https://wiki.example.com/afterglow/runbook \
 //		-datasource my-prometheus -matcher 'cluster="eu"' -slo 0.995
 package main
 

@@ -5,6 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +80,27 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 			require.Contains(t, generate(t, c.flag, c.value)[c.file], c.contains)
 		})
 	}
+}
+
+// Whoever reads the example pastes it into a shell.
+func TestTheCommandOfTheReadmeWorksWordByWord(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	commands := regexp.MustCompile("(?s)```sh\n(cd dashboards\ngo run ./cmd/generate.*?)```").FindAllStringSubmatch(string(readme), -1)
+	require.Len(t, commands, 1)
+	command, dir := commands[0][1], t.TempDir()
+	require.Contains(t, command, "-out monitoring ")
+	sh := exec.CommandContext(t.Context(), "sh", "-ec", strings.Replace(command, "-out monitoring ", "-out '"+dir+"' ", 1))
+	sh.Dir = "../../.."
+	said, err := sh.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	written := files(t, os.DirFS(dir))
+	require.Len(t, written, len(generate(t)))
+	alerts := written["prometheus/alerts.rules.yml"]
+	require.Contains(t, alerts, "dashboard_url: https://grafana.example.com/d/afterglow-slo?")
+	require.Contains(t, alerts, "runbook_url: https://wiki.example.com/afterglow/runbook#afterglowpanics\n")
+	require.Contains(t, alerts, `{cluster="eu",outcome="panic"}`)
+	require.Contains(t, written["grafana/overview.json"], `"value": "thanos"`)
 }
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 	"time"
 
@@ -61,6 +62,15 @@ func (o Options) validate() error {
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
 		if strings.TrimSpace(value) == "" {
 			return fmt.Errorf("the %s is empty", name)
+		}
+	}
+	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL} {
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("the %s %q cannot be followed: write all of it, as in https://grafana.example.com", name, value)
+		}
+		if u.Fragment != "" || u.RawQuery != "" && value == o.DashboardURL {
+			return fmt.Errorf("the %s %q leads too far: leave the part after ? or # out, alerts add their own", name, value)
 		}
 	}
 	return nil
