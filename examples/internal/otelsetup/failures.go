@@ -83,7 +83,12 @@ func (f *failures) queue(signal string, size int) *queue {
 
 // Handle is the process's handler of OpenTelemetry's errors.
 func (f *failures) Handle(err error) {
-	if isCanceled(err) {
+	// An export that was under way when its signal was shut down: the last
+	// export, which follows, has the same metrics. Nothing else is canceled; what
+	// takes too long exceeds a deadline. The exporters wrap the cause of their
+	// context, so that gRPC's error, which is no context.Canceled, is found too;
+	// what a backend says of a cancellation of its own is not.
+	if errors.Is(err, context.Canceled) {
 		return
 	}
 	signal := signalOf(err)
@@ -91,14 +96,6 @@ func (f *failures) Handle(err error) {
 	if suppressed, ok := f.speak(signal, time.Now()); ok {
 		f.log.Warn("telemetry could not be exported", "signal", signal, "error", err, "suppressed", suppressed)
 	}
-}
-
-// isCanceled tells of an export that was under way when its signal was shut
-// down: the last export, which follows, has the same metrics. Nothing else is
-// canceled; what takes too long exceeds a deadline. gRPC's error is no
-// context.Canceled, but says the same.
-func isCanceled(err error) bool {
-	return errors.Is(err, context.Canceled) || strings.Contains(err.Error(), context.Canceled.Error())
 }
 
 // speak tells whether to log now, and how many were suppressed before.

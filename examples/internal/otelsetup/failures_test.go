@@ -107,27 +107,52 @@ func TestFailuresOnTheWayAreCountedByTheirSignalToo(t *testing.T) {
 }
 
 func TestAnExportThatTheEndCutsOffIsDoneAgainAndNoFailure(t *testing.T) {
-	underWay, once := make(chan struct{}), sync.Once{}
-	var exported atomic.Int32
-	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // so that the server sees the client leave
-		first := false
-		once.Do(func() { first = true })
-		if first {
-			close(underWay)
-			<-r.Context().Done()
-			return
-		}
-		exported.Add(1)
+	for _, protocol := range []string{"http/protobuf", "grpc"} {
+		t.Run(protocol, func(t *testing.T) {
+			underWay, once := make(chan struct{}), sync.Once{}
+			var exported atomic.Int32
+			b := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // so that the server sees the client leave
+				first := false
+				once.Do(func() { first = true })
+				if first {
+					close(underWay)
+					<-r.Context().Done()
+					return
+				}
+				exported.Add(1)
+				if protocol == "grpc" {
+					w.Header().Set("Content-Type", "application/grpc")
+					_, _ = w.Write(make([]byte, 5)) // an empty message
+					w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+				}
+			}))
+			b.Config.Protocols = new(http.Protocols)
+			b.Config.Protocols.SetHTTP1(true)
+			b.Config.Protocols.SetUnencryptedHTTP2(true)
+			b.Start()
+			t.Cleanup(b.Close)
+			t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+			t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10")
+			s := start(t, unexported)
+			<-underWay
+			require.NoError(t, s.Shutdown(t.Context()))
+			require.Positive(t, exported.Load())
+			require.Zero(t, s.failures(t)["metrics"], s.log)
+		})
+	}
+}
+
+func TestABackendThatSaysItWasCanceledHasFailed(t *testing.T) {
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "context canceled", http.StatusBadRequest)
 	}))
 	t.Cleanup(b.Close)
 	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
-	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "10")
 	s := start(t, unexported)
-	<-underWay
-	require.NoError(t, s.Shutdown(t.Context()))
-	require.Positive(t, exported.Load())
-	require.Zero(t, s.failures(t)["metrics"], s.log)
+	require.ErrorContains(t, s.Shutdown(t.Context()), "context canceled")
+	require.Equal(t, counts{"traces": 0, "metrics": 1, "logs": 0, "other": 0}, s.failures(t))
 }
 
 func TestWhatFailedIsToldToTheBackendOnceItIsBack(t *testing.T) {
