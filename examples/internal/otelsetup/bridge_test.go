@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,27 @@ func TestACollectorThatFailsCostsNoOtherMetrics(t *testing.T) {
 	require.Contains(t, b.body("/"), "sound")
 	require.Contains(t, s.log.String(), "signal=metrics")
 	require.Contains(t, s.log.String(), "out of order")
+}
+
+// OTEL_METRICS_PRODUCERS stays unset: what it names takes the place of our
+// bridge, and knows no other registry than the process's default one.
+func TestAMetricsProducerThatTheEnvironmentNamesReplacesTheBridge(t *testing.T) {
+	for producers, want := range map[string]struct{ ours, defaults bool }{
+		"":           {ours: true},
+		"prometheus": {defaults: true},
+		"none":       {},
+	} {
+		t.Run(producers, func(t *testing.T) {
+			b := startBackend(t, http.StatusOK)
+			t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", b.URL)
+			t.Setenv("OTEL_METRICS_PRODUCERS", producers)
+			s := start(t, unexported)
+			s.registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "ours", Help: "Ours."}))
+			require.NoError(t, s.Shutdown(t.Context()))
+			require.Equal(t, want.ours, strings.Contains(b.body("/"), "ours"))
+			require.Equal(t, want.defaults, strings.Contains(b.body("/"), "go_goroutines"))
+		})
+	}
 }
 
 // Exemplars may come from anybody's instruments. One that has no valid ids must

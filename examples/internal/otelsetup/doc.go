@@ -13,6 +13,11 @@
 //	OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_{ENDPOINT,...}
 //	OTEL_BSP_*, OTEL_BLRP_*, OTEL_METRIC_EXPORT_*, OTEL_SPAN_*_LIMIT
 //
+// Leave OTEL_METRICS_PRODUCERS unset. The registry of the Config is exported
+// without it. What it names takes the place of that: prometheus is the bridge
+// over the process's default registry, without what is put right here, so that
+// one exemplar may cost an export; none exports no metrics.
+//
 // A value that cannot be used is an error of Start, which names the variable,
 // the value and what to use.
 //
