@@ -6,7 +6,8 @@
 //
 // It is run in a checkout of the repository. The first time builds the servers,
 // which takes minutes. It prints the alerts as they come, and what to break so
-// that some do. Ctrl-C ends it all.
+// that some do. Ctrl-C ends it all, and so does SIGTERM, sent to the process
+// that it prints: go run does not hand that on.
 package main
 
 import (
@@ -26,7 +27,11 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		signals = append(signals, syscall.SIGHUP) // the terminal is closed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -61,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	dir, err := os.MkdirTemp("", "afterglow-stack")
 	if err != nil {
-		return err
+		return fmt.Errorf("no place for what the servers write: %w: set TMPDIR to a directory that can be written to", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
@@ -78,12 +83,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if *compress {
 		o.compression = compression
 	}
-	if err := buildPrograms(ctx, dir); err != nil {
-		return err
+	if err := build(ctx, dir, &output{w: stderr}); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	s, err := start(ctx, o)
 	if err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.stop()) }() // the shop's drain included
 	s.greet(out)
@@ -102,18 +107,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 }
 
+// unlessEnded is why the stack did not come up. What breaks because it is told
+// to end is not worth telling.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("ended before it was up")
+	}
+	return err
+}
+
 // greet says where everything is and what to try.
 func (s *stack) greet(w io.Writer) {
 	within := "minutes (with -compress: seconds)"
 	if s.compression > 1 {
 		within = "seconds"
 	}
-	fmt.Fprintf(w, `The stack is up, and placing orders.
+	fmt.Fprintf(w, `The stack is up, and placing orders. Ctrl-C ends it all once the shop has done what
+it accepted; a second one does not wait. SIGTERM does as Ctrl-C if it is sent to process %[7]d:
+go run, should you have used that, does not hand it on.
 
   shop          %[1]s
   its ops       %[2]s  (/metrics /faults /traces)
   Prometheus    %[3]s/api/v1/alerts, its API only: it is built without pages
-  Alertmanager  %[4]s
+  Alertmanager  %[4]s/#/alerts, a page
   Jaeger        %[5]s/api/services, its API only, likewise
   dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
 
@@ -122,10 +138,10 @@ each put '' and wait until its alerts are resolved: while a critical alert of a
 runner fires, its warnings are not sent.
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
   curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
-  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.01'    AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.1'     AfterglowOverrunning
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within)
+`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid())
 }
 
 // output is written by many at once, who each write whole lines.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -111,7 +112,7 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 	require.Contains(t, out.String(), "One fault at a time")
 	require.Contains(t, out.String(), "ending")
 	require.NotContains(t, out.String(), "AfterglowTelemetryAbsent", "the shop is there before Prometheus")
-	require.Empty(t, errs.String())
+	require.Regexp(t, `^(still building .*\n)*$`, errs.String())
 }
 
 func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
@@ -135,7 +136,7 @@ func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 func TestTheStackEndsAsItIsToldTo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Error(t, run(ctx, nil, new(bytes.Buffer), new(bytes.Buffer)), "before it has built anything")
+	require.EqualError(t, run(ctx, nil, new(bytes.Buffer), new(bytes.Buffer)), "ended before it was up")
 	require.ErrorContains(t, run(t.Context(), []string{"now"}, new(bytes.Buffer), new(bytes.Buffer)), "-h lists")
 	for says, args := range map[string][]string{
 		"-for -3s: use a duration": {"-for", "-3s"},
@@ -143,4 +144,42 @@ func TestTheStackEndsAsItIsToldTo(t *testing.T) {
 	} {
 		require.ErrorContains(t, run(ctx, args, new(bytes.Buffer), new(bytes.Buffer)), says, "before it has built anything")
 	}
+}
+
+func TestAServerThatNeverBecomesReadyDoesNotHoldUpTheEnd(t *testing.T) {
+	programs := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "shop"), []byte("#!/bin/sh\nexec sleep 1000\n"), 0o700))
+	s := &stack{options: options{dir: t.TempDir(), programs: programs}, crashed: make(chan error, 1)}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := s.startShop(ctx)
+	require.ErrorContains(t, err, "shop did not become ready")
+	require.Less(t, time.Since(began), patience/2)
+	require.Empty(t, s.servers)
+	require.Empty(t, s.crashed, "it did not end by itself")
+}
+
+func TestWhatIsMissingIsNamedWithWhatToDo(t *testing.T) {
+	fails := func() error { return run(t.Context(), nil, new(bytes.Buffer), new(bytes.Buffer)) }
+	t.Run("a directory", func(t *testing.T) {
+		t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+		require.ErrorContains(t, fails(), "set TMPDIR to")
+	})
+	t.Run("go", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		require.ErrorContains(t, fails(), "the go command is not in PATH")
+	})
+}
+
+func TestABuildTellsHowLongItHasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		require.NoError(t, report(&out, 10*time.Second, "the shop", func() error {
+			time.Sleep(25 * time.Second)
+			return nil
+		}))
+		require.Equal(t, "still building the shop, 10s so far\nstill building the shop, 20s so far\n", out.String())
+		require.ErrorIs(t, report(&out, time.Second, "it", func() error { return os.ErrExist }), os.ErrExist)
+	})
 }

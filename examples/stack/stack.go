@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,12 +71,6 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	}()
 	if s.files, err = newFiles(o.dir, o.compression); err != nil {
 		return nil, err
-	}
-	for _, name := range []string{"jaeger", "alertmanager", "prometheus"} {
-		// Only this takes long enough to be broken off.
-		if _, err := tool.Binary(ctx, name, os.Stderr); err != nil {
-			return nil, err
-		}
 	}
 	webhook, err := s.receive()
 	if err != nil {
@@ -234,8 +226,12 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 }
 
 func (s *stack) startServer(ctx context.Context, c tool.Command) (*server, error) {
-	// It ends when it is told to, after those that need it.
-	process, err := tool.Start(context.WithoutCancel(ctx), c)
+	// Until it is ready it ends with ctx; from then on when it is told to, after
+	// those that need it.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	ready := context.AfterFunc(ctx, end)
+	process, err := tool.Start(life, c)
+	ready()
 	if err != nil {
 		return nil, err
 	}
@@ -286,18 +282,4 @@ func (s *stack) stop() error {
 func last(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// buildPrograms builds the shop, and what generates the rules, into dir.
-func buildPrograms(ctx context.Context, dir string) error {
-	root, err := tool.Root()
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate")
-	cmd.Dir, cmd.Stderr = root, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("building the shop: %w", err)
-	}
-	return nil
 }

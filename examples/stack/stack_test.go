@@ -27,7 +27,7 @@ const patience = time.Minute
 // programs is where the stack's own are built, once for all tests.
 var programs string // written before the tests begin
 
-var build = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs) })
+var built = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs, os.Stderr) })
 
 func TestMain(m *testing.M) {
 	// Most of the time a stack waits, so that all of them can run at once.
@@ -64,7 +64,7 @@ func startStack(t *testing.T, change func(*options), flags ...string) *testStack
 	if testing.Short() {
 		t.Skip("the servers take minutes to build; make test builds them")
 	}
-	require.NoError(t, build())
+	require.NoError(t, built())
 	ts := &testStack{
 		t: t, began: time.Now(),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},

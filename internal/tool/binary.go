@@ -99,6 +99,8 @@ func build(ctx context.Context, module, tags, dir string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", fresh, "tool")
 	cmd.Dir = module
 	cmd.Env = append(cmd.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false") // no flags meant for the tests' own build
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }    // it removes what it has begun
+	cmd.WaitDelay = endTime
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
 	}

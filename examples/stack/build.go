@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
+)
+
+// reportEvery is how often a build tells how long it has taken so far.
+const reportEvery = 5 * time.Second
+
+// build builds what the stack runs: its own programs into dir, and the servers,
+// unless that is done, into the repository's bin/. Progress is told on w.
+func build(ctx context.Context, dir string, w io.Writer) error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("the go command is not in PATH, and it builds the servers: " +
+			"add the directory that it is in, such as /usr/local/go/bin, or install it from https://go.dev/dl")
+	}
+	if err := report(w, reportEvery, "the shop", func() error { return buildPrograms(ctx, dir, w) }); err != nil {
+		return err
+	}
+	servers := []string{"jaeger", "alertmanager", "prometheus"}
+	for i, name := range servers {
+		what := fmt.Sprintf("%s (%d of %d servers)", name, i+1, len(servers))
+		if err := report(w, reportEvery, what, func() error {
+			_, err := tool.Binary(ctx, name, w)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report calls build and tells on w, every so often, how long it has taken.
+func report(w io.Writer, every time.Duration, what string, build func() error) error {
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- build() }()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			fmt.Fprintf(w, "still building %s, %v so far\n", what, time.Since(began).Round(time.Second))
+		}
+	}
+}
+
+// buildPrograms builds the shop, and what generates the rules, into dir.
+func buildPrograms(ctx context.Context, dir string, w io.Writer) error {
+	root, err := tool.Root()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate")
+	cmd.Dir, cmd.Stderr = root, w
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes what it has begun
+	cmd.WaitDelay = endTime
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("building the shop: %w", err)
+	}
+	return nil
+}
+
+// endTime is how long a build may take to end when it is interrupted.
+const endTime = 5 * time.Second
