@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -23,7 +22,7 @@ func build(ctx context.Context, dir string, w io.Writer) error {
 		return errors.New("the go command is not in PATH, and it builds the servers: " +
 			"add the directory that it is in, such as /usr/local/go/bin, or install it from https://go.dev/dl")
 	}
-	if err := report(w, reportEvery, "the shop", func() error { return buildPrograms(ctx, dir, w) }); err != nil {
+	if err := report(w, reportEvery, "the shop", func() error { return buildPrograms(ctx, dir) }); err != nil {
 		return err
 	}
 	servers := []string{"jaeger", "alertmanager", "prometheus"}
@@ -57,20 +56,13 @@ func report(w io.Writer, every time.Duration, what string, build func() error) e
 }
 
 // buildPrograms builds the shop, and what generates the rules, into dir.
-func buildPrograms(ctx context.Context, dir string, w io.Writer) error {
+func buildPrograms(ctx context.Context, dir string) error {
 	root, err := tool.Root()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate")
-	cmd.Dir, cmd.Stderr = root, w
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes what it has begun
-	cmd.WaitDelay = endTime
-	if err := cmd.Run(); err != nil {
+	if err := tool.Go(ctx, root, dir, nil, "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate"); err != nil {
 		return fmt.Errorf("building the shop: %w", err)
 	}
 	return nil
 }
-
-// endTime is how long a build may take to end when it is interrupted.
-const endTime = 5 * time.Second

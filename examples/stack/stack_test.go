@@ -27,7 +27,7 @@ const patience = time.Minute
 // programs is where the stack's own are built, once for all tests.
 var programs string // written before the tests begin
 
-var built = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs, os.Stderr) })
+var built = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs) })
 
 func TestMain(m *testing.M) {
 	// Most of the time a stack waits, so that all of them can run at once.

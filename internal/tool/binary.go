@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 // family is a module under tools/, whose tools are built together.
@@ -95,14 +93,10 @@ func build(ctx context.Context, module, tags, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(fresh) //nolint:errcheck // what it leaves is never looked at
-	// -trimpath and -s -w keep binaries small.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", fresh, "tool")
-	cmd.Dir = module
-	cmd.Env = append(cmd.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false") // no flags meant for the tests' own build
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }    // it removes what it has begun
-	cmd.WaitDelay = endTime
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
+	// No flags meant for the tests' own build; -trimpath and -s -w keep binaries small.
+	if err := Go(ctx, module, fresh, []string{"GOWORK=off", "GOFLAGS=-buildvcs=false"},
+		"build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", fresh+string(filepath.Separator), "tool"); err != nil {
+		return err
 	}
 	built, err := os.ReadDir(fresh)
 	if err != nil {
