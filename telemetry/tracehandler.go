@@ -23,6 +23,10 @@ import (
 // the others only, and set Config.OmitTraceIDs:
 //
 //	slog.NewMultiHandler(telemetry.NewTraceHandler(json), otelslog.NewHandler("shop"))
+//
+// It is safe for concurrent use, as the handler must be that it passes records on
+// to. Only [NewTraceHandler] makes one: the zero value has no such handler, and
+// panics at the first record.
 type TraceHandler struct {
 	next slog.Handler // without what is in open
 
@@ -31,15 +35,23 @@ type TraceHandler struct {
 	open []func(slog.Handler) slog.Handler
 }
 
-// NewTraceHandler returns a TraceHandler that passes records on to next.
-func NewTraceHandler(next slog.Handler) *TraceHandler { return &TraceHandler{next: next} }
+// NewTraceHandler returns a TraceHandler that passes records on to next. It
+// panics if next is nil, as slog.New does.
+func NewTraceHandler(next slog.Handler) *TraceHandler {
+	if next == nil {
+		panic("telemetry: NewTraceHandler of a nil slog.Handler: give it the handler that writes the records")
+	}
+	return &TraceHandler{next: next}
+}
 
 // Enabled implements [slog.Handler]: it is what the next handler says.
 func (h *TraceHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
-// Handle implements [slog.Handler].
+// Handle implements [slog.Handler]. It passes r on with the ids of ctx that r
+// has not, and returns the next handler's error. Where ctx has none, r goes on as
+// it is. r itself is not changed, as other handlers may have it too.
 func (h *TraceHandler) Handle(ctx context.Context, r slog.Record) error {
 	ids := idsOf(ctx, r, len(h.open) > 0)
 	if len(h.open) == 0 {
@@ -59,7 +71,9 @@ func (h *TraceHandler) Handle(ctx context.Context, r slog.Record) error {
 	return next.Handle(ctx, r)
 }
 
-// WithAttrs implements [slog.Handler].
+// WithAttrs implements [slog.Handler]. The next handler takes attrs once, so that
+// they cost a record no more than without a TraceHandler. In a group it takes
+// them again for each record, as the ids must come before the group.
 func (h *TraceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
@@ -70,7 +84,8 @@ func (h *TraceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return h.with(func(next slog.Handler) slog.Handler { return next.WithAttrs(attrs) })
 }
 
-// WithGroup implements [slog.Handler].
+// WithGroup implements [slog.Handler]. The ids stay outside the group. From here
+// on each record costs a WithGroup of the next handler, and what WithAttrs says.
 func (h *TraceHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
@@ -78,6 +93,8 @@ func (h *TraceHandler) WithGroup(name string) slog.Handler {
 	return h.with(func(next slog.Handler) slog.Handler { return next.WithGroup(name) })
 }
 
+// with returns a handler that does open to the next one as well, for each record.
+// h stays as it is: several loggers may be made of one.
 func (h *TraceHandler) with(open func(slog.Handler) slog.Handler) *TraceHandler {
 	return &TraceHandler{next: h.next, open: append(slices.Clip(h.open), open)}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/slogtest"
 	"testing/synctest"
@@ -116,5 +117,34 @@ func TestTraceIdsCanBeLeftToTheHandler(t *testing.T) {
 		record := g.records(message)[0]
 		require.NotContains(t, record, "trace_id")
 		require.NotContains(t, record, "span_id")
+	}
+}
+
+func TestATraceHandlerNeedsAHandler(t *testing.T) {
+	require.PanicsWithValue(t, "telemetry: NewTraceHandler of a nil slog.Handler: give it the handler that writes the records",
+		func() { telemetry.NewTraceHandler(nil) })
+}
+
+func TestLoggersMadeOfOneTraceHandlerServeManyGoroutinesAndKeepApart(t *testing.T) {
+	g := newRig(t, nil)
+	group := slog.New(telemetry.NewTraceHandler(slog.NewJSONHandler(g.logs, nil))).WithGroup("order").With("a", 1).With("b", 2)
+	ctx, span := g.provider.Tracer("server").Start(t.Context(), "POST /api/orders")
+	defer span.End()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			logger := group.With("id", i) // of the same group
+			for range 10 {
+				logger.InfoContext(ctx, "placed", "also", i)
+			}
+		})
+	}
+	all.Wait()
+	records := g.records("placed")
+	require.Len(t, records, 80)
+	for _, record := range records {
+		order := record["order"].(map[string]any)
+		require.Equal(t, order["also"], order["id"])
+		require.Equal(t, span.SpanContext().TraceID().String(), record["trace_id"])
 	}
 }
