@@ -1,0 +1,115 @@
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
+)
+
+// The images are of the versions that the tests run, where these have a number
+// of their own.
+func TestTheImagesAreWhatTheTestsRun(t *testing.T) {
+	project := loadCompose(t)
+	version := func(module string) string {
+		m := regexp.MustCompile(`(?m)^\s(?:github\.com/prometheus/` + module + `) v(\S+)`).FindStringSubmatch(readFile(t, "tools/"+module+"/go.mod"))
+		require.NotNil(t, m, module)
+		return m[1]
+	}
+	require.Equal(t, "prom/alertmanager:v"+version("alertmanager"), project.Services["alertmanager"].Image)
+	m := regexp.MustCompile(`^0\.(\d)(\d\d)\.(\d+)$`).FindStringSubmatch(version("prometheus")) // 0.313.5 of the module is 3.13.5
+	require.NotNil(t, m)
+	require.Equal(t, fmt.Sprintf("prom/prometheus:v%s.%s.%s", m[1], m[2], m[3]), project.Services["prometheus"].Image)
+}
+
+// The image cannot be built here, but all that its Dockerfile does can be.
+func TestTheImageIsSmallStaticAndNobodysRoot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds three programs")
+	}
+	file := readFile(t, "Dockerfile")
+	for _, m := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(file, -1) {
+		require.Regexp(t, `^(golang:\d+\.\d+\.\d+-\w+|scratch)$`, m[1])
+	}
+	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, file)
+	require.Regexp(t, `(?m)^HEALTHCHECK .*CMD \["/shop", "-healthcheck"\]$`, file)
+
+	build := regexp.MustCompile(`go -C (\S+) build (.*) -o /out/ (.*)`).FindStringSubmatch(file)
+	require.NotNil(t, build)
+	packages := strings.Fields(build[3])
+	var copied []string
+	for _, m := range regexp.MustCompile(`(?m)^COPY (\w+) \w+$`).FindAllStringSubmatch(file, -1) {
+		copied = append(copied, m[1])
+		require.Regexp(t, `(?m)^!`+m[1]+`$`, readFile(t, ".dockerignore"))
+	}
+	environment := append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
+	list := exec.CommandContext(t.Context(), "go", append([]string{"-C", build[1], "list", "-deps", "-f", "{{.Dir}}"}, packages...)...)
+	list.Dir, list.Env = repository, environment
+	out, err := list.Output()
+	require.NoError(t, err)
+	root, err := tool.Root()
+	require.NoError(t, err)
+	for dir := range strings.Lines(string(out)) {
+		if inside, ok := strings.CutPrefix(strings.TrimSpace(dir), root+string(filepath.Separator)); ok {
+			require.True(t, slices.Contains(copied, strings.SplitN(filepath.ToSlash(inside), "/", 2)[0]), "%s is copied", inside)
+		}
+	}
+
+	dir := t.TempDir()
+	args := append([]string{"-C", build[1], "build"}, strings.Fields(strings.ReplaceAll(build[2], "'-s -w'", "-s"))...)
+	cmd := exec.CommandContext(t.Context(), "go", append(append(args, "-o", dir+"/"), packages...)...)
+	cmd.Dir, cmd.Env = repository, environment
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	for _, name := range []string{"shop", "load", "alerts"} {
+		binary, err := elf.Open(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Nil(t, binary.Section(".interp"), "%s is static", name)
+		require.NoError(t, binary.Close())
+	}
+
+	// The programs take the containers' commands, and answer their health checks.
+	project := loadCompose(t)
+	ports, err := tool.FreePorts(3)
+	require.NoError(t, err)
+	shop, alerts := project.Services["shop"], project.Services["alerts"]
+	start := func(service types.ServiceConfig, ready string, args ...string) {
+		process, err := tool.Start(t.Context(), tool.Command{
+			Path: filepath.Join(dir, service.Name), Args: append(onThisMachine(t, service, t.TempDir()), args...), Ready: ready,
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, process.Stop()) })
+	}
+	at := func(i int) string { return "127.0.0.1:" + ports[i] }
+	start(shop, "http://"+at(1)+"/readyz", "-addr", at(0), "-ops", at(1), "-linger", "0s")
+	start(alerts, "http://"+at(2)+"/healthz", "-addr", at(2))
+	for service, flag := range map[string]string{"shop": "-ops=" + at(1), "alerts": "-addr=" + at(2)} {
+		test := project.Services[service].HealthCheck.Test
+		check := exec.CommandContext(t.Context(), filepath.Join(dir, test[1]), append([]string{flag}, test[len(test)-1])...)
+		out, err := check.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	load := exec.CommandContext(t.Context(), filepath.Join(dir, project.Services["load"].Entrypoint[0]),
+		append(project.Services["load"].Command, "-url=http://"+at(0), "-n=5")...)
+	out, err = load.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	resp, err := http.Get("http://" + at(1) + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	http.DefaultClient.CloseIdleConnections()
+}
