@@ -23,15 +23,37 @@ import (
 // of their own.
 func TestTheImagesAreWhatTheTestsRun(t *testing.T) {
 	project := loadCompose(t)
-	version := func(module string) string {
-		m := regexp.MustCompile(`(?m)^\s(?:github\.com/prometheus/` + module + `) v(\S+)`).FindStringSubmatch(readFile(t, "tools/"+module+"/go.mod"))
+	version := func(tool, module string) string {
+		m := regexp.MustCompile(`(?m)^\s(?:github\.com/` + module + `) v(\S+)`).FindStringSubmatch(readFile(t, "tools/"+tool+"/go.mod"))
 		require.NotNil(t, m, module)
 		return m[1]
 	}
-	require.Equal(t, "prom/alertmanager:v"+version("alertmanager"), project.Services["alertmanager"].Image)
-	m := regexp.MustCompile(`^0\.(\d)(\d\d)\.(\d+)$`).FindStringSubmatch(version("prometheus")) // 0.313.5 of the module is 3.13.5
+	require.Equal(t, "prom/alertmanager:v"+version("alertmanager", "prometheus/alertmanager"), project.Services["alertmanager"].Image)
+	require.Equal(t, "grafana/loki:"+version("loki", "grafana/loki/v3"), project.Services["loki"].Image)
+	m := regexp.MustCompile(`^0\.(\d)(\d\d)\.(\d+)$`).FindStringSubmatch(version("prometheus", "prometheus/prometheus")) // 0.313.5 of the module is 3.13.5
 	require.NotNil(t, m)
-	require.Equal(t, fmt.Sprintf("prom/prometheus:v%s.%s.%s", m[1], m[2], m[3]), project.Services["prometheus"].Image)
+	require.Equal(t, fmt.Sprintf("prom/prometheus:v%s.%s.%s-busybox", m[1], m[2], m[3]), project.Services["prometheus"].Image)
+	require.Contains(t, readFile(t, "docker-compose.yml"), project.Services["jaeger"].Image+" # tests run v"+version("jaeger", "jaegertracing/jaeger")+" of its module",
+		"Jaeger has another number as a module: the file says which one is tested")
+}
+
+// A check that cannot run keeps its container unhealthy for ever, and each that
+// waits for it from starting. These are the images that have the program in
+// them, in every version that a test above allows.
+func TestEachHealthCheckIsAProgramOfItsImage(t *testing.T) {
+	has := map[string][]string{ // by image: programs
+		"afterglow-shop":       {"/shop", "/alerts"},
+		"prom/prometheus":      {"wget"}, // -busybox
+		"prom/alertmanager":    {"wget"},
+		"grafana/grafana":      {"wget"},
+		"jaegertracing/jaeger": {"wget"},
+		"grafana/loki":         {"/usr/bin/loki"}, // with -health, since 3.6.5
+		"axllent/mailpit":      {"/mailpit"},
+	}
+	for _, service := range loadCompose(t).Services {
+		image, _, _ := strings.Cut(service.Image, ":")
+		require.Contains(t, has[image], service.HealthCheck.Test[1], service.Name)
+	}
 }
 
 // The image cannot be built here, but all that its Dockerfile does can be.
@@ -101,8 +123,7 @@ func TestTheImageIsSmallStaticAndNobodysRoot(t *testing.T) {
 		out, err := check.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	load := exec.CommandContext(t.Context(), filepath.Join(dir, project.Services["load"].Entrypoint[0]),
-		append(project.Services["load"].Command, "-url=http://"+at(0), "-n=5")...)
+	load := exec.CommandContext(t.Context(), filepath.Join(dir, "load"), "-url=http://"+at(0), "-n=5") // docker compose exec shop /load
 	out, err = load.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

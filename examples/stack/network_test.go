@@ -83,17 +83,14 @@ func TestTheContainersFindEachOther(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, found, 10, "addresses are found at all")
 	for name, needs := range map[string][]string{
-		"shop": {"jaeger", "loki", "mailpit"}, "load": {"shop"}, "prometheus": {"shop", "alertmanager"},
+		"shop": {"jaeger", "loki", "mailpit"}, "prometheus": {"shop", "alertmanager"},
 		"alertmanager": {"alerts"}, "grafana": {"prometheus", "alertmanager", "jaeger", "loki"},
 	} {
 		for _, other := range needs {
 			require.Contains(t, project.Services[name].DependsOn, other, name)
-			if name != "load" {
-				require.Contains(t, names(text[name]), other, "%s knows the address of %s", name, other)
-			}
+			require.Contains(t, names(text[name]), other, "%s knows the address of %s", name, other)
 		}
 	}
-	require.Equal(t, "service:shop", project.Services["load"].NetworkMode, "load goes to its own machine only")
 }
 
 // names lists the hosts of the addresses in a text.
