@@ -44,7 +44,7 @@ func (f *followUp) isOnly(t *task) bool {
 
 // do does it. Observers are user code: should one end the goroutine with Goexit,
 // what is left is done as that unwinds.
-func (r *Runner) do(f followUp) {
+func (r *Runner) do(f *followUp) {
 	if f.isEmpty() {
 		return
 	}

@@ -36,9 +36,10 @@ func (r *Runner) observeAccepted(t *task) {
 	if !r.watched.accepted {
 		return
 	}
-	info := AcceptedInfo{Callback: t.info(), Depth: int(t.depth), Capacity: r.cfg.Queue}
+	info := AcceptedInfo{Depth: int(t.depth), Capacity: r.cfg.Queue}
+	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		t.asker = follow(&r.watched, t.asker, r.cfg.Observers[i].Accepted, info)
+		t.asker = follow(&r.watched, t.asker, r.cfg.Observers[i].Accepted, &info)
 	}
 }
 
@@ -46,21 +47,23 @@ func (r *Runner) observeRejected(t *task, err error) {
 	if !r.watched.rejected {
 		return
 	}
-	info := RejectedInfo{Callback: t.info(), Reason: reasonOf(err), Err: err}
+	info := RejectedInfo{Reason: reasonOf(err), Err: err}
+	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		notify(&r.watched, t.asker, r.cfg.Observers[i].Rejected, info)
+		notify(&r.watched, t.asker, r.cfg.Observers[i].Rejected, &info)
 	}
 }
 
 func (r *Runner) observeStarted(t *task) {
 	t.given.values = (*askerValues)(t)
-	info := t.startedInfo()
+	var info StartedInfo
+	t.fillStarted(&info)
 	for i := range r.cfg.Observers {
-		t.given.values = follow(&r.watched, t.given.values, r.cfg.Observers[i].Started, info)
+		t.given.values = follow(&r.watched, t.given.values, r.cfg.Observers[i].Started, &info)
 	}
 }
 
-func (r *Runner) observeRetried(t *task, info RetriedInfo) {
+func (r *Runner) observeRetried(t *task, info *RetriedInfo) {
 	if !r.watched.retried {
 		return
 	}
@@ -70,7 +73,7 @@ func (r *Runner) observeRetried(t *task, info RetriedInfo) {
 	}
 }
 
-func (r *Runner) observeOverrun(ctx context.Context, info OverrunInfo) {
+func (r *Runner) observeOverrun(ctx context.Context, info *OverrunInfo) {
 	if !r.watched.overrun {
 		return
 	}
@@ -84,26 +87,25 @@ func (r *Runner) observeFinished(t *task) {
 		return
 	}
 	ctx := uncanceled(&r.watched, t.values())
-	info := FinishedInfo{
-		StartedInfo: t.startedInfo(),
-		Outcome:     t.outcome, Err: t.err, Finished: t.at(t.finished),
-		Overran: t.overran, Stack: t.stack(),
-	}
+	var info FinishedInfo
+	t.fillStarted(&info.StartedInfo)
+	info.Outcome, info.Err, info.Finished = t.outcome, t.err, t.at(t.finished)
+	info.Overran, info.Stack = t.overran, t.stack()
 	for i := range r.cfg.Observers {
-		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, info)
+		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, &info)
 	}
 }
 
 func (r *Runner) observeDrainStarted(ctx context.Context, info DrainInfo) context.Context {
 	for i := range r.cfg.Observers {
-		ctx = follow(&r.watched, ctx, r.cfg.Observers[i].DrainStarted, info)
+		ctx = follow(&r.watched, ctx, r.cfg.Observers[i].DrainStarted, &info)
 	}
 	return ctx
 }
 
 func (r *Runner) observeDrainFinished(ctx context.Context, report Report) {
 	for i := range r.cfg.Observers {
-		notify(&r.watched, ctx, r.cfg.Observers[i].DrainFinished, report)
+		notify(&r.watched, ctx, r.cfg.Observers[i].DrainFinished, &report)
 	}
 }
 
@@ -118,23 +120,25 @@ func uncanceled(w *watched, ctx context.Context) (values context.Context) {
 }
 
 // follow calls a start-like observer and returns the context to go on with.
-func follow[Info any](w *watched, ctx context.Context, observe func(context.Context, Info) context.Context, info Info) (next context.Context) {
+// Until the call the information is handed on by reference: a worker's stack
+// that stays small is not copied when it grows.
+func follow[Info any](w *watched, ctx context.Context, observe func(context.Context, Info) context.Context, info *Info) (next context.Context) {
 	next = ctx
 	if observe == nil {
 		return next
 	}
 	defer w.recoverPanic()
-	if c := observe(ctx, info); c != nil {
+	if c := observe(ctx, *info); c != nil {
 		next = c
 	}
 	return next
 }
 
 // notify calls an observer that only looks on.
-func notify[Info any](w *watched, ctx context.Context, observe func(context.Context, Info), info Info) {
+func notify[Info any](w *watched, ctx context.Context, observe func(context.Context, Info), info *Info) {
 	if observe == nil {
 		return
 	}
 	defer w.recoverPanic()
-	observe(ctx, info)
+	observe(ctx, *info)
 }

@@ -78,7 +78,9 @@ func (r *Runner) sweep() {
 			r.sweepIn(0, now)
 		default:
 			r.markOverrunning(t, now)
-			found = append(found, overrun{t, t.values(), OverrunInfo{StartedInfo: t.startedInfo(), Ran: t.ranUntil(now)}})
+			o := overrun{task: t, ctx: t.values(), info: OverrunInfo{Ran: t.ranUntil(now)}}
+			t.fillStarted(&o.info.StartedInfo)
+			found = append(found, o)
 			workers = append(workers, t.worker())
 		}
 	}
@@ -87,25 +89,25 @@ func (r *Runner) sweep() {
 		return
 	}
 	stacks := stacksOf(workers)
-	eachApart(len(found), func(i int) { r.tellOverrun(found[i], stacks) })
+	eachApart(len(found), func(i int) { r.tellOverrun(&found[i], stacks) })
 }
 
 // tellOverrun lets the observers see that a callback overruns, and where.
-func (r *Runner) tellOverrun(o overrun, stacks map[string]string) {
+func (r *Runner) tellOverrun(o *overrun, stacks map[string]string) {
 	defer func() { // an observer may call Goexit
 		r.leave(o.task)
 		var f followUp
 		r.mu.Lock()
 		f.observed(o.task)
 		r.mu.Unlock()
-		r.do(f)
+		r.do(&f)
 	}()
 	r.mu.Lock()
 	if o.task.onItsGoroutine() { // otherwise it may be another's
 		o.info.Stack = stacks[o.task.worker()]
 	}
 	r.mu.Unlock()
-	r.observeOverrun(o.ctx, o.info)
+	r.observeOverrun(o.ctx, &o.info)
 }
 
 // markOverrunning marks t as overrunning and has its worker replaced, if the

@@ -71,7 +71,9 @@ func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now ti
 	if t.state != running || r.drain != nil && r.drain.gaveUp {
 		return false
 	}
-	t.extras().retried = &RetriedInfo{StartedInfo: t.startedInfo(), Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
+	retried := &RetriedInfo{Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
+	t.fillStarted(&retried.StartedInfo)
+	t.extras().retried = retried
 	t.list.remove(t)
 	r.leaveWorker(t, now)
 	r.freeSlot(t)
@@ -93,9 +95,9 @@ func (r *Runner) rest(t *task) {
 		t.extra.retried = nil
 		f.observed(t)
 		r.mu.Unlock()
-		r.do(f)
+		r.do(&f)
 	}()
-	r.observeRetried(t, *t.extra.retried)
+	r.observeRetried(t, t.extra.retried)
 }
 
 // resume makes a paused task due for its next attempt.

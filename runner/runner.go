@@ -127,13 +127,13 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 			err = &waitError{context.Cause(ctx)}
 		}
 		defer r.observeRejected(t, err)
-		r.do(f)
+		r.do(&f)
 		return err
 	}
 	if r.announces(t) {
 		f.accepted = t
 	}
-	r.do(f)
+	r.do(&f)
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (r *Runner) announce(t *task) {
 			r.makeDue(t, due, from, &f)
 		}
 		r.mu.Unlock()
-		r.do(f)
+		r.do(&f)
 		if isDue && gated {
 			r.admitDue([]*task{t}, due)
 		}

@@ -153,7 +153,7 @@ func (r *Runner) admitDue(tasks []*task, due time.Time) {
 		}
 	}
 	r.mu.Unlock()
-	r.do(f)
+	r.do(&f)
 }
 
 // frozenRequest returns the request of the scope, or of the nearest around it

@@ -213,7 +213,7 @@ func (r *Runner) giveUp(lists ...*taskList) {
 		}
 	}
 	r.mu.Unlock()
-	go r.do(f)
+	go r.do(&f)
 }
 
 // noteStacks keeps where the running callbacks are as they are canceled, for

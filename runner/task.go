@@ -123,15 +123,14 @@ func (t *task) values() context.Context {
 	return t.given.values
 }
 
-func (t *task) info() Callback {
-	return Callback{Runner: t.runner().cfg.Name, Name: t.name, Timeout: t.timeout, Asked: t.asked}
+func (t *task) fillInfo(info *Callback) {
+	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.name, t.timeout, t.asked
 }
 
-func (t *task) startedInfo() StartedInfo {
-	return StartedInfo{
-		Callback: t.info(), AfterResponse: t.afterResponse,
-		Released: t.at(t.released), Due: t.at(t.due), Started: t.at(t.started), Attempt: int(t.attempt),
-	}
+func (t *task) fillStarted(info *StartedInfo) {
+	t.fillInfo(&info.Callback)
+	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
+	info.Released, info.Due, info.Started = t.at(t.released), t.at(t.due), t.at(t.started)
 }
 
 // waitingSince is since when a queued task waits, or the first of those that it

@@ -80,7 +80,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 			t.give() // which has ended
 		}
 		r.mu.Unlock()
-		r.do(f)
+		r.do(&f)
 	}()
 	r.observeAccepted(t)
 	return false

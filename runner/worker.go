@@ -202,7 +202,7 @@ func (r *Runner) begin(t *task) (ok bool) {
 		f.next(t)
 		ok = t.state == running
 		r.mu.Unlock()
-		r.do(f)
+		r.do(&f)
 	}()
 	r.observeStarted(t)
 	return false
@@ -265,7 +265,7 @@ func (r *Runner) finish(t *task, o Outcome, err error, goOn bool) (next *task) {
 			next = r.reportAndTake(t)
 			return
 		}
-		r.do(f)
+		r.do(&f)
 	}()
 	wait, again, panicked = t.again(o, err)
 	decided = true
