@@ -135,10 +135,11 @@ go run, should you have used that, does not hand it on.
 
 Break something, and see its alert here within %[6]s. One fault at a time; after
 each put '' and wait until its alerts are resolved: while a critical alert of a
-runner fires, its warnings are not sent.
+runner fires, its warnings are not sent. 0.1 is a tenth of the callback's runs.
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
   curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
-  curl -X PUT %[2]s/faults -d 'order.email.admin=hang:0.1'     AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.005'       AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.1'         the same; once 64 hang, AfterglowCallbacksRejected and the error budget's
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
 `, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid())

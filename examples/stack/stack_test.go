@@ -22,7 +22,7 @@ import (
 )
 
 // patience is for a machine that runs other tests beside.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // programs is where the stack's own are built, once for all tests.
 var programs string // written before the tests begin

@@ -72,7 +72,7 @@ func (b *board) lastDrain() view {
 		title: "Longest drain", unit: "s", width: 4,
 		description: "The longest of the instances' last drains within the time range. It must be shorter than the time that a deploy leaves.",
 		targets: []target{{
-			expr: "max(max_over_time(" + b.ofRunner().Series(telemetry.MetricShutdownDuration) + "[$__range]))",
+			expr: b.ofRunner().Over("$__range").Peak(telemetry.MetricShutdownDuration),
 		}},
 		steps: rising(15, 25), noValue: "none seen",
 	}.stat()
@@ -159,7 +159,7 @@ func (b *board) drains() view {
 	return panel{
 		title: "Last drain", unit: "s", width: 8,
 		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.", noValue: "none seen",
-		targets: []target{{expr: b.ofRunner().Max(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets: []target{{expr: b.ofRunner().Peak(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }
 

@@ -60,6 +60,12 @@ func (s Scope) Max(metric string, by ...string) string {
 	return aggregate("max", by, s.Series(metric))
 }
 
+// Peak is the maximum of a gauge over the window by these labels: it shows a
+// value that was scraped once, wherever a panel's steps fall.
+func (s Scope) Peak(metric string, by ...string) string {
+	return aggregate("max", by, "max_over_time("+s.Series(metric)+"["+s.window+"])")
+}
+
 // Buckets are the rates of a classic histogram's buckets by these labels.
 func (s Scope) Buckets(metric string, by ...string) string {
 	return s.Rate(metric+"_bucket", append([]string{"le"}, by...)...)
