@@ -92,7 +92,7 @@ var scenarios = []scenario{
 		// So few that none is refused before long: that begins when as many hang as
 		// there are workers.
 		name:   "hanging callbacks",
-		faults: "order.webhook=hang:0.05",
+		faults: "order.webhook=hang:0.02",
 		fires:  []string{"AfterglowOverrunning"},
 	},
 	{
@@ -133,7 +133,7 @@ var scenarios = []scenario{
 		act: func(ts *testStack) {
 			require.NoError(ts.t, os.RemoveAll(filepath.Join(ts.dir, "flight")))
 			require.NoError(ts.t, os.WriteFile(filepath.Join(ts.dir, "flight"), nil, 0o600))
-			ts.breaks("order.webhook=hang:0.05")
+			ts.breaks("order.webhook=hang:0.02")
 		},
 		fires: []string{"AfterglowOverrunning", "AfterglowTelemetryErrors"},
 	},
