@@ -25,6 +25,8 @@ func TestGrafanaIsProvisionedWithWhatItsDashboardsNeed(t *testing.T) {
 	if strings.Contains(text, "matcherType: label") {
 		require.Regexp(t, `:(11\.([5-9]|\d\d)|1[2-9]\.\d+)\.\d+$`, grafana.Image, "its matcherRegex is a regexp since 11.5")
 	}
+	require.NotNil(t, grafana.Environment["GF_USERS_VIEWERS_CAN_EDIT"], "or the links to Explore lead viewers nowhere")
+	require.Regexp(t, `:11\.`, grafana.Image, "later ones may no longer know GF_USERS_VIEWERS_CAN_EDIT: try it, then change this")
 	require.NoError(t, yaml.Unmarshal([]byte(text), &sources))
 	var uids, types []string
 	for _, s := range sources.Datasources {

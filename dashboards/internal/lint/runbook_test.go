@@ -58,9 +58,7 @@ func queryFaults(t *testing.T, text string, labels map[string][]string, catalog 
 	}
 	require.NotZero(t, found)
 	for _, name := range metricWord.FindAllString(text, -1) {
-		for _, f := range catalog.PromQL(lint.Query{Expr: name}, recorded) {
-			faults = append(faults, f)
-		}
+		faults = append(faults, catalog.PromQL(lint.Query{Expr: name}, recorded)...)
 	}
 	for _, m := range flagWord.FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(flags, m[1]) {
