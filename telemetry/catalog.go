@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -112,11 +113,12 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 	return entry{runner: r, callback: r.other.Load(), folded: true}
 }
 
-// each visits the callbacks of a runner, the shared one of the folded last.
+// each visits the callbacks of a runner in the order of their names, the shared
+// one of the folded last.
 func (r *runnerEntry) each(visit func(name string, cb *callbackEntry)) {
 	known := *r.callbacks.Load()
-	for name, cb := range known {
-		visit(name, cb)
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		visit(name, known[name])
 	}
 	if other := r.other.Load(); other != nil && known[Other] == nil {
 		visit(Other, other)

@@ -2,9 +2,13 @@ package telemetry
 
 import (
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 // collector is what is registered: one for everything, because the order of a
@@ -17,20 +21,14 @@ type collector struct {
 	state   *state
 	signals *signals
 
-	timeout, lastSuccess, telemetryErrors *prometheus.Desc
-	buildInfo                             prometheus.Metric
+	telemetryErrors *prometheus.Desc
+	buildInfo       prometheus.Metric
 }
 
 func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
 	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
 	return &collector{
 		metrics: m, catalog: c, state: s, signals: own,
-		timeout: desc(MetricCallbackTimeout, seconds,
-			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
-			LabelRunner, LabelCallback),
-		lastSuccess: desc(MetricLastSuccess, seconds,
-			"When a callback last succeeded. Absent before the first success.",
-			LabelRunner, LabelCallback),
 		telemetryErrors: desc(MetricTelemetryErrors, "",
 			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of a watched runner.",
 			LabelSignal),
@@ -40,32 +38,38 @@ func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
 
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, v := range c.inOrder() {
-		v.Describe(ch)
-	}
-	c.metrics.ranFor.Describe(ch)
-	c.state.describe(ch)
-	for _, d := range []*prometheus.Desc{c.timeout, c.lastSuccess, c.telemetryErrors, c.buildInfo.Desc()} {
+	m := c.metrics
+	for _, d := range []*prometheus.Desc{
+		m.callbacks, m.scheduled, m.retries, m.overrunning, m.timeout, m.lastSuccess,
+		m.queueWait, m.responseDelay, m.ranFor, c.telemetryErrors, c.buildInfo.Desc(),
+	} {
 		ch <- d
 	}
+	for _, v := range c.vectors() {
+		v.Describe(ch)
+	}
+	c.state.describe(ch)
 }
 
-// Collect implements [prometheus.Collector].
+// Collect implements [prometheus.Collector]. It sends what has ended before what
+// was asked for. A callback is counted as asked for before it is counted under
+// an outcome; so whatever the first reading has seen, the second one has seen as
+// well. The second one looks for runners and names anew, as there may be more.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	for _, v := range c.inOrder() {
-		v.Collect(ch)
-	}
 	for _, r := range *c.catalog.runners.Load() {
-		r.each(func(name string, cb *callbackEntry) {
-			ch <- cb.success
-			ch <- cb.failure
-			if t := cb.timeout.Load(); t > 0 {
-				ch <- prometheus.MustNewConstMetric(c.timeout, prometheus.GaugeValue, time.Duration(t).Seconds(), r.name, name)
-			}
-			if t := cb.lastSuccess.Load(); t != 0 {
-				ch <- prometheus.MustNewConstMetric(c.lastSuccess, prometheus.GaugeValue, unixSeconds(time.Unix(0, t)), r.name, name)
+		r.each(func(_ string, cb *callbackEntry) {
+			for _, o := range outcomesByName {
+				ch <- cb.outcomes[o]
 			}
 		})
+	}
+	for _, r := range *c.catalog.runners.Load() {
+		r.each(func(_ string, cb *callbackEntry) { c.collectCallback(ch, cb) })
+		ch <- r.queueWait
+		ch <- r.responseDelay
+	}
+	for _, v := range c.vectors() {
+		v.Collect(ch)
 	}
 	panics := c.state.collect(ch)
 	failed := func(signal string, n uint64) {
@@ -78,21 +82,35 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- c.buildInfo
 }
 
-// inOrder lists the vectors as a scrape must read them: what has ended before
-// what was asked for. A callback is counted as asked for before it is counted
-// under an outcome; so whatever the first reading has seen, the second one has
-// seen as well.
-func (c *collector) inOrder() []prometheus.Collector {
-	return []prometheus.Collector{
-		c.metrics.callbacks,
-		c.metrics.scheduled,
-		c.metrics.rejected,
-		c.metrics.retries,
-		c.metrics.overrunning,
-		c.metrics.namesFolded,
-		c.metrics.queueWait,
-		c.metrics.responseDelay,
-		c.metrics.shutdownDuration,
-		c.metrics.shutdownLost,
+// collectCallback sends what a name has besides its outcomes.
+func (c *collector) collectCallback(ch chan<- prometheus.Metric, cb *callbackEntry) {
+	ch <- cb.scheduled
+	ch <- cb.retries
+	ch <- cb.failure
+	ch <- cb.success
+	ch <- newGauge(c.metrics.overrunning, float64(cb.overrunning.Load()), cb.labels...)
+	if t := cb.timeout.Load(); t > 0 {
+		ch <- newGauge(c.metrics.timeout, time.Duration(t).Seconds(), cb.labels...)
+	}
+	if t := cb.lastSuccess.Load(); t != 0 {
+		ch <- newGauge(c.metrics.lastSuccess, unixSeconds(time.Unix(0, t)), cb.labels...)
 	}
 }
+
+// vectors lists what is kept by client_golang: what each runner has but few of.
+func (c *collector) vectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		c.metrics.rejected, c.metrics.namesFolded, c.metrics.shutdownDuration, c.metrics.shutdownLost,
+	}
+}
+
+// outcomesByName are in the order in which a registry sorts their series, which
+// is less work if they are sorted already.
+var outcomesByName = func() []runner.Outcome {
+	all := make([]runner.Outcome, runner.NumOutcomes)
+	for o := range all {
+		all[o] = runner.Outcome(o)
+	}
+	slices.SortFunc(all, func(a, b runner.Outcome) int { return strings.Compare(a.String(), b.String()) })
+	return all
+}()

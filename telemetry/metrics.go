@@ -6,49 +6,48 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// metrics counts what the events say. Its vectors are read by the collector,
-// which decides the order of a scrape.
+// metrics counts what the events say. Its descriptions and vectors are read by
+// the collector, which decides the order of a scrape.
 type metrics struct {
-	callbacks, scheduled, rejected   *prometheus.CounterVec
-	namesFolded, shutdownLost        *prometheus.CounterVec
-	retries                          *prometheus.CounterVec
-	overrunning                      *prometheus.GaugeVec
-	queueWait, responseDelay, ranFor *prometheus.HistogramVec
-	shutdownDuration                 *prometheus.GaugeVec
+	callbacks, scheduled, retries, overrunning *prometheus.Desc
+	timeout, lastSuccess                       *prometheus.Desc
+	queueWait, responseDelay, ranFor           *prometheus.Desc
+	waits, durations                           *scale
+
+	rejected, namesFolded, shutdownLost *prometheus.CounterVec
+	shutdownDuration                    *prometheus.GaugeVec
 }
 
 // runnerMetrics are the series of one runner, looked up once.
 type runnerMetrics struct {
 	rejected                  map[runner.Reason]prometheus.Counter // never written after newRunner
 	namesFolded, shutdownLost prometheus.Counter
-	queueWait, responseDelay  prometheus.Observer
+	queueWait, responseDelay  *histogram
 }
 
-// callbackMetrics are the series of one callback name of a runner, looked up
-// once.
+// callbackMetrics are the series of one callback name of a runner.
 type callbackMetrics struct {
-	outcomes         [runner.NumOutcomes]prometheus.Counter
-	scheduled        prometheus.Counter
-	retries          prometheus.Counter
-	overrunning      prometheus.Gauge
-	success, failure *rememberingHistogram
+	labels             labels // of the name, not of the outcome or result
+	outcomes           [runner.NumOutcomes]*counter
+	scheduled, retries *counter
+	success, failure   *histogram
 
-	// These two are gauges that may be absent, so the collector makes them.
+	// These are gauges, which the collector makes; the last two may be absent.
+	overrunning atomic.Int64
 	timeout     atomic.Int64 // a time.Duration; 0: none
 	lastSuccess atomic.Int64 // Unix nanoseconds; 0: never
 }
 
 func newMetrics(cfg Config) *metrics {
 	return &metrics{
-		callbacks: counters(MetricCallbacks,
+		callbacks: desc(MetricCallbacks, "",
 			"Callbacks that came to an end, by outcome. Each callback asked for ends here exactly once.",
 			LabelRunner, LabelCallback, LabelOutcome),
-		scheduled: counters(MetricScheduled,
+		scheduled: desc(MetricScheduled, "",
 			"Callbacks asked for, refused ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
 			LabelRunner, LabelCallback),
 		rejected: counters(MetricRejected,
@@ -60,26 +59,33 @@ func newMetrics(cfg Config) *metrics {
 		shutdownLost: counters(MetricShutdownLost,
 			"Callbacks that a drain kept from coming to their own end.",
 			LabelRunner),
-		retries: counters(MetricRetries,
+		retries: desc(MetricRetries, "",
 			"Attempts beyond the first.",
 			LabelRunner, LabelCallback),
-		overrunning: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: MetricOverrunning,
-			Help: "Callbacks that run on past their deadline and grace: each is a goroutine that ignores its context.",
-		}, []string{LabelRunner, LabelCallback}),
-		queueWait: histograms(MetricQueueWait, cfg.WaitBuckets,
+		overrunning: desc(MetricOverrunning, "",
+			"Callbacks that run on past their deadline and grace: each is a goroutine that ignores its context.",
+			LabelRunner, LabelCallback),
+		timeout: desc(MetricCallbackTimeout, seconds,
+			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
+			LabelRunner, LabelCallback),
+		lastSuccess: desc(MetricLastSuccess, seconds,
+			"When a callback last succeeded. Absent before the first success.",
+			LabelRunner, LabelCallback),
+		queueWait: desc(MetricQueueWait, seconds,
 			"Time from being due to being started by a worker.",
 			LabelRunner),
-		responseDelay: histograms(MetricResponseDelay, cfg.WaitBuckets,
+		responseDelay: desc(MetricResponseDelay, seconds,
 			"Time from being asked for to the end of the response, for callbacks that had to wait for it.",
 			LabelRunner),
-		ranFor: histograms(MetricCallbackDuration, cfg.DurationBuckets,
+		ranFor: desc(MetricCallbackDuration, seconds,
 			"Run time of each attempt that was started, by result.",
 			LabelRunner, LabelCallback, LabelResult),
 		shutdownDuration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: MetricShutdownDuration, Unit: seconds,
 			Help: "How long the last drain took. Absent before the first.",
 		}, []string{LabelRunner}),
+		waits:     newScale(cfg.WaitBuckets),
+		durations: newScale(cfg.DurationBuckets),
 	}
 }
 
@@ -94,32 +100,20 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// histograms are of seconds. They are classic and native at once: a scraper
-// takes what it asks for. The native part is bounded by its number of buckets;
-// it is reset at most once an hour to get back to its full resolution.
-func histograms(name string, buckets []float64, help string, labels ...string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: name, Help: help, Unit: seconds,
-		Buckets:                         buckets,
-		NativeHistogramBucketFactor:     1.1,
-		NativeHistogramMaxBucketNumber:  160,
-		NativeHistogramMinResetDuration: time.Hour,
-	}, labels)
-}
-
-// desc describes what the collectors make at each scrape.
+// desc describes what client_golang has no vector of.
 func desc(name, unit, help string, labels ...string) *prometheus.Desc {
 	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), nil, prometheus.WithUnit(unit))
 }
 
 // newRunner makes every series of a runner, so that they exist at 0.
 func (m *metrics) newRunner(name string) runnerMetrics {
+	ofRunner := label(LabelRunner, name)
 	r := runnerMetrics{
 		rejected:      make(map[runner.Reason]prometheus.Counter),
 		namesFolded:   m.namesFolded.WithLabelValues(name),
 		shutdownLost:  m.shutdownLost.WithLabelValues(name),
-		queueWait:     m.queueWait.WithLabelValues(name),
-		responseDelay: m.responseDelay.WithLabelValues(name),
+		queueWait:     newHistogram(m.queueWait, m.waits, ofRunner),
+		responseDelay: newHistogram(m.responseDelay, m.waits, ofRunner),
 	}
 	for _, reason := range []runner.Reason{
 		runner.ReasonQueueFull, runner.ReasonClosed, runner.ReasonMaxWait,
@@ -131,16 +125,18 @@ func (m *metrics) newRunner(name string) runnerMetrics {
 }
 
 // newCallback makes every series of a callback's name, so that they exist at 0.
+// The labels of each are in the order of their names.
 func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
+	callback, ofRunner := label(LabelCallback, name), label(LabelRunner, runnerName)
 	c := &callbackMetrics{
-		scheduled:   m.scheduled.WithLabelValues(runnerName, name),
-		retries:     m.retries.WithLabelValues(runnerName, name),
-		overrunning: m.overrunning.WithLabelValues(runnerName, name),
-		success:     newRemembering(m.ranFor.WithLabelValues(runnerName, name, ResultSuccess)),
-		failure:     newRemembering(m.ranFor.WithLabelValues(runnerName, name, ResultFailure)),
+		labels:    labels{callback, ofRunner},
+		scheduled: newCounter(m.scheduled, callback, ofRunner),
+		retries:   newCounter(m.retries, callback, ofRunner),
+		success:   newHistogram(m.ranFor, m.durations, callback, label(LabelResult, ResultSuccess), ofRunner),
+		failure:   newHistogram(m.ranFor, m.durations, callback, label(LabelResult, ResultFailure), ofRunner),
 	}
 	for o := range runner.NumOutcomes {
-		c.outcomes[o] = m.callbacks.WithLabelValues(runnerName, name, o.String())
+		c.outcomes[o] = newCounter(m.callbacks, callback, label(LabelOutcome, o.String()), ofRunner)
 	}
 	return c
 }
@@ -148,7 +144,7 @@ func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 // asked counts a callback as asked for. It comes before the same callback is
 // counted under an outcome: a scrape relies on it.
 func (m *metrics) asked(e entry, cb runner.Callback) {
-	e.callback.scheduled.Inc()
+	e.callback.scheduled.inc()
 	if e.folded {
 		e.runner.namesFolded.Inc()
 		return // A timeout shared by many names would be one of them at random.
@@ -166,13 +162,13 @@ func (m *metrics) rejectedOne(e entry, info runner.RejectedInfo) {
 		c = m.rejected.WithLabelValues(e.runner.name, string(info.Reason))
 	}
 	c.Inc()
-	e.callback.outcomes[runner.Rejected].Inc()
+	e.callback.outcomes[runner.Rejected].inc()
 }
 
 func (m *metrics) started(e entry, info runner.StartedInfo) {
-	e.runner.queueWait.Observe(info.QueueWait().Seconds())
+	e.runner.queueWait.observe(info.QueueWait())
 	if info.AfterResponse && info.Attempt == 1 { // one response, though there may be many attempts
-		e.runner.responseDelay.Observe(info.ResponseDelay().Seconds())
+		e.runner.responseDelay.observe(info.ResponseDelay())
 	}
 }
 
@@ -182,44 +178,31 @@ func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
 		if info.Outcome == runner.Success {
 			h = e.callback.success
 		}
-		h.observe(info.Duration().Seconds(), p.spanContext())
+		h.observeSpan(info.Duration(), p.spanContext(), info.Finished)
 	}
 	if info.Overran {
-		e.callback.overrunning.Dec()
+		e.callback.overrunning.Add(-1)
 	}
 	if info.Outcome == runner.Success {
 		storeMax(&e.callback.lastSuccess, info.Finished.UnixNano())
 	}
-	e.callback.outcomes[info.Outcome].Inc()
+	e.callback.outcomes[info.Outcome].inc()
 }
 
 // retried counts the end of an attempt that will be followed by another one.
 func (m *metrics) retried(e entry, p *process, info runner.RetriedInfo) {
-	e.callback.failure.observe(info.Duration().Seconds(), p.spanContext())
+	e.callback.failure.observeSpan(info.Duration(), p.spanContext(), info.Finished)
 	if info.Overran {
-		e.callback.overrunning.Dec()
+		e.callback.overrunning.Add(-1)
 	}
-	e.callback.retries.Inc()
+	e.callback.retries.inc()
 }
 
-func (m *metrics) overran(e entry) { e.callback.overrunning.Inc() }
+func (m *metrics) overran(e entry) { e.callback.overrunning.Add(1) }
 
 func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
 	m.shutdownDuration.WithLabelValues(r.name).Set(report.Duration.Seconds())
 	r.shutdownLost.Add(float64(len(report.Lost)))
-}
-
-// observe adds an exemplar only if its trace is kept: one that leads nowhere
-// is worse than none, and making it costs more than the observation.
-func observe(h prometheus.Observer, v float64, sc trace.SpanContext) {
-	if eo, ok := h.(prometheus.ExemplarObserver); ok && sc.IsValid() && sc.IsSampled() {
-		eo.ObserveWithExemplar(v, prometheus.Labels{
-			ExemplarTraceID: sc.TraceID().String(),
-			ExemplarSpanID:  sc.SpanID().String(),
-		})
-		return
-	}
-	h.Observe(v)
 }
 
 // storeMax raises a to v: callbacks may be counted in another order than they

@@ -115,8 +115,9 @@ func (s *state) describe(ch chan<- *prometheus.Desc) {
 func (s *state) collect(ch chan<- prometheus.Metric) (panics uint64) {
 	for _, st := range s.all() {
 		panics += st.panics
+		ofRunner := label(LabelRunner, st.Name)
 		gauge := func(d *prometheus.Desc, v float64) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, st.Name)
+			ch <- newGauge(d, v, ofRunner)
 		}
 		gauge(s.depth, float64(st.Depth))
 		gauge(s.capacity, float64(st.Capacity))
