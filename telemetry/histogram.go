@@ -151,12 +151,10 @@ func (h *histogram) write(read counts, sum uint64) *writtenHistogram {
 	if len(read) > 0 && read[0].cell == 0 {
 		w.zero, read = read[0].n, read[1:]
 	}
-	for {
+	w.PositiveSpan, w.PositiveDelta = h.scale.nativeBuckets(read, h.schema)
+	for len(w.PositiveDelta) > maxNativeBuckets && h.schema > 0 { // at 0 there are 64 at most
+		h.schema--
 		w.PositiveSpan, w.PositiveDelta = h.scale.nativeBuckets(read, h.schema)
-		if len(w.PositiveDelta) <= maxNativeBuckets {
-			break
-		}
-		h.schema-- // At 0 there are 64 of them at most.
 	}
 	w.schema = h.schema
 	return w
