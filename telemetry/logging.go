@@ -84,7 +84,7 @@ func (l *logging) asked(ctx context.Context, e entry, cb runner.Callback) {
 	}
 }
 
-func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
+func (l *logging) rejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
@@ -95,7 +95,7 @@ func (l *logging) rejected(ctx context.Context, e entry, info runner.RejectedInf
 	})
 }
 
-func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo) {
+func (l *logging) started(ctx context.Context, e entry, info *runner.StartedInfo) {
 	if info.QueueWait() <= slowStart || !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
@@ -105,7 +105,7 @@ func (l *logging) started(ctx context.Context, e entry, info runner.StartedInfo)
 	})
 }
 
-func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo, why *failure, snapshot string) {
+func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo, why *failure, snapshot string) {
 	if info.Overran {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}
@@ -122,7 +122,7 @@ func (l *logging) retried(ctx context.Context, e entry, info runner.RetriedInfo,
 	})
 }
 
-func (l *logging) overran(ctx context.Context, e entry, info runner.OverrunInfo, snapshot string) {
+func (l *logging) overran(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
@@ -144,7 +144,7 @@ func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback,
 	})
 }
 
-func (l *logging) finished(ctx context.Context, e entry, info runner.FinishedInfo, why *failure, snapshot string) {
+func (l *logging) finished(ctx context.Context, e entry, info *runner.FinishedInfo, why *failure, snapshot string) {
 	if info.Overran && info.Outcome != runner.Abandoned {
 		l.overranEnded(ctx, e, info.Callback, info.Duration())
 	}

@@ -155,7 +155,7 @@ func (m *metrics) asked(e entry, cb runner.Callback) {
 	}
 }
 
-func (m *metrics) rejectedOne(e entry, info runner.RejectedInfo) {
+func (m *metrics) rejectedOne(e entry, info *runner.RejectedInfo) {
 	m.asked(e, info.Callback)
 	c, ok := e.runner.rejected[info.Reason]
 	if !ok { // A reason that a later runner has and this package does not know.
@@ -165,14 +165,14 @@ func (m *metrics) rejectedOne(e entry, info runner.RejectedInfo) {
 	e.callback.outcomes[runner.Rejected].inc()
 }
 
-func (m *metrics) started(e entry, info runner.StartedInfo) {
+func (m *metrics) started(e entry, info *runner.StartedInfo) {
 	e.runner.queueWait.observe(info.QueueWait())
 	if info.AfterResponse && info.Attempt == 1 { // one response, though there may be many attempts
 		e.runner.responseDelay.observe(info.ResponseDelay())
 	}
 }
 
-func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
+func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 	if !info.Started.IsZero() {
 		h := e.callback.failure
 		if info.Outcome == runner.Success {
@@ -190,7 +190,7 @@ func (m *metrics) finished(e entry, p *process, info runner.FinishedInfo) {
 }
 
 // retried counts the end of an attempt that will be followed by another one.
-func (m *metrics) retried(e entry, p *process, info runner.RetriedInfo) {
+func (m *metrics) retried(e entry, p *process, info *runner.RetriedInfo) {
 	e.callback.failure.observeSpan(info.Duration(), p.spanContext(), info.Finished)
 	if info.Overran {
 		e.callback.overrunning.Add(-1)

@@ -24,26 +24,27 @@ import (
 // counted finds its span and its record.
 func (t *Telemetry) Observer() runner.Observer {
 	return runner.Observer{
-		Accepted:      t.accepted,
-		Rejected:      t.rejected,
-		Started:       t.started,
-		Retried:       t.retried,
-		Overrun:       t.overran,
-		Finished:      t.finished,
+		Accepted: func(ctx context.Context, info runner.AcceptedInfo) context.Context { return t.accepted(ctx, &info) },
+		Rejected: func(ctx context.Context, info runner.RejectedInfo) { t.rejected(ctx, &info) },
+		Started:  func(ctx context.Context, info runner.StartedInfo) context.Context { return t.started(ctx, &info) },
+		Retried:  func(ctx context.Context, info runner.RetriedInfo) { t.retried(ctx, &info) },
+		Overrun:  func(ctx context.Context, info runner.OverrunInfo) { t.overran(ctx, &info) },
+		Finished: func(ctx context.Context, info runner.FinishedInfo) { t.finished(ctx, &info) },
+
 		DrainStarted:  t.drainStarted,
 		DrainFinished: t.drainFinished,
 	}
 }
 
-func (t *Telemetry) accepted(ctx context.Context, info runner.AcceptedInfo) context.Context {
+func (t *Telemetry) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
 	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, info.Callback) })
-	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, &info) })
+	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, info) })
 	t.signals.logs.shield(ctx, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
 }
 
-func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
+func (t *Telemetry) rejected(ctx context.Context, info *runner.RejectedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	why := failure{outcome: runner.Rejected, err: info.Err}
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.rejectedOne(e, info) })
@@ -54,11 +55,11 @@ func (t *Telemetry) rejected(ctx context.Context, info runner.RejectedInfo) {
 	t.signals.traces.shield(ctx, func() { t.tracing.rejected(ctx, e, info, &why) })
 }
 
-func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) context.Context {
+func (t *Telemetry) started(ctx context.Context, info *runner.StartedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
 	// The process is in the context even if its span cannot be started: Finished
 	// must not take the asker's process for this one's.
-	p := t.processes.begin(ctx)
+	p := t.processes.begin(ctx, e)
 	ctx = p
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.started(e, info) })
 	t.signals.traces.shield(ctx, func() {
@@ -69,12 +70,8 @@ func (t *Telemetry) started(ctx context.Context, info runner.StartedInfo) contex
 	return ctx
 }
 
-func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
-	e := t.catalog.entry(info.Runner, info.Name)
-	var p *process
-	if !info.Started.IsZero() {
-		p = t.processes.from(ctx)
-	}
+func (t *Telemetry) finished(ctx context.Context, info *runner.FinishedInfo) {
+	p, e := t.processOf(ctx, info)
 	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
 	defer p.endTask()
@@ -86,7 +83,18 @@ func (t *Telemetry) finished(ctx context.Context, info runner.FinishedInfo) {
 	t.signals.logs.shield(ctx, func() { t.logging.finished(ctx, e, info, &why, snapshot) })
 }
 
-func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
+// processOf returns the process that ends, nil if it never began, and what is
+// kept for its name.
+func (t *Telemetry) processOf(ctx context.Context, info *runner.FinishedInfo) (*process, entry) {
+	if !info.Started.IsZero() {
+		if p := t.processes.from(ctx); p != nil {
+			return p, p.entry
+		}
+	}
+	return nil, t.catalog.entry(info.Runner, info.Name)
+}
+
+func (t *Telemetry) retried(ctx context.Context, info *runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	why := failure{outcome: info.Outcome, err: info.Err}
@@ -100,7 +108,7 @@ func (t *Telemetry) retried(ctx context.Context, info runner.RetriedInfo) {
 	t.signals.logs.shield(ctx, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
 }
 
-func (t *Telemetry) overran(ctx context.Context, info runner.OverrunInfo) {
+func (t *Telemetry) overran(ctx context.Context, info *runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	snapshot := t.takeSnapshot(ctx, info.Callback, causeOverrun)

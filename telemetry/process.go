@@ -13,6 +13,7 @@ import (
 type process struct {
 	context.Context
 	key     processKey
+	entry   entry              // of its name
 	span    trace.Span         // nil if it could not be started; written before the callback starts
 	request trace.SpanContext  // of the first asker; the zero value if that had none
 	site    callSite           // where the callback was asked for
@@ -24,8 +25,8 @@ type process struct {
 type processKey struct{ owner *tracing }
 
 // begin begins a process whose asker's context is ctx.
-func (k processKey) begin(ctx context.Context) *process {
-	p := &process{Context: ctx, key: k}
+func (k processKey) begin(ctx context.Context, e entry) *process {
+	p := &process{Context: ctx, key: k, entry: e}
 	p.request, p.site = k.origin(ctx)
 	return p
 }
@@ -97,6 +98,9 @@ func (p *process) Value(key any) any {
 	}
 	return p.Context.Value(key)
 }
+
+// isRecording tells whether there is a process span that records.
+func (p *process) isRecording() bool { return p != nil && p.span != nil && p.span.IsRecording() }
 
 // spanContext is that of the process span; the zero value if there is none.
 func (p *process) spanContext() trace.SpanContext {

@@ -30,7 +30,7 @@ func finishedRecord(o runner.Outcome) (slog.Level, string) {
 }
 
 // endOf is what the record of an end says.
-func endOf(info runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.Attr {
+func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.Attr {
 	attrs := append(make([]slog.Attr, 0, 14), slog.String(KeyOutcome, info.Outcome.String()))
 	attrs = append(attrs, notes...)
 	attrs = append(attrs, slog.Float64(KeyAge, info.Finished.Sub(info.Asked).Seconds()))

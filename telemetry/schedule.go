@@ -44,7 +44,7 @@ func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedI
 }
 
 // refused makes the whole schedule span of a refused callback.
-func (t *tracing) refused(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
+func (t *tracing) refused(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
 	_, span := t.schedule(ctx, e, info.Callback)
 	if !span.IsRecording() {
 		return

@@ -42,7 +42,7 @@ func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb runner.Callback, o
 
 // noteSnapshot says on the process span where the snapshot is.
 func (p *process) noteSnapshot(path string) {
-	if path != "" && p != nil && p.span != nil && p.span.IsRecording() {
+	if path != "" && p.isRecording() {
 		p.span.SetAttributes(attribute.String(AttrSnapshot, path))
 	}
 }

@@ -12,7 +12,7 @@ const taskCategory = "afterglow" // Category of the line that a failure leaves i
 // beginTask makes the callback a task of the execution trace, if one is being
 // recorded, by whomever. A region would have to end on the goroutine that it
 // began on, which is not so of an abandoned callback.
-func (p *process) beginTask(ctx context.Context, info runner.StartedInfo) context.Context {
+func (p *process) beginTask(ctx context.Context, info *runner.StartedInfo) context.Context {
 	if !trace.IsEnabled() {
 		return ctx
 	}

@@ -2,8 +2,8 @@ package telemetry
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -19,6 +19,7 @@ import (
 // the asking too (schedule.go). A drain has one in any case (drain.go).
 type tracing struct {
 	tracer        trace.Tracer
+	isNoop        bool // the tracer is that of package noop
 	relations     relations
 	scheduleSpans bool
 	sites         *callSites
@@ -52,7 +53,9 @@ func TraceID(ctx context.Context) string {
 }
 
 func newTracing(cfg Config, own *signal) *tracing {
+	_, isNoop := cfg.TracerProvider.(noop.TracerProvider)
 	return &tracing{
+		isNoop: isNoop,
 		tracer: cfg.TracerProvider.Tracer(ScopeName,
 			trace.WithInstrumentationVersion(version()),
 			trace.WithSchemaURL(semconv.SchemaURL)),
@@ -138,7 +141,7 @@ func addScheduled(asker trace.Span, info *runner.AcceptedInfo) {
 }
 
 // rejected notes on the asker's span that it was refused a callback.
-func (t *tracing) rejected(ctx context.Context, e entry, info runner.RejectedInfo, why *failure) {
+func (t *tracing) rejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddEvent(EventRejected, trace.WithAttributes(
 			attribute.String(AttrRunner, info.Runner),
@@ -163,66 +166,60 @@ func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanS
 	return started, span
 }
 
-// started starts the process span and returns the context that holds it.
-func (t *tracing) started(p *process, e entry, info runner.StartedInfo) context.Context {
-	start := t.processStart(p, e, &info.Callback)
-	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
-	options = append(options, trace.WithTimestamp(info.Started))
-	if asker := trace.SpanContextFromContext(p.Context); start.relation.isLinked() && asker.IsValid() {
-		options = append(options, trace.WithLinks(trace.Link{SpanContext: asker}))
+// started starts the process span and returns the context that holds it. What
+// there is to say of it is said at its end, all at once.
+func (t *tracing) started(p *process, e entry, info *runner.StartedInfo) context.Context {
+	asker := trace.SpanContextFromContext(p.Context)
+	if t.isNoop && !asker.IsValid() {
+		return p // which is all that a tracer without an SDK would return
 	}
-	ctx, span := t.start(p, start.name, options...)
-	p.span = span
-	if !span.IsRecording() {
-		return ctx
-	}
-	if !e.callback.recorded.Load() { // A cache line that many read.
+	ctx := t.startProcess(p, t.processStart(p, e, &info.Callback), asker, info.Started)
+	if p.span.IsRecording() && !e.callback.recorded.Load() { // A cache line that many read.
 		e.callback.recorded.Store(true)
 	}
-	attrs := append(make([]attribute.KeyValue, 0, 12), attribute.Float64(AttrQueueWait, info.QueueWait().Seconds()))
-	if info.AfterResponse {
-		attrs = append(attrs, attribute.Float64(AttrResponseDelay, info.ResponseDelay().Seconds()))
+	return ctx
+}
+
+func (t *tracing) startProcess(p *process, start *spanStart, asker trace.SpanContext, at time.Time) (ctx context.Context) {
+	options := append(make([]trace.SpanStartOption, 0, len(start.options)+2), start.options...)
+	options = append(options, trace.WithTimestamp(at))
+	if start.relation.isLinked() && asker.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: asker}))
 	}
-	if info.Timeout > 0 {
-		attrs = append(attrs, attribute.Float64(AttrTimeout, info.Timeout.Seconds()))
-	}
-	if info.Attempt > 1 {
-		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
-	}
-	if req, ok := runner.RequestFrom(ctx); ok {
-		attrs = appendRequest(attrs, req)
-	}
-	attrs = append(attrs, t.sites.attrs(p.site)...)
-	span.SetAttributes(attrs...)
+	ctx, p.span = t.start(p, start.name, options...)
 	return ctx
 }
 
 // finished ends the process span. The callback may still be running if a drain
 // abandoned it; what it does to its span from then on is lost.
-func (t *tracing) finished(p *process, info runner.FinishedInfo, why *failure) {
-	if p == nil || p.span == nil || !p.span.IsRecording() {
+func (t *tracing) finished(p *process, info *runner.FinishedInfo, why *failure) {
+	if !p.isRecording() {
 		return // A span that does not record needs no end.
 	}
+	attrs := t.describe(p, &info.StartedInfo, info.Outcome)
 	if info.Outcome == runner.Abandoned && info.Stack != "" {
-		p.span.SetAttributes(semconv.CodeStacktrace(bounded(info.Stack, maxStack)))
+		attrs = append(attrs, semconv.CodeStacktrace(bounded(info.Stack, maxStack)))
 	}
-	end(p.span, info, why)
+	end(p.span, attrs, info, why)
 }
 
 // retried ends the process span of an attempt that will be followed by another
 // one: each attempt has a span of its own.
-func (t *tracing) retried(p *process, info runner.RetriedInfo, why *failure) {
-	if p == nil || p.span == nil || !p.span.IsRecording() {
+func (t *tracing) retried(p *process, info *runner.RetriedInfo, why *failure) {
+	if !p.isRecording() {
 		return
 	}
-	p.span.SetAttributes(attribute.Int(AttrAttempt, info.Attempt), attribute.Float64(AttrRetryWait, info.Wait.Seconds()))
-	end(p.span, runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished}, why)
+	attrs := append(t.describe(p, &info.StartedInfo, info.Outcome), attribute.Float64(AttrRetryWait, info.Wait.Seconds()))
+	if info.Attempt == 1 { // otherwise it is described so already
+		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
+	}
+	end(p.span, attrs, &runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished}, why)
 }
 
 // overran notes on the process span that the callback was found overrunning,
 // and where it hangs.
-func (t *tracing) overran(p *process, info runner.OverrunInfo) {
-	if p == nil || p.span == nil || !p.span.IsRecording() {
+func (t *tracing) overran(p *process, info *runner.OverrunInfo) {
+	if !p.isRecording() {
 		return
 	}
 	p.span.AddEvent(EventOverrun, trace.WithTimestamp(info.Started.Add(info.Ran)),
@@ -230,11 +227,11 @@ func (t *tracing) overran(p *process, info runner.OverrunInfo) {
 }
 
 // end ends a span as its callback, or the attempt, has ended.
-func end(span trace.Span, info runner.FinishedInfo, why *failure) {
+func end(span trace.Span, attrs []attribute.KeyValue, info *runner.FinishedInfo, why *failure) {
 	// Deferred, so that an error whose methods end the goroutine leaves no span open.
 	defer span.End(trace.WithTimestamp(info.Finished))
 
-	span.SetAttributes(attribute.String(AttrOutcome, info.Outcome.String()))
+	span.SetAttributes(attrs...)
 	if info.Timeout > 0 && info.Duration() > info.Timeout {
 		span.AddEvent(EventDeadline, trace.WithTimestamp(info.Started.Add(info.Timeout)))
 	}
@@ -246,28 +243,4 @@ func end(span trace.Span, info runner.FinishedInfo, why *failure) {
 		span.AddEvent(semconv.ExceptionEventName, trace.WithTimestamp(info.Finished), trace.WithAttributes(why.exception()...))
 	}
 	span.SetAttributes(semconv.ErrorTypeKey.String(why.kind()))
-}
-
-// appendRequest adds what is bounded about a request: the route that matched,
-// not the path, and the method if it is one that HTTP knows.
-func appendRequest(attrs []attribute.KeyValue, req runner.Request) []attribute.KeyValue {
-	if route := routeOf(req.Pattern); route != "" {
-		attrs = append(attrs, semconv.HTTPRoute(bounded(route, maxRoute)))
-	}
-	switch req.Method {
-	case "":
-	case "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE":
-		attrs = append(attrs, semconv.HTTPRequestMethodKey.String(req.Method))
-	default: // A client may send any word.
-		attrs = append(attrs, semconv.HTTPRequestMethodOther)
-	}
-	return attrs
-}
-
-// routeOf is the path of a pattern such as "POST example.com/orders/{id}".
-func routeOf(pattern string) string {
-	if i := strings.IndexByte(pattern, '/'); i >= 0 {
-		return pattern[i:]
-	}
-	return ""
 }

@@ -1,0 +1,55 @@
+package telemetry
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// describe says what a process span says of its callback, or the attempt, beside
+// the names that it was started with.
+func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.Outcome) []attribute.KeyValue {
+	attrs := append(make([]attribute.KeyValue, 0, 12),
+		attribute.String(AttrOutcome, outcome.String()),
+		attribute.Float64(AttrQueueWait, info.QueueWait().Seconds()))
+	if info.AfterResponse {
+		attrs = append(attrs, attribute.Float64(AttrResponseDelay, info.ResponseDelay().Seconds()))
+	}
+	if info.Timeout > 0 {
+		attrs = append(attrs, attribute.Float64(AttrTimeout, info.Timeout.Seconds()))
+	}
+	if info.Attempt > 1 {
+		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
+	}
+	if req, ok := runner.RequestFrom(p); ok {
+		attrs = appendRequest(attrs, req)
+	}
+	return append(attrs, t.sites.attrs(p.site)...)
+}
+
+// appendRequest adds what is bounded about a request: the route that matched,
+// not the path, and the method if it is one that HTTP knows.
+func appendRequest(attrs []attribute.KeyValue, req runner.Request) []attribute.KeyValue {
+	if route := routeOf(req.Pattern); route != "" {
+		attrs = append(attrs, semconv.HTTPRoute(bounded(route, maxRoute)))
+	}
+	switch req.Method {
+	case "":
+	case "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE":
+		attrs = append(attrs, semconv.HTTPRequestMethodKey.String(req.Method))
+	default: // A client may send any word.
+		attrs = append(attrs, semconv.HTTPRequestMethodOther)
+	}
+	return attrs
+}
+
+// routeOf is the path of a pattern such as "POST example.com/orders/{id}".
+func routeOf(pattern string) string {
+	if i := strings.IndexByte(pattern, '/'); i >= 0 {
+		return pattern[i:]
+	}
+	return ""
+}
