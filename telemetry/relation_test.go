@@ -152,7 +152,7 @@ func TestARelationThatCannotBeUsedIsCountedAndTheConfiguredOneHolds(t *testing.T
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t, func(cfg *telemetry.Config) { cfg.Relation, cfg.RelationFor = telemetry.Child, choose })
-			r := g.runner(runner.Config{})
+			r := g.runner(runner.Config{Workers: 1}) // or both would ask
 			ctx, request, release := g.request(r)
 			require.NoError(t, r.After(ctx, "a", succeed))
 			require.NoError(t, r.After(ctx, "a", succeed))
