@@ -70,7 +70,9 @@ func benchmarkScrape(b *testing.B, h http.Handler, accept string, between func()
 	size := 0
 	b.ReportAllocs()
 	for b.Loop() {
+		b.StopTimer()
 		between()
+		b.StartTimer()
 		began := time.Now()
 		w := &byteCounter{header: make(http.Header)}
 		h.ServeHTTP(w, request)
