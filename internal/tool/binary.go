@@ -64,7 +64,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("tool: %w", err)
 	}
-	unlock, err := lock(filepath.Join(dir, f.dir+".lock"))
+	unlock, err := lock(ctx, filepath.Join(dir, f.dir+".lock"))
 	if err != nil {
 		return "", fmt.Errorf("tool: %w", err)
 	}
