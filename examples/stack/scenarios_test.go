@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	watchdog = "AfterglowWatchdog"
-	anyOther = "" // alert
+	watchdog   = "AfterglowWatchdog"
+	scrapeLost = "AfterglowScrapeLost"
+	anyOther   = "" // alert
 )
 
 // The alerts of a burning error budget. In compressed time each of the three
@@ -73,8 +74,9 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		// The queue is so short that nothing in it grows old.
 		name:   "flood",
-		args:   []string{"-load", "5", "-workers", "8", "-queue", "60"},
+		args:   []string{"-load", "5", "-workers", "8", "-queue", "40"},
 		faults: "order.email.customer=slow(3s):1",
 		fires: append([]string{
 			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
@@ -82,7 +84,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:   "flood, the oldest dropped",
-		args:   []string{"-load", "5", "-workers", "8", "-queue", "60", "-overflow", "drop-oldest"},
+		args:   []string{"-load", "5", "-workers", "8", "-queue", "40", "-overflow", "drop-oldest"},
 		faults: "order.email.customer=slow(3s):1",
 		fires: append([]string{
 			"AfterglowCallbacksDropped", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
@@ -114,17 +116,18 @@ var scenarios = []scenario{
 		// being scraped, as service discovery does not know its time is
 		// compressed. What hangs has a long timeout, and overruns only after that.
 		name: "drain with work left",
-		args: []string{"-load", "2", "-drain", "1s", "-linger", "6s"},
+		args: []string{"-load", "1", "-drain", "1s", "-linger", "6s"},
 		act: func(ts *testStack) {
 			ts.shops("-load", "2", "-smtp-delay", "5ms")
 			ts.breaks("order.email.customer=hang:1")
-			// More than two orders a second leave behind that do not hang.
+			// More than one order a second leaves behind that does not hang, and
+			// fewer than burn an error budget.
 			labels := fmt.Sprintf("{instance=%q,callback=%q}", strings.TrimPrefix(ts.first.ops, "http://"), "order.email.customer")
-			inFlight := `afterglow_scheduled_total` + labels + ` - on () sum(afterglow_callbacks_total` + labels + `) >= 4`
+			inFlight := `afterglow_scheduled_total` + labels + ` - on () sum(afterglow_callbacks_total` + labels + `) >= 3`
 			ts.eventually(func() bool { return len(ts.query(inFlight)) == 1 }, "callbacks hang")
 			require.NoError(ts.t, ts.first.stop())
 		},
-		fires: []string{"AfterglowShutdownLostWork", "AfterglowScrapeLost"},
+		fires: []string{"AfterglowShutdownLostWork", scrapeLost},
 	},
 	{
 		// Something else has taken the place of the directory for snapshots.
@@ -141,11 +144,11 @@ var scenarios = []scenario{
 		name: "scrape lost",
 		act:  func(ts *testStack) { require.NoError(ts.t, ts.first.stop()) },
 		fires: []string{
-			"AfterglowCallbackSilent", "AfterglowJobAbsent", "AfterglowScrapeLost", "AfterglowTelemetryAbsent",
+			"AfterglowCallbackSilent", "AfterglowJobAbsent", scrapeLost, "AfterglowTelemetryAbsent",
 		},
 		inhibited: map[string]string{
-			"AfterglowJobAbsent":  "AfterglowTelemetryAbsent", // the only job
-			"AfterglowScrapeLost": "AfterglowTelemetryAbsent", "AfterglowCallbackSilent": "AfterglowTelemetryAbsent",
+			"AfterglowJobAbsent": "AfterglowTelemetryAbsent", // the only job
+			scrapeLost:           "AfterglowTelemetryAbsent", "AfterglowCallbackSilent": "AfterglowTelemetryAbsent",
 		},
 		repair: func(ts *testStack) {
 			_, err := ts.startShopAt(ts.t.Context(), ts.first.ports, "-load", "10", "-smtp-delay", "5ms")
@@ -171,9 +174,17 @@ func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
 		for _, sc := range scenarios {
 			t.Run(sc.name, func(t *testing.T) {
 				t.Parallel()
-				ts := startStack(t, func(o *options) { o.noTraces = true },
-					append([]string{"-load", "10", "-smtp-delay", "5ms"}, sc.args...)...)
-				ts.play(sc)
+				start := func() *testStack {
+					return startStack(t, func(o *options) { o.noTraces = true },
+						append([]string{"-load", "10", "-smtp-delay", "5ms"}, sc.args...)...)
+				}
+				ts := start()
+				for plays := 1; !ts.play(sc); plays++ {
+					require.Less(t, plays, 3, "scrapes are lost, or the machine is far too busy")
+					t.Log("scrapes were lost for seconds, so this machine is too busy: once more")
+					require.NoError(t, ts.stop())
+					ts = start()
+				}
 				if sc.repair != nil {
 					sc.repair(ts)
 					ts.eventually(func() bool { return ts.told(alerts.Resolved)[sc.resolves].Name() != "" }, "%s is resolved", sc.resolves)
@@ -185,8 +196,10 @@ func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
 	coverage.check(t)
 }
 
-// play runs a scenario until it has lasted.
-func (ts *testStack) play(sc scenario) {
+// play runs a scenario until it has lasted. It returns false if the scrapes of a
+// shop that runs were lost for so long that there is an alert on it: then nothing
+// is known of the others. A second of a machine is 100 of compressed time.
+func (ts *testStack) play(sc scenario) bool {
 	t := ts.t
 	t.Helper()
 	// What fires before a busy machine has come so far tells nothing.
@@ -197,6 +210,9 @@ func (ts *testStack) play(sc scenario) {
 	ts.eventually(func() bool {
 		return len(ts.query(`count_over_time(afterglow_build_info[1m]) >= 8 and on () sum(afterglow_callbacks_total{outcome="success"}) > 40`)) == 1
 	}, "all is well for a while")
+	if slices.Contains(ts.fired(), scrapeLost) {
+		return false
+	}
 	require.Equal(t, []string{watchdog}, ts.fired(), "while all is well")
 	ts.forget()
 
@@ -214,6 +230,9 @@ func (ts *testStack) play(sc scenario) {
 		ts.eventually(func() bool { return ts.inhibits(source, target) }, "%s inhibits %s", source, target)
 	}
 	ts.lasts(5)
+	if slices.Contains(ts.fired(), scrapeLost) && !slices.Contains(want, scrapeLost) {
+		return false
+	}
 	require.Equal(t, want, ts.fired())
 	for _, name := range want {
 		ts.eventually(func() bool {
@@ -224,6 +243,7 @@ func (ts *testStack) play(sc scenario) {
 			return told || ts.inhibits(anyOther, name)
 		}, "the webhook is told of %s, or of another that tells more", name)
 	}
+	return true
 }
 
 // requireComplete sees to it that a notification tells what it should.
