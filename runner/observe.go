@@ -56,11 +56,26 @@ func (r *Runner) observeRejected(t *task, err error) {
 
 func (r *Runner) observeStarted(t *task) {
 	t.given.values = (*askerValues)(t)
+	for i := range r.cfg.Observers {
+		t.given.values = r.followStarted(t, r.cfg.Observers[i].Started)
+	}
+}
+
+// followStarted is follow. It makes the information itself, of which there is
+// one copy less on the worker's stack: one that stays small is not copied when
+// it grows.
+func (r *Runner) followStarted(t *task, observe func(context.Context, StartedInfo) context.Context) (next context.Context) {
+	next = t.given.values
+	if observe == nil {
+		return next
+	}
+	defer r.watched.recoverPanic()
 	var info StartedInfo
 	t.fillStarted(&info)
-	for i := range r.cfg.Observers {
-		t.given.values = follow(&r.watched, t.given.values, r.cfg.Observers[i].Started, &info)
+	if c := observe(next, info); c != nil {
+		next = c
 	}
+	return next
 }
 
 func (r *Runner) observeRetried(t *task, info *RetriedInfo) {
@@ -87,13 +102,22 @@ func (r *Runner) observeFinished(t *task) {
 		return
 	}
 	ctx := uncanceled(&r.watched, t.values())
+	for i := range r.cfg.Observers {
+		r.notifyFinished(t, ctx, r.cfg.Observers[i].Finished)
+	}
+}
+
+// notifyFinished is notify, as followStarted is follow.
+func (r *Runner) notifyFinished(t *task, ctx context.Context, observe func(context.Context, FinishedInfo)) {
+	if observe == nil {
+		return
+	}
+	defer r.watched.recoverPanic()
 	var info FinishedInfo
 	t.fillStarted(&info.StartedInfo)
 	info.Outcome, info.Err, info.Finished = t.outcome, t.err, t.at(t.finished)
 	info.Overran, info.Stack = t.overran, t.stack()
-	for i := range r.cfg.Observers {
-		notify(&r.watched, ctx, r.cfg.Observers[i].Finished, &info)
-	}
+	observe(ctx, info)
 }
 
 func (r *Runner) observeDrainStarted(ctx context.Context, info DrainInfo) context.Context {
@@ -120,8 +144,6 @@ func uncanceled(w *watched, ctx context.Context) (values context.Context) {
 }
 
 // follow calls a start-like observer and returns the context to go on with.
-// Until the call the information is handed on by reference: a worker's stack
-// that stays small is not copied when it grows.
 func follow[Info any](w *watched, ctx context.Context, observe func(context.Context, Info) context.Context, info *Info) (next context.Context) {
 	next = ctx
 	if observe == nil {

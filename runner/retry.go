@@ -45,23 +45,24 @@ type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
-// again tells whether a task that ended an attempt so gets another one, and
-// how long it waits for it. What it asks is the user's: if that panics, it
-// returns the panic.
-func (t *task) again(o Outcome, err error) (wait time.Duration, again bool, panicked *PanicError) {
+// again tells how long a task that ended an attempt so waits for another one; nil
+// if it gets none. What it asks is the user's: if that panics, it returns the
+// panic.
+func (t *task) again(o Outcome, err error) (wait *time.Duration, panicked *PanicError) {
 	defer func() {
 		if v := recover(); v != nil {
 			panicked = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	if t.policy == nil || int(t.attempt) >= t.policy.attempts || (o != Failed && o != TimedOut) {
-		return 0, false, nil
+	if int(t.attempt) >= t.policy.attempts || (o != Failed && o != TimedOut) {
+		return nil, nil
 	}
 	var permanent *permanentError
 	if errors.Is(err, ErrGoexit) || errors.As(err, &permanent) {
-		return 0, false, nil
+		return nil, nil
 	}
-	return max(t.policy.backoff(int(t.attempt)), 0), true, nil
+	d := max(t.policy.backoff(int(t.attempt)), 0)
+	return &d, nil
 }
 
 // pause takes a task whose attempt has failed off its worker until the next

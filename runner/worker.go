@@ -167,26 +167,38 @@ func (r *Runner) stopClock(t *task, now time.Time) {
 	t.onWorker = false
 }
 
-// run runs a started task to its end. The books are closed in a deferred call
-// because Goexit skips everything else.
-//
-// It returns the task that this worker has started next; nil if it has not yet
-// looked for one.
+// run runs a started task to its end. It returns the task that this worker has
+// started next; nil if it has not yet looked for one.
 func (r *Runner) run(t *task, l *labels) (next *task) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
-	returned := false
-	defer func() { next = r.finish(t, outcome, err, returned && !t.here) }()
+	ended := false
+	defer func() { // Goexit skips everything else
+		if !ended {
+			r.finish(t, outcome, err, false)
+		}
+	}()
+	outcome, err, ended = r.attempt(t, l)
+	if !ended {
+		return nil
+	}
+	// Not in the deferred call, nor below the callback's frames: a stack that
+	// stays small is never copied to a larger one.
+	return r.finish(t, outcome, err, !t.here)
+}
+
+// attempt calls the callback, with its labels and its context. It returns false
+// if the drain gave up before.
+func (r *Runner) attempt(t *task, l *labels) (o Outcome, err error, called bool) { //nolint:revive // the error is the callback's
 	marked := l.mark(t)
 	defer l.unmark()
 	if r.watched.attempts && !r.begin(t) {
-		return nil
+		return Failed, ErrGoexit, false
 	}
 	ctx := t.given
 	ctx.labels = marked
 	defer ctx.end()
-	outcome, err = call(ctx, t.fn)
-	returned = true
-	return nil
+	o, err = call(ctx, t.fn)
+	return o, err, true
 }
 
 // begin lets the observers see the start. It returns false if the drain gave
@@ -234,40 +246,50 @@ func failure(ctx *callbackContext) Outcome {
 	}
 }
 
-// finish books the end of an attempt, in a deferred call: the error and the
-// backoff, which are asked whether there will be another one, are the user's
-// and may call Goexit.
-//
-// If goOn, it is called by a worker that can take another task, and mostly
-// starts that at once.
+// finish books the end of an attempt. If goOn, it is called by a worker that can
+// take another task, and mostly starts that at once.
 func (r *Runner) finish(t *task, o Outcome, err error, goOn bool) (next *task) {
-	var wait time.Duration
-	var again bool
+	if t.policy == nil {
+		return r.endAttempt(t, o, err, nil, goOn)
+	}
+	return r.finishOrRetry(t, o, err, goOn)
+}
+
+// finishOrRetry does it in a deferred call: the error and the backoff, which are
+// asked whether there will be another attempt, are the user's and may call
+// Goexit.
+func (r *Runner) finishOrRetry(t *task, o Outcome, err error, goOn bool) (next *task) {
+	var again *time.Duration
 	var panicked *PanicError
 	decided := false
 	defer func() {
 		if panicked != nil {
 			o, err = Panicked, errors.Join(panicked, err)
 		}
-		var f followUp
-		r.mu.Lock()
-		now := time.Now() // under the lock, or BusyTime might go back
-		if !again || !r.pause(t, o, err, wait, now, &f) {
-			t.fn = nil // what it holds on to need not stay
-			r.settle(t, o, err, now, &f)
-		}
-		goOn = goOn && decided
-		if goOn && f.isEmpty() {
-			next = r.takeNext(t.labels, now)
-		}
-		r.mu.Unlock()
-		if goOn && f.isOnly(t) {
-			next = r.reportAndTake(t)
-			return
-		}
-		r.do(&f)
+		next = r.endAttempt(t, o, err, again, goOn && decided)
 	}()
-	wait, again, panicked = t.again(o, err)
+	again, panicked = t.again(o, err)
 	decided = true
 	return nil
+}
+
+// endAttempt ends t, or pauses it if there is a time to wait for its next
+// attempt.
+func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration, goOn bool) (next *task) {
+	var f followUp
+	r.mu.Lock()
+	now := time.Now() // under the lock, or BusyTime might go back
+	if again == nil || !r.pause(t, o, err, *again, now, &f) {
+		t.fn = nil // what it holds on to need not stay
+		r.settle(t, o, err, now, &f)
+	}
+	if goOn && f.isEmpty() {
+		next = r.takeNext(t.labels, now)
+	}
+	r.mu.Unlock()
+	if goOn && f.isOnly(t) {
+		return r.reportAndTake(t)
+	}
+	r.do(&f)
+	return next
 }
