@@ -75,11 +75,17 @@ func (h *histogram) newBlock(i int) *block {
 	return b
 }
 
-// observeSpan counts what a span took that ended at some time. It becomes the
+// observeRun counts what a process took that ended at some time. It becomes the
 // exemplar of its bucket only if its trace is kept: one that leads nowhere is
 // worse than none.
-func (h *histogram) observeSpan(d time.Duration, sc trace.SpanContext, at time.Time) {
+func (h *histogram) observeRun(d time.Duration, p *process, at time.Time) {
 	cell := h.observe(d)
+	if p != nil && p.span != nil {
+		h.keep(cell, d, p.span.SpanContext(), at)
+	}
+}
+
+func (h *histogram) keep(cell int, d time.Duration, sc trace.SpanContext, at time.Time) {
 	if sc.IsValid() && sc.IsSampled() {
 		h.exemplars[h.scale.classic[cell]].Store(&exemplar{traceID: sc.TraceID(), spanID: sc.SpanID(), took: max(d, 0), at: at.UnixNano()})
 	}

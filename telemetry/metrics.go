@@ -143,7 +143,7 @@ func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 
 // asked counts a callback as asked for. It comes before the same callback is
 // counted under an outcome: a scrape relies on it.
-func (m *metrics) asked(e entry, cb runner.Callback) {
+func (m *metrics) asked(e entry, cb *runner.Callback) {
 	e.callback.scheduled.inc()
 	if e.folded {
 		e.runner.namesFolded.Inc()
@@ -156,7 +156,7 @@ func (m *metrics) asked(e entry, cb runner.Callback) {
 }
 
 func (m *metrics) rejectedOne(e entry, info *runner.RejectedInfo) {
-	m.asked(e, info.Callback)
+	m.asked(e, &info.Callback)
 	c, ok := e.runner.rejected[info.Reason]
 	if !ok { // A reason that a later runner has and this package does not know.
 		c = m.rejected.WithLabelValues(e.runner.name, string(info.Reason))
@@ -178,7 +178,7 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 		if info.Outcome == runner.Success {
 			h = e.callback.success
 		}
-		h.observeSpan(info.Duration(), p.spanContext(), info.Finished)
+		h.observeRun(info.Duration(), p, info.Finished)
 	}
 	if info.Overran {
 		e.callback.overrunning.Add(-1)
@@ -191,7 +191,7 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 
 // retried counts the end of an attempt that will be followed by another one.
 func (m *metrics) retried(e entry, p *process, info *runner.RetriedInfo) {
-	e.callback.failure.observeSpan(info.Duration(), p.spanContext(), info.Finished)
+	e.callback.failure.observeRun(info.Duration(), p, info.Finished)
 	if info.Overran {
 		e.callback.overrunning.Add(-1)
 	}

@@ -38,7 +38,7 @@ func (t *Telemetry) Observer() runner.Observer {
 
 func (t *Telemetry) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
-	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, info.Callback) })
+	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, &info.Callback) })
 	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, info) })
 	t.signals.logs.shield(ctx, func() { t.logging.asked(ctx, e, info.Callback) })
 	return ctx
@@ -73,7 +73,7 @@ func (t *Telemetry) started(ctx context.Context, info *runner.StartedInfo) conte
 func (t *Telemetry) finished(ctx context.Context, info *runner.FinishedInfo) {
 	p, e := t.processOf(ctx, info)
 	why := failure{outcome: info.Outcome, err: info.Err}
-	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
+	snapshot := t.takeSnapshotOfEnd(ctx, &info.Callback, info.Outcome)
 	defer p.endTask()
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.finished(e, p, info) })
 	defer t.signals.traces.shield(ctx, func() {
@@ -98,7 +98,7 @@ func (t *Telemetry) retried(ctx context.Context, info *runner.RetriedInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	why := failure{outcome: info.Outcome, err: info.Err}
-	snapshot := t.takeSnapshotOfEnd(ctx, info.Callback, info.Outcome)
+	snapshot := t.takeSnapshotOfEnd(ctx, &info.Callback, info.Outcome)
 	defer p.endTask()
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.retried(e, p, info) })
 	defer t.signals.traces.shield(ctx, func() {

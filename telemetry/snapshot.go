@@ -33,11 +33,11 @@ func (t *Telemetry) takeSnapshot(ctx context.Context, cb runner.Callback, cause 
 
 // takeSnapshotOfEnd is the same for a callback, or an attempt, that has ended: what
 // led to a panic or a timeout is kept.
-func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb runner.Callback, o runner.Outcome) (path string) {
+func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb *runner.Callback, o runner.Outcome) (path string) {
 	if o != runner.Panicked && o != runner.TimedOut {
 		return ""
 	}
-	return t.takeSnapshot(ctx, cb, o.String())
+	return t.takeSnapshot(ctx, *cb, o.String())
 }
 
 // noteSnapshot says on the process span where the snapshot is.
