@@ -32,6 +32,9 @@ func format(v float64, unit string, decimals *int) string {
 		if decimals != nil {
 			return strconv.FormatFloat(v, 'f', *decimals, 64)
 		}
+		if math.Abs(v) >= 1000 { // not in powers of ten
+			return strconv.FormatFloat(v, 'f', 0, 64)
+		}
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	}
 	scaled := func(v float64, by float64, units ...string) string {
@@ -43,8 +46,8 @@ func format(v float64, unit string, decimals *int) string {
 		return short(v) + units[i]
 	}
 	switch {
-	case math.IsNaN(v):
-		return "NaN"
+	case math.IsNaN(v), math.IsInf(v, 0):
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	case unit == "percentunit":
 		return short(v*100) + "%"
 	case unit == "s" && v != 0 && math.Abs(v) < 1:
