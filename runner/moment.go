@@ -15,8 +15,11 @@ func (t *task) ranUntil(now time.Time) time.Duration { return time.Duration(t.mo
 
 // at returns the time of a moment; the zero Time if it never came.
 func (t *task) at(m moment) time.Time {
-	if m == 0 {
+	switch m {
+	case 0:
 		return time.Time{}
+	case 1: // as is what is due as it is asked for
+		return t.asked
 	}
 	return t.asked.Add(time.Duration(m - 1))
 }

@@ -48,8 +48,8 @@ func newCallSites() *callSites {
 // them may be the runtime, which runs what a panicking function has deferred. A
 // goroutine that does nothing but ask has no such call.
 func (c *callSites) here() callSite {
-	const skip = 2 // runtime.Callers and here
-	var pcs [16]uintptr
+	const skip = 2      // runtime.Callers and here
+	var pcs [13]uintptr // mostly as deep as that, and each frame costs
 	inRunner := false
 	for depth := skip; depth < maxDepth; depth += len(pcs) {
 		n := runtime.Callers(depth, pcs[:])

@@ -74,9 +74,9 @@ func (l *logging) limited(limit *limiter, r rate, snapshot string, write func(no
 	written = true
 }
 
-// asked warns once that names are folded.
-func (l *logging) asked(ctx context.Context, e entry, cb runner.Callback) {
-	if !e.folded || e.runner.foldingTold.Load() || !e.runner.foldingTold.CompareAndSwap(false, true) {
+// folded warns once that names are folded, as one was.
+func (l *logging) folded(ctx context.Context, e entry, cb runner.Callback) {
+	if e.runner.foldingTold.Load() || !e.runner.foldingTold.CompareAndSwap(false, true) {
 		return
 	}
 	if l.logger.Enabled(ctx, slog.LevelWarn) {
@@ -95,8 +95,8 @@ func (l *logging) rejected(ctx context.Context, e entry, info *runner.RejectedIn
 	})
 }
 
-func (l *logging) started(ctx context.Context, e entry, info *runner.StartedInfo) {
-	if info.QueueWait() <= slowStart || !l.logger.Enabled(ctx, slog.LevelWarn) {
+func (l *logging) startedLate(ctx context.Context, e entry, info *runner.StartedInfo) {
+	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
 	l.limited(&e.runner.slowStarts, oneASecond(), "", func(notes []slog.Attr) {

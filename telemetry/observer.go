@@ -40,7 +40,9 @@ func (t *Telemetry) accepted(ctx context.Context, info *runner.AcceptedInfo) con
 	e := t.catalog.entry(info.Runner, info.Name)
 	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, &info.Callback) })
 	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, info) })
-	t.signals.logs.shield(ctx, func() { t.logging.asked(ctx, e, info.Callback) })
+	if e.folded {
+		t.signals.logs.shield(ctx, func() { t.logging.folded(ctx, e, info.Callback) })
+	}
 	return ctx
 }
 
@@ -49,7 +51,9 @@ func (t *Telemetry) rejected(ctx context.Context, info *runner.RejectedInfo) {
 	why := failure{outcome: runner.Rejected, err: info.Err}
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.rejectedOne(e, info) })
 	defer t.signals.logs.shield(ctx, func() {
-		t.logging.asked(ctx, e, info.Callback)
+		if e.folded {
+			t.logging.folded(ctx, e, info.Callback)
+		}
 		t.logging.rejected(ctx, e, info, &why)
 	})
 	t.signals.traces.shield(ctx, func() { t.tracing.rejected(ctx, e, info, &why) })
@@ -66,7 +70,9 @@ func (t *Telemetry) started(ctx context.Context, info *runner.StartedInfo) conte
 		ctx = t.tracing.started(p, e, info)
 		ctx = p.beginTask(ctx, info)
 	})
-	t.signals.logs.shield(ctx, func() { t.logging.started(ctx, e, info) })
+	if info.QueueWait() > slowStart {
+		t.signals.logs.shield(ctx, func() { t.logging.startedLate(ctx, e, info) })
+	}
 	return ctx
 }
 

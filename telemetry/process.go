@@ -15,7 +15,7 @@ type process struct {
 	key     processKey
 	entry   entry              // of its name
 	span    trace.Span         // nil if it could not be started; written before the callback starts
-	request trace.SpanContext  // of the first asker; the zero value if that had none
+	request trace.TraceID      // of the first asker; the zero value if that had none
 	site    callSite           // where the callback was asked for
 	task    *runtimetrace.Task // nil unless an execution trace is being recorded; written before the callback starts
 }
@@ -48,9 +48,9 @@ func (k processKey) from(ctx context.Context) *process {
 	return nil
 }
 
-// request returns the span context of the request behind ctx: a nested
-// callback has that of the callback which asked for it.
-func (k processKey) request(ctx context.Context) trace.SpanContext {
+// request returns the trace of the request behind ctx: a nested callback has
+// that of the callback which asked for it.
+func (k processKey) request(ctx context.Context) trace.TraceID {
 	request, _ := k.origin(ctx)
 	return request
 }
@@ -58,14 +58,14 @@ func (k processKey) request(ctx context.Context) trace.SpanContext {
 // origin returns the request behind ctx, and where its callback was asked for.
 // A process stands before what was known of it when it was asked for, so that
 // a nested callback never takes its asker's call site for its own.
-func (k processKey) origin(ctx context.Context) (request trace.SpanContext, site callSite) {
+func (k processKey) origin(ctx context.Context) (request trace.TraceID, site callSite) {
 	switch v := ctx.Value(k).(type) {
 	case *process:
 		return v.request, 0
 	case *asked:
 		return v.request, v.site
 	}
-	return trace.SpanContextFromContext(ctx), 0
+	return trace.SpanContextFromContext(ctx).TraceID(), 0
 }
 
 // asked is what is known of a callback from its acceptance to its start. It
@@ -73,7 +73,7 @@ func (k processKey) origin(ctx context.Context) (request trace.SpanContext, site
 type asked struct {
 	context.Context // with the schedule span, if there is one
 	key             processKey
-	request         trace.SpanContext // as a process has it
+	request         trace.TraceID // as a process has it
 	site            callSite
 }
 

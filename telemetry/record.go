@@ -68,8 +68,8 @@ func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.At
 func (l *logging) write(ctx context.Context, level slog.Level, message string, cb runner.Callback, attrs ...slog.Attr) {
 	all := append(make([]slog.Attr, 0, 5+len(attrs)), slog.String(KeyRunner, cb.Runner), slog.String(KeyCallback, cb.Name))
 	all = append(all, l.traceOf(ctx)...)
-	if request := l.processes.request(ctx); request.HasTraceID() {
-		all = append(all, slog.String(KeyRequestTraceID, request.TraceID().String()))
+	if request := l.processes.request(ctx); request.IsValid() {
+		all = append(all, slog.String(KeyRequestTraceID, request.String()))
 	}
 	l.logger.LogAttrs(ctx, level, message, append(all, attrs...)...) //nolint:sloglint // every caller passes a constant of names.go
 }

@@ -106,8 +106,8 @@ func idsOf(ctx context.Context, r slog.Record, grouped bool) []slog.Attr {
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		ids = append(ids, slog.String(KeyTraceID, sc.TraceID().String()), slog.String(KeySpanID, sc.SpanID().String()))
 	}
-	if p, ok := ctx.Value(anyProcess{}).(*process); ok && p.request.HasTraceID() {
-		ids = append(ids, slog.String(KeyRequestTraceID, p.request.TraceID().String()))
+	if p, ok := ctx.Value(anyProcess{}).(*process); ok && p.request.IsValid() {
+		ids = append(ids, slog.String(KeyRequestTraceID, p.request.String()))
 	}
 	if grouped || len(ids) == 0 {
 		return ids
