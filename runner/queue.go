@@ -21,6 +21,7 @@ type pool struct {
 
 	replaced int           // workers that overrunning tasks hold and that have been replaced
 	busyDone time.Duration // worker time of ended tasks
+	busySeen time.Duration // the most that Stats has told
 
 	watchdog
 }

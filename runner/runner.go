@@ -203,5 +203,8 @@ func (r *Runner) Stats() Stats {
 			s.BusyTime += t.ranUntil(now)
 		}
 	}
+	// An attempt ends at a time that was read before the lock was had.
+	r.busySeen = max(r.busySeen, s.BusyTime)
+	s.BusyTime = r.busySeen
 	return s
 }

@@ -84,11 +84,12 @@ func (r *Runner) takeNext(l *labels, now time.Time) *task {
 func (r *Runner) reportAndTake(t *task) (next *task) {
 	reported := false
 	defer func() { // an observer may call Goexit
+		now := time.Now()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reported(t)
 		if reported {
-			next = r.takeNext(t.labels, time.Now())
+			next = r.takeNext(t.labels, now)
 		}
 	}()
 	r.observeFinished(t)
@@ -128,11 +129,12 @@ func (r *Runner) leave(t *task) {
 	}
 }
 
-// start moves t from the queued to the running. mu is held.
+// start moves t from the queued to the running. It may have become due since now
+// was read, as that is done before the lock is had. mu is held.
 func (r *Runner) start(t *task, now time.Time) {
 	t.list.remove(t)
 	r.stopMerging(t)
-	t.state, t.started, t.overran = running, t.moment(now), false
+	t.state, t.started, t.overran = running, max(t.moment(now), t.due), false
 	if t.policy == nil || t.policy.attempts < 2 {
 		r.freePlace(t, now)
 	}
@@ -277,8 +279,8 @@ func (r *Runner) finishOrRetry(t *task, o Outcome, err error, goOn bool) (next *
 // attempt.
 func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration, goOn bool) (next *task) {
 	var f followUp
+	now := time.Now() // not under the lock, which others want
 	r.mu.Lock()
-	now := time.Now() // under the lock, or BusyTime might go back
 	if again == nil || !r.pause(t, o, err, *again, now, &f) {
 		t.fn = nil // what it holds on to need not stay
 		r.settle(t, o, err, now, &f)
