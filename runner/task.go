@@ -38,8 +38,7 @@ type task struct {
 	nested, nestedInCaller bool
 	// tracked tells that it is Track's. Written by that.
 	tracked bool
-	waited  bool  // for a place
-	depth   int32 // places taken when it was accepted, its own included. Written by admit.
+	waited  bool // for a place
 
 	// The rest is guarded by the runner's mu; due and started are not written
 	// while the task is queued and running.
@@ -53,6 +52,7 @@ type task struct {
 	here      bool      // it was started in its caller
 	overran   bool      // past its deadline and its grace, this attempt
 	replaced  bool      // its worker has been replaced
+	depth     int32     // places taken when it was accepted, its own included. Not written after that
 	observing int32     // calls of observers under way, except of Started and Finished
 	beginning beginning // of Started; written without mu, too
 	attempt   int32     // begins with 1
