@@ -1,0 +1,71 @@
+package grafana
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/telemetry"
+)
+
+// quantiles are the three that latency panels draw.
+func quantiles(s query.Scope, metric string) []target {
+	return []target{
+		{expr: s.Quantile(0.99, metric), legend: "p99"},
+		{expr: s.Quantile(0.95, metric), legend: "p95"},
+		{expr: s.Quantile(0.5, metric), legend: "p50"},
+	}
+}
+
+func (b *board) queueWait() view {
+	return panel{
+		title: "Queue wait", unit: "s", width: 8,
+		description: "From due to started: do the workers keep up? The objective is a second.",
+		targets:     quantiles(b.ofRunner(), telemetry.MetricQueueWait), colors: byQuantile,
+		steps: []step{{color: green}, {1, red}}, showSteps: true,
+		links: []dashboard.DashboardLink{toRuntime()},
+	}.lines()
+}
+
+func (b *board) queueWaitHeat() view {
+	return panel{
+		title: "Queue wait, all of them", unit: "s", width: 8,
+		description: "How many callbacks waited how long. Two bands are two populations, which quantiles hide.",
+		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricQueueWait), legend: "{{le}}"}},
+	}.heat("Blues")
+}
+
+func (b *board) durations() view {
+	return panel{
+		title: "Run time p99, by callback", unit: "s", width: 8,
+		description: "How long callbacks run, failures included. The dots are exemplars: each leads to its trace, and from there to its log.",
+		targets: []target{{
+			expr:   b.ofCallback().Quantile(0.99, telemetry.MetricCallbackDuration, "callback"),
+			legend: "{{callback}}", exemplars: true,
+		}},
+		links: []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
+	}.lines()
+}
+
+func (b *board) responseDelay() view {
+	return panel{
+		title: "Response delay", unit: "s", width: 8,
+		description: "From asked for to the end of the response: slow handlers and clients, not slow workers.",
+		targets:     quantiles(b.ofRunner(), telemetry.MetricResponseDelay), colors: byQuantile,
+	}.lines()
+}
+
+func (b *board) responseDelayHeat() view {
+	return panel{
+		title: "Response delay, all of them", unit: "s", width: 8,
+		description: "How many callbacks waited how long for their response to end.",
+		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricResponseDelay), legend: "{{le}}"}},
+	}.heat("Purples")
+}
+
+func (b *board) durationHeat(width uint32) view {
+	return panel{
+		title: "Run time, all of them", unit: "s", width: width,
+		description: "How many callbacks ran how long. The dots are exemplars: each leads to its trace.",
+		targets:     []target{{expr: b.ofCallback().Buckets(telemetry.MetricCallbackDuration), legend: "{{le}}", exemplars: true}},
+	}.heat("Oranges")
+}
