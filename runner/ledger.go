@@ -109,7 +109,7 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 
 // isObserved tells whether observers are being told of t, except of its end:
 // then whoever ends that goes on with what has happened meanwhile. mu is held.
-func (t *task) isObserved() bool { return t.observing > 0 || t.beginning.isUnderWay() }
+func (t *task) isObserved() bool { return t.observing > 0 || t.beginning.look() }
 
 // observed ends one call of t's observers. mu is held.
 func (f *followUp) observed(t *task) {

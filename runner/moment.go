@@ -3,11 +3,11 @@ package runner
 import "time"
 
 // moment is when something happened to a task: the time since it was asked for,
-// and a nanosecond, so that 0 is never. It is a third of a time.Time, and tasks
+// plus a nanosecond, so that 0 is never. It is a third of a time.Time, and tasks
 // are many.
 type moment int64
 
-// moment returns that of a time.
+// moment returns the moment of a time.
 func (t *task) moment(at time.Time) moment { return moment(max(at.Sub(t.asked), 0)) + 1 }
 
 // ranUntil is how long the attempt under way has run.

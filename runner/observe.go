@@ -61,9 +61,8 @@ func (r *Runner) observeStarted(t *task) {
 	}
 }
 
-// followStarted is follow. It makes the information itself, of which there is
-// one copy less on the worker's stack: one that stays small is not copied when
-// it grows.
+// followStarted is follow for a start. It makes the information where that is
+// handed on, so that the worker's stack has one copy less of it.
 func (r *Runner) followStarted(t *task, observe func(context.Context, StartedInfo) context.Context) (next context.Context) {
 	next = t.given.values
 	if observe == nil {
@@ -107,7 +106,7 @@ func (r *Runner) observeFinished(t *task) {
 	}
 }
 
-// notifyFinished is notify, as followStarted is follow.
+// notifyFinished is notify for an end, as followStarted is follow.
 func (r *Runner) notifyFinished(t *task, ctx context.Context, observe func(context.Context, FinishedInfo)) {
 	if observe == nil {
 		return

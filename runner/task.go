@@ -19,16 +19,16 @@ type task struct {
 	// Block only.
 	askerDone <-chan struct{}
 
-	// asker is the asker's context with what observers of Accepted added, and
-	// the values of given are that with what observers of Started added. Each is
-	// written by the goroutine that calls the observers, while the task is being
-	// observed, and read by others once they have seen that it is not, under mu.
+	// asker is the asker's context with what observers of Accepted added. It is
+	// written by the goroutine that calls them, and read by others once they have
+	// seen, under mu, that the task is not observed.
 	asker context.Context
-	// given is the context of the attempt, with which fn is called, and first
-	// that of the first one. Written when the attempt starts, under mu; nil
-	// before that.
+
+	// given is the context of the attempt, with which fn is called. It is made
+	// under mu as the attempt starts; nil while the task waits for that. Its
+	// values are written and read as asker is, with observers of Started.
 	given *callbackContext
-	first callbackContext
+	first callbackContext // what given points to in the first attempt
 
 	// afterResponse tells whether the scope was still open when the callback
 	// was asked for. Written by admit.
@@ -38,10 +38,11 @@ type task struct {
 	nested, nestedInCaller bool
 	// tracked tells that it is Track's. Written by that.
 	tracked bool
-	waited  bool // for a place
+	// waited tells that it waited for a place. Written by waitForPlace.
+	waited bool
 
-	// The rest is guarded by the runner's mu; due and started are not written
-	// while the task is queued and running.
+	// The rest is guarded by the runner's mu. What observers are told of a start
+	// or an end is not written while they are told, so it is read without.
 	state     state
 	outcome   Outcome   // of an ended task
 	owed      bool      // of an ended task: still to be reported
@@ -52,9 +53,9 @@ type task struct {
 	here      bool      // it was started in its caller
 	overran   bool      // past its deadline and its grace, this attempt
 	replaced  bool      // its worker has been replaced
-	depth     int32     // places taken when it was accepted, its own included. Not written after that
+	depth     int32     // places taken when it was accepted, its own included; not written after that
 	observing int32     // calls of observers under way, except of Started and Finished
-	beginning beginning // of Started; written without mu, too
+	beginning beginning // whether observers of Started are being called; ended without mu
 	attempt   int32     // begins with 1
 	released  moment
 	due       moment
@@ -71,7 +72,7 @@ type task struct {
 
 // extra is what few tasks have, guarded by the runner's mu.
 type extra struct {
-	retried *RetriedInfo  // of a paused task: still to be observed
+	retried *RetriedInfo  // of a paused task: still to be observed, and not written meanwhile
 	timer   *time.Timer   // of a paused task
 	stack   string        // where it hung
 	left    chan struct{} // of a task run in its caller: closed when that goes on

@@ -184,7 +184,7 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 		return nil
 	}
 	// Not in the deferred call, nor below the callback's frames: a stack that
-	// stays small is never copied to a larger one.
+	// stays small need not be copied to a larger one.
 	return r.finish(t, outcome, err, !t.here)
 }
 
