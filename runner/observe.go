@@ -102,12 +102,12 @@ func (r *Runner) observeFinished(t *task) {
 	}
 	ctx := uncanceled(&r.watched, t.values())
 	for i := range r.cfg.Observers {
-		r.notifyFinished(t, ctx, r.cfg.Observers[i].Finished)
+		r.notifyFinished(ctx, t, r.cfg.Observers[i].Finished)
 	}
 }
 
 // notifyFinished is notify for an end, as followStarted is follow.
-func (r *Runner) notifyFinished(t *task, ctx context.Context, observe func(context.Context, FinishedInfo)) {
+func (r *Runner) notifyFinished(ctx context.Context, t *task, observe func(context.Context, FinishedInfo)) {
 	if observe == nil {
 		return
 	}

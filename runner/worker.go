@@ -190,7 +190,7 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 
 // attempt calls the callback, with its labels and its context. It returns false
 // if the drain gave up before.
-func (r *Runner) attempt(t *task, l *labels) (o Outcome, err error, called bool) { //nolint:revive // the error is the callback's
+func (r *Runner) attempt(t *task, l *labels) (o Outcome, err error, called bool) {
 	marked := l.mark(t)
 	defer l.unmark()
 	if r.watched.attempts && !r.begin(t) {

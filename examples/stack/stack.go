@@ -179,7 +179,7 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	}
 	args := []string{
 		"--config.file=" + s.files.path(prometheusFile), "--storage.tsdb.path=" + s.files.path("data/prometheus"),
-		"--web.listen-address=" + address, "--enable-feature=exemplar-storage", "--log.level=warn",
+		"--web.listen-address=" + address, "--enable-feature=exemplar-storage,created-timestamp-zero-ingestion", "--log.level=warn",
 	}
 	if s.compression > 1 {
 		// It takes new targets after some seconds, which are minutes to its rules.
