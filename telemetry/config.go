@@ -15,7 +15,8 @@ import (
 // Config says where telemetry goes. The zero value uses what the process has
 // set globally. New copies it; changing it afterwards has no effect.
 type Config struct {
-	// TracerProvider makes the spans.
+	// TracerProvider makes the spans. Where there shall be none, that of package
+	// noop costs less than the global one without an SDK.
 	// nil: otel.GetTracerProvider(), which may be set after New.
 	TracerProvider trace.TracerProvider
 
@@ -36,10 +37,11 @@ type Config struct {
 	// RelationFor chooses the relation by the names of the runner and the
 	// callback. It is asked when the first callback of a name starts on a runner,
 	// and by others that start before it has answered; then the first answer
-	// holds. For names beyond MaxNames it is asked at each start. It must be safe
-	// for concurrent use, and may ask for callbacks itself. If it panics, or
-	// returns what is no Relation, that is counted as an error of the signal
-	// traces, and Config.Relation holds.
+	// holds. For names beyond MaxNames it is asked at each start. With a
+	// TracerProvider of package noop it is asked only for callbacks that were
+	// asked for within a span. It must be safe for concurrent use, and may ask for
+	// callbacks itself. If it panics, or returns what is no Relation, that is
+	// counted as an error of the signal traces, and Config.Relation holds.
 	// nil: Config.Relation for all.
 	RelationFor func(runnerName, callback string) Relation
 
@@ -48,9 +50,9 @@ type Config struct {
 	// was refused. The process span then refers to it, and not to the asker's.
 	//
 	// It costs a second span for each callback, and one for each that is refused,
-	// in the time of the call that asks: where spans are sampled, about a third
-	// more than a callback's telemetry costs without, and one more span to export
-	// (COST.md).
+	// in the time of the call that asks: where spans are sampled, about half as
+	// much again as a callback's telemetry costs without, and one more span to
+	// export (COST.md).
 	ScheduleSpans bool
 
 	// DurationBuckets are the upper bounds of the classic buckets for run

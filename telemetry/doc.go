@@ -40,7 +40,9 @@
 // that one has long ended when a queue is deep. [Child] makes it a child
 // instead, [ChildAndLink] both; Config.RelationFor chooses for each callback.
 // The asker's span gets an event for each callback asked for, so both ends can
-// be found.
+// be found. At its start, when a sampler sees it, a process span has the names of
+// the runner and the callback; what else there is to say is said at its end, but
+// for an overrun, which is noted as it is found.
 //
 // A process span tells the line that asked for its callback as
 // code.function.name, code.file.path and code.line.number: the innermost call
@@ -79,10 +81,10 @@
 // are written once a second per runner. Each other record of a failure, and of
 // an overrun, is written for its message, its runner and its callback's name ten
 // times at once, and from then on ten times a second (Config.LogRate): no
-// callback hides another's failures, and no error a panic. The next record that is written says in
-// suppressed how many were left out before it; what has no next one by the end
-// of the drain is told just before "drain finished", by name. What has succeeded
-// is not limited, as its records are for debugging.
+// callback hides another's failures, and no error a panic. The next record that
+// is written says in suppressed how many were left out before it; what has no
+// next one by the end of the drain is told just before "drain finished", by
+// name. What has succeeded is not limited, as its records are for debugging.
 //
 // Records are written where they arise, and a handler should not block. Those of
 // a drain are written in the time of Shutdown: a handler that holds them up
@@ -107,9 +109,10 @@
 //
 // A panic inside one signal, a log handler's say, neither reaches the callback
 // nor stops the other signals. It is counted in afterglow_telemetry_errors_total,
-// as is a snapshot that could not be written. A handler, a span processor or an
-// error that calls runtime.Goexit is counted too and stops no other signal, but
-// its goroutine, the asker's or the worker's, ends as it wishes.
+// as are a snapshot that could not be written and an unusable answer of
+// Config.RelationFor. A handler, a span processor or an error that calls
+// runtime.Goexit is counted too and stops no other signal, but its goroutine, the
+// asker's or the worker's, ends as it wishes.
 //
 // Once a minute for each signal, "telemetry failed" says what it was, and where;
 // in suppressed, how many there have been since the last one. A Logger that

@@ -126,7 +126,7 @@ const (
 	LogNamesFolded     = "too many callback names: further ones are counted as other" // WARN: once a runner.
 	LogDrainStarted    = "drain started"                                              // INFO: Shutdown was called.
 	LogDrainFinished   = "drain finished"                                             // INFO: or WARN, with names, if work was lost.
-	LogTelemetryFailed = "telemetry failed"                                           // ERROR: a part of the telemetry has panicked, say a tracer of yours; once a minute for each part.
+	LogTelemetryFailed = "telemetry failed"                                           // ERROR: a part of the telemetry has failed, mostly by a panic, say of a tracer of yours; once a minute for each part.
 	LogSuppressed      = "records were left out"                                      // WARN: at the end of a drain; as severe as what it stands for.
 )
 

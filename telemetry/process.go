@@ -31,9 +31,9 @@ func (k processKey) begin(ctx context.Context, e entry) *process {
 	return p
 }
 
-// ask returns what is known of a callback that is asked for with ctx.
-func (k processKey) ask(ctx context.Context) *asked {
-	return &asked{Context: ctx, key: k, request: k.request(ctx)}
+// accept returns what is known of a callback that is accepted with ctx.
+func (k processKey) accept(ctx context.Context) *acceptance {
+	return &acceptance{Context: ctx, key: k, request: k.request(ctx)}
 }
 
 // from returns the innermost process of ctx, or nil. In an event that comes
@@ -42,7 +42,7 @@ func (k processKey) from(ctx context.Context) *process {
 	switch v := ctx.Value(k).(type) {
 	case *process:
 		return v
-	case *asked:
+	case *acceptance:
 		return k.from(v.Context)
 	}
 	return nil
@@ -62,15 +62,15 @@ func (k processKey) origin(ctx context.Context) (request trace.TraceID, site cal
 	switch v := ctx.Value(k).(type) {
 	case *process:
 		return v.request, 0
-	case *asked:
+	case *acceptance:
 		return v.request, v.site
 	}
 	return trace.SpanContextFromContext(ctx).TraceID(), 0
 }
 
-// asked is what is known of a callback from its acceptance to its start. It
-// travels in the context that its asker's becomes, as a process does.
-type asked struct {
+// acceptance is what is known of a callback before its start. It travels in the
+// context that its asker's becomes, as a process does.
+type acceptance struct {
 	context.Context // with the schedule span, if there is one
 	key             processKey
 	request         trace.TraceID // as a process has it
@@ -78,7 +78,7 @@ type asked struct {
 }
 
 // Value finds what is known; everything else is the asker's.
-func (a *asked) Value(key any) any {
+func (a *acceptance) Value(key any) any {
 	if k, ok := key.(processKey); ok && k == a.key {
 		return a
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -143,6 +144,23 @@ func TestTheRelationCanBeChosenForEachRunnerAndCallback(t *testing.T) {
 		"web process folded: child false, links 1":        3,
 		"cron process order.email: child true, links 1":   3,
 	}, seen)
+}
+
+func TestWithoutSpansTheRelationIsAskedOnlyOfCallbacksThatASpanAskedFor(t *testing.T) {
+	var asked []string
+	g := newRig(t, func(cfg *telemetry.Config) {
+		cfg.TracerProvider = noop.NewTracerProvider()
+		cfg.RelationFor = func(_, callback string) telemetry.Relation {
+			asked = append(asked, callback)
+			return telemetry.Link
+		}
+	})
+	r := g.runner(runner.Config{Workers: 1})
+	require.NoError(t, r.Go(t.Context(), "cron", succeed))
+	of := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
+	require.NoError(t, r.Go(trace.ContextWithSpanContext(t.Context(), of), "order.email", succeed))
+	g.shutdown(r)
+	require.Equal(t, []string{"order.email"}, asked)
 }
 
 func TestARelationThatCannotBeUsedIsCountedAndTheConfiguredOneHolds(t *testing.T) {

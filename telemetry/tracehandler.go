@@ -18,9 +18,9 @@ import (
 // What a record itself has already is not added again. What With has given a
 // logger, or a group without a name holds, is not looked at, and a TraceHandler
 // around another one adds the ids twice. They are top-level attributes, whatever
-// groups are open. A handler that takes the ids from the
-// context itself, such as the otelslog bridge, needs none: put this one around
-// the others only, and set Config.OmitTraceIDs:
+// groups are open. A handler that takes the ids from the context itself, such as
+// the otelslog bridge, needs none: put this one around the others only, and set
+// Config.OmitTraceIDs:
 //
 //	slog.NewMultiHandler(telemetry.NewTraceHandler(json), otelslog.NewHandler("shop"))
 //

@@ -19,7 +19,7 @@ import (
 // the asking too (schedule.go). A drain has one in any case (drain.go).
 type tracing struct {
 	tracer        trace.Tracer
-	isNoop        bool // the tracer is that of package noop
+	isNoop        bool // the tracer is that of package noop: it makes no spans
 	relations     relations
 	scheduleSpans bool
 	sites         *callSites
@@ -123,7 +123,7 @@ func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedIn
 	if !isTold && !t.scheduleSpans {
 		return ctx
 	}
-	a := processKey{owner: t}.ask(ctx)
+	a := processKey{owner: t}.accept(ctx)
 	if t.scheduleSpans {
 		a.Context, a.site = t.scheduled(ctx, e, info)
 	}

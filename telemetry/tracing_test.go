@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -64,6 +65,16 @@ func TestASpanTellsTheTimesAndTheRequest(t *testing.T) {
 		require.Equal(t, asked.Add(2030*time.Millisecond), span.StartTime.Local())
 		require.Equal(t, time.Second, span.EndTime.Sub(span.StartTime))
 	})
+}
+
+func TestASpanBeginsWithTheNamesAlone(t *testing.T) {
+	g := newRig(t, nil)
+	var begun map[string]any
+	g.run(g.runner(runner.Config{}), "cron", func(ctx context.Context) error {
+		begun = attrs(trace.SpanFromContext(ctx).(sdktrace.ReadOnlySpan).Attributes())
+		return nil
+	})
+	require.Equal(t, map[string]any{"afterglow.runner": "default", "afterglow.callback.name": "cron"}, begun)
 }
 
 func TestAMethodThatHTTPDoesNotKnowIsOther(t *testing.T) {
