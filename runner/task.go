@@ -38,6 +38,9 @@ type task struct {
 	nested, nestedInCaller bool
 	// tracked tells that it is Track's. Written by that.
 	tracked bool
+	// linked tells that its asker is a callback whose values it has. Written by
+	// newTask.
+	linked bool
 	// waited tells that it waited for a place. Written by waitForPlace.
 	waited bool
 
@@ -101,7 +104,7 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 		if once && by.given == ctx {
 			// What the asking callback was given adds nothing but its timeout to
 			// its values. Going without keeps endless chains short.
-			t.asker = by.given.values
+			t.asker, t.linked = by.given.values, true
 		}
 	}
 	for _, o := range opts {

@@ -222,56 +222,6 @@ func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
 	})
 }
 
-func TestAfterWorksInsideCallbacksToAnyDepth(t *testing.T) {
-	for _, how := range []string{"scope", "go"} {
-		t.Run(how, func(t *testing.T) {
-			r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
-			var nest func(depth int) func(context.Context) error
-			nest = func(depth int) func(context.Context) error {
-				return func(ctx context.Context) error {
-					if depth == 0 {
-						return nil
-					}
-					return errors.Join(r.After(ctx, "by.method", nothing), runner.After(ctx, "by.function", nest(depth-1)))
-				}
-			}
-			if how == "go" {
-				require.NoError(t, r.Go(t.Context(), "start", nest(20)))
-			} else {
-				ctx, release := r.Scope(t.Context())
-				require.NoError(t, runner.After(ctx, "start", nest(20)))
-				release()
-			}
-			require.Eventually(t, func() bool { return r.Stats().Outcomes.Total() == 41 }, 10*time.Second, time.Millisecond)
-			require.Equal(t, uint64(41), r.Stats().Outcomes[runner.Success])
-		})
-	}
-}
-
-// A chain in which each callback asks for the next must not hold on to those
-// that have ended, nor take longer with every link.
-func TestAChainOfCallbacksKeepsNothingOfItsPast(t *testing.T) {
-	r := newRunner(t, runner.Config{Workers: 1})
-	freed, links := make(chan struct{}), 0
-	end := make(chan struct{})
-	var next func(ctx context.Context) error
-	next = func(ctx context.Context) error {
-		if links++; links == 100_000 {
-			close(end)
-			<-freed
-			return nil
-		}
-		return r.After(ctx, "next", next)
-	}
-	func() {
-		payload := new([1 << 20]byte)
-		runtime.AddCleanup(payload, func(struct{}) { close(freed) }, struct{}{})
-		require.NoError(t, r.Go(t.Context(), "first", func(ctx context.Context) error { payload[0] = 1; return next(ctx) }))
-	}()
-	<-end
-	requireCollected(t, freed)
-}
-
 func TestAfterTakesTheInnermostRunnerAndTheMethodItsOwn(t *testing.T) {
 	a := newRunner(t, runner.Config{Name: "a"})
 	b := newRunner(t, runner.Config{Name: "b"})
