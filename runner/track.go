@@ -46,10 +46,22 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		r.observeRejected(t, err)
 		return nil, nil, err
 	}
-	if r.announceTracked(t) && r.watched.attempts {
+	handedOver := false
+	defer func() {
+		if !handedOver { // an observer has called Goexit: nobody will call done
+			r.begun(t)
+			r.finish(t, Failed, ErrGoexit, false)
+		}
+	}()
+	started := r.announceTracked(t)
+	if started && r.watched.attempts {
 		r.begin(t)
 	}
+	handedOver = true
 	tracked := t.given
+	if !started { // its end may be being reported: t is not written any more
+		tracked = &callbackContext{task: t, values: t.asker}
+	}
 	tracked.labels = context.Background()
 	var once sync.Once
 	return tracked, func(err error) {
@@ -76,8 +88,6 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 		if started = t.state == reserved; started {
 			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
 			r.start(t, time.Now())
-		} else {
-			t.give() // which has ended
 		}
 		r.mu.Unlock()
 		r.do(&f)

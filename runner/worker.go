@@ -176,6 +176,7 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 	ended := false
 	defer func() { // Goexit skips everything else
 		if !ended {
+			r.begun(t) // the asker's context may have called it before the observers
 			r.finish(t, outcome, err, false)
 		}
 	}()
@@ -206,20 +207,24 @@ func (r *Runner) attempt(t *task, l *labels) (o Outcome, err error, called bool)
 // begin lets the observers see the start. It returns false if the drain gave
 // up while they did.
 func (r *Runner) begin(t *task) (ok bool) {
-	defer func() { // an observer may call Goexit
-		if ok = t.beginning.end(); ok {
-			return // nothing has happened meanwhile
-		}
-		var f followUp
-		r.mu.Lock()
-		t.beginning.reset()
-		f.next(t)
-		ok = t.state == running
-		r.mu.Unlock()
-		r.do(&f)
-	}()
+	defer func() { ok = r.begun(t) }() // an observer may call Goexit
 	r.observeStarted(t)
 	return false
+}
+
+// begun ends what begin does, unless that has ended.
+func (r *Runner) begun(t *task) (ok bool) {
+	if t.beginning.end() {
+		return true // nothing has happened meanwhile
+	}
+	var f followUp
+	r.mu.Lock()
+	t.beginning.reset()
+	f.next(t)
+	ok = t.state == running
+	r.mu.Unlock()
+	r.do(&f)
+	return ok
 }
 
 // call calls fn and says how it ended; it does not return if fn calls Goexit.

@@ -2,6 +2,9 @@ package tests
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +63,60 @@ func TestTrackRefusesWhatItCannotDo(t *testing.T) {
 	_, _, err = r.Track(t.Context(), "it")
 	require.ErrorIs(t, err, runner.ErrClosed)
 	requireBalanced(t, r.Stats())
+}
+
+// Nobody has got the function that ends it.
+func TestAnObserverThatCallsGoexitInTrackEndsTheWork(t *testing.T) {
+	for name, o := range map[string]runner.Observer{
+		"Accepted": {Accepted: func(context.Context, runner.AcceptedInfo) context.Context { runtime.Goexit(); return nil }},
+		"Started":  {Started: func(context.Context, runner.StartedInfo) context.Context { runtime.Goexit(); return nil }},
+	} {
+		for _, watched := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " watched=", watched), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var errs []error
+					last := runner.Observer{Finished: func(_ context.Context, info runner.FinishedInfo) { errs = append(errs, info.Err) }}
+					if watched { // by one that has a word while it runs
+						last.Overrun = func(context.Context, runner.OverrunInfo) {}
+					}
+					r := newRunner(t, runner.Config{Observers: []runner.Observer{o, last}})
+					go func() { _, _, _ = r.Track(t.Context(), "it") }()
+					synctest.Wait()
+					require.Equal(t, []error{runner.ErrGoexit}, errs)
+					require.Zero(t, drain(t, r).Pending)
+				})
+			})
+		}
+	}
+}
+
+// Its end may be reported before Track has returned.
+func TestTrackBesideADrainThatGivesUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for dropped := uint64(0); dropped < 100; {
+		r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+			Finished: func(context.Context, runner.FinishedInfo) {},
+		}}})
+		var tracking sync.WaitGroup
+		for range 100 {
+			tracking.Go(func() {
+				for {
+					ctx, done, err := r.Track(t.Context(), "it")
+					if err != nil {
+						return
+					}
+					if _, has := ctx.Deadline(); !has {
+						t.Error("it has no deadline")
+					}
+					done(nil)
+				}
+			})
+		}
+		runtime.Gosched()
+		_, _ = r.Shutdown(ctx)
+		tracking.Wait()
+		requireBalanced(t, r.Stats())
+		dropped += r.Stats().Outcomes[runner.Dropped]
+	}
 }
