@@ -106,6 +106,9 @@ func (c *callbackContext) Value(key any) any {
 	return c.values.Value(key)
 }
 
+// String implements [fmt.Stringer]: fmt would read what others write.
+func (c *callbackContext) String() string { return "runner.Callback(" + c.task.name + ")" }
+
 type taskKey struct{}
 
 // askerValues is the asker's context of a task without its cancellation and its
@@ -128,3 +131,6 @@ func (a *askerValues) Value(key any) any {
 	}
 	return a.asker.Value(key)
 }
+
+// String implements [fmt.Stringer], as that of callbackContext.
+func (a *askerValues) String() string { return "runner.AskerOf(" + a.name + ")" }

@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -54,6 +55,41 @@ func TestAContextThatPanicsLaterHarmsNothing(t *testing.T) {
 		require.True(t, ran)
 		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Panicked], "the gate could not be asked")
 	})
+}
+
+func TestAContextThatCallsGoexitLaterEndsItsCallbackOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 1})
+		g := occupy(t, r, "busy")
+		armed := false
+		ctx := hostileContext{Context: t.Context(), armed: &armed, value: runtime.Goexit}
+		require.NoError(t, r.Go(ctx, "it", nothing))
+		require.NoError(t, r.Go(t.Context(), "bystander", nothing))
+		armed = true
+		g.release()
+		drain(t, r)
+		require.Equal(t, map[string][]runner.Outcome{
+			"busy": {runner.Success}, "it": {runner.Failed}, "bystander": {runner.Success},
+		}, outcomes(rec))
+		require.ErrorIs(t, only(t, rec, "it").Err(), runner.ErrGoexit)
+	})
+}
+
+// Who logs a context has it printed.
+func TestAContextCanBePrintedWhileItsCallbackRuns(t *testing.T) {
+	var started, given context.Context
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+		Started: func(ctx context.Context, _ runner.StartedInfo) context.Context { started = ctx; return ctx },
+	}}})
+	g := newGate(t)
+	require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { given = ctx; return g.wait(ctx) }))
+	<-g.entered
+	g.release() // it ends beside what follows
+	for _, ctx := range []context.Context{started, given} {
+		require.Contains(t, fmt.Sprint(ctx), "(it)")
+		require.Contains(t, fmt.Sprintf("%+v", []any{ctx}), "(it)")
+	}
+	drain(t, r)
 }
 
 func TestAnAskersDoneThatPanicsHarmsNothingUnderBlock(t *testing.T) {
