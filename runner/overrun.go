@@ -45,6 +45,9 @@ func (r *Runner) sweepIn(d time.Duration, now time.Time) {
 	at := now.Add(d)
 	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
 		at = soonest
+		if r.sweepAt.Equal(at) {
+			return
+		}
 	}
 	r.sweepAt = at
 	if r.sweepTimer == nil {
