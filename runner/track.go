@@ -21,7 +21,9 @@ var errTrackOption = errors.New("runner: Track takes no option but Timeout")
 // calls after the first do nothing. Nobody recovers its panics: a deferred
 // done(nil) would call one a success. Work for which done is never called is
 // abandoned, by name, at the end of the drain. Work that overruns is told of,
-// but holds no worker and does not count towards Config.MaxOverrunning.
+// but holds no worker and does not count towards Config.MaxOverrunning. If an
+// observer calls runtime.Goexit in Track, nobody gets done: the work has ended,
+// with [ErrGoexit].
 //
 // ctx may be any context; with a request's, RequestFrom works once the handler
 // has returned. The only option is [Timeout]; another one is an error. The
