@@ -78,8 +78,8 @@ format:
 
 # GOWORK=off proves that each module builds with its own go.mod alone; the
 # tests run in the workspace and so cover the other half. The tag is that of the
-# tests that test-logs runs. The library is vetted
-# for the systems that its tests do not run on here.
+# tests that test-logs runs. The library is vetted for the systems that its tests
+# do not run on here.
 .PHONY: vet
 vet: export GOWORK := off
 vet:
