@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stderr); err != nil {
+	if err := run(os.Args[1:], os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
@@ -42,7 +43,7 @@ type settings struct {
 func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{query: query.DefaultOptions(), grafana: grafana.DefaultOptions(), rules: rules.DefaultOptions()}
 	f := flag.NewFlagSet("generate", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f.SetOutput(io.Discard) // a mistake is told once, and not above a page of flags
 	f.StringVar(&s.out, "out", ".", "write below this `directory`")
 	f.StringVar(&s.grafana.Datasource, "datasource", s.grafana.Datasource, "`name` of the Prometheus data source that the dashboards start with")
 	f.StringVar(&s.grafana.Folder, "folder", s.grafana.Folder, "Grafana `folder` that the provisioning file loads the dashboards into")
@@ -55,11 +56,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.rules.WebhookDir, "webhook-dir", s.rules.WebhookDir, "`directory`, where Alertmanager runs, of page.url, ticket.url and deadman.url: who is told")
 	f.StringVar(&s.rules.MayBeSilent, "may-be-silent", s.rules.MayBeSilent, "`regexp` of the callbacks that AfterglowCallbackSilent leaves out, such as report\\..*|cleanup")
 	f.Float64Var(&s.rules.Compress, "compress", s.rules.Compress, "`times` as fast as real time do the rules judge; for demonstrations and tests, such as 300")
-	if err := f.Parse(args); err != nil {
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		f.SetOutput(stderr)
+		f.Usage()
 		return s, err
-	}
-	if f.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case err != nil:
+		return s, fmt.Errorf("%w (-h lists the flags)", err)
+	case f.NArg() > 0:
+		return s, fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
 	}
 	return s, nil
 }

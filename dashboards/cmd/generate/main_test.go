@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -105,11 +106,23 @@ func TestTheCommandOfTheReadmeWorksWordByWord(t *testing.T) {
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {
 	for _, args := range [][]string{
-		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-may-be-silent", "report.(*"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"}, {"-nonsense"}, {"more"},
+		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-may-be-silent", "report.(*"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"},
+		{"-datasource", ""}, {"-nonsense"}, {"more"},
 	} {
 		var stderr bytes.Buffer
 		dir := t.TempDir()
 		require.Error(t, run(append([]string{"-out", dir}, args...), &stderr))
 		require.Empty(t, files(t, os.DirFS(dir)), "nothing is half written")
+	}
+}
+
+func TestHelpIsNoMistakeAndAMistakeIsToldOnceWithTheWayToHelp(t *testing.T) {
+	var help bytes.Buffer
+	require.ErrorIs(t, run([]string{"-h"}, &help), flag.ErrHelp)
+	require.Contains(t, help.String(), "-datasource name")
+	for _, args := range [][]string{{"-job", "shop"}, {"-slo", "0,995"}, {"shop"}} {
+		var stderr bytes.Buffer
+		require.ErrorContains(t, run(args, &stderr), "(-h lists the flags)")
+		require.Empty(t, stderr.String(), "main tells it")
 	}
 }

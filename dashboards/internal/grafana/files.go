@@ -3,7 +3,9 @@ package grafana
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"go.yaml.in/yaml/v3"
@@ -22,6 +24,9 @@ func DefaultOptions() Options { return Options{Datasource: "default", Folder: "A
 
 // Files returns the dashboards and the file that provisions them, by path.
 func Files(q query.Config, o Options) (map[string][]byte, error) {
+	if strings.TrimSpace(o.Datasource) == "" {
+		return nil, errors.New(`the data source is empty: use its name in Grafana, or "default"`)
+	}
 	files := make(map[string][]byte)
 	for name, build := range map[string]func(query.Config, Options) (dashboard.Dashboard, error){
 		"overview": overview,

@@ -67,7 +67,7 @@ func (o Options) validate() error {
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL} {
 		u, err := url.Parse(value)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("the %s %q cannot be followed: write all of it, as in https://grafana.example.com", name, value)
+			return fmt.Errorf("the %s %q cannot be followed: write all of it, https:// or http:// first", name, value)
 		}
 		if u.Fragment != "" || u.RawQuery != "" && value == o.DashboardURL {
 			return fmt.Errorf("the %s %q leads too far: leave the part after ? or # out, alerts add their own", name, value)
