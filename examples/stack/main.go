@@ -128,21 +128,22 @@ go run, should you have used that, does not hand it on.
 
   shop          %[1]s
   its ops       %[2]s  (/metrics /faults /traces)
+  its log       %[8]s, warnings and errors only; gone when this ends
   Prometheus    %[3]s/api/v1/alerts, its API only: it is built without pages
   Alertmanager  %[4]s/#/alerts, a page
   Jaeger        %[5]s/api/services, its API only, likewise
   dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
 
 Break something, and see its alert here within %[6]s. One fault at a time; after
-each put '' and wait until its alerts are resolved: while a critical alert of a
-runner fires, its warnings are not sent. 0.1 is a tenth of the callback's runs.
+each put '' and wait until its critical alerts are resolved: while one of a runner
+fires, its warnings are not sent. 0.1 is a tenth of the callback's runs.
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
-  curl -X PUT %[2]s/faults -d 'order.analytics=slow(1h):1'     AfterglowTimeouts
+  curl -X PUT %[2]s/faults -d 'signup.email=slow(1h):1'        AfterglowTimeouts, then the error budget's
   curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.005'       AfterglowOverrunning
   curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.1'         the same; once 64 hang, AfterglowCallbacksRejected and the error budget's
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid())
+`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid(), s.first.log)
 }
 
 // output is written by many at once, who each write whole lines.

@@ -100,6 +100,17 @@ func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 		require.Equal(t, ts.alertmanagerURL+"/api/v2/alerts", found.Data.ActiveAlertmanagers[0].URL)
 		ts.eventually(func() bool { return ts.told(alerts.Firing)["AfterglowWatchdog"].Name() != "" }, "the watchdog barks")
 	})
+
+	t.Run("the log that alerts and runbook speak of is where the greeting says", func(t *testing.T) {
+		var greeting bytes.Buffer
+		ts.greet(&greeting)
+		require.Contains(t, greeting.String(), "its log       "+ts.first.log)
+		ts.breaks("order.webhook=panic:1")
+		ts.eventually(func() bool {
+			log, err := os.ReadFile(ts.first.log)
+			return err == nil && bytes.Contains(log, []byte(`"msg":"callback panicked"`))
+		}, "a panic is in the log")
+	})
 }
 
 func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,7 +40,8 @@ type stack struct {
 	otlp     string // where Jaeger takes spans
 	receiver *http.Server
 	servers  []*server // in the order of their start
-	scraped  []string  // the shops' ops addresses
+	logs     []io.Closer
+	scraped  []string // the shops' ops addresses
 	crashed  chan error
 }
 
@@ -47,6 +50,7 @@ type shop struct {
 	*server
 	url, ops string
 	ports    []string
+	log      string // the file
 }
 
 // server is a process of the stack.
@@ -201,7 +205,16 @@ func (s *stack) startShop(ctx context.Context, args ...string) (*shop, error) {
 // startShopAt is startShop at two ports, its own and that of its ops.
 func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string) (_ *shop, err error) {
 	ops := "127.0.0.1:" + ports[1]
-	sh := &shop{url: "http://127.0.0.1:" + ports[0], ops: "http://" + ops, ports: ports}
+	sh := &shop{
+		url: "http://127.0.0.1:" + ports[0], ops: "http://" + ops, ports: ports,
+		log: s.files.path("data/shop-" + ports[0] + ".log"),
+	}
+	// For whoever watches: a runbook leads there. It goes on when a shop comes back.
+	log, err := os.OpenFile(sh.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s.logs = append(s.logs, log)
 	var env []string
 	if s.otlp != "" {
 		env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500"}
@@ -213,8 +226,9 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop-" + ports[0] + ".db"),
 			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
 		}, args...),
-		Env:   env,
-		Ready: sh.ops + "/readyz",
+		Env:    env,
+		Output: log,
+		Ready:  sh.ops + "/readyz",
 	})
 	if err != nil {
 		return nil, err
@@ -272,6 +286,10 @@ func (s *stack) stop() error {
 		errs = append(errs, s.servers[i].stop())
 	}
 	s.servers = nil
+	for _, log := range s.logs {
+		errs = append(errs, log.Close())
+	}
+	s.logs = nil
 	if s.receiver != nil {
 		errs = append(errs, s.receiver.Close())
 	}
