@@ -3,6 +3,8 @@ package tests
 import (
 	"context"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +67,37 @@ func TestObserversHandTheirContextOnToTheCallback(t *testing.T) {
 	}
 }
 
+func TestObserversOfAStartSeeNothingOfTheAskersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var started []context.Context
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
+			Started: func(ctx context.Context, _ runner.StartedInfo) context.Context {
+				started = append(started, ctx)
+				return nil
+			},
+		}}})
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBroken)
+		defer cancel()
+		require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { return r.Go(ctx, "nested", nothing) }))
+		time.Sleep(time.Minute)
+		require.NoError(t, r.Go(ctx, "late", nothing))
+		drain(t, r)
+		require.Len(t, started, 3)
+		for _, ctx := range started {
+			_, has := ctx.Deadline()
+			require.False(t, has)
+			require.NoError(t, ctx.Err())
+			require.NoError(t, context.Cause(ctx))
+			require.Equal(t, context.Canceled, context.Cause(endedContext{ctx}), "not the asker's")
+		}
+	})
+}
+
+// endedContext is somebody's own way to end a context.
+type endedContext struct{ context.Context }
+
+func (endedContext) Err() error { return context.Canceled }
+
 func TestFinishedContextIsNotCanceled(t *testing.T) {
 	got := make(chan error, 1)
 	r := newRunner(t, runner.Config{Observers: []runner.Observer{{
@@ -113,6 +146,37 @@ func TestACallbackIsDueWithItsScopeAlthoughItsAcceptanceIsStillObserved(t *testi
 		require.Equal(t, begin.Add(5*time.Second), started.Due)
 		require.Equal(t, 5*time.Second, started.QueueWait())
 	})
+}
+
+// The clock is read before the lock is had, so the order of the two is none.
+func TestNothingStartsBeforeItIsDueNorEndsBeforeItStarts(t *testing.T) {
+	var early atomic.Int32
+	r := newRunner(t, runner.Config{Workers: 16, Queue: 1000, Observers: []runner.Observer{{
+		Started: func(_ context.Context, info runner.StartedInfo) context.Context {
+			if info.QueueWait() < 0 || info.ResponseDelay() < 0 {
+				early.Add(1)
+			}
+			return nil
+		},
+		Finished: func(_ context.Context, info runner.FinishedInfo) {
+			if info.Duration() < 0 || info.Due.Before(info.Released) || info.Finished.Before(info.Asked) {
+				early.Add(1)
+			}
+		},
+	}}})
+	var asking sync.WaitGroup
+	for range 32 {
+		asking.Go(func() {
+			for range 1000 {
+				ctx, release := r.Scope(t.Context())
+				_ = runner.After(ctx, "it", nothing) // some are refused
+				release()
+			}
+		})
+	}
+	asking.Wait()
+	drain(t, r)
+	require.Zero(t, early.Load())
 }
 
 func TestHighWaterKnowsADepthThatNobodyHasChangedForLong(t *testing.T) {

@@ -211,6 +211,29 @@ func TestWhatADrainLostIsNotHeldOnTo(t *testing.T) {
 	runtime.KeepAlive(r)
 }
 
+func TestWhoKeepsTheContextOfALostCallbackKeepsNoOther(t *testing.T) {
+	type key struct{}
+	r := newRunner(t, runner.Config{Workers: 2, Observers: []runner.Observer{{Finished: func(context.Context, runner.FinishedInfo) {}}}})
+	g := newGate(t)
+	var kept context.Context
+	require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { kept = ctx; return g.wait(ctx) }))
+	<-g.entered
+	freed := make(chan struct{})
+	func() {
+		payload := new([1 << 20]byte)
+		runtime.AddCleanup(payload, func(struct{}) { close(freed) }, struct{}{})
+		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, payload), "other", g.wait))
+	}()
+	<-g.entered
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	report, _ := r.Shutdown(over)
+	require.Len(t, report.Lost, 2)
+	g.release()
+	requireCollected(t, freed)
+	runtime.KeepAlive(kept)
+}
+
 func TestShutdownOfAnIdleRunnerReturnsAtOnce(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	report := drain(t, r)
