@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,19 +36,28 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("preview", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f.SetOutput(io.Discard) // a mistake is told once, and not above a page of flags
 	in := f.String("in", "", "read the dashboards' JSON files in this `directory`; empty: those that are built in")
 	out := f.String("out", ".", "write the pages into this `directory`")
-	url := f.String("prometheus", "", "ask Prometheus at this `URL`")
+	base := f.String("prometheus", "", "ask Prometheus at this `URL`")
 	span := f.Duration("range", 3*time.Hour, "show this much `time`, up to now")
 	scrape := f.Duration("scrape", 15*time.Second, "Prometheus scrapes this often")
 	values := make(variables)
 	f.Var(values, "var", "`name=value` of a variable; others have what Grafana would choose")
-	if err := f.Parse(args); err != nil {
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		f.SetOutput(stderr)
+		f.Usage()
 		return err
+	case err != nil:
+		return fmt.Errorf("%w (-h lists the flags)", err)
+	case f.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
+	case *span <= 0 || *scrape <= 0:
+		return errors.New("-range and -scrape: use a duration above 0, such as 1h or 15s")
 	}
-	if f.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", f.Arg(0))
+	if u, err := url.Parse(*base); *base != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("-prometheus %q: write all of it, as in http://localhost:9090", *base)
 	}
 	fsys, err := fs.Sub(dashboards.Grafana, "grafana")
 	if err != nil {
@@ -61,11 +71,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if len(names) == 0 {
-		return errors.New("no dashboards found")
+		return fmt.Errorf("-in %s: no dashboards (*.json) are there; without -in, those that are built in are drawn", *in)
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
 	}
 	var source *source
-	if *url != "" {
-		source = newSource(*url, *span, *scrape)
+	if *base != "" {
+		source = newSource(*base, *span, *scrape)
 	}
 	for _, name := range names {
 		text, err := fs.ReadFile(fsys, name)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"html"
 	"io"
 	"io/fs"
@@ -81,6 +82,34 @@ func TestAnUnreachablePrometheusIsAnError(t *testing.T) {
 	require.NoError(t, err)
 	var stderr bytes.Buffer
 	require.Error(t, run(t.Context(), []string{"-out", t.TempDir(), "-prometheus", "http://127.0.0.1:" + ports[0]}, io.Discard, &stderr))
+}
+
+func TestTheDirectoryOfThePagesNeedNotExist(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "srv", "preview")
+	require.NoError(t, run(t.Context(), []string{"-out", dir}, io.Discard, io.Discard))
+	require.FileExists(t, filepath.Join(dir, "overview.html"))
+}
+
+func TestAMistakeSaysWhatToDoAndHelpIsNone(t *testing.T) {
+	for _, c := range []struct{ flag, value, says string }{
+		{"-prometheus", "localhost:9090", "write all of it, as in http://localhost:9090"},
+		{"-in", t.TempDir(), "without -in"},
+		{"-range", "0s", "use a duration above 0"},
+		{"-scrape", "-15s", "use a duration above 0"},
+		{"-range", "5", "-h lists the flags"},
+		{"-grafana", "x", "-h lists the flags"},
+	} {
+		var stderr bytes.Buffer
+		dir := t.TempDir()
+		require.ErrorContains(t, run(t.Context(), []string{"-out", dir, c.flag, c.value}, io.Discard, &stderr), c.says)
+		require.Empty(t, stderr.String(), "main tells it")
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
+	var help bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), []string{"-h"}, io.Discard, &help), flag.ErrHelp)
+	require.Contains(t, help.String(), "-prometheus URL")
 }
 
 // monitored starts a program whose runner always has something to do, half of
