@@ -67,7 +67,7 @@ func run(args []string) error {
 	return os.WriteFile(filepath.Join(*out, "RESULTS.md"), []byte(results.Markdown(picture)), 0o644) //nolint:gosec // the same
 }
 
-var questions = []string{"throughput", "contention", "burst", "latency", "memory", "http"}
+var questions = []string{"throughput", "contention", "burst", "latency", "memory", "http", "parts"}
 
 // answer asks the questions, one after another.
 func answer(asked []string, quick bool) (report.Results, error) {
@@ -93,6 +93,8 @@ func answer(asked []string, quick bool) (report.Results, error) {
 			results.Memory = measure.Memory(p, 100_000, pool.All(), report.Askers())
 		case "http":
 			results.HTTP, err = measure.HTTP(p, measure.LoadFromAnotherProcess)
+		case "parts":
+			results.Parts = measure.Parts(p, pool.Parts())
 		}
 		if err != nil {
 			return results, err
@@ -115,6 +117,7 @@ func plan(question string, quick bool) measure.Plan {
 		"latency":    {5, time.Second},
 		"memory":     {3, 0},
 		"http":       {5, time.Second},
+		"parts":      {11, 30 * time.Millisecond},
 	}
 	short := map[string]size{
 		"throughput": {3, 10 * time.Millisecond},
@@ -123,6 +126,7 @@ func plan(question string, quick bool) measure.Plan {
 		"latency":    {1, 500 * time.Millisecond},
 		"memory":     {1, 0},
 		"http":       {2, 400 * time.Millisecond},
+		"parts":      {3, 10 * time.Millisecond},
 	}
 	s := full[question]
 	if quick {

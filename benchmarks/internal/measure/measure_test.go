@@ -177,3 +177,12 @@ func TestTheLoadComesFromAnotherProcess(t *testing.T) {
 	_, err = measure.LoadFromAnotherProcess(load)
 	require.Error(t, err, "nobody answers")
 }
+
+func TestEveryPartIsMeasuredInEveryRound(t *testing.T) {
+	book := measure.Parts(quick(), pool.Parts())
+	for _, part := range pool.Parts() {
+		at := measure.Case{Setting: measure.Alone, Contestant: part.Name, Metric: measure.MetricTime}
+		require.Equal(t, 2, book.Rounds(at), part.Name)
+		require.Positive(t, book.Median(at), part.Name)
+	}
+}

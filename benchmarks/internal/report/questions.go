@@ -180,3 +180,19 @@ func httpTables(book *measure.Book) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+const partsText = `What a callback cannot do without, each done alone, over and over, by one goroutine that nobody disturbs. Where a target is missed,
+this is what is left when everything else is free. The channel's whole task is in the first table; by hand the
+spans have four attributes and no call site.
+`
+
+func partsTable(book *measure.Book) string {
+	t := NewTable(1, "", "ns", "allocs")
+	for _, part := range pool.Parts() {
+		at := func(metric string) float64 {
+			return book.Median(measure.Case{Setting: measure.Alone, Contestant: part.Name, Metric: metric})
+		}
+		t.Row(part.Name, Figure(at(measure.MetricTime)), Count(at(measure.MetricAllocs)))
+	}
+	return t.String()
+}

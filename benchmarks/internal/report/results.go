@@ -16,7 +16,7 @@ type Results struct {
 	Command string
 	Took    time.Duration
 
-	Throughput, Contention, Burst, Latency, Memory, HTTP *measure.Book
+	Throughput, Contention, Burst, Latency, Memory, HTTP, Parts *measure.Book
 }
 
 // section is a question with its answer.
@@ -35,6 +35,7 @@ func (r Results) sections() []section {
 		{"Latency under load", r.Latency, latencyText, latencyTable},
 		{"Memory of a waiting callback", r.Memory, memoryText, memoryTable},
 		{"HTTP", r.HTTP, httpText, httpTables},
+		{"What stands in the way", r.Parts, partsText, partsTable},
 	}
 }
 

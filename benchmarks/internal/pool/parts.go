@@ -1,0 +1,110 @@
+package pool
+
+import (
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Part is something that a callback cannot do without, alone: what it costs is
+// what no pool can save. The function ends what once uses.
+type Part struct {
+	Name string
+	New  func() (once, end func())
+}
+
+// Parts lists them.
+func Parts() []Part {
+	return []Part{
+		{"reading the clock twice: when it was asked for, when one ends and the next starts", clock},
+		{"allocating a record of 288 bytes", allocation},
+		{"taking a lock nobody else wants, twice: to hand over, to end and take the next", locks},
+		{"setting and resetting the pprof labels", labels},
+		{"finding the line that asked, ten calls up the stack", callers},
+		{"SDK, an unsampled span with a link", func() (func(), func()) { return span(Unsampled, false) }},
+		{"SDK, a sampled span with a link and eight attributes", func() (func(), func()) { return span(Sampled, false) }},
+		{"SDK, the same, and an event on the request's span", func() (func(), func()) { return span(Sampled, true) }},
+	}
+}
+
+func nothing() {}
+
+func clock() (func(), func()) {
+	var asked, ended time.Time
+	return func() { asked, ended = time.Now(), time.Now() }, func() { runtime.KeepAlive([]time.Time{asked, ended}) }
+}
+
+func allocation() (func(), func()) {
+	var record *[36]*byte
+	return func() { record = new([36]*byte) }, func() { runtime.KeepAlive(record) }
+}
+
+func locks() (func(), func()) {
+	var mu sync.Mutex
+	n := 0
+	return func() {
+		for range 2 {
+			mu.Lock()
+			n++
+			mu.Unlock()
+		}
+	}, nothing
+}
+
+func labels() (func(), func()) {
+	labeled := pprof.WithLabels(context.Background(), pprof.Labels("runner", "default", "callback", Name, "worker", "1"))
+	return func() {
+		pprof.SetGoroutineLabels(labeled)
+		pprof.SetGoroutineLabels(context.Background())
+	}, nothing
+}
+
+func callers() (func(), func()) {
+	var pcs [13]uintptr
+	var deep func(calls int)
+	deep = func(calls int) {
+		if calls > 0 {
+			deep(calls - 1)
+			return
+		}
+		runtime.Callers(1, pcs[:])
+	}
+	return func() { deep(10) }, nothing
+}
+
+// span is a span as package telemetry makes it of a callback, by the SDK's own
+// calls and with options that are made beforehand where they can be.
+func span(t Telemetry, event bool) (func(), func()) {
+	r := newTracing(t)
+	ctx, request := r.tracer.Start(context.Background(), "POST /orders")
+	common := []trace.SpanStartOption{
+		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("runner", "default"), attribute.String("callback", Name)),
+	}
+	attributes := []attribute.KeyValue{
+		attribute.String("outcome", "success"), attribute.Float64("queue_wait", 0.001), attribute.Float64("timeout", 30),
+		attribute.String("function", "main.order"), attribute.String("file", "main.go"), attribute.Int("line", 1),
+	}
+	asked := 0
+	once := func() {
+		if asked++; asked%TasksPerRequest == 0 { // the SDK keeps so many events
+			request.End()
+			ctx, request = r.tracer.Start(context.Background(), "POST /orders")
+		}
+		if event {
+			request.AddEvent("scheduled", trace.WithAttributes(attribute.String("runner", "default"), attribute.String("callback", Name)))
+		}
+		_, s := r.tracer.Start(ctx, "process", append(common[:len(common):len(common)],
+			trace.WithTimestamp(time.Now()), trace.WithLinks(trace.Link{SpanContext: request.SpanContext()}))...)
+		if s.IsRecording() {
+			s.SetAttributes(attributes...)
+			s.End(trace.WithTimestamp(time.Now()))
+		}
+	}
+	return once, func() { request.End(); r.close() }
+}
