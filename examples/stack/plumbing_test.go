@@ -163,7 +163,8 @@ func TestTheStackEndsAsItIsToldTo(t *testing.T) {
 func TestAServerThatNeverBecomesReadyDoesNotHoldUpTheEnd(t *testing.T) {
 	programs := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(programs, "shop"), []byte("#!/bin/sh\nexec sleep 1000\n"), 0o700))
-	s := &stack{options: options{dir: t.TempDir(), programs: programs}, crashed: make(chan error, 1)}
+	s := &stack{options: options{programs: programs}, files: files{dir: t.TempDir()}, crashed: make(chan error, 1)}
+	t.Cleanup(func() { require.NoError(t, s.stop()) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	began := time.Now()

@@ -210,6 +210,9 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 		log: s.files.path("data/shop-" + ports[0] + ".log"),
 	}
 	// For whoever watches: a runbook leads there. It goes on when a shop comes back.
+	if err := os.MkdirAll(filepath.Dir(sh.log), 0o755); err != nil {
+		return nil, err
+	}
 	log, err := os.OpenFile(sh.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
