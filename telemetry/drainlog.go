@@ -25,8 +25,8 @@ func (l *logging) drainStarted(ctx context.Context, info runner.DrainInfo) {
 		slog.Int(KeyRunning, info.Running))...)
 }
 
-func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, report runner.Report) {
-	l.suppressed(ctx, r)
+func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, own *signals, report runner.Report) {
+	l.suppressed(ctx, r, own)
 	level := slog.LevelInfo
 	if len(report.Lost) > 0 {
 		level = slog.LevelWarn
@@ -81,7 +81,7 @@ func told[T any](all []T, what string, say func(T) string) []string {
 
 // leftOut is how many records of one kind were left out since the last one.
 type leftOut struct {
-	callback, message string // no callback: of the runner
+	callback, message string // no callback: of the runner, or of the telemetry itself
 	level             slog.Level
 	n                 int64
 	limit             *limiter // that it was taken from
@@ -95,10 +95,11 @@ func (o leftOut) String() string {
 }
 
 // suppressed tells at the end of a drain what no later record would tell: how
-// many were left out since the last one of their kind. It has the highest level
-// of what it stands for.
-func (l *logging) suppressed(ctx context.Context, r *runnerEntry) {
-	all := r.leftOut()
+// many were left out since the last one of their kind, of the runner's and of the
+// telemetry's own failures, whichever runner they were met with. It has the
+// highest level of what it stands for.
+func (l *logging) suppressed(ctx context.Context, r *runnerEntry, own *signals) {
+	all := append(r.leftOut(), own.leftOut()...)
 	if len(all) == 0 {
 		return
 	}
@@ -127,9 +128,7 @@ func (l *logging) suppressed(ctx context.Context, r *runnerEntry) {
 // leftOut takes what the limiters of a runner hold back.
 func (r *runnerEntry) leftOut() (all []leftOut) {
 	take := func(callback, message string, level slog.Level, limit *limiter) {
-		if n := limit.takeHeld(); n > 0 {
-			all = append(all, leftOut{callback, message, level, n, limit})
-		}
+		all = takeLeftOut(all, callback, message, level, limit)
 	}
 	take("", LogRejected, slog.LevelWarn, &r.rejections)
 	take("", LogDropped, slog.LevelWarn, &r.evictions)
@@ -143,5 +142,20 @@ func (r *runnerEntry) leftOut() (all []leftOut) {
 		take(name, LogOverran, slog.LevelError, &cb.overran)
 		take(name, LogOverranEnded, slog.LevelInfo, &cb.overranEnded)
 	})
+	return all
+}
+
+// leftOut takes what the limiters of the telemetry's own failures hold back.
+func (s *signals) leftOut() (all []leftOut) {
+	for _, one := range s.all() {
+		all = takeLeftOut(all, "", LogTelemetryFailed+": "+one.name, slog.LevelError, &one.told)
+	}
+	return all
+}
+
+func takeLeftOut(all []leftOut, callback, message string, level slog.Level, limit *limiter) []leftOut {
+	if n := limit.takeHeld(); n > 0 {
+		return append(all, leftOut{callback, message, level, n, limit})
+	}
 	return all
 }

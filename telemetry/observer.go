@@ -138,5 +138,5 @@ func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
 	r := t.catalog.runner(report.Runner)
 	defer t.signals.metrics.shield(ctx, func() { t.metrics.drainFinished(r, report) })
 	defer t.signals.traces.shield(ctx, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
-	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, r, report) })
+	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, r, t.signals, report) })
 }

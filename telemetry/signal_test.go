@@ -121,6 +121,29 @@ func TestFailuresOfTheTelemetryAreRecordedOnceAMinuteForEachSignalAndAllCounted(
 	})
 }
 
+func TestFailuresOfTheTelemetryThatWereLeftOutAreToldByTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, func(cfg *telemetry.Config) {
+			throwing("no span")(cfg)
+			cfg.LogRate = 1
+		})
+		r := g.runner(runner.Config{Workers: 1})
+		for range 100 {
+			require.NoError(t, r.Go(t.Context(), "a", succeed))
+		}
+		require.NoError(t, r.Go(t.Context(), "b", fail))
+		require.NoError(t, r.Go(t.Context(), "b", fail))
+		g.shutdown(r)
+		require.Len(t, g.records(telemetry.LogTelemetryFailed), 1)
+		record := g.record(slog.LevelError, telemetry.LogSuppressed)
+		require.InDelta(t, 102, record["suppressed"], 0)
+		require.Equal(t, []any{"101 x telemetry failed: traces", "1 x b: callback failed"}, record["suppressed_records"])
+
+		g.shutdown(g.runner(runner.Config{}))
+		require.Len(t, g.records(telemetry.LogSuppressed), 1, "nobody is told twice")
+	})
+}
+
 // countingBroken panics at each record, and counts those of failed telemetry.
 type countingBroken struct {
 	brokenHandler
