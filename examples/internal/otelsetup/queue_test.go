@@ -84,20 +84,29 @@ func (s setup) flood(t *testing.T, signal string, n int) {
 	}
 }
 
+// flooded is set up to export to a slow backend, which five of a signal have
+// reached; a hundred more have followed.
+func flooded(t *testing.T, signal string, flush time.Duration) (*slow, setup) {
+	t.Helper()
+	b := startSlow(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", b.URL)
+	t.Setenv("OTEL_METRICS_EXPORTER", "none")
+	for _, prefix := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
+		t.Setenv(prefix+"MAX_EXPORT_BATCH_SIZE", "5")
+	}
+	s := start(t, func(c *otelsetup.Config) { c.FlushTime = flush })
+	s.flood(t, signal, 5)
+	<-b.asked // these are on their way
+	s.flood(t, signal, 100)
+	return b, s
+}
+
 func TestWhatFindsTheQueueFullIsCountedAndAllElseArrives(t *testing.T) {
 	for _, signal := range []string{otelsetup.Traces, otelsetup.Logs} {
 		t.Run(signal, func(t *testing.T) {
-			b := startSlow(t)
-			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", b.URL)
-			t.Setenv("OTEL_METRICS_EXPORTER", "none")
-			for _, prefix := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
-				t.Setenv(prefix+"MAX_QUEUE_SIZE", "20")
-				t.Setenv(prefix+"MAX_EXPORT_BATCH_SIZE", "5")
-			}
-			s := start(t, func(c *otelsetup.Config) { c.FlushTime = 30 * time.Second })
-			s.flood(t, signal, 5)
-			<-b.asked // these are on their way
-			s.flood(t, signal, 100)
+			t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "20")
+			t.Setenv("OTEL_BLRP_MAX_QUEUE_SIZE", "20")
+			b, s := flooded(t, signal, 30*time.Second)
 			require.InDelta(t, 80, s.dropped(t, signal), 0, "20 wait")
 			close(b.answer)
 			require.NoError(t, s.Shutdown(t.Context()))
@@ -112,16 +121,7 @@ func TestWhatFindsTheQueueFullIsCountedAndAllElseArrives(t *testing.T) {
 func TestWhatIsStillInTheQueueWhenTheEndGivesUpIsCounted(t *testing.T) {
 	for _, signal := range []string{otelsetup.Traces, otelsetup.Logs} {
 		t.Run(signal, func(t *testing.T) {
-			b := startSlow(t)
-			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", b.URL)
-			t.Setenv("OTEL_METRICS_EXPORTER", "none")
-			for _, prefix := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
-				t.Setenv(prefix+"MAX_EXPORT_BATCH_SIZE", "5")
-			}
-			s := start(t, func(c *otelsetup.Config) { c.FlushTime = 50 * time.Millisecond })
-			s.flood(t, signal, 5)
-			<-b.asked
-			s.flood(t, signal, 100)
+			b, s := flooded(t, signal, 50*time.Millisecond)
 			require.Error(t, s.Shutdown(t.Context()))
 			require.InDelta(t, 100, s.dropped(t, signal), 0)
 			require.Contains(t, s.log.String(), `"telemetry could not be exported" signal=`+signal)
