@@ -57,6 +57,7 @@ func TestOptionsThatCannotBeUsedAreRefusedWithWhatToDo(t *testing.T) {
 		"a matcher in braces":                {func(o *query.Options) { o.Matcher = ` {cluster="eu"}` }, "leave the braces out"},
 		"a matcher that ends in a brace":     {func(o *query.Options) { o.Matcher = `cluster="eu"}` }, "leave the braces out"},
 		"a matcher on the name":              {func(o *query.Options) { o.Matcher = `cluster="eu",__name__="up"` }, "use -namespace"},
+		"a label that is matched twice":      {func(o *query.Options) { o.Matcher = `job="a",env="x",job="b"` }, `the label job is in it twice: match it once, as in job=~"a|b"`},
 		"a matcher on names":                 {func(o *query.Options) { o.Matcher = `__name__=~"afterglow.*"` }, "use -namespace"},
 		"a matcher on the instance":          {func(o *query.Options) { o.Matcher = `instance="a:8081"` }, "dashboards let you choose it"},
 	} {
