@@ -140,7 +140,7 @@ func (c *config) set(overflow, faults, level string) error {
 
 	check(c.load >= 0 && c.load <= maxLoad, "-load %d: use 0 to %d orders a second", c.load, maxLoad)
 	c.faults, err = parseFaults(faults)
-	check(err == nil, "%w", err)
+	check(err == nil, "-faults %w", err)
 	if level != "" {
 		c.logLevel = new(slog.Level)
 		err = c.logLevel.UnmarshalText([]byte(level))

@@ -37,7 +37,8 @@ type fault struct {
 // faultTable lists the faults of each callback.
 type faultTable map[string][]fault
 
-// parseFaults reads the value of -faults.
+// parseFaults reads the value of -faults, or the body of PUT /faults. The caller
+// says in an error which.
 func parseFaults(s string) (faultTable, error) {
 	table := make(faultTable)
 	if s == "" {
@@ -46,7 +47,7 @@ func parseFaults(s string) (faultTable, error) {
 	for _, part := range strings.Split(s, ",") {
 		name, f, err := parseFault(strings.TrimSpace(part))
 		if err != nil {
-			return nil, fmt.Errorf("-faults %q: %w", part, err)
+			return nil, fmt.Errorf("%q: %w", part, err)
 		}
 		table[name] = append(table[name], f)
 		sum := 0.0
@@ -54,7 +55,7 @@ func parseFaults(s string) (faultTable, error) {
 			sum += f.share
 		}
 		if sum > 1+1e-9 {
-			return nil, fmt.Errorf("-faults: the shares of %s add up to %v: keep them at 1 or less", name, sum)
+			return nil, fmt.Errorf("%q: the shares of %s add up to %v: keep them at 1 or less", part, name, sum)
 		}
 	}
 	return table, nil
@@ -149,7 +150,7 @@ func (i *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		table, err := parseFaults(strings.TrimSpace(string(body)))
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			http.Error(w, "body "+err.Error(), http.StatusBadRequest)
 			return
 		}
 		i.set(table)

@@ -75,7 +75,7 @@ func TestFaultsAreExchangedWhileTheShopRuns(t *testing.T) {
 
 	a := put("order.webhook=sulk:1")
 	require.Equal(t, http.StatusBadRequest, a.status)
-	require.Contains(t, a.body, `kind "sulk"`)
+	require.Equal(t, `body "order.webhook=sulk:1": kind "sulk": use error, panic, hang or slow(500ms)`+"\n", a.body)
 	require.Contains(t, s.get(s.ops+"/faults").body, "order.webhook=hang:1", "a mistake changes nothing")
 
 	require.Equal(t, "order.email.admin=error:1\n", put("order.email.admin=error:1").body)
