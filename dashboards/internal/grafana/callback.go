@@ -109,16 +109,12 @@ func (b *board) failureStates() view {
 
 func (b *board) callbackDurations() view {
 	s := b.ofCallback()
+	targets := append(quantiles(s, telemetry.MetricCallbackDuration), target{expr: s.Max(telemetry.MetricCallbackTimeout), legend: "timeout"})
+	targets[0].exemplars = true // one query's are enough
 	return panel{
 		title: "Run time against timeout", unit: "s", width: 8,
 		description: "How long it runs, failures included, and the timeout of the one asked for last. The dots are exemplars: each leads to its trace, and from there to its log.",
-		targets: []target{
-			{expr: s.Quantile(0.99, telemetry.MetricCallbackDuration), legend: "p99", exemplars: true},
-			{expr: s.Quantile(0.95, telemetry.MetricCallbackDuration), legend: "p95"},
-			{expr: s.Quantile(0.5, telemetry.MetricCallbackDuration), legend: "p50"},
-			{expr: s.Max(telemetry.MetricCallbackTimeout), legend: "timeout"},
-		},
-		colors: byQuantile, limits: []string{"timeout"},
+		targets:     targets, colors: byQuantile, limits: []string{"timeout"},
 		links: follow(""),
 	}.lines()
 }
