@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,23 +70,24 @@ func TestWithoutABrowserItsTestsFailAndAreSkippedIfShort(t *testing.T) {
 
 // browser is a headless Chromium that notes what must not happen.
 type browser struct {
-	t    *testing.T
-	ctx  context.Context
-	shop string
-	dir  string // of screenshots
+	t       *testing.T
+	ctx     context.Context
+	shop    string
+	origins []string // that may be asked for something
+	dir     string   // of screenshots
 
 	mu       sync.Mutex
 	mistakes []string // guarded by mu: console errors, foreign requests
 }
 
-func openBrowser(t *testing.T, shop string) *browser {
+func openBrowser(t *testing.T, shop string, others ...string) *browser {
 	t.Helper()
 	path := findBrowser()
 	if path == "" && testing.Short() {
 		t.Skip("there is no Chromium: run make setup")
 	}
 	require.NotEmpty(t, path, "there is no Chromium: run make setup")
-	b := &browser{t: t, shop: shop, dir: *screenshots}
+	b := &browser{t: t, shop: shop, origins: append(others, shop), dir: *screenshots}
 	if b.dir == "" {
 		b.dir = t.TempDir()
 	}
@@ -122,7 +124,7 @@ func (b *browser) note(ev any) {
 	case *log.EventEntryAdded: // a violated content security policy, say
 		b.mistakes = append(b.mistakes, "browser log: "+ev.Entry.Text)
 	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(ev.Request.URL); err != nil || "http://"+u.Host != b.shop {
+		if u, err := url.Parse(ev.Request.URL); err != nil || !slices.Contains(b.origins, "http://"+u.Host) {
 			b.mistakes = append(b.mistakes, "foreign request: "+ev.Request.URL)
 		}
 	case *network.EventLoadingFailed:

@@ -47,7 +47,8 @@ func (s *shop) opsHandler() http.Handler {
 			s.scraped.once.Do(func() { close(s.scraped.done) })
 		}
 	})
-	mux.Handle("GET /traces", s.spans)
+	mux.HandleFunc("GET /traces", s.getTraces)
+	mux.Handle("GET /static/", staticFiles()) // of the page of traces
 	mux.Handle("GET /faults", s.faults)
 	mux.Handle("PUT /faults", s.faults)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -59,7 +60,8 @@ func (s *shop) opsHandler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(w, `<!doctype html><html lang="en"><title>Afterglow shop: ops</title><ul>`)
+		fmt.Fprint(w, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Afterglow shop: ops</title><link rel="stylesheet" href="/static/shop.css"><main><div class="inbox"><h1>Ops</h1><ol class="card">`)
 		for _, path := range []string{
 			"/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
 			"/faults", "/healthz", "/readyz", "/debug/pprof/",

@@ -19,11 +19,26 @@ import (
 // parseTemplates reads the embedded pages.
 func parseTemplates() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
-		"ms":    func(ms float64) string { return fmt.Sprintf("%.*f ms", precision(ms), ms) },
-		"at":    func(ms float64) string { return fmt.Sprintf("%+.*f ms", precision(ms), ms) },
+		"ms":    lasted,
+		"at":    at,
 		"how":   how,
 		"clock": func(t time.Time) string { return t.Format("15:04:05.000") },
 	}).ParseFS(assets, "templates/*.html")
+}
+
+// lasted and at write times as the script does.
+func lasted(ms float64) string {
+	if ms < 0.05 {
+		return "<0.1 ms"
+	}
+	return fmt.Sprintf("%.*f ms", precision(ms), ms)
+}
+
+func at(ms float64) string {
+	if math.Abs(ms) < 0.05 {
+		return "±0 ms"
+	}
+	return fmt.Sprintf("%+.*f ms", precision(ms), ms)
 }
 
 func precision(ms float64) int {
@@ -54,6 +69,7 @@ func how(st step) string {
 // pageData is what every page may show.
 type pageData struct {
 	Title    string
+	Shop     string // where its pages are, "" on themselves
 	Ops      string
 	Products []product
 	Best     template.HTML
@@ -65,6 +81,7 @@ type pageData struct {
 	Notice   string     // of the page as a whole
 	Result   *resultData
 	Inbox    *inboxData
+	Traces   *tracesData
 	HasInbox bool // here, not with -smtp
 }
 

@@ -74,16 +74,20 @@ func (s *shop) routes() http.Handler {
 		s.fail(w, r, &inputError{http.StatusNotFound, "no such address"})
 	})
 
+	mux.Handle("GET /static/", staticFiles())
+	return mux
+}
+
+func staticFiles() http.Handler {
 	static, err := fs.Sub(assets, "static")
 	if err != nil {
 		panic(err) // the path is a constant
 	}
 	files := http.StripPrefix("/static/", http.FileServerFS(static))
-	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=300")
 		files.ServeHTTP(w, r)
 	})
-	return mux
 }
 
 // newServer returns a server for h with the limits every server should have.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,43 +115,60 @@ type eventJSON struct {
 	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
-// ServeHTTP is GET /traces: the last spans, newest first. ?trace_id= shows one
+// tracesBody is the answer of /traces.
+type tracesBody struct {
+	Spans  []spanJSON `json:"spans"`
+	Linked []spanJSON `json:"linked,omitempty"`
+	Hint   string     `json:"hint,omitempty"`
+}
+
+// getTraces is GET /traces: the last spans, newest first. ?trace_id= shows one
 // trace, and under "linked" the spans that link to it; ?name= those of one
-// name; ?limit= how many.
-func (r *spanRing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	q := req.URL.Query()
+// name; ?limit= how many. Browsers get a page, unless there is ?json.
+func (s *shop) getTraces(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
 	limit := 100
-	if s := q.Get("limit"); s != "" {
-		n, err := strconv.Atoi(s)
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxSpans {
 			http.Error(w, fmt.Sprintf("limit: use 1 to %d", maxSpans), http.StatusBadRequest)
 			return
 		}
 		limit = n
 	}
-	body := struct {
-		Spans  []spanJSON `json:"spans"`
-		Linked []spanJSON `json:"linked,omitempty"`
-		Hint   string     `json:"hint,omitempty"`
-	}{Spans: []spanJSON{}}
-	id := q.Get("trace_id")
-	for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
-		return (id == "" || s.SpanContext().TraceID().String() == id) && (q.Get("name") == "" || s.Name() == q.Get("name"))
-	}) {
-		body.Spans = append(body.Spans, newSpanJSON(s))
-	}
-	if id != "" {
-		for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, id) }) {
-			body.Linked = append(body.Linked, newSpanJSON(s))
-		}
-		if len(body.Spans)+len(body.Linked) == 0 {
-			body.Hint = fmt.Sprintf("not kept: only the last %d spans are", maxSpans)
-		}
+	body := s.spans.look(q.Get("trace_id"), q.Get("name"), limit)
+	w.Header().Set("Vary", "Accept")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") && !q.Has("json") {
+		data := s.page()
+		data.Shop, data.Title, data.Traces = s.url, "Traces", newTracesData(q, body)
+		s.render(w, r, http.StatusOK, "traces.html", data)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(body) // a reader that left needs no answer
+}
+
+// look finds up to limit spans of a trace and of a name, if not "", and as many
+// that link to the trace.
+func (r *spanRing) look(traceID, name string, limit int) tracesBody {
+	body := tracesBody{Spans: []spanJSON{}}
+	for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool {
+		return (traceID == "" || s.SpanContext().TraceID().String() == traceID) && (name == "" || s.Name() == name)
+	}) {
+		body.Spans = append(body.Spans, newSpanJSON(s))
+	}
+	if traceID == "" {
+		return body
+	}
+	for _, s := range r.newest(limit, func(s sdktrace.ReadOnlySpan) bool { return linksTo(s, traceID) }) {
+		body.Linked = append(body.Linked, newSpanJSON(s))
+	}
+	if len(body.Spans)+len(body.Linked) == 0 {
+		body.Hint = fmt.Sprintf("not kept: only the last %d spans are", maxSpans)
+	}
+	return body
 }
 
 func linksTo(s sdktrace.ReadOnlySpan, traceID string) bool {
