@@ -21,6 +21,9 @@ const maxLabelSets = 128
 type labels struct {
 	runner, worker string
 	sets           map[string]context.Context // by callback name
+
+	last    string          // name
+	lastSet context.Context // of it; nil: none yet
 }
 
 // worker is the label of the goroutine that runs t; empty: it is not ours.
@@ -53,11 +56,18 @@ func (l *labels) set(t *task) context.Context {
 	if of := labelsOf(t.asker); of != nil { // the asker's stay, too
 		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), l.of(t.name))
 	}
-	ctx := l.sets[t.name]
+	if l.lastSet == nil || l.last != t.name {
+		l.last, l.lastSet = t.name, l.setOf(t.name)
+	}
+	return l.lastSet
+}
+
+func (l *labels) setOf(name string) context.Context {
+	ctx := l.sets[name]
 	if ctx == nil {
-		ctx = pprof.WithLabels(context.Background(), l.of(t.name))
+		ctx = pprof.WithLabels(context.Background(), l.of(name))
 		if len(l.sets) < maxLabelSets {
-			l.sets[t.name] = ctx
+			l.sets[name] = ctx
 		}
 	}
 	return ctx

@@ -5,22 +5,22 @@ import "time"
 // ledger is the runner's books: where each accepted task is, and how the
 // others ended. Each task is in exactly one of the lists until it ends.
 type ledger struct {
-	asked    uint64
-	outcomes Outcomes
-
-	reserved taskList // accepted, not due
-	paused   taskList // between two attempts
-	queue    taskList // due, waiting for a worker
-	overflow taskList // due, waiting for the caller that runs them
-	running  taskList
-
-	// merging finds, for each key of Coalesce, the task that is due and has not
-	// started.
-	merging map[mergeKey]*task
+	asked uint64
 
 	// unreported is the number of accepted tasks whose Finished has not been
 	// observed to its end. The drain waits for it to become 0.
 	unreported int
+
+	queue    taskList // due, waiting for a worker
+	running  taskList
+	reserved taskList // accepted, not due
+	paused   taskList // between two attempts
+	overflow taskList // due, waiting for the caller that runs them
+	outcomes Outcomes
+
+	// merging finds, for each key of Coalesce, the task that is due and has not
+	// started.
+	merging map[mergeKey]*task
 }
 
 // followUp is what is left to do once mu is free: the callers of the methods

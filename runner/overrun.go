@@ -68,7 +68,7 @@ type overrun struct {
 // of them with the stacks they hang on.
 func (r *Runner) sweep() {
 	r.mu.Lock()
-	now := time.Now()
+	now := r.clock.now()
 	r.sweptAt, r.sweepAt = now, time.Time{}
 	var found []overrun
 	var workers []string

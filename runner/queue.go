@@ -8,22 +8,20 @@ import (
 // pool is the queue's places and the workers.
 type pool struct {
 	places    int // taken, by waiting tasks, by those with Retry, and by granted waiters
-	inCaller  int // tasks beyond the places that RunInCaller took in, running or not
+	workers   int // started and not ended
+	idle      int // of those, waiting for work
+	waking    int // of those, called and not there yet
+	replaced  int // of those, held by overrunning tasks, and replaced
 	highWater highWater
-	waiters   list.List // of *waiter; under Block, in the order they came
+	busyDone  time.Duration // worker time of ended tasks
+	busySeen  time.Duration // the most that Stats has told
 	limits    map[string]*limit
-
-	workers int  // started and not ended
-	idle    int  // of those, waiting for work
-	waking  int  // of those, called and not there yet
-	stopped bool // nothing is left to do: workers end
-	gone    chan struct{}
-
-	replaced int           // workers that overrunning tasks hold and that have been replaced
-	busyDone time.Duration // worker time of ended tasks
-	busySeen time.Duration // the most that Stats has told
-
 	watchdog
+
+	inCaller int       // tasks beyond the places that RunInCaller took in, running or not
+	waiters  list.List // of *waiter; under Block, in the order they came
+	stopped  bool      // nothing is left to do: workers end
+	gone     chan struct{}
 }
 
 // admit takes t into the books, or refuses it. It decides at once, except
@@ -44,7 +42,7 @@ func (r *Runner) admit(t *task, f *followUp) error {
 	}
 	switch {
 	case repeated:
-		r.settle(t, Coalesced, nil, time.Now(), f)
+		r.settle(t, Coalesced, nil, r.clock.now(), f)
 	case !t.scope.released:
 		t.afterResponse = true
 		t.scope.tasks = append(t.scope.tasks, t)
@@ -60,7 +58,7 @@ func (r *Runner) admit(t *task, f *followUp) error {
 // waitsFrom is when a task whose scope is released begins to wait for a worker.
 func (t *task) waitsFrom() time.Time {
 	if t.waited {
-		return time.Now()
+		return t.runner().clock.now()
 	}
 	return t.asked
 }
@@ -133,7 +131,7 @@ func (r *Runner) makeRoom(t *task, f *followUp) error {
 		if oldest == nil {
 			return ErrQueueFull
 		}
-		r.settle(oldest, Dropped, ErrEvicted, time.Now(), f)
+		r.settle(oldest, Dropped, ErrEvicted, r.clock.now(), f)
 		if !r.placeFree() { // it held none: RunInCaller never, Retry always
 			return ErrQueueFull
 		}

@@ -107,7 +107,7 @@ func (r *Runner) resume(t *task) {
 	defer r.mu.Unlock()
 	if t.state == paused {
 		t.list.remove(t)
-		now := time.Now()
+		now := r.clock.now()
 		t.state, t.due, t.waiting, t.given = queued, t.moment(now), now.Sub(t.asked), nil
 		r.enqueue(t)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Runner runs callbacks on a bounded pool of workers. Make one with [New] and
@@ -24,16 +23,17 @@ type Runner struct {
 	detached *scope
 
 	watched watched // which events have an observer; written by New only
+	clock   clock
 
-	mu   sync.Mutex
-	wake sync.Cond // L is &mu; signaled when queue has a task, broadcast when stopped
+	// What each callback changes stands together, in as few cache lines as may
+	// be: they go from the asker's processor to the worker's and back.
+	mu     sync.Mutex
+	drain  *drain // guarded by mu; not nil once Shutdown has been called
+	ledger        // guarded by mu
+	pool          // guarded by mu
 
-	ledger // guarded by mu
-	pool   // guarded by mu
-
+	wake       sync.Cond    // L is &mu; signaled when queue has a task, broadcast when stopped
 	goroutines atomic.Int64 // that have run callbacks; numbers their labels
-
-	drain *drain // guarded by mu; not nil once Shutdown has been called
 }
 
 // New returns a runner that works as cfg says. Its error names every field
@@ -165,7 +165,7 @@ func (r *Runner) announce(t *task) {
 func (r *Runner) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.clock.now()
 	s := Stats{
 		Name:     r.cfg.Name,
 		Workers:  r.cfg.Workers,

@@ -123,7 +123,7 @@ func (s *scope) release() {
 			tasks = append(tasks, t)
 		}
 	}
-	now := time.Now()
+	now := r.clock.now()
 	if !s.released {
 		s.released, s.releasedAt, s.tasks = true, now, nil
 	}
@@ -142,7 +142,7 @@ func (r *Runner) admitDue(tasks []*task, due time.Time) {
 	}
 	var f followUp
 	r.mu.Lock()
-	now := time.Now() // the gates have taken their time
+	now := r.clock.now() // the gates have taken their time
 	for i, t := range tasks {
 		switch {
 		case t.state != reserved: // the drain gave up meanwhile

@@ -112,7 +112,7 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 }
 
 func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report, error) {
-	start := time.Now()
+	start := r.clock.now()
 	octx := ctx
 	eachApart(1, func(int) { octx = r.observeDrainStarted(ctx, info) })
 	r.finishOrCancel(ctx, d)
@@ -199,7 +199,7 @@ func (r *Runner) giveUp(lists ...*taskList) {
 	var f followUp
 	r.mu.Lock()
 	r.drain.gaveUp = true
-	now := time.Now()
+	now := r.clock.now()
 	for _, l := range lists {
 		for t := l.first; t != nil; t = l.first {
 			switch t.state {

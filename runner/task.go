@@ -93,7 +93,7 @@ const (
 )
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
-	t := &task{scope: s, name: name, fn: fn, asker: ctx, asked: time.Now()}
+	t := &task{scope: s, name: name, fn: fn, asker: ctx, asked: r.clock.now()}
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := taskFrom(ctx); by != nil {
 		t.nested = !by.tracked // which keeps no worker waiting

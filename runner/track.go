@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // errTrackOption: what Track's caller runs is not the runner's to start.
@@ -89,7 +88,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 		}
 		if started = t.state == reserved; started {
 			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
-			r.start(t, time.Now())
+			r.start(t, r.clock.now())
 		}
 		r.mu.Unlock()
 		r.do(&f)

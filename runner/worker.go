@@ -51,7 +51,7 @@ func (r *Runner) take(l *labels) *task {
 			return nil
 		}
 		if r.queue.first != nil {
-			return r.takeFirst(l, time.Now())
+			return r.takeFirst(l, r.clock.now())
 		}
 		r.idle++
 		r.wake.Wait()
@@ -84,7 +84,7 @@ func (r *Runner) takeNext(l *labels, now time.Time) *task {
 func (r *Runner) reportAndTake(t *task) (next *task) {
 	reported := false
 	defer func() { // an observer may call Goexit
-		now := time.Now()
+		now := r.clock.now()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reported(t)
@@ -109,7 +109,7 @@ func (r *Runner) runHere(t *task) {
 		return
 	}
 	t.labels, t.here, t.extras().left = labels, true, left
-	r.start(t, time.Now())
+	r.start(t, r.clock.now())
 	r.mu.Unlock()
 	go func() {
 		defer r.leave(t)
@@ -284,7 +284,7 @@ func (r *Runner) finishOrRetry(t *task, o Outcome, err error, goOn bool) (next *
 // attempt.
 func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration, goOn bool) (next *task) {
 	var f followUp
-	now := time.Now() // not under the lock, which others want
+	now := r.clock.now() // not under the lock, which others want
 	r.mu.Lock()
 	if again == nil || !r.pause(t, o, err, *again, now, &f) {
 		t.fn = nil // what it holds on to need not stay
