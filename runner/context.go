@@ -10,11 +10,19 @@ import (
 // the deadline of the attempt and the runner's cancellation. Its timer and its
 // channel cost more than the callback's whole way through the runner, so they
 // are made when somebody first asks for them.
+//
+// A callback may keep its context, so each attempt has one of its own, which
+// knows nothing of the task: that is used again for another callback.
 type callbackContext struct {
-	task    *task
-	values  context.Context // what observers of Started returned
-	labels  context.Context // has nothing but the goroutine's pprof labels; nil before fn is called
-	started moment          // of the attempt
+	runner   *Runner
+	name     string
+	deadline time.Time       // zero: none
+	asker    context.Context // the asker's, see askerValues
+	values   context.Context // what observers of Started returned
+	labels   context.Context // has nothing but the goroutine's pprof labels; nil before fn is called
+
+	tracked bool // it is Track's
+	here    bool // it was started in its caller
 
 	inner atomic.Pointer[canceler] // nil: not asked for yet
 }
@@ -29,13 +37,13 @@ type canceler struct {
 // asked for one.
 var attemptEnded = &canceler{cancel: func() {}}
 
-// give makes the context of the attempt that starts. mu is held.
-func (t *task) give() {
-	c := &t.first
-	if t.attempt > 1 { // the one before may have been kept
-		c = new(callbackContext)
+// give makes c the context of the attempt that starts. mu is held.
+func (t *task) give(c *callbackContext) {
+	c.runner, c.name, c.asker, c.values = t.runner(), t.name, t.asker, t.asker
+	c.tracked, c.here = t.tracked, t.here
+	if t.timeout > 0 {
+		c.deadline = t.at(t.started).Add(t.timeout)
 	}
-	c.task, c.values, c.started = t, t.asker, t.started
 	t.given = c
 }
 
@@ -59,7 +67,7 @@ func (c *callbackContext) canceler() context.Context {
 
 func (c *callbackContext) newCanceler() *canceler {
 	made := new(canceler)
-	base := c.task.runner().base
+	base := c.runner.base
 	if deadline, ok := c.Deadline(); ok {
 		made.Context, made.cancel = context.WithDeadlineCause(base, deadline, ErrTimeout)
 	} else {
@@ -77,10 +85,7 @@ func (c *callbackContext) end() {
 
 // Deadline implements [context.Context].
 func (c *callbackContext) Deadline() (time.Time, bool) {
-	if c.task.timeout == 0 {
-		return time.Time{}, false
-	}
-	return c.task.at(c.started).Add(c.task.timeout), true
+	return c.deadline, !c.deadline.IsZero()
 }
 
 // Done implements [context.Context].
@@ -91,13 +96,13 @@ func (c *callbackContext) Err() error { return c.canceler().Err() }
 
 // Value implements [context.Context].
 func (c *callbackContext) Value(key any) any {
-	if key == (taskKey{}) {
-		return c.task
+	if key == (callbackKey{}) {
+		return c
 	}
 	// The runner's own context has no value but the one by which package
 	// context finds a cancelable parent. It has to be this attempt's, not the
 	// asker's.
-	if c.task.runner().base.Value(key) != nil {
+	if c.runner.base.Value(key) != nil {
 		return c.canceler().Value(key)
 	}
 	if v := c.labels.Value(key); v != nil {
@@ -107,13 +112,23 @@ func (c *callbackContext) Value(key any) any {
 }
 
 // String implements [fmt.Stringer]: fmt would read what others write.
-func (c *callbackContext) String() string { return "runner.Callback(" + c.task.name + ")" }
+func (c *callbackContext) String() string { return "runner.Callback(" + c.name + ")" }
 
-type taskKey struct{}
+type callbackKey struct{}
 
-// askerValues is the asker's context of a task without its cancellation and its
-// deadline: what context.WithoutCancel returns, at no cost.
-type askerValues task
+// callbackFrom returns the context of the callback that ctx is or stems from; nil
+// if there is none.
+func callbackFrom(ctx context.Context) *callbackContext {
+	if ctx == nil {
+		panic("runner: nil Context")
+	}
+	c, _ := ctx.Value(callbackKey{}).(*callbackContext)
+	return c
+}
+
+// askerValues is the context of a callback's asker without its cancellation and
+// its deadline: what context.WithoutCancel returns, at no cost.
+type askerValues callbackContext
 
 // Deadline implements [context.Context].
 func (*askerValues) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -126,7 +141,7 @@ func (*askerValues) Err() error { return nil }
 
 // Value implements [context.Context].
 func (a *askerValues) Value(key any) any {
-	if a.scope.runner.base.Value(key) != nil { // it asks for what can be canceled
+	if a.runner.base.Value(key) != nil { // it asks for what can be canceled
 		return nil
 	}
 	return a.asker.Value(key)

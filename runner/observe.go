@@ -55,8 +55,8 @@ func (r *Runner) observeRejected(t *task, err error) {
 }
 
 func (r *Runner) observeStarted(t *task) {
-	t.given.values = (*askerValues)(t)
-	if t.linked { // which keeps t: a chain of callbacks would keep them all
+	t.given.values = (*askerValues)(t.given)
+	if t.linked { // it keeps given: a chain of callbacks would keep them all
 		t.given.values = uncanceled(&r.watched, t.asker)
 	}
 	for i := range r.cfg.Observers {

@@ -79,8 +79,8 @@ func After(ctx context.Context, name string, fn func(context.Context) error, opt
 	if s := scopeFrom(ctx); s != nil {
 		return s.runner.ask(ctx, s, name, fn, opts)
 	}
-	if t := taskFrom(ctx); t != nil {
-		return t.runner().ask(ctx, t.runner().detached, name, fn, opts)
+	if by := callbackFrom(ctx); by != nil {
+		return by.runner.ask(ctx, by.runner.detached, name, fn, opts)
 	}
 	return ErrNoScope
 }
@@ -93,7 +93,7 @@ func (r *Runner) After(ctx context.Context, name string, fn func(context.Context
 			return r.ask(ctx, s, name, fn, opts)
 		}
 	}
-	if t := taskFrom(ctx); t != nil && t.runner() == r {
+	if by := callbackFrom(ctx); by != nil && by.runner == r {
 		return r.ask(ctx, r.detached, name, fn, opts)
 	}
 	return fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name)
@@ -121,6 +121,7 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 	if s == r.detached && t.policy != nil && t.policy.once != nil {
 		return ErrNoScope
 	}
+	announces := r.announces(t)
 	var f followUp
 	if err := r.admit(t, &f); err != nil {
 		if errors.Is(err, errAskerEnded) {
@@ -130,7 +131,7 @@ func (r *Runner) ask(ctx context.Context, s *scope, name string, fn func(context
 		r.do(&f)
 		return err
 	}
-	if r.announces(t) {
+	if announces { // otherwise t may have ended
 		f.accepted = t
 	}
 	r.do(&f)

@@ -70,7 +70,7 @@ func (d *drain) markEmpty() {
 // Shutdown does not shut down the http.Server, nor flush what observers have
 // collected.
 func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
-	if t := taskFrom(ctx); t != nil && t.runner() == r {
+	if by := callbackFrom(ctx); by != nil && by.runner == r {
 		return Report{}, errShutdownInside
 	}
 	r.mu.Lock()

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -28,7 +29,6 @@ type task struct {
 	// under mu as the attempt starts; nil while the task waits for that. Its
 	// values are written and read as asker is, with observers of Started.
 	given *callbackContext
-	first callbackContext // what given points to in the first attempt
 
 	// afterResponse tells whether the scope was still open when the callback
 	// was asked for. Written by admit.
@@ -66,7 +66,7 @@ type task struct {
 	finished  moment
 	waiting   time.Duration // since it was asked for: it became due, or the first of those that it stands for (Coalesce)
 	err       error         // of an ended task, or of the last attempt
-	labels    *labels       // of the goroutine that runs it; nil: not ours
+	host      *host         // of the goroutine that runs it; nil: not ours
 	extra     *extra        // nil: none
 
 	list       *taskList // the one it is in
@@ -93,18 +93,16 @@ const (
 )
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
-	t := &task{scope: s, name: name, fn: fn, asker: ctx, asked: r.clock.now()}
+	t := tasks.Get().(*task)
+	t.scope, t.name, t.fn, t.asker, t.asked = s, name, fn, ctx, r.clock.now()
 	t.timeout = max(r.cfg.Timeout, 0)
-	if by := taskFrom(ctx); by != nil {
+	if by := callbackFrom(ctx); by != nil {
 		t.nested = !by.tracked // which keeps no worker waiting
-		// A callback with several attempts may be in a later one by now, so what
-		// belongs to one attempt is not looked at.
-		once := by.policy == nil || by.policy.attempts < 2
-		t.nestedInCaller = once && by.runner() == r && by.here
-		if once && by.given == ctx {
+		t.nestedInCaller = by.runner == r && by.here
+		if by == ctx {
 			// What the asking callback was given adds nothing but its timeout to
 			// its values. Going without keeps endless chains short.
-			t.asker, t.linked = by.given.values, true
+			t.asker, t.linked = by.values, true
 		}
 	}
 	for _, o := range opts {
@@ -114,6 +112,21 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 		t.askerDone = ctx.Done()
 	}
 	return t
+}
+
+// tasks has empty ones, to be used again.
+var tasks = sync.Pool{New: func() any { return new(task) }}
+
+// isPlain tells whether a task that its worker has ended took the ordinary way,
+// so that nobody but this worker has anything left to do with it. mu is held.
+func (t *task) isPlain() bool {
+	return t.state == ended && t.policy == nil && t.extra == nil && !t.overran && t.runner().drain == nil
+}
+
+// recycle ends the use of a plain task.
+func (t *task) recycle() {
+	*t = task{}
+	tasks.Put(t)
 }
 
 func (t *task) runner() *Runner { return t.scope.runner }
@@ -156,15 +169,6 @@ func (t *task) stack() string {
 		return ""
 	}
 	return t.extra.stack
-}
-
-// taskFrom returns the callback whose context ctx is or stems from.
-func taskFrom(ctx context.Context) *task {
-	if ctx == nil {
-		panic("runner: nil Context")
-	}
-	t, _ := ctx.Value(taskKey{}).(*task)
-	return t
 }
 
 // taskList is a doubly linked list of tasks in one state, oldest first.

@@ -61,7 +61,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	handedOver = true
 	tracked := t.given
 	if !started { // its end may be being reported: t is not written any more
-		tracked = &callbackContext{task: t, values: t.asker}
+		tracked = &callbackContext{runner: r, name: name, asker: t.asker, values: t.asker, tracked: true}
 	}
 	tracked.labels = context.Background()
 	var once sync.Once
@@ -88,7 +88,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 		}
 		if started = t.state == reserved; started {
 			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
-			r.start(t, r.clock.now())
+			r.start(t, r.clock.now(), new(callbackContext))
 		}
 		r.mu.Unlock()
 		r.do(&f)

@@ -17,23 +17,24 @@ func (r *Runner) work() {
 			go r.work()
 		}
 	}()
-	labels := r.newLabels()
+	h := r.newHost()
 	var t *task
 	for {
 		if t == nil {
-			t = r.take(labels)
+			t = r.take(h)
 		}
 		if t == nil {
 			done = true
 			return
 		}
-		t = r.run(t, labels)
+		t = r.run(t, h)
 	}
 }
 
 // take waits for the next task and starts it. It returns nil when the worker
 // shall end, and has counted it out by then.
-func (r *Runner) take(l *labels) *task {
+func (r *Runner) take(h *host) *task {
+	h.prepare()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -51,7 +52,7 @@ func (r *Runner) take(l *labels) *task {
 			return nil
 		}
 		if r.queue.first != nil {
-			return r.takeFirst(l, r.clock.now())
+			return r.takeFirst(h, r.clock.now())
 		}
 		r.idle++
 		r.wake.Wait()
@@ -61,10 +62,10 @@ func (r *Runner) take(l *labels) *task {
 }
 
 // takeFirst starts the first task of the queue. mu is held.
-func (r *Runner) takeFirst(l *labels, now time.Time) *task {
+func (r *Runner) takeFirst(h *host, now time.Time) *task {
 	t := r.queue.first
-	t.labels, t.onWorker, t.here = l, true, false
-	r.start(t, now)
+	t.host, t.onWorker, t.here = h, true, false
+	r.start(t, now, h.context())
 	if r.queue.first != nil {
 		r.callWorker()
 	}
@@ -73,11 +74,11 @@ func (r *Runner) takeFirst(l *labels, now time.Time) *task {
 
 // takeNext starts the first task of the queue, if there is one and this worker
 // is not one too many. mu is held.
-func (r *Runner) takeNext(l *labels, now time.Time) *task {
+func (r *Runner) takeNext(h *host, now time.Time) *task {
 	if r.queue.first == nil || r.workers-r.replaced > r.cfg.Workers {
 		return nil
 	}
-	return r.takeFirst(l, now)
+	return r.takeFirst(h, now)
 }
 
 // reportAndTake is report, and takeNext in the same turn of the lock.
@@ -85,11 +86,12 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 	reported := false
 	defer func() { // an observer may call Goexit
 		now := r.clock.now()
+		t.host.prepare()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reported(t)
 		if reported {
-			next = r.takeNext(t.labels, now)
+			next = r.takeNext(t.host, now)
 		}
 	}()
 	r.observeFinished(t)
@@ -101,19 +103,20 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 // or overruns. It has a goroutine of its own so that Goexit cannot end the
 // caller's.
 func (r *Runner) runHere(t *task) {
-	labels := r.newLabels()
+	h := r.newHost()
+	h.prepare()
 	left := make(chan struct{})
 	r.mu.Lock()
 	if t.state != queued { // dropped, or merged into another
 		r.mu.Unlock()
 		return
 	}
-	t.labels, t.here, t.extras().left = labels, true, left
-	r.start(t, r.clock.now())
+	t.host, t.here, t.extras().left = h, true, left
+	r.start(t, r.clock.now(), h.context())
 	r.mu.Unlock()
 	go func() {
 		defer r.leave(t)
-		r.run(t, labels)
+		r.run(t, h)
 	}()
 	<-left
 }
@@ -130,8 +133,9 @@ func (r *Runner) leave(t *task) {
 }
 
 // start moves t from the queued to the running. It may have become due since now
-// was read, as that is done before the lock is had. mu is held.
-func (r *Runner) start(t *task, now time.Time) {
+// was read, as that is done before the lock is had. c will be its context. mu is
+// held.
+func (r *Runner) start(t *task, now time.Time, c *callbackContext) {
 	t.list.remove(t)
 	r.stopMerging(t)
 	t.state, t.started, t.overran = running, max(t.moment(now), t.due), false
@@ -142,7 +146,7 @@ func (r *Runner) start(t *task, now time.Time) {
 	if r.watched.attempts {
 		t.beginning.begin()
 	}
-	t.give()
+	t.give(c)
 	r.running.push(t)
 	r.watch(t, now)
 }
@@ -171,7 +175,7 @@ func (r *Runner) stopClock(t *task, now time.Time) {
 
 // run runs a started task to its end. It returns the task that this worker has
 // started next; nil if it has not yet looked for one.
-func (r *Runner) run(t *task, l *labels) (next *task) {
+func (r *Runner) run(t *task, h *host) (next *task) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
 	ended := false
 	defer func() { // Goexit skips everything else
@@ -180,7 +184,7 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 			r.finish(t, outcome, err, false)
 		}
 	}()
-	outcome, err, ended = r.attempt(t, l)
+	outcome, err, ended = r.attempt(t, h)
 	if !ended {
 		return nil
 	}
@@ -191,9 +195,9 @@ func (r *Runner) run(t *task, l *labels) (next *task) {
 
 // attempt calls the callback, with its labels and its context. It returns false
 // if the drain gave up before.
-func (r *Runner) attempt(t *task, l *labels) (o Outcome, err error, called bool) {
-	marked := l.mark(t)
-	defer l.unmark()
+func (r *Runner) attempt(t *task, h *host) (o Outcome, err error, called bool) {
+	marked := h.mark(t)
+	defer h.unmark()
 	if r.watched.attempts && !r.begin(t) {
 		return Failed, ErrGoexit, false
 	}
@@ -285,18 +289,26 @@ func (r *Runner) finishOrRetry(t *task, o Outcome, err error, goOn bool) (next *
 func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration, goOn bool) (next *task) {
 	var f followUp
 	now := r.clock.now() // not under the lock, which others want
+	if goOn {
+		t.host.prepare()
+	}
 	r.mu.Lock()
 	if again == nil || !r.pause(t, o, err, *again, now, &f) {
 		t.fn = nil // what it holds on to need not stay
 		r.settle(t, o, err, now, &f)
 	}
 	if goOn && f.isEmpty() {
-		next = r.takeNext(t.labels, now)
+		next = r.takeNext(t.host, now)
 	}
+	plain := goOn && t.isPlain()
 	r.mu.Unlock()
 	if goOn && f.isOnly(t) {
-		return r.reportAndTake(t)
+		next = r.reportAndTake(t)
+	} else {
+		r.do(&f)
 	}
-	r.do(&f)
+	if plain {
+		t.recycle()
+	}
 	return next
 }

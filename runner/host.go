@@ -17,64 +17,81 @@ const (
 // maxLabelSets bounds what a goroutine remembers of the names it has run.
 const maxLabelSets = 128
 
-// labels sets the pprof labels of one goroutine, and is used by it alone.
-type labels struct {
+// host is what a goroutine that runs callbacks has for them: its pprof labels, and
+// the context of the next. It is used by that goroutine alone, but for worker.
+type host struct {
 	runner, worker string
 	sets           map[string]context.Context // by callback name
 
 	last    string          // name
 	lastSet context.Context // of it; nil: none yet
+
+	next *callbackContext // nil: to be made
 }
 
 // worker is the label of the goroutine that runs t; empty: it is not ours.
 func (t *task) worker() string {
-	if t.labels == nil {
+	if t.host == nil {
 		return ""
 	}
-	return t.labels.worker
+	return t.host.worker
 }
 
-func (r *Runner) newLabels() *labels {
-	return &labels{
+func (r *Runner) newHost() *host {
+	return &host{
 		runner: r.cfg.Name,
 		worker: fmt.Sprintf("%p/%d", r, r.goroutines.Add(1)),
 		sets:   make(map[string]context.Context),
 	}
 }
 
+// prepare makes the context of the next callback, before the lock is taken to
+// start it.
+func (h *host) prepare() {
+	if h.next == nil {
+		h.next = new(callbackContext)
+	}
+}
+
+// context returns what prepare has made.
+func (h *host) context() (c *callbackContext) {
+	c, h.next = h.next, nil
+	return c
+}
+
 // mark labels the goroutine for t, and returns a context with these labels, so
 // that pprof.Do in the callback adds to them.
-func (l *labels) mark(t *task) context.Context {
-	ctx := l.set(t)
+func (h *host) mark(t *task) context.Context {
+	ctx := h.set(t)
 	pprof.SetGoroutineLabels(ctx)
 	return ctx
 }
 
-func (l *labels) unmark() { pprof.SetGoroutineLabels(context.Background()) }
+func (h *host) unmark() { pprof.SetGoroutineLabels(context.Background()) }
 
-func (l *labels) set(t *task) context.Context {
+func (h *host) set(t *task) context.Context {
 	if of := labelsOf(t.asker); of != nil { // the asker's stay, too
-		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), l.of(t.name))
+		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), h.of(t.name))
 	}
-	if l.lastSet == nil || l.last != t.name {
-		l.last, l.lastSet = t.name, l.setOf(t.name)
+	if h.lastSet == nil || h.last != t.name {
+		h.last, h.lastSet = t.name, h.setOf(t.name)
 	}
-	return l.lastSet
+	return h.lastSet
 }
 
-func (l *labels) setOf(name string) context.Context {
-	ctx := l.sets[name]
+func (h *host) setOf(name string) context.Context {
+	ctx := h.sets[name]
 	if ctx == nil {
-		ctx = pprof.WithLabels(context.Background(), l.of(name))
-		if len(l.sets) < maxLabelSets {
-			l.sets[name] = ctx
+		ctx = pprof.WithLabels(context.Background(), h.of(name))
+		if len(h.sets) < maxLabelSets {
+			h.sets[name] = ctx
 		}
 	}
 	return ctx
 }
 
-func (l *labels) of(name string) pprof.LabelSet {
-	return pprof.Labels(labelRunner, l.runner, labelCallback, name, labelWorker, l.worker)
+func (h *host) of(name string) pprof.LabelSet {
+	return pprof.Labels(labelRunner, h.runner, labelCallback, name, labelWorker, h.worker)
 }
 
 // labelsOf returns the labels of ctx, each key and then its value; none if ctx,
