@@ -16,7 +16,7 @@ import (
 type callbackContext struct {
 	runner   *Runner
 	name     string
-	deadline time.Time       // zero: none
+	deadline moment          // 0: none
 	asker    context.Context // the asker's, see askerValues
 	values   context.Context // what observers of Started returned
 	labels   context.Context // has nothing but the goroutine's pprof labels; nil before fn is called
@@ -37,14 +37,13 @@ type canceler struct {
 // asked for one.
 var attemptEnded = &canceler{cancel: func() {}}
 
-// give makes c the context of the attempt that starts. mu is held.
-func (t *task) give(c *callbackContext) {
+// fill makes c, which is empty, the context of an attempt of t that starts then.
+func (c *callbackContext) fill(t *task, started moment) {
 	c.runner, c.name, c.asker, c.values = t.runner(), t.name, t.asker, t.asker
 	c.tracked, c.here = t.tracked, t.here
 	if t.timeout > 0 {
-		c.deadline = t.at(t.started).Add(t.timeout)
+		c.deadline = started.add(t.timeout)
 	}
-	t.given = c
 }
 
 // canceler returns the context that does what can be canceled.
@@ -85,7 +84,7 @@ func (c *callbackContext) end() {
 
 // Deadline implements [context.Context].
 func (c *callbackContext) Deadline() (time.Time, bool) {
-	return c.deadline, !c.deadline.IsZero()
+	return c.runner.clock.at(c.deadline), c.deadline != 0
 }
 
 // Done implements [context.Context].

@@ -72,7 +72,7 @@ func shift(tasks *[]*task) *task {
 
 // settle ends t with its outcome, unless it has ended before: the drain and the
 // worker may both come to this point, and the first counts. mu is held.
-func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followUp) {
+func (r *Runner) settle(t *task, o Outcome, err error, now moment, f *followUp) {
 	if t.state == ended {
 		return
 	}
@@ -98,7 +98,7 @@ func (r *Runner) settle(t *task, o Outcome, err error, now time.Time, f *followU
 	if o != Abandoned && t.extra != nil {
 		t.extra.stack = "" // it heeded its context
 	}
-	t.state, t.outcome, t.err, t.finished = ended, o, err, t.moment(now)
+	t.state, t.outcome, t.err, t.finished = ended, o, err, max(now, t.asked, t.started)
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
 		r.drain.lost = append(r.drain.lost, t)
@@ -162,16 +162,16 @@ const highWaterWindow = time.Minute
 // highWater remembers the highest depth of the current and the last window.
 type highWater struct {
 	current, last int
-	since         time.Time
+	since         moment
 }
 
-func (h *highWater) read(depth int, now time.Time) int {
+func (h *highWater) read(depth int, now moment) int {
 	h.note(depth, now)
 	return max(h.current, h.last)
 }
 
-func (h *highWater) note(depth int, now time.Time) {
-	switch age := now.Sub(h.since); {
+func (h *highWater) note(depth int, now moment) {
+	switch age := now.sub(h.since); {
 	case age >= 2*highWaterWindow:
 		h.current, h.last, h.since = depth, depth, now
 	case age >= highWaterWindow:

@@ -117,7 +117,7 @@ func (r *Runner) notifyFinished(ctx context.Context, t *task, observe func(conte
 	defer r.watched.recoverPanic()
 	var info FinishedInfo
 	t.fillStarted(&info.StartedInfo)
-	info.Outcome, info.Err, info.Finished = t.outcome, t.err, t.at(t.finished)
+	info.Outcome, info.Err, info.Finished = t.outcome, t.err, r.clock.at(t.finished)
 	info.Overran, info.Stack = t.overran, t.stack()
 	observe(ctx, info)
 }

@@ -16,8 +16,8 @@ const sweepInterval = time.Second
 type watchdog struct {
 	overrunning int
 	sweepTimer  *time.Timer
-	sweepAt     time.Time // when it fires; zero: it does not
-	sweptAt     time.Time // when it fired last
+	sweepAt     moment // when it fires; 0: it does not
+	sweptAt     moment // when it fired last
 }
 
 // overrunsAfter is how long t runs before it counts as overrunning; t has a
@@ -30,7 +30,7 @@ func (t *task) overrunsAfter() time.Duration {
 }
 
 // watch makes the watchdog look at t, which starts now, in time. mu is held.
-func (r *Runner) watch(t *task, now time.Time) {
+func (r *Runner) watch(t *task, now moment) {
 	if t.timeout > 0 {
 		r.sweepIn(t.overrunsAfter(), now)
 	}
@@ -38,22 +38,22 @@ func (r *Runner) watch(t *task, now time.Time) {
 
 // sweepIn has the running callbacks looked at when that time has passed. mu is
 // held.
-func (r *Runner) sweepIn(d time.Duration, now time.Time) {
-	if !r.sweepAt.IsZero() && r.sweepAt.Sub(now) <= d {
+func (r *Runner) sweepIn(d time.Duration, now moment) {
+	if r.sweepAt != 0 && r.sweepAt.sub(now) <= d {
 		return
 	}
-	at := now.Add(d)
-	if soonest := r.sweptAt.Add(sweepInterval); at.Before(soonest) {
+	at := now.add(d)
+	if soonest := r.sweptAt.add(sweepInterval); r.sweptAt != 0 && at < soonest {
 		at = soonest
-		if r.sweepAt.Equal(at) {
+		if r.sweepAt == at {
 			return
 		}
 	}
 	r.sweepAt = at
 	if r.sweepTimer == nil {
-		r.sweepTimer = time.AfterFunc(at.Sub(now), r.sweep)
+		r.sweepTimer = time.AfterFunc(at.sub(now), r.sweep)
 	} else {
-		r.sweepTimer.Reset(at.Sub(now))
+		r.sweepTimer.Reset(at.sub(now))
 	}
 }
 
@@ -69,7 +69,7 @@ type overrun struct {
 func (r *Runner) sweep() {
 	r.mu.Lock()
 	now := r.clock.now()
-	r.sweptAt, r.sweepAt = now, time.Time{}
+	r.sweptAt, r.sweepAt = now, 0
 	var found []overrun
 	var workers []string
 	for t := r.running.first; t != nil; t = t.next {
@@ -115,7 +115,7 @@ func (r *Runner) tellOverrun(o *overrun, stacks map[string]string) {
 
 // markOverrunning marks t as overrunning and has its worker replaced, if the
 // runner may do that. mu is held.
-func (r *Runner) markOverrunning(t *task, now time.Time) {
+func (r *Runner) markOverrunning(t *task, now moment) {
 	t.overran = true
 	t.observing++ // of Overrun
 	r.overrunning++
@@ -129,7 +129,7 @@ func (r *Runner) markOverrunning(t *task, now time.Time) {
 
 // replace lets another worker take the place of t's, and another callback its
 // share of the name's limit. mu is held.
-func (r *Runner) replace(t *task, now time.Time) {
+func (r *Runner) replace(t *task, now moment) {
 	r.stopClock(t, now)
 	t.replaced = true
 	r.replaced++
@@ -141,7 +141,7 @@ func (r *Runner) replace(t *task, now time.Time) {
 
 // replaceNext gives what has become free to a task that overruns and whose worker
 // could not be replaced before. mu is held.
-func (r *Runner) replaceNext(now time.Time) {
+func (r *Runner) replaceNext(now moment) {
 	for t := r.running.first; t != nil; t = t.next {
 		if t.overran && t.onWorker {
 			r.replace(t, now)

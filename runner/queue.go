@@ -56,7 +56,7 @@ func (r *Runner) admit(t *task, f *followUp) error {
 }
 
 // waitsFrom is when a task whose scope is released begins to wait for a worker.
-func (t *task) waitsFrom() time.Time {
+func (t *task) waitsFrom() moment {
 	if t.waited {
 		return t.runner().clock.now()
 	}
@@ -168,13 +168,13 @@ func (r *Runner) longestDue() *task {
 	oldest := r.queue.first
 	if len(r.limits) > 0 { // then one that was held may have joined the end
 		for t := oldest; t != nil; t = t.next {
-			if t.waitingSince().Before(oldest.waitingSince()) {
+			if t.turn < oldest.turn {
 				oldest = t
 			}
 		}
 	}
 	for _, l := range r.limits {
-		if t := l.held.first; t != nil && (oldest == nil || t.waitingSince().Before(oldest.waitingSince())) {
+		if t := l.held.first; t != nil && (oldest == nil || t.turn < oldest.turn) {
 			oldest = t
 		}
 	}
@@ -183,7 +183,7 @@ func (r *Runner) longestDue() *task {
 
 // freePlace gives back what t holds of the queue: to who has waited longest,
 // or to the next to come. mu is held.
-func (r *Runner) freePlace(t *task, now time.Time) {
+func (r *Runner) freePlace(t *task, now moment) {
 	if !t.placed {
 		return
 	}
@@ -198,11 +198,11 @@ func (r *Runner) freePlace(t *task, now time.Time) {
 
 // makeDue moves t, which is due since then, from the reserved to the queue. mu
 // is held.
-func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
+func (r *Runner) makeDue(t *task, due, now moment, f *followUp) {
 	if t.list != nil { // nil: it is due as it is accepted
 		t.list.remove(t)
 	}
-	t.state, t.released, t.due, t.waiting = queued, t.moment(due), t.moment(due), now.Sub(t.asked)
+	t.state, t.released, t.due, t.turn = queued, max(due, t.asked), max(due, t.asked), now
 	if t.inCaller && r.placeFree() {
 		t.inCaller, t.placed = false, true
 		r.inCaller--
@@ -221,7 +221,7 @@ func (r *Runner) makeDue(t *task, due, now time.Time, f *followUp) {
 
 // merge lets t take the turn of one that waits under the same key. It returns
 // false if t must find a turn of its own. mu is held.
-func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
+func (r *Runner) merge(t *task, now moment, f *followUp) bool {
 	if t.policy == nil || t.policy.coalesce == nil {
 		return false
 	}
@@ -234,7 +234,7 @@ func (r *Runner) merge(t *task, now time.Time, f *followUp) bool {
 		r.settle(old, Coalesced, nil, now, f)
 		return false
 	}
-	t.waiting = old.waitingSince().Sub(t.asked)
+	t.turn = old.turn
 	old.list.replace(old, t)
 	t.limited, old.limited = old.limited, false
 	r.settle(old, Coalesced, nil, now, f)

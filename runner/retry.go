@@ -68,11 +68,11 @@ func (t *task) again(o Outcome, err error) (wait *time.Duration, panicked *Panic
 // pause takes a task whose attempt has failed off its worker until the next
 // one. It returns false if there will be none, as the drain has given up. mu
 // is held.
-func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now time.Time, f *followUp) bool {
+func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now moment, f *followUp) bool {
 	if t.state != running || r.drain != nil && r.drain.gaveUp {
 		return false
 	}
-	retried := &RetriedInfo{Outcome: o, Err: err, Finished: now, Wait: wait, Overran: t.overran}
+	retried := &RetriedInfo{Outcome: o, Err: err, Finished: r.clock.at(now), Wait: wait, Overran: t.overran}
 	t.fillStarted(&retried.StartedInfo)
 	t.extras().retried = retried
 	t.list.remove(t)
@@ -108,7 +108,7 @@ func (r *Runner) resume(t *task) {
 	if t.state == paused {
 		t.list.remove(t)
 		now := r.clock.now()
-		t.state, t.due, t.waiting, t.given = queued, t.moment(now), now.Sub(t.asked), nil
+		t.state, t.due, t.turn, t.given = queued, now, now, nil
 		r.enqueue(t)
 	}
 }

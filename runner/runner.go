@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Runner runs callbacks on a bounded pool of workers. Make one with [New] and
@@ -43,6 +44,7 @@ func New(cfg Config) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{cfg: cfg.withDefaults()}
+	r.clock.start = time.Now()
 	r.base, r.cancel = context.WithCancelCause(context.Background())
 	r.detached = &scope{runner: r, released: true}
 	r.wake.L = &r.mu
@@ -189,14 +191,16 @@ func (r *Runner) Stats() Stats {
 
 		ObserverPanics: r.watched.panics.Load(),
 	}
+	var oldestDue moment
 	if t := r.longestDue(); t != nil {
-		s.OldestDue = t.waitingSince()
+		oldestDue = t.turn
 	}
-	if t := r.overflow.first; t != nil && (s.OldestDue.IsZero() || t.waitingSince().Before(s.OldestDue)) {
-		s.OldestDue = t.waitingSince()
+	if t := r.overflow.first; t != nil && (oldestDue == 0 || t.turn < oldestDue) {
+		oldestDue = t.turn
 	}
+	s.OldestDue = r.clock.at(oldestDue)
 	if t := r.running.first; t != nil {
-		s.OldestRunning = t.at(t.started)
+		s.OldestRunning = r.clock.at(t.started)
 	}
 	for t := r.running.first; t != nil; t = t.next {
 		if t.onWorker {

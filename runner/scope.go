@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 )
 
 // scope is what one request, RPC or command has asked to be run after it.
@@ -19,7 +18,7 @@ type scope struct {
 	// What follows is guarded by the runner's mu.
 	tasks      []*task // reserved in this scope
 	released   bool
-	releasedAt time.Time
+	releasedAt moment
 	once       map[mergeKey]bool // nil until the first Once
 	open       int               // tasks that have not been reported
 	idle       chan struct{}     // closed when open is 0; nil until somebody waits
@@ -135,7 +134,7 @@ func (s *scope) release() {
 
 // admitDue asks the gates of tasks that are due, and makes those due that may
 // run.
-func (r *Runner) admitDue(tasks []*task, due time.Time) {
+func (r *Runner) admitDue(tasks []*task, due moment) {
 	var answers []answer // by index of tasks; nil: nobody was asked
 	if slices.ContainsFunc(tasks, (*task).gated) {
 		answers = askGates(tasks)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 }
 
 func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report, error) {
-	start := r.clock.now()
+	start := time.Now()
 	octx := ctx
 	eachApart(1, func(int) { octx = r.observeDrainStarted(ctx, info) })
 	r.finishOrCancel(ctx, d)
@@ -265,15 +266,15 @@ func (e *pausedError) Unwrap() []error { return []error{ErrShutdown, e.last} }
 // lostOf lists what the drain lost, the longest asked for first.
 func (r *Runner) lostOf(d *drain) []Lost {
 	r.mu.Lock()
-	slices.SortStableFunc(d.lost, func(a, b *task) int { return a.asked.Compare(b.asked) })
+	slices.SortStableFunc(d.lost, func(a, b *task) int { return cmp.Compare(a.asked, b.asked) })
 	var lost []Lost
 	contexts := make([]context.Context, len(d.lost))
 	for i, t := range d.lost {
 		l := Lost{
 			Name:    t.name,
 			Outcome: t.outcome,
-			Age:     t.at(t.finished).Sub(t.asked),
-			Ran:     between(t.at(t.started), t.at(t.finished)),
+			Age:     t.finished.sub(t.asked),
+			Ran:     t.ranUntil(t.finished),
 			Stack:   t.stack(),
 		}
 		if !t.isObserved() { // otherwise its context is still being made

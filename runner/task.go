@@ -14,7 +14,7 @@ type task struct {
 	fn      func(context.Context) error
 	timeout time.Duration // 0: none
 	policy  *policy       // nil: none
-	asked   time.Time
+	asked   moment
 
 	// askerDone is closed when the asker's context ends. Written by newTask, for
 	// Block only.
@@ -64,10 +64,10 @@ type task struct {
 	due       moment
 	started   moment
 	finished  moment
-	waiting   time.Duration // since it was asked for: it became due, or the first of those that it stands for (Coalesce)
-	err       error         // of an ended task, or of the last attempt
-	host      *host         // of the goroutine that runs it; nil: not ours
-	extra     *extra        // nil: none
+	turn      moment // since when it waits for a worker, or the first of those that it stands for (Coalesce)
+	err       error  // of an ended task, or of the last attempt
+	host      *host  // of the goroutine that runs it; nil: not ours
+	extra     *extra // nil: none
 
 	list       *taskList // the one it is in
 	prev, next *task
@@ -141,18 +141,23 @@ func (t *task) values() context.Context {
 }
 
 func (t *task) fillInfo(info *Callback) {
-	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.name, t.timeout, t.asked
+	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.name, t.timeout, t.runner().clock.at(t.asked)
 }
 
 func (t *task) fillStarted(info *StartedInfo) {
 	t.fillInfo(&info.Callback)
 	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
-	info.Released, info.Due, info.Started = t.at(t.released), t.at(t.due), t.at(t.started)
+	clock := &t.runner().clock
+	info.Released, info.Due, info.Started = clock.at(t.released), clock.at(t.due), clock.at(t.started)
 }
 
-// waitingSince is since when a queued task waits, or the first of those that it
-// stands for.
-func (t *task) waitingSince() time.Time { return t.asked.Add(t.waiting) }
+// ranUntil is how long the attempt under way, if one is, has run.
+func (t *task) ranUntil(now moment) time.Duration {
+	if t.started == 0 {
+		return 0
+	}
+	return max(now.sub(t.started), 0)
+}
 
 // extras returns what few tasks have. mu is held.
 func (t *task) extras() *extra {

@@ -61,7 +61,8 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	handedOver = true
 	tracked := t.given
 	if !started { // its end may be being reported: t is not written any more
-		tracked = &callbackContext{runner: r, name: name, asker: t.asker, values: t.asker, tracked: true}
+		tracked = new(callbackContext)
+		tracked.fill(t, r.clock.now())
 	}
 	tracked.labels = context.Background()
 	var once sync.Once
@@ -87,7 +88,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 			f.observed(t)
 		}
 		if started = t.state == reserved; started {
-			t.state, t.released, t.due = queued, t.moment(t.asked), t.moment(t.asked)
+			t.state, t.released, t.due = queued, t.asked, t.asked
 			r.start(t, r.clock.now(), new(callbackContext))
 		}
 		r.mu.Unlock()

@@ -62,7 +62,7 @@ func (r *Runner) take(h *host) *task {
 }
 
 // takeFirst starts the first task of the queue. mu is held.
-func (r *Runner) takeFirst(h *host, now time.Time) *task {
+func (r *Runner) takeFirst(h *host, now moment) *task {
 	t := r.queue.first
 	t.host, t.onWorker, t.here = h, true, false
 	r.start(t, now, h.context())
@@ -74,7 +74,7 @@ func (r *Runner) takeFirst(h *host, now time.Time) *task {
 
 // takeNext starts the first task of the queue, if there is one and this worker
 // is not one too many. mu is held.
-func (r *Runner) takeNext(h *host, now time.Time) *task {
+func (r *Runner) takeNext(h *host, now moment) *task {
 	if r.queue.first == nil || r.workers-r.replaced > r.cfg.Workers {
 		return nil
 	}
@@ -135,10 +135,10 @@ func (r *Runner) leave(t *task) {
 // start moves t from the queued to the running. It may have become due since now
 // was read, as that is done before the lock is had. c will be its context. mu is
 // held.
-func (r *Runner) start(t *task, now time.Time, c *callbackContext) {
+func (r *Runner) start(t *task, now moment, c *callbackContext) {
 	t.list.remove(t)
 	r.stopMerging(t)
-	t.state, t.started, t.overran = running, max(t.moment(now), t.due), false
+	t.state, t.started, t.overran = running, max(now, t.due), false
 	if t.policy == nil || t.policy.attempts < 2 {
 		r.freePlace(t, now)
 	}
@@ -146,14 +146,15 @@ func (r *Runner) start(t *task, now time.Time, c *callbackContext) {
 	if r.watched.attempts {
 		t.beginning.begin()
 	}
-	t.give(c)
+	c.fill(t, t.started)
+	t.given = c
 	r.running.push(t)
 	r.watch(t, now)
 }
 
 // leaveWorker takes a task that stops running out of the workers' figures. mu
 // is held.
-func (r *Runner) leaveWorker(t *task, now time.Time) {
+func (r *Runner) leaveWorker(t *task, now moment) {
 	if t.overran {
 		r.overrunning--
 	}
@@ -168,7 +169,7 @@ func (r *Runner) leaveWorker(t *task, now time.Time) {
 }
 
 // stopClock ends the worker time of a task. mu is held.
-func (r *Runner) stopClock(t *task, now time.Time) {
+func (r *Runner) stopClock(t *task, now moment) {
 	r.busyDone += t.ranUntil(now)
 	t.onWorker = false
 }
