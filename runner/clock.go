@@ -16,16 +16,17 @@ func (m moment) sub(earlier moment) time.Duration { return time.Duration(m - ear
 // add is the moment d later, which is 0 or more; the last there is if that is too
 // late to be told.
 func (m moment) add(d time.Duration) moment {
-	if later := m + moment(d); later > 0 {
+	if later := m + moment(d); later >= m {
 		return later
 	}
 	return math.MaxInt64
 }
 
-// clock is a runner's clock. It is read by the monotonic clock alone.
+// clock is a runner's clock. It goes by the monotonic clock alone, and looks at
+// the wall clock once in a while. Its zero value needs begin.
 type clock struct {
-	start time.Time               // moment 1
-	wall  atomic.Pointer[reading] // the last time that the wall clock was read; nil: never
+	start time.Time // moment 1
+	wall  atomic.Pointer[reading]
 }
 
 // reading is a moment and what the wall clock said then.
@@ -34,24 +35,29 @@ type reading struct {
 	time   time.Time
 }
 
-// clockKeeps is how long a reading is good for: if somebody sets the machine's
-// clock, the runner's times follow as late as that.
-const clockKeeps = moment(time.Second)
+// readAgain is the time after which a reading is old: if somebody sets the
+// machine's clock, the runner's times follow as late as that.
+const readAgain = time.Second
 
-func (c *clock) now() moment { return c.moment(time.Since(c.start)) }
+func (c *clock) begin() {
+	c.start = time.Now()
+	c.wall.Store(&reading{1, c.start})
+}
 
-func (c *clock) moment(sinceStart time.Duration) moment { return moment(sinceStart) + 1 }
+func (c *clock) now() moment {
+	now := moment(time.Since(c.start)) + 1
+	if now.sub(c.wall.Load().moment) > readAgain {
+		read := time.Now()
+		c.wall.Store(&reading{moment(read.Sub(c.start)) + 1, read})
+	}
+	return now
+}
 
 // at is the time of a moment; the zero Time of never.
 func (c *clock) at(m moment) time.Time {
 	if m == 0 {
 		return time.Time{}
 	}
-	r := c.wall.Load()
-	if r == nil || m-r.moment > clockKeeps {
-		now := time.Now()
-		r = &reading{c.moment(now.Sub(c.start)), now}
-		c.wall.Store(r)
-	}
-	return r.time.Add(m.sub(r.moment))
+	read := c.wall.Load()
+	return read.time.Add(m.sub(read.moment))
 }
