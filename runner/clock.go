@@ -53,11 +53,12 @@ func (c *clock) now() moment {
 	return now
 }
 
+func (c *clock) at(m moment) time.Time { return c.wall.Load().at(m) }
+
 // at is the time of a moment; the zero Time of never.
-func (c *clock) at(m moment) time.Time {
+func (r *reading) at(m moment) time.Time {
 	if m == 0 {
 		return time.Time{}
 	}
-	read := c.wall.Load()
-	return read.time.Add(m.sub(read.moment))
+	return r.time.Add(m.sub(r.moment))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Runner runs callbacks on a bounded pool of workers. Make one with [New] and
@@ -44,7 +43,7 @@ func New(cfg Config) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{cfg: cfg.withDefaults()}
-	r.clock.start = time.Now()
+	r.clock.begin()
 	r.base, r.cancel = context.WithCancelCause(context.Background())
 	r.detached = &scope{runner: r, released: true}
 	r.wake.L = &r.mu

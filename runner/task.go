@@ -147,8 +147,8 @@ func (t *task) fillInfo(info *Callback) {
 func (t *task) fillStarted(info *StartedInfo) {
 	t.fillInfo(&info.Callback)
 	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
-	clock := &t.runner().clock
-	info.Released, info.Due, info.Started = clock.at(t.released), clock.at(t.due), clock.at(t.started)
+	wall := t.runner().clock.wall.Load()
+	info.Released, info.Due, info.Started = wall.at(t.released), wall.at(t.due), wall.at(t.started)
 }
 
 // ranUntil is how long the attempt under way, if one is, has run.
