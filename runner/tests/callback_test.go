@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -265,4 +266,29 @@ func TestAPanicsValueIsToldAndNeverWalked(t *testing.T) {
 	} {
 		require.EqualError(t, &runner.PanicError{Value: value}, "runner: callback panicked: "+want)
 	}
+}
+
+func TestAKeptContextKnowsNothingOfLaterCallbacks(t *testing.T) {
+	type key struct{}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 100})
+		var kept context.Context
+		first := context.WithValue(t.Context(), key{}, "first")
+		begin := time.Now()
+		require.NoError(t, r.Go(first, "first", func(ctx context.Context) error { kept = ctx; return nil }, runner.Timeout(time.Minute)))
+		synctest.Wait()
+		time.Sleep(time.Second)
+		for range 100 {
+			require.NoError(t, r.Go(t.Context(), "later", nothing, runner.Timeout(time.Hour)))
+		}
+		synctest.Wait()
+		deadline, ok := kept.Deadline()
+		require.True(t, ok)
+		require.Equal(t, time.Minute, deadline.Sub(begin))
+		require.Equal(t, "first", kept.Value(key{}))
+		require.Contains(t, fmt.Sprint(kept), "first")
+		require.ErrorIs(t, kept.Err(), context.Canceled)
+		require.ErrorIs(t, context.Cause(kept), context.Canceled)
+		drain(t, r)
+	})
 }
