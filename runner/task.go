@@ -117,13 +117,13 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 // tasks has empty ones, to be used again.
 var tasks = sync.Pool{New: func() any { return new(task) }}
 
-// isPlain tells whether a task that its worker has ended took the ordinary way,
-// so that nobody but this worker has anything left to do with it. mu is held.
-func (t *task) isPlain() bool {
-	return t.state == ended && t.policy == nil && t.extra == nil && !t.overran && t.runner().drain == nil
+// isRecyclable tells whether nobody but the worker that has just ended t, or
+// paused it, has anything left to do with it. What overran may still be told of,
+// and the drain keeps what it loses. mu is held.
+func (t *task) isRecyclable() bool {
+	return t.state == ended && !t.overran && t.runner().drain == nil
 }
 
-// recycle ends the use of a plain task.
 func (t *task) recycle() {
 	*t = task{}
 	tasks.Put(t)

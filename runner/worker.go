@@ -301,14 +301,14 @@ func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration,
 	if goOn && f.isEmpty() {
 		next = r.takeNext(t.host, now)
 	}
-	plain := goOn && t.isPlain()
+	recyclable := goOn && t.isRecyclable()
 	r.mu.Unlock()
 	if goOn && f.isOnly(t) {
 		next = r.reportAndTake(t)
 	} else {
 		r.do(&f)
 	}
-	if plain {
+	if recyclable {
 		t.recycle()
 	}
 	return next
