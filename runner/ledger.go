@@ -5,18 +5,19 @@ import "time"
 // ledger is the runner's books: where each accepted task is, and how the
 // others ended. Each task is in exactly one of the lists until it ends.
 type ledger struct {
-	asked uint64
+	queue   taskList // due, waiting for a worker
+	running taskList
+	asked   uint64
 
 	// unreported is the number of accepted tasks whose Finished has not been
 	// observed to its end. The drain waits for it to become 0.
 	unreported int
 
-	queue    taskList // due, waiting for a worker
-	running  taskList
+	outcomes Outcomes
+
 	reserved taskList // accepted, not due
 	paused   taskList // between two attempts
 	overflow taskList // due, waiting for the caller that runs them
-	outcomes Outcomes
 
 	// merging finds, for each key of Coalesce, the task that is due and has not
 	// started.

@@ -16,8 +16,8 @@ const sweepInterval = time.Second
 type watchdog struct {
 	overrunning int
 	sweepTimer  *time.Timer
-	sweepAt     moment // when it fires; 0: it does not
 	sweptAt     moment // when it fired last
+	sweepAt     moment // when it fires; 0: it does not
 }
 
 // overrunsAfter is how long t runs before it counts as overrunning; t has a

@@ -7,21 +7,22 @@ import (
 
 // pool is the queue's places and the workers.
 type pool struct {
-	places    int // taken, by waiting tasks, by those with Retry, and by granted waiters
-	workers   int // started and not ended
-	idle      int // of those, waiting for work
-	waking    int // of those, called and not there yet
-	replaced  int // of those, held by overrunning tasks, and replaced
-	highWater highWater
-	busyDone  time.Duration // worker time of ended tasks
-	busySeen  time.Duration // the most that Stats has told
-	limits    map[string]*limit
+	waiters  list.List // of *waiter; under Block, in the order they came
+	inCaller int       // tasks beyond the places that RunInCaller took in, running or not
+	gone     chan struct{}
+	stopped  bool          // nothing is left to do: workers end
+	busySeen time.Duration // the most that Stats has told
+
 	watchdog
 
-	inCaller int       // tasks beyond the places that RunInCaller took in, running or not
-	waiters  list.List // of *waiter; under Block, in the order they came
-	stopped  bool      // nothing is left to do: workers end
-	gone     chan struct{}
+	limits    map[string]*limit
+	busyDone  time.Duration // worker time of ended tasks
+	highWater highWater
+	replaced  int // workers that overrunning tasks hold and that have been replaced
+	waking    int // workers that were called and are not there yet
+	idle      int // workers that wait for work
+	workers   int // started and not ended
+	places    int // taken, by waiting tasks, by those with Retry, and by granted waiters
 }
 
 // admit takes t into the books, or refuses it. It decides at once, except

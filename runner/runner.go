@@ -25,12 +25,13 @@ type Runner struct {
 	watched watched // which events have an observer; written by New only
 	clock   clock
 
-	// What each callback changes stands together, in as few cache lines as may
-	// be: they go from the asker's processor to the worker's and back.
-	mu     sync.Mutex
-	drain  *drain // guarded by mu; not nil once Shutdown has been called
-	ledger        // guarded by mu
+	// What every callback changes stands together, at the end of pool and the
+	// beginning of ledger: it goes from the asker's processor to the worker's and
+	// back, a cache line at a time.
 	pool          // guarded by mu
+	drain  *drain // guarded by mu; not nil once Shutdown has been called
+	mu     sync.Mutex
+	ledger // guarded by mu
 
 	wake       sync.Cond    // L is &mu; signaled when queue has a task, broadcast when stopped
 	goroutines atomic.Int64 // that have run callbacks; numbers their labels

@@ -87,8 +87,15 @@ func (s *scope) whenIdle() <-chan struct{} {
 	return s.idle
 }
 
+// isDetached tells whether s stands for no scope. Nobody waits for that, so its
+// tasks are not counted.
+func (s *scope) isDetached() bool { return s == s.runner.detached }
+
 // entered counts a task that was accepted. mu is held.
 func (s *scope) entered(t *task) {
+	if s.isDetached() {
+		return
+	}
 	s.open++
 	if t.policy != nil && t.policy.once != nil {
 		if s.once == nil {
@@ -100,6 +107,9 @@ func (s *scope) entered(t *task) {
 
 // left counts a task that was reported. mu is held.
 func (s *scope) left() {
+	if s.isDetached() {
+		return
+	}
 	s.open--
 	if s.open == 0 && s.idle != nil {
 		close(s.idle)
