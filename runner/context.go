@@ -14,15 +14,22 @@ import (
 // A callback may keep its context, so each attempt has one of its own, which
 // knows nothing of the task: that is used again for another callback.
 type callbackContext struct {
-	runner   *Runner
-	name     string
-	deadline moment          // 0: none
-	asker    context.Context // the asker's, see askerValues
-	values   context.Context // what observers of Started returned
-	labels   context.Context // has nothing but the goroutine's pprof labels; nil before fn is called
+	runner *Runner
+	name   string
 
-	tracked bool // it is Track's
-	here    bool // it was started in its caller
+	// asker is the asker's context with what observers of Accepted added. It is
+	// written by the goroutine that calls them, and read by others once they have
+	// seen, under mu, that the task is not observed.
+	asker context.Context
+	// values are what observers of Started made of it; nil before the start. It is
+	// written and read as asker is, with those observers.
+	values context.Context
+	// labels has nothing but the goroutine's pprof labels; nil before fn is called.
+	labels context.Context
+
+	deadline moment // 0: none. Written at the start
+	tracked  bool   // it is Track's. Written by that
+	here     bool   // it is started in its caller. Written at the start
 
 	inner atomic.Pointer[canceler] // nil: not asked for yet
 }
@@ -37,12 +44,16 @@ type canceler struct {
 // asked for one.
 var attemptEnded = &canceler{cancel: func() {}}
 
-// fill makes c, which is empty, the context of an attempt of t that starts then.
-func (c *callbackContext) fill(t *task, started moment) {
-	c.runner, c.name, c.asker, c.values = t.runner(), t.name, t.asker, t.asker
-	c.tracked, c.here = t.tracked, t.here
-	if t.timeout > 0 {
-		c.deadline = started.add(t.timeout)
+// forAnother returns the context of the next attempt.
+func (c *callbackContext) forAnother() *callbackContext {
+	return &callbackContext{runner: c.runner, name: c.name, asker: c.asker}
+}
+
+// start says that the attempt starts. mu is held.
+func (c *callbackContext) start(at moment, timeout time.Duration) {
+	c.values = c.asker
+	if timeout > 0 {
+		c.deadline = at.add(timeout)
 	}
 }
 

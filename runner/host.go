@@ -17,16 +17,14 @@ const (
 // maxLabelSets bounds what a goroutine remembers of the names it has run.
 const maxLabelSets = 128
 
-// host is what a goroutine that runs callbacks has for them: its pprof labels, and
-// the context of the next. It is used by that goroutine alone, but for worker.
+// host sets the pprof labels of a goroutine that runs callbacks, and is used by it
+// alone but for the label worker.
 type host struct {
 	runner, worker string
 	sets           map[string]context.Context // by callback name
 
 	last    string          // name
 	lastSet context.Context // of it; nil: none yet
-
-	next *callbackContext // nil: to be made
 }
 
 // worker is the label of the goroutine that runs t; empty: it is not ours.
@@ -45,20 +43,6 @@ func (r *Runner) newHost() *host {
 	}
 }
 
-// prepare makes the context of the next callback, before the lock is taken to
-// start it.
-func (h *host) prepare() {
-	if h.next == nil {
-		h.next = new(callbackContext)
-	}
-}
-
-// context returns what prepare has made.
-func (h *host) context() (c *callbackContext) {
-	c, h.next = h.next, nil
-	return c
-}
-
 // mark labels the goroutine for t, and returns a context with these labels, so
 // that pprof.Do in the callback adds to them.
 func (h *host) mark(t *task) context.Context {
@@ -70,11 +54,11 @@ func (h *host) mark(t *task) context.Context {
 func (h *host) unmark() { pprof.SetGoroutineLabels(context.Background()) }
 
 func (h *host) set(t *task) context.Context {
-	if of := labelsOf(t.asker); of != nil { // the asker's stay, too
-		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), h.of(t.name))
+	if of := labelsOf(t.given.asker); of != nil { // the asker's stay, too
+		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), h.of(t.given.name))
 	}
-	if h.lastSet == nil || h.last != t.name {
-		h.last, h.lastSet = t.name, h.setOf(t.name)
+	if h.lastSet == nil || h.last != t.given.name {
+		h.last, h.lastSet = t.given.name, h.setOf(t.given.name)
 	}
 	return h.lastSet
 }

@@ -39,7 +39,7 @@ func (r *Runner) observeAccepted(t *task) {
 	info := AcceptedInfo{Depth: int(t.depth), Capacity: r.cfg.Queue}
 	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		t.asker = follow(&r.watched, t.asker, r.cfg.Observers[i].Accepted, &info)
+		t.given.asker = follow(&r.watched, t.given.asker, r.cfg.Observers[i].Accepted, &info)
 	}
 }
 
@@ -50,14 +50,14 @@ func (r *Runner) observeRejected(t *task, err error) {
 	info := RejectedInfo{Reason: reasonOf(err), Err: err}
 	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		notify(&r.watched, t.asker, r.cfg.Observers[i].Rejected, &info)
+		notify(&r.watched, t.given.asker, r.cfg.Observers[i].Rejected, &info)
 	}
 }
 
 func (r *Runner) observeStarted(t *task) {
 	t.given.values = (*askerValues)(t.given)
 	if t.linked { // it keeps given: a chain of callbacks would keep them all
-		t.given.values = uncanceled(&r.watched, t.asker)
+		t.given.values = uncanceled(&r.watched, t.given.asker)
 	}
 	for i := range r.cfg.Observers {
 		t.given.values = r.followStarted(t, r.cfg.Observers[i].Started)

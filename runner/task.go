@@ -10,7 +10,6 @@ import (
 // is what a waiting callback costs.
 type task struct {
 	scope   *scope
-	name    string
 	fn      func(context.Context) error
 	timeout time.Duration // 0: none
 	policy  *policy       // nil: none
@@ -20,14 +19,7 @@ type task struct {
 	// Block only.
 	askerDone <-chan struct{}
 
-	// asker is the asker's context with what observers of Accepted added. It is
-	// written by the goroutine that calls them, and read by others once they have
-	// seen, under mu, that the task is not observed.
-	asker context.Context
-
-	// given is the context of the attempt, with which fn is called. It is made
-	// under mu as the attempt starts; nil while the task waits for that. Its
-	// values are written and read as asker is, with observers of Started.
+	// given is the context of the attempt, with which fn is called, or will be.
 	given *callbackContext
 
 	// afterResponse tells whether the scope was still open when the callback
@@ -36,8 +28,6 @@ type task struct {
 	// nested tells that a callback asked for it, and nestedInCaller that this
 	// one is run in its caller by the same runner. Written by newTask.
 	nested, nestedInCaller bool
-	// tracked tells that it is Track's. Written by that.
-	tracked bool
 	// linked tells that its asker is a callback whose values it has. Written by
 	// newTask.
 	linked bool
@@ -53,7 +43,6 @@ type task struct {
 	limited   bool      // it holds a slot of its name's limit
 	inCaller  bool      // RunInCaller took it in: it holds no place, but is counted
 	onWorker  bool      // it takes a worker's time
-	here      bool      // it was started in its caller
 	overran   bool      // past its deadline and its grace, this attempt
 	replaced  bool      // its worker has been replaced
 	depth     int32     // places taken when it was accepted, its own included; not written after that
@@ -94,7 +83,8 @@ const (
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := tasks.Get().(*task)
-	t.scope, t.name, t.fn, t.asker, t.asked = s, name, fn, ctx, r.clock.now()
+	t.given = &callbackContext{runner: r, name: name, asker: ctx}
+	t.scope, t.fn, t.asked = s, fn, r.clock.now()
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := callbackFrom(ctx); by != nil {
 		t.nested = !by.tracked // which keeps no worker waiting
@@ -102,7 +92,7 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 		if by == ctx {
 			// What the asking callback was given adds nothing but its timeout to
 			// its values. Going without keeps endless chains short.
-			t.asker, t.linked = by.values, true
+			t.given.asker, t.linked = by.values, true
 		}
 	}
 	for _, o := range opts {
@@ -134,14 +124,14 @@ func (t *task) runner() *Runner { return t.scope.runner }
 // values is the context of the attempt, or the asker's if there is none now,
 // as observers see it.
 func (t *task) values() context.Context {
-	if t.given == nil {
-		return t.asker
+	if t.given.values == nil {
+		return t.given.asker
 	}
 	return t.given.values
 }
 
 func (t *task) fillInfo(info *Callback) {
-	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.name, t.timeout, t.runner().clock.at(t.asked)
+	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.given.name, t.timeout, t.runner().clock.at(t.asked)
 }
 
 func (t *task) fillStarted(info *StartedInfo) {

@@ -34,7 +34,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		return nil, nil, fmt.Errorf("%w: got %.100q", ErrInvalidName, name)
 	}
 	t := r.newTask(ctx, r.detached, name, nil, opts)
-	t.tracked = true
+	t.given.tracked = true
 	if t.policy != nil {
 		return nil, nil, errTrackOption
 	}
@@ -61,8 +61,9 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 	handedOver = true
 	tracked := t.given
 	if !started { // its end may be being reported: t is not written any more
-		tracked = new(callbackContext)
-		tracked.fill(t, r.clock.now())
+		tracked = t.given.forAnother()
+		tracked.tracked = true
+		tracked.start(r.clock.now(), t.timeout)
 	}
 	tracked.labels = context.Background()
 	var once sync.Once
@@ -89,7 +90,7 @@ func (r *Runner) announceTracked(t *task) (started bool) {
 		}
 		if started = t.state == reserved; started {
 			t.state, t.released, t.due = queued, t.asked, t.asked
-			r.start(t, r.clock.now(), new(callbackContext))
+			r.start(t, r.clock.now())
 		}
 		r.mu.Unlock()
 		r.do(&f)

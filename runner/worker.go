@@ -34,7 +34,6 @@ func (r *Runner) work() {
 // take waits for the next task and starts it. It returns nil when the worker
 // shall end, and has counted it out by then.
 func (r *Runner) take(h *host) *task {
-	h.prepare()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -64,8 +63,8 @@ func (r *Runner) take(h *host) *task {
 // takeFirst starts the first task of the queue. mu is held.
 func (r *Runner) takeFirst(h *host, now moment) *task {
 	t := r.queue.first
-	t.host, t.onWorker, t.here = h, true, false
-	r.start(t, now, h.context())
+	t.host, t.onWorker = h, true
+	r.start(t, now)
 	if r.queue.first != nil {
 		r.callWorker()
 	}
@@ -86,7 +85,6 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 	reported := false
 	defer func() { // an observer may call Goexit
 		now := r.clock.now()
-		t.host.prepare()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reported(t)
@@ -104,15 +102,14 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 // caller's.
 func (r *Runner) runHere(t *task) {
 	h := r.newHost()
-	h.prepare()
 	left := make(chan struct{})
 	r.mu.Lock()
 	if t.state != queued { // dropped, or merged into another
 		r.mu.Unlock()
 		return
 	}
-	t.host, t.here, t.extras().left = h, true, left
-	r.start(t, r.clock.now(), h.context())
+	t.host, t.given.here, t.extras().left = h, true, left
+	r.start(t, r.clock.now())
 	r.mu.Unlock()
 	go func() {
 		defer r.leave(t)
@@ -133,9 +130,8 @@ func (r *Runner) leave(t *task) {
 }
 
 // start moves t from the queued to the running. It may have become due since now
-// was read, as that is done before the lock is had. c will be its context. mu is
-// held.
-func (r *Runner) start(t *task, now moment, c *callbackContext) {
+// was read, as that is done before the lock is had. mu is held.
+func (r *Runner) start(t *task, now moment) {
 	t.list.remove(t)
 	r.stopMerging(t)
 	t.state, t.started, t.overran = running, max(now, t.due), false
@@ -146,8 +142,7 @@ func (r *Runner) start(t *task, now moment, c *callbackContext) {
 	if r.watched.attempts {
 		t.beginning.begin()
 	}
-	c.fill(t, t.started)
-	t.given = c
+	t.given.start(t.started, t.timeout)
 	r.running.push(t)
 	r.watch(t, now)
 }
@@ -191,7 +186,7 @@ func (r *Runner) run(t *task, h *host) (next *task) {
 	}
 	// Not in the deferred call, nor below the callback's frames: a stack that
 	// stays small need not be copied to a larger one.
-	return r.finish(t, outcome, err, !t.here)
+	return r.finish(t, outcome, err, !t.given.here)
 }
 
 // attempt calls the callback, with its labels and its context. It returns false
@@ -290,9 +285,6 @@ func (r *Runner) finishOrRetry(t *task, o Outcome, err error, goOn bool) (next *
 func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration, goOn bool) (next *task) {
 	var f followUp
 	now := r.clock.now() // not under the lock, which others want
-	if goOn {
-		t.host.prepare()
-	}
 	r.mu.Lock()
 	if again == nil || !r.pause(t, o, err, *again, now, &f) {
 		t.fn = nil // what it holds on to need not stay
