@@ -63,7 +63,9 @@ type Observer struct {
 	DrainFinished func(ctx context.Context, report Report)
 }
 
-// Callback is what every event says of its callback.
+// Callback is what every event says of its callback. Times have a reading of the
+// monotonic clock, and differences are by that; what they say of the wall clock
+// follows within a second when that is set.
 type Callback struct {
 	Runner  string        // Config.Name
 	Name    string        // as given to After, Go or Track
