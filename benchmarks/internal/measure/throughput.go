@@ -100,23 +100,29 @@ func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	requests := requestCost(p)
 	settle()
 
+	cost := repeat(func() { batch(work.Batch) }, work.Batch, d)
+	cost.Allocs = max(0, cost.Allocs-requests.Allocs)
+	cost.Bytes = max(0, cost.Bytes-requests.Bytes)
+	return cost
+}
+
+// repeat does a batch of tasks over and over, for at least d.
+func repeat(batch func(), size int, d time.Duration) Cost {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	batches := 0
-	for batches == 0 || time.Since(start) < d {
-		batch(work.Batch)
-		batches++
+	tasks := 0
+	for tasks == 0 || time.Since(start) < d {
+		batch()
+		tasks += size
 	}
 	elapsed := time.Since(start)
 	runtime.ReadMemStats(&after)
-
-	tasks := batches * work.Batch
 	n := float64(tasks)
 	return Cost{
 		Time:   float64(elapsed) / n,
-		Allocs: max(0, float64(after.Mallocs-before.Mallocs)/n-requests.Allocs),
-		Bytes:  max(0, float64(after.TotalAlloc-before.TotalAlloc)/n-requests.Bytes),
+		Allocs: float64(after.Mallocs-before.Mallocs) / n,
+		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / n,
 		Tasks:  tasks,
 	}
 }
