@@ -7,14 +7,14 @@ import (
 )
 
 // moment is a point in time: nanoseconds since the runner was made, and one, so
-// that 0 is never. It is a third of a time.Time, costs half as much to read and
-// less to reckon with.
+// that 0 is never. It takes a third of the space of a time.Time, half the time to
+// read, and less to calculate with.
 type moment int64
 
 func (m moment) sub(earlier moment) time.Duration { return time.Duration(m - earlier) }
 
-// add is the moment d later, which is 0 or more; the last there is if that is too
-// late to be told.
+// add is the moment d later; d is 0 or more. If there is none so late, it is the
+// last one.
 func (m moment) add(d time.Duration) moment {
 	if later := m + moment(d); later >= m {
 		return later
@@ -22,8 +22,8 @@ func (m moment) add(d time.Duration) moment {
 	return math.MaxInt64
 }
 
-// clock is a runner's clock. It goes by the monotonic clock alone, and looks at
-// the wall clock once in a while. Its zero value needs begin.
+// clock is a runner's clock. It goes by the monotonic clock, and looks at the wall
+// clock once in a while. Call begin before anything else.
 type clock struct {
 	start time.Time // moment 1
 	wall  atomic.Pointer[reading]
@@ -35,9 +35,9 @@ type reading struct {
 	time   time.Time
 }
 
-// readAgain is the time after which a reading is old: if somebody sets the
-// machine's clock, the runner's times follow as late as that.
-const readAgain = time.Second
+// maxReadingAge is how old a reading may be: if somebody sets the machine's clock,
+// the runner's times follow that much later at most.
+const maxReadingAge = time.Second
 
 func (c *clock) begin() {
 	c.start = time.Now()
@@ -46,7 +46,7 @@ func (c *clock) begin() {
 
 func (c *clock) now() moment {
 	now := moment(time.Since(c.start)) + 1
-	if now.sub(c.wall.Load().moment) > readAgain {
+	if now.sub(c.wall.Load().moment) > maxReadingAge {
 		read := time.Now()
 		c.wall.Store(&reading{moment(read.Sub(c.start)) + 1, read})
 	}
@@ -55,7 +55,7 @@ func (c *clock) now() moment {
 
 func (c *clock) at(m moment) time.Time { return c.wall.Load().at(m) }
 
-// at is the time of a moment; the zero Time of never.
+// at is the time of a moment; the zero Time for 0, which is never.
 func (r *reading) at(m moment) time.Time {
 	if m == 0 {
 		return time.Time{}

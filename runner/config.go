@@ -94,15 +94,15 @@ const (
 	DropOldest
 	// RunInCaller takes the new callback in beyond the queue and holds its
 	// caller up while it runs: Go and a late After return when it has ended, or
-	// its first attempt has if it has Retry; a callback asked for before the response is done runs after it, and what
-	// waits for it is the release of the scope: with Bind on HTTP/1.x the
-	// connection's next request, otherwise the end of the response. Those of
-	// one scope run one after the other, in the order asked, beside the others
-	// of the scope that found a place. At most Config.Queue callbacks may be
-	// taken in so and not have ended; further ones are refused with
-	// [ErrQueueFull]. What a callback that runs in its caller asks for with its
-	// own context is refused with [ErrNested] if the queue is full; one with
-	// [Retry] nests, within the bound above.
+	// its first attempt has if it has Retry; a callback asked for before the
+	// response is done runs after it, and what waits for it is the release of the
+	// scope: with Bind on HTTP/1.x the connection's next request, otherwise the
+	// end of the response. Those of one scope run one after the other, in the
+	// order asked, beside the others of the scope that found a place. At most
+	// Config.Queue callbacks may be taken in so and not have ended; further ones
+	// are refused with [ErrQueueFull]. What a callback that runs in its caller
+	// asks for with its own context is refused with [ErrNested] if the queue is
+	// full; one with [Retry] nests, within the bound above.
 	RunInCaller
 
 	numOverflows

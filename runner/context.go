@@ -28,8 +28,8 @@ type callbackContext struct {
 	labels context.Context
 
 	deadline moment // 0: none. Written at the start
-	tracked  bool   // it is Track's. Written by that
-	here     bool   // it is started in its caller. Written at the start
+	tracked  bool   // Track returned it. Written by that
+	here     bool   // the callback runs in its caller (RunInCaller). Written before the start
 
 	inner atomic.Pointer[canceler] // nil: not asked for yet
 }

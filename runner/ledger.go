@@ -3,7 +3,8 @@ package runner
 import "time"
 
 // ledger is the runner's books: where each accepted task is, and how the
-// others ended. Each task is in exactly one of the lists until it ends.
+// others ended. Each task is in exactly one of the lists until it ends. What every
+// callback changes is at the beginning, next to the end of pool; see Runner.
 type ledger struct {
 	queue   taskList // due, waiting for a worker
 	running taskList
@@ -77,7 +78,7 @@ func (r *Runner) settle(t *task, o Outcome, err error, now moment, f *followUp) 
 	if t.state == ended {
 		return
 	}
-	if t.list != nil { // nil: another has taken its turn
+	if t.list != nil { // nil: another has taken its turn, or Once leaves it none
 		t.list.remove(t)
 	}
 	switch {

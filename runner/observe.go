@@ -56,7 +56,7 @@ func (r *Runner) observeRejected(t *task, err error) {
 
 func (r *Runner) observeStarted(t *task) {
 	t.given.values = (*askerValues)(t.given)
-	if t.linked { // it keeps given: a chain of callbacks would keep them all
+	if t.linked { // askerValues keeps the context: a chain of callbacks would keep them all
 		t.given.values = uncanceled(&r.watched, t.given.asker)
 	}
 	for i := range r.cfg.Observers {

@@ -63,9 +63,10 @@ type Observer struct {
 	DrainFinished func(ctx context.Context, report Report)
 }
 
-// Callback is what every event says of its callback. Times have a reading of the
-// monotonic clock, and differences are by that; what they say of the wall clock
-// follows within a second when that is set.
+// Callback is what every event says of its callback. Its times, and those of the
+// events, carry a reading of the monotonic clock, so that differences are right
+// whatever happens to the machine's clock. If that is set, they follow it within
+// a second.
 type Callback struct {
 	Runner  string        // Config.Name
 	Name    string        // as given to After, Go or Track

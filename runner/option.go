@@ -69,10 +69,10 @@ func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
 
 // When runs the callback only if gate says yes, and ends it as [Skipped]
 // otherwise. gate is called once, when the callback becomes due, with the
-// frozen request; nil always says yes. It must be quick: what releases the scope, the server as a
-// rule, waits for it. A callback that belongs to no request runs without being
-// asked. If gate panics or calls runtime.Goexit, the callback ends as if it had
-// done so itself. A callback has one gate, the last one given.
+// frozen request; nil always says yes. It must be quick: what releases the scope,
+// the server as a rule, waits for it. A callback that belongs to no request runs
+// without being asked. If gate panics or calls runtime.Goexit, the callback ends
+// as if it had done so itself. A callback has one gate, the last one given.
 func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
 
 // policy is what options ask of a task beyond its timeout. Most tasks have

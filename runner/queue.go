@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// pool is the queue's places and the workers.
+// pool is the queue's places and the workers. What every callback changes is at
+// the end, next to the beginning of ledger; see Runner.
 type pool struct {
-	waiters  list.List // of *waiter; under Block, in the order they came
-	inCaller int       // tasks beyond the places that RunInCaller took in, running or not
-	gone     chan struct{}
+	waiters  list.List     // of *waiter; under Block, in the order they came
+	inCaller int           // tasks beyond the places that RunInCaller took in, running or not
+	gone     chan struct{} // closed when the last worker has ended
 	stopped  bool          // nothing is left to do: workers end
 	busySeen time.Duration // the most that Stats has told
 
@@ -197,10 +198,10 @@ func (r *Runner) freePlace(t *task, now moment) {
 	r.places--
 }
 
-// makeDue moves t, which is due since then, from the reserved to the queue. mu
-// is held.
+// makeDue puts t, which has been due since due, into the queue, and takes it from
+// the reserved if it is one of them. mu is held.
 func (r *Runner) makeDue(t *task, due, now moment, f *followUp) {
-	if t.list != nil { // nil: it is due as it is accepted
+	if t.list != nil { // nil: it is due as it is booked
 		t.list.remove(t)
 	}
 	t.state, t.released, t.due, t.turn = queued, max(due, t.asked), max(due, t.asked), now

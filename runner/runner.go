@@ -25,9 +25,9 @@ type Runner struct {
 	watched watched // which events have an observer; written by New only
 	clock   clock
 
-	// What every callback changes stands together, at the end of pool and the
-	// beginning of ledger: it goes from the asker's processor to the worker's and
-	// back, a cache line at a time.
+	// What every callback changes lies together, at the end of pool and the
+	// beginning of ledger: processors hand memory to each other a cache line at a
+	// time, and these go from the asker's to the worker's and back.
 	pool          // guarded by mu
 	drain  *drain // guarded by mu; not nil once Shutdown has been called
 	mu     sync.Mutex

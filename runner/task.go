@@ -7,7 +7,7 @@ import (
 )
 
 // task is one callback that was asked for, from After to its outcome. Its size
-// is what a waiting callback costs.
+// and that of its context are what a waiting callback costs.
 type task struct {
 	scope   *scope
 	fn      func(context.Context) error
@@ -90,8 +90,8 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 		t.nested = !by.tracked // which keeps no worker waiting
 		t.nestedInCaller = by.runner == r && by.here
 		if by == ctx {
-			// What the asking callback was given adds nothing but its timeout to
-			// its values. Going without keeps endless chains short.
+			// The asking callback's context adds nothing but its timeout to its
+			// values. Going without keeps endless chains short.
 			t.given.asker, t.linked = by.values, true
 		}
 	}
@@ -104,7 +104,7 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 	return t
 }
 
-// tasks has empty ones, to be used again.
+// tasks has those that are free to be used again, all zero.
 var tasks = sync.Pool{New: func() any { return new(task) }}
 
 // isRecyclable tells whether nobody but the worker that has just ended t, or
@@ -114,6 +114,7 @@ func (t *task) isRecyclable() bool {
 	return t.state == ended && !t.overran && t.runner().drain == nil
 }
 
+// recycle leaves t to another callback: its caller must not touch it any more.
 func (t *task) recycle() {
 	*t = task{}
 	tasks.Put(t)
