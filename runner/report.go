@@ -26,8 +26,9 @@ type Lost struct {
 	Stack   string        // of an Abandoned one: where it hung when it was canceled
 }
 
-// String tells the report in words: one line, then one line for each name
-// and outcome that was lost, with the function that the oldest hangs in.
+// String tells the report in words: one line, then one line for each name and
+// outcome that was lost. What that says beyond their number is of the oldest: the
+// function that it hangs in, and its trace, if known.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "runner %s drained in %v: %d of %d pending callbacks completed",
@@ -44,6 +45,9 @@ func (r Report) String() string {
 		}
 		if where, _, _ := strings.Cut(g.Stack, "\n"); where != "" {
 			fmt.Fprintf(&b, ", in %s", where)
+		}
+		if g.TraceID != "" {
+			fmt.Fprintf(&b, ", trace %s", g.TraceID)
 		}
 	}
 	return b.String()

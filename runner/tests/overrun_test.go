@@ -243,6 +243,8 @@ func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 			require.Contains(t, l.Stack, ".wait\n\t")
 		}
 		require.Equal(t, map[string]string{"it": "4bf9", "panics": ""}, traces)
+		require.Regexp(t, `\n  1 x it abandoned, [^\n]*, trace 4bf9$`, report.String())
+		require.NotRegexp(t, `1 x panics [^\n]* trace`, report.String())
 	})
 }
 
