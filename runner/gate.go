@@ -58,7 +58,7 @@ func (t *task) askGate() (a answer) {
 			a = answer{true, Panicked, &PanicError{Value: v, Stack: debug.Stack()}}
 		}
 	}()
-	req, ok := RequestFrom(t.given.asker)
+	req, ok := RequestFrom(t.ctx.asker)
 	if !ok {
 		return answer{}
 	}

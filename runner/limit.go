@@ -20,7 +20,7 @@ func newLimits(limits map[string]int) map[string]*limit {
 // takeSlot takes what t needs of its name's limit. It returns false if there
 // is nothing left. mu is held.
 func (r *Runner) takeSlot(t *task) bool {
-	l := r.limits[t.given.name]
+	l := r.limits[t.ctx.name]
 	if l == nil || t.limited {
 		return true
 	}
@@ -38,7 +38,7 @@ func (r *Runner) freeSlot(t *task) {
 		return
 	}
 	t.limited = false
-	l := r.limits[t.given.name]
+	l := r.limits[t.ctx.name]
 	l.taken--
 	if next := l.held.first; next != nil {
 		l.held.remove(next)

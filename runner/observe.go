@@ -39,7 +39,7 @@ func (r *Runner) observeAccepted(t *task) {
 	info := AcceptedInfo{Depth: int(t.depth), Capacity: r.cfg.Queue}
 	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		t.given.asker = follow(&r.watched, t.given.asker, r.cfg.Observers[i].Accepted, &info)
+		t.ctx.asker = follow(&r.watched, t.ctx.asker, r.cfg.Observers[i].Accepted, &info)
 	}
 }
 
@@ -50,24 +50,24 @@ func (r *Runner) observeRejected(t *task, err error) {
 	info := RejectedInfo{Reason: reasonOf(err), Err: err}
 	t.fillInfo(&info.Callback)
 	for i := range r.cfg.Observers {
-		notify(&r.watched, t.given.asker, r.cfg.Observers[i].Rejected, &info)
+		notify(&r.watched, t.ctx.asker, r.cfg.Observers[i].Rejected, &info)
 	}
 }
 
 func (r *Runner) observeStarted(t *task) {
-	t.given.values = (*askerValues)(t.given)
+	t.ctx.values = (*askerValues)(t.ctx)
 	if t.linked { // askerValues keeps the context: a chain of callbacks would keep them all
-		t.given.values = uncanceled(&r.watched, t.given.asker)
+		t.ctx.values = uncanceled(&r.watched, t.ctx.asker)
 	}
 	for i := range r.cfg.Observers {
-		t.given.values = r.followStarted(t, r.cfg.Observers[i].Started)
+		t.ctx.values = r.followStarted(t, r.cfg.Observers[i].Started)
 	}
 }
 
 // followStarted is follow for a start. It makes the information where that is
 // handed on, so that the worker's stack has one copy less of it.
 func (r *Runner) followStarted(t *task, observe func(context.Context, StartedInfo) context.Context) (next context.Context) {
-	next = t.given.values
+	next = t.ctx.values
 	if observe == nil {
 		return next
 	}

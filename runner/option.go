@@ -104,9 +104,9 @@ func (o Option) apply(t *task) {
 			t.policy.backoff = Exponential(defaultBackoffBase, defaultBackoffLimit)
 		}
 	case withOnce:
-		t.policy.once = &mergeKey{t.given.name, o.key}
+		t.policy.once = &mergeKey{t.ctx.name, o.key}
 	case withCoalesce:
-		t.policy.coalesce = &mergeKey{t.given.name, o.key}
+		t.policy.coalesce = &mergeKey{t.ctx.name, o.key}
 	case withGate:
 		t.policy.gate = o.gate
 	}

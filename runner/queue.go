@@ -254,7 +254,7 @@ func (r *Runner) stopMerging(t *task) {
 // is held.
 func (r *Runner) enqueue(t *task) {
 	if !r.takeSlot(t) {
-		r.limits[t.given.name].held.push(t)
+		r.limits[t.ctx.name].held.push(t)
 		return
 	}
 	r.queue.push(t)

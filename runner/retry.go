@@ -108,7 +108,7 @@ func (r *Runner) resume(t *task) {
 	if t.state == paused {
 		t.list.remove(t)
 		now := r.clock.now()
-		t.state, t.due, t.turn, t.given = queued, now, now, t.given.forAnother()
+		t.state, t.due, t.turn, t.ctx = queued, now, now, t.ctx.forAnother()
 		r.enqueue(t)
 	}
 }

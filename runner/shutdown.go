@@ -271,7 +271,7 @@ func (r *Runner) lostOf(d *drain) []Lost {
 	contexts := make([]context.Context, len(d.lost))
 	for i, t := range d.lost {
 		l := Lost{
-			Name:    t.given.name,
+			Name:    t.ctx.name,
 			Outcome: t.outcome,
 			Age:     t.finished.sub(t.asked),
 			Ran:     t.ranUntil(t.finished),

@@ -19,8 +19,8 @@ type task struct {
 	// Block only.
 	askerDone <-chan struct{}
 
-	// given is the context of the attempt, with which fn is called, or will be.
-	given *callbackContext
+	// ctx is the context of the attempt: fn is called with it, or will be.
+	ctx *callbackContext
 
 	// afterResponse tells whether the scope was still open when the callback
 	// was asked for. Written by admit.
@@ -53,10 +53,10 @@ type task struct {
 	due       moment
 	started   moment
 	finished  moment
-	turn      moment // since when it waits for a worker, or the first of those that it stands for (Coalesce)
-	err       error  // of an ended task, or of the last attempt
-	host      *host  // of the goroutine that runs it; nil: not ours
-	extra     *extra // nil: none
+	turn      moment   // since when it waits for a worker, or the first of those that it stands for (Coalesce)
+	err       error    // of an ended task, or of the last attempt
+	labeler   *labeler // of the goroutine that runs it; nil: not ours
+	extra     *extra   // nil: none
 
 	list       *taskList // the one it is in
 	prev, next *task
@@ -83,7 +83,7 @@ const (
 
 func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := tasks.Get().(*task)
-	t.given = &callbackContext{runner: r, name: name, asker: ctx}
+	t.ctx = &callbackContext{runner: r, name: name, asker: ctx}
 	t.scope, t.fn, t.asked = s, fn, r.clock.now()
 	t.timeout = max(r.cfg.Timeout, 0)
 	if by := callbackFrom(ctx); by != nil {
@@ -92,7 +92,7 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 		if by == ctx {
 			// The asking callback's context adds nothing but its timeout to its
 			// values. Going without keeps endless chains short.
-			t.given.asker, t.linked = by.values, true
+			t.ctx.asker, t.linked = by.values, true
 		}
 	}
 	for _, o := range opts {
@@ -125,14 +125,14 @@ func (t *task) runner() *Runner { return t.scope.runner }
 // values is the context of the attempt, or the asker's if there is none now,
 // as observers see it.
 func (t *task) values() context.Context {
-	if t.given.values == nil {
-		return t.given.asker
+	if t.ctx.values == nil {
+		return t.ctx.asker
 	}
-	return t.given.values
+	return t.ctx.values
 }
 
 func (t *task) fillInfo(info *Callback) {
-	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.given.name, t.timeout, t.runner().clock.at(t.asked)
+	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.ctx.name, t.timeout, t.runner().clock.at(t.asked)
 }
 
 func (t *task) fillStarted(info *StartedInfo) {

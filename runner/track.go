@@ -34,7 +34,7 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		return nil, nil, fmt.Errorf("%w: got %.100q", ErrInvalidName, name)
 	}
 	t := r.newTask(ctx, r.detached, name, nil, opts)
-	t.given.tracked = true
+	t.ctx.tracked = true
 	if t.policy != nil {
 		return nil, nil, errTrackOption
 	}
@@ -59,9 +59,9 @@ func (r *Runner) Track(ctx context.Context, name string, opts ...Option) (_ cont
 		r.begin(t)
 	}
 	handedOver = true
-	tracked := t.given
+	tracked := t.ctx
 	if !started { // its end may be being reported: t is not written any more
-		tracked = t.given.forAnother()
+		tracked = t.ctx.forAnother()
 		tracked.tracked = true
 		tracked.start(r.clock.now(), t.timeout)
 	}

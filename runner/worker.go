@@ -17,23 +17,23 @@ func (r *Runner) work() {
 			go r.work()
 		}
 	}()
-	h := r.newHost()
+	l := r.newLabeler()
 	var t *task
 	for {
 		if t == nil {
-			t = r.take(h)
+			t = r.take(l)
 		}
 		if t == nil {
 			done = true
 			return
 		}
-		t = r.run(t, h)
+		t = r.run(t, l)
 	}
 }
 
 // take waits for the next task and starts it. It returns nil when the worker
 // shall end, and has counted it out by then.
-func (r *Runner) take(h *host) *task {
+func (r *Runner) take(l *labeler) *task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -51,7 +51,7 @@ func (r *Runner) take(h *host) *task {
 			return nil
 		}
 		if r.queue.first != nil {
-			return r.takeFirst(h, r.clock.now())
+			return r.takeFirst(l, r.clock.now())
 		}
 		r.idle++
 		r.wake.Wait()
@@ -61,9 +61,9 @@ func (r *Runner) take(h *host) *task {
 }
 
 // takeFirst starts the first task of the queue. mu is held.
-func (r *Runner) takeFirst(h *host, now moment) *task {
+func (r *Runner) takeFirst(l *labeler, now moment) *task {
 	t := r.queue.first
-	t.host, t.onWorker = h, true
+	t.labeler, t.onWorker = l, true
 	r.start(t, now)
 	if r.queue.first != nil {
 		r.callWorker()
@@ -73,11 +73,11 @@ func (r *Runner) takeFirst(h *host, now moment) *task {
 
 // takeNext starts the first task of the queue, if there is one and this worker
 // is not one too many. mu is held.
-func (r *Runner) takeNext(h *host, now moment) *task {
+func (r *Runner) takeNext(l *labeler, now moment) *task {
 	if r.queue.first == nil || r.workers-r.replaced > r.cfg.Workers {
 		return nil
 	}
-	return r.takeFirst(h, now)
+	return r.takeFirst(l, now)
 }
 
 // reportAndTake is report, and takeNext in the same turn of the lock.
@@ -89,7 +89,7 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 		defer r.mu.Unlock()
 		r.reported(t)
 		if reported {
-			next = r.takeNext(t.host, now)
+			next = r.takeNext(t.labeler, now)
 		}
 	}()
 	r.observeFinished(t)
@@ -101,19 +101,19 @@ func (r *Runner) reportAndTake(t *task) (next *task) {
 // or overruns. It has a goroutine of its own so that Goexit cannot end the
 // caller's.
 func (r *Runner) runHere(t *task) {
-	h := r.newHost()
+	l := r.newLabeler()
 	left := make(chan struct{})
 	r.mu.Lock()
 	if t.state != queued { // dropped, or merged into another
 		r.mu.Unlock()
 		return
 	}
-	t.host, t.given.here, t.extras().left = h, true, left
+	t.labeler, t.ctx.here, t.extras().left = l, true, left
 	r.start(t, r.clock.now())
 	r.mu.Unlock()
 	go func() {
 		defer r.leave(t)
-		r.run(t, h)
+		r.run(t, l)
 	}()
 	<-left
 }
@@ -142,7 +142,7 @@ func (r *Runner) start(t *task, now moment) {
 	if r.watched.attempts {
 		t.beginning.begin()
 	}
-	t.given.start(t.started, t.timeout)
+	t.ctx.start(t.started, t.timeout)
 	r.running.push(t)
 	r.watch(t, now)
 }
@@ -171,7 +171,7 @@ func (r *Runner) stopClock(t *task, now moment) {
 
 // run runs a started task to its end. It returns the task that this worker has
 // started next; nil if it has not yet looked for one.
-func (r *Runner) run(t *task, h *host) (next *task) {
+func (r *Runner) run(t *task, l *labeler) (next *task) {
 	outcome, err := Failed, ErrGoexit // unless it returns or panics
 	ended := false
 	defer func() { // Goexit skips everything else
@@ -180,24 +180,24 @@ func (r *Runner) run(t *task, h *host) (next *task) {
 			r.finish(t, outcome, err, false)
 		}
 	}()
-	outcome, err, ended = r.attempt(t, h)
+	outcome, err, ended = r.attempt(t, l)
 	if !ended {
 		return nil
 	}
 	// Not in the deferred call, nor below the callback's frames: a stack that
 	// stays small need not be copied to a larger one.
-	return r.finish(t, outcome, err, !t.given.here)
+	return r.finish(t, outcome, err, !t.ctx.here)
 }
 
 // attempt calls the callback, with its labels and its context. It returns false
 // if the drain gave up before.
-func (r *Runner) attempt(t *task, h *host) (o Outcome, err error, called bool) {
-	marked := h.mark(t)
-	defer h.unmark()
+func (r *Runner) attempt(t *task, l *labeler) (o Outcome, err error, called bool) {
+	marked := l.mark(t)
+	defer l.unmark()
 	if r.watched.attempts && !r.begin(t) {
 		return Failed, ErrGoexit, false
 	}
-	ctx := t.given
+	ctx := t.ctx
 	ctx.labels = marked
 	defer ctx.end()
 	o, err = call(ctx, t.fn)
@@ -291,7 +291,7 @@ func (r *Runner) endAttempt(t *task, o Outcome, err error, again *time.Duration,
 		r.settle(t, o, err, now, &f)
 	}
 	if goOn && f.isEmpty() {
-		next = r.takeNext(t.host, now)
+		next = r.takeNext(t.labeler, now)
 	}
 	recyclable := goOn && t.isRecyclable()
 	r.mu.Unlock()
