@@ -109,9 +109,10 @@ var tasks = sync.Pool{New: func() any { return new(task) }}
 
 // isRecyclable tells whether nobody but the worker that has just ended t, or
 // paused it, has anything left to do with it. What overran may still be told of,
-// and the drain keeps what it loses. mu is held.
+// the goroutine of an attempt that was run in its caller may still have to let
+// that go on, and the drain keeps what it loses. mu is held.
 func (t *task) isRecyclable() bool {
-	return t.state == ended && !t.overran && t.runner().drain == nil
+	return t.state == ended && !t.overran && t.extra == nil && t.runner().drain == nil
 }
 
 // recycle leaves t to another callback: its caller must not touch it any more.

@@ -220,6 +220,35 @@ func TestRunInCallerSurvivesPanicAndGoexitOfTheCallback(t *testing.T) {
 	require.Equal(t, uint64(1), s.Outcomes[runner.Panicked])
 }
 
+// The attempts after the first are run by workers, and one may have ended before
+// the goroutine of the first is done.
+func TestRunInCallerReturnsHoweverSoonTheNextAttemptEnds(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 8, Overflow: runner.RunInCaller})
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 2000 {
+				failed := false
+				_ = r.Go(t.Context(), "retried", func(context.Context) error {
+					if failed {
+						return nil
+					}
+					failed = true
+					return errBroken
+				}, runner.Retry(2, func(int) time.Duration { return 0 }))
+				r.Stats()
+			}
+		})
+	}
+	returned := make(chan struct{})
+	go func() { wg.Wait(); close(returned) }()
+	select {
+	case <-returned:
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "a caller is held up for ever")
+	}
+}
+
 func TestRunInCallerDoesNotNestWithoutEnd(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller})
 	fill(t, r)
