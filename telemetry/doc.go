@@ -85,8 +85,9 @@
 // is written says in suppressed how many were left out before it; what has no
 // next one by the end of the drain is told just before "drain finished", by
 // name. What has succeeded is not limited, as its records are for debugging.
-// Failures of the telemetry itself are written once a minute for each of its
-// parts; what was left out of these is told in the same two ways.
+// Failures of the telemetry itself are written once a minute for each signal:
+// metrics, traces, logs, flight. What was left out of these is told in the same
+// two ways.
 //
 // Records are written where they arise, and a handler should not block. Those of
 // a drain are written in the time of Shutdown: a handler that holds them up

@@ -95,8 +95,8 @@ func (o leftOut) String() string {
 }
 
 // suppressed tells at the end of a drain what no later record would tell: how
-// many were left out since the last one of their kind, of the runner's and of the
-// telemetry's own failures, whichever runner they were met with. It has the
+// many were left out since the last one of their kind. These are the runner's
+// records and those of the telemetry's own failures, with any runner. It has the
 // highest level of what it stands for.
 func (l *logging) suppressed(ctx context.Context, r *runnerEntry, own *signals) {
 	all := append(r.leftOut(), own.leftOut()...)
@@ -153,6 +153,7 @@ func (s *signals) leftOut() (all []leftOut) {
 	return all
 }
 
+// takeLeftOut appends to all what one limiter holds back, and takes it.
 func takeLeftOut(all []leftOut, callback, message string, level slog.Level, limit *limiter) []leftOut {
 	if n := limit.takeHeld(); n > 0 {
 		return append(all, leftOut{callback, message, level, n, limit})

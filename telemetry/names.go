@@ -148,7 +148,7 @@ const (
 	KeyExceptionStacktrace = "exception.stacktrace"   // Where it panicked: the frames above those of the runner, at most 8,192 bytes.
 	KeyReason              = "reason"                 // Why it was refused, as runner.Reason spells it.
 	KeySuppressed          = "suppressed"             // Records like this one left out since the last; absent if none.
-	KeySuppressedRecords   = "suppressed_records"     // What was left out, by callback and message, at most 20 of them; of the telemetry itself by the message and which part.
+	KeySuppressedRecords   = "suppressed_records"     // What was left out, by callback and message, at most 20 of them; of the telemetry's own failures, by message and signal.
 	KeyAge                 = "age_seconds"            // From being asked for to the end.
 	KeyDuration            = "duration_seconds"       // How long it ran, has been running, or the drain took.
 	KeyTimeout             = "timeout_seconds"        // How long it may run; absent without a limit.
