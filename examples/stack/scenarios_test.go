@@ -41,14 +41,15 @@ type scenario struct {
 	resolves string           // this one, then
 }
 
-// A flood has time for three orders of four, and no callback is silent: each
-// comes through within seconds. For that, mails take times of two lengths, which
-// keep no step with the orders, and the queue has room for 15 orders and five of
-// the next one's six callbacks: otherwise what finds no place might be the same
-// callback for minutes. The queue is so short that nothing in it grows old.
-var flooded = []string{"-workers", "22", "-queue", "95"}
+// In a flood the workers keep up with three orders of four, but no callback is
+// silent: one of each name comes through within seconds. For that, mails take one
+// of two times, which keep no step with the orders, and the queue has room for 15
+// orders and five of the next one's six callbacks: otherwise what finds no place
+// might be the same callback for minutes. The queue is so short that nothing in
+// it grows old.
+var floodArgs = []string{"-workers", "22", "-queue", "95"}
 
-const flood = "order.email.customer=slow(1.7s):0.5,order.email.customer=slow(4.3s):0.5"
+const floodFaults = "order.email.customer=slow(1.7s):0.5,order.email.customer=slow(4.3s):0.5"
 
 var scenarios = []scenario{
 	{
@@ -86,16 +87,16 @@ var scenarios = []scenario{
 	},
 	{
 		name:   "flood",
-		args:   flooded,
-		faults: flood,
+		args:   floodArgs,
+		faults: floodFaults,
 		fires: append([]string{
 			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{
 		name:   "flood, the oldest dropped",
-		args:   append([]string{"-overflow", "drop-oldest"}, flooded...),
-		faults: flood,
+		args:   append([]string{"-overflow", "drop-oldest"}, floodArgs...),
+		faults: floodFaults,
 		fires: append([]string{
 			"AfterglowCallbacksDropped", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
