@@ -107,10 +107,10 @@ func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(con
 // tasks has those that are free to be used again, all zero.
 var tasks = sync.Pool{New: func() any { return new(task) }}
 
-// isRecyclable tells whether nobody but the worker that has just ended t, or
-// paused it, has anything left to do with it. What overran may still be told of,
-// the goroutine of an attempt that was run in its caller may still have to let
-// that go on, and the drain keeps what it loses. mu is held.
+// isRecyclable tells whether t has ended and its worker is the last to have
+// anything to do with it. Otherwise its overrun may still be being told, the
+// goroutine of an attempt that was run in its caller may still have to let that go
+// on, or the drain keeps it as lost. mu is held.
 func (t *task) isRecyclable() bool {
 	return t.state == ended && !t.overran && t.extra == nil && t.runner().drain == nil
 }
