@@ -100,7 +100,7 @@ func (r *Runner) settle(t *task, o Outcome, err error, now moment, f *followUp) 
 	if o != Abandoned && t.extra != nil {
 		t.extra.stack = "" // it heeded its context
 	}
-	t.state, t.outcome, t.err, t.finished = ended, o, err, max(now, t.asked, t.started)
+	t.state, t.outcome, t.err, t.finished = ended, o, err, max(now, t.asked, t.due, t.started)
 	r.outcomes[o]++
 	if r.drain != nil && o.Lost() {
 		r.drain.lost = append(r.drain.lost, t)

@@ -249,3 +249,25 @@ func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
 		require.Equal(t, time.Second, last.QueueWait())
 	})
 }
+
+// The newer one is asked for before the older one is due, and takes its turn after
+// that.
+func TestACoalescedCallbackEndsNoSoonerThanItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 1})
+		g := occupy(t, r, "worker")
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "it", nothing, runner.Coalesce("")))
+		slow := sync.OnceFunc(func() {
+			time.Sleep(time.Second)
+			release()
+		})
+		require.NoError(t, r.Go(valueContext{t.Context(), slow}, "it", nothing, runner.Coalesce("")))
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []runner.Outcome{runner.Coalesced, runner.Success}, outcomes(rec)["it"])
+		for _, c := range rec.All() {
+			require.False(t, c.Finished.Finished.Before(c.Finished.Due), "%+v", c.Finished)
+		}
+	})
+}
