@@ -40,9 +40,13 @@ type canceler struct {
 	cancel context.CancelFunc
 }
 
-// attemptEnded stands for a canceler of an attempt that ended before anybody
-// asked for one.
-var attemptEnded = &canceler{cancel: func() {}}
+// attemptEnded is the canceler of all attempts that ended before anybody asked for
+// one. What happens later, such as their deadlines, is not why they ended.
+var attemptEnded = func() *canceler {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return &canceler{ctx, cancel}
+}()
 
 // forAnother returns the context of the next attempt.
 func (c *callbackContext) forAnother() *callbackContext {
@@ -60,15 +64,11 @@ func (c *callbackContext) start(at moment, timeout time.Duration) {
 // canceler returns the context that does what can be canceled.
 func (c *callbackContext) canceler() context.Context {
 	for {
-		known := c.inner.Load()
-		if known != nil && known != attemptEnded {
+		if known := c.inner.Load(); known != nil {
 			return known.Context
 		}
 		made := c.newCanceler()
-		if known == attemptEnded {
-			made.cancel()
-		}
-		if c.inner.CompareAndSwap(known, made) {
+		if c.inner.CompareAndSwap(nil, made) {
 			return made.Context
 		}
 		made.cancel() // another was quicker, or the attempt has ended
