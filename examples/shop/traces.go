@@ -27,7 +27,7 @@ const maxSpans = 4096
 // startOTel follows the environment variables of OpenTelemetry. Spans are kept
 // in the ring, and exported if the environment says where to. Metrics are
 // scraped. Records are printed, and exported only if the environment speaks of
-// them: many a place for traces takes nothing else.
+// them: many backends for traces take nothing else.
 func startOTel(ctx context.Context, ring *spanRing, registry *prometheus.Registry, logger *slog.Logger) (*otelsetup.OTel, error) {
 	return otelsetup.Start(ctx, otelsetup.Config{
 		ServiceName:    "afterglow-shop",
