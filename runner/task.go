@@ -132,14 +132,18 @@ func (t *task) values() context.Context {
 	return t.ctx.values
 }
 
-func (t *task) fillInfo(info *Callback) {
-	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.ctx.name, t.timeout, t.runner().clock.at(t.asked)
+func (t *task) fillInfo(info *Callback) { t.fillFrom(t.runner().clock.wall.Load(), info) }
+
+func (t *task) fillFrom(wall *reading, info *Callback) {
+	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.ctx.name, t.timeout, wall.at(t.asked)
 }
 
+// fillStarted takes all times from one reading, so that they agree although the
+// wall clock is set.
 func (t *task) fillStarted(info *StartedInfo) {
-	t.fillInfo(&info.Callback)
-	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
 	wall := t.runner().clock.wall.Load()
+	t.fillFrom(wall, &info.Callback)
+	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
 	info.Released, info.Due, info.Started = wall.at(t.released), wall.at(t.due), wall.at(t.started)
 }
 

@@ -62,7 +62,7 @@ func TestVisitorFollowsATraceInTheBrowser(t *testing.T) {
 	}
 	b.do(link("process order.webhook"))
 	b.until(spans + ` === 3`) // the callback, its call, and who was called
-	b.do(link("asked for by this request"))
+	b.do(link("asked for here"))
 	b.until(spans + ` === 7`)
 
 	b.look(390, 844, "dark")
