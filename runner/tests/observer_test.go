@@ -313,3 +313,27 @@ func TestAnObserverThatCallsGoexitHoldsNothingUp(t *testing.T) {
 		})
 	}
 }
+
+// A worker reads its clock before it has the lock, and so before it sees what has
+// become due meanwhile.
+func TestNoCallbackIsToldToHaveStartedBeforeItWasDue(t *testing.T) {
+	var wrong atomic.Int64
+	r := newRunner(t, runner.Config{Workers: 2, Queue: 100, Observers: []runner.Observer{{
+		Finished: func(_ context.Context, i runner.FinishedInfo) {
+			if i.Started.Before(i.Due) || i.Finished.Before(i.Started) {
+				wrong.Add(1)
+			}
+		},
+	}}})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20_000 {
+				_ = r.Go(t.Context(), "it", nothing)
+			}
+		})
+	}
+	wg.Wait()
+	drain(t, r)
+	require.Zero(t, wrong.Load())
+}
