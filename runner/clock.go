@@ -46,7 +46,8 @@ func (c *clock) begin() {
 
 func (c *clock) now() moment {
 	now := moment(time.Since(c.start)) + 1
-	if now.sub(c.wall.Load().moment) > maxReadingAge {
+	// Before it, too: what was read in a synctest bubble may lie in the future.
+	if age := now.sub(c.wall.Load().moment); age > maxReadingAge || age < -maxReadingAge {
 		read := time.Now()
 		c.wall.Store(&reading{moment(read.Sub(c.start)) + 1, read})
 	}
