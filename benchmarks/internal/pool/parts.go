@@ -19,19 +19,33 @@ type Part struct {
 	New  func() (once, end func())
 }
 
-// Parts lists them.
+// The parts that telemetry adds.
+const (
+	PartCaller    = "finding the line that asked, ten calls up the stack"
+	PartUnsampled = "SDK, an unsampled span with a link"
+	PartSampled   = "SDK, a sampled span with a link and eight attributes"
+	PartEvent     = "SDK, the same, and an event on the request's span"
+)
+
+// Parts lists all.
 func Parts() []Part {
+	return append(EveryPart(), []Part{
+		{"handing a cache line to another processor and getting it back", handover},
+		{PartCaller, callers},
+		{PartUnsampled, func() (func(), func()) { return span(Unsampled, false) }},
+		{PartSampled, func() (func(), func()) { return span(Sampled, false) }},
+		{PartEvent, func() (func(), func()) { return span(Sampled, true) }},
+	}...)
+}
+
+// EveryPart lists those of every callback, whatever is observed.
+func EveryPart() []Part {
 	return []Part{
 		{"reading the monotonic clock twice: when it was asked for, when one ends and the next starts", clock},
 		{"allocating a context of 96 bytes", allocation},
 		{"taking a record of 192 bytes from a sync.Pool, clearing it and putting it back", reuse},
 		{"taking a lock nobody else wants, twice: to hand over, to end and take the next", locks},
-		{"handing a cache line to another processor and getting it back", handover},
 		{"setting and resetting the pprof labels", labels},
-		{"finding the line that asked, ten calls up the stack", callers},
-		{"SDK, an unsampled span with a link", func() (func(), func()) { return span(Unsampled, false) }},
-		{"SDK, a sampled span with a link and eight attributes", func() (func(), func()) { return span(Sampled, false) }},
-		{"SDK, the same, and an event on the request's span", func() (func(), func()) { return span(Sampled, true) }},
 	}
 }
 

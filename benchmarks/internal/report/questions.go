@@ -41,7 +41,7 @@ func throughputTables(book *measure.Book) string {
 }
 
 const contentionText = `Nanoseconds per task with 8 producers, as GOMAXPROCS grows. Beyond the machine's cores it adds threads that contend, and no
-more work that can be done at once.
+more work that can be done at once. The worst step is the least ratio of the throughput to that of the column before.
 `
 
 // ContentionContestants are those of the curve.
@@ -51,13 +51,14 @@ func ContentionContestants() []pool.Contestant {
 }
 
 func contentionTable(book *measure.Book) string {
-	t := NewTable(2, "", "task", "1", "2", "4", "8")
+	t := NewTable(2, "", "task", "1", "2", "4", "8", "worst step")
 	for _, work := range []string{"empty", "10 µs CPU"} {
 		for _, c := range ContentionContestants() {
 			row := []string{c.Name, work}
 			for _, n := range measure.Processors {
 				row = append(row, Figure(book.Median(measure.Case{Setting: measure.OnProcessors(work, n), Contestant: c.Name, Metric: measure.MetricTime})))
 			}
+			row = append(row, Figure(worstStep(book, work, c.Name)))
 			t.Row(row...)
 		}
 	}
@@ -181,9 +182,9 @@ func httpTables(book *measure.Book) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-const partsText = `What a callback cannot do without, each done alone, over and over, by one goroutine that nobody disturbs. Where a target is missed,
-this is what is left when everything else is free. The channel's whole task is in the first table; by hand the
-spans have four attributes and no call site.
+const partsText = `What a callback cannot do without, each done alone, over and over, by one goroutine that nobody disturbs; a cache line goes between two.
+Between two processors each line of a callback's record and context, and of the books that both sides write, is handed
+over so. By hand the spans have four attributes and no call site.
 `
 
 func partsTable(book *measure.Book) string {
@@ -194,5 +195,6 @@ func partsTable(book *measure.Book) string {
 		}
 		t.Row(part.Name, Figure(at(measure.MetricTime)), Count(at(measure.MetricAllocs)))
 	}
+	t.Row("**the first "+Count(float64(len(pool.EveryPart())))+" together: what every callback does**", Figure(Results{Parts: book}.every()), "")
 	return t.String()
 }

@@ -94,12 +94,17 @@ func results() report.Results {
 		setting := measure.WithConnections(n, 0)
 		add("http", setting, web.Plain, measure.MetricPerSecond, 1000)
 		add("http", setting, web.After, measure.MetricPerSecond, 890)
+		add("http", setting, web.BareGo, measure.MetricPerSecond, 950)
 		add("http", setting, web.Plain, measure.MetricResponseP99, 10)
 		add("http", setting, web.After, measure.MetricResponseP99, 11)
 	}
+	for _, part := range pool.Parts() {
+		add("parts", measure.Alone, part.Name, measure.MetricTime, 50)
+		add("parts", measure.Alone, part.Name, measure.MetricAllocs, 0)
+	}
 	return report.Results{
 		Machine: report.Machine{CPU: "a <fast> one", Cores: 2, Go: "go1", OS: "linux/amd64", Load: "0.10"}, Command: "make bench", Took: 90 * time.Second,
-		Throughput: books["throughput"], Contention: books["contention"], Burst: books["burst"], Memory: books["memory"], HTTP: books["http"],
+		Throughput: books["throughput"], Contention: books["contention"], Burst: books["burst"], Memory: books["memory"], HTTP: books["http"], Parts: books["parts"],
 	}
 }
 
@@ -136,6 +141,28 @@ func TestTargetsAreComputedFromTheBooks(t *testing.T) {
 		require.Equal(t, c.met, met[c.key], c.key)
 	}
 	require.False(t, met[noop+", waiting for its response: at most 1 KB retained"], "what was not measured is not met")
+}
+
+func TestWhatStandsInTheWayIsInTheTargetsUnit(t *testing.T) {
+	obstacles := make(map[string]string)
+	for _, target := range results().Targets() {
+		obstacles[target.Of+": "+target.Limit.Text] = target.Obstacle.String()
+	}
+	for key, want := range map[string]string{
+		pool.Runner + ", empty, 1 producer: at most 3 × the bare channel pool":                                            "0.50: what every callback does, on one processor", // 5 parts
+		pool.Runner + ", empty, 1 producer: at most 2 allocs":                                                             "",
+		pool.AfterglowName(pool.NoopTracer) + ", empty, 1 producer: at most 0.4 × the channel by hand":                    "0.40: the runner without telemetry",
+		pool.AfterglowName(pool.Unsampled) + ", empty, 1 producer: at most 0.5 × the channel by hand":                     "0.45: the runner, and the SDK's span",
+		pool.AfterglowName(pool.Sampled) + ", empty, 1 producer: at most 0.6 × the channel by hand":                       "0.50: the runner, the SDK's span and event, and the line that asked",
+		web.After + ", 16 connections: at least 0.9 × the throughput without":                                             "0.95: three bare `go`",
+		pool.Runner + ", empty, GOMAXPROCS 1 to 8: throughput never falls from a step to the next (0.95 counts as noise)": "0.80: channel + workers",
+	} {
+		require.Contains(t, obstacles, key)
+		require.Equal(t, want, obstacles[key], key)
+	}
+	r := results()
+	r.Parts = nil
+	require.NotContains(t, r.Markdown(""), "NaN")
 }
 
 func TestTheDocumentHasWhatWasAskedAndNoMore(t *testing.T) {

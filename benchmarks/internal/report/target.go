@@ -13,6 +13,7 @@ type Target struct {
 	Of       string
 	Limit    Limit
 	Measured float64
+	Obstacle Obstacle
 }
 
 // Limit is what a figure must keep to.
@@ -45,7 +46,7 @@ const noise = 0.05
 func (r Results) Targets() []Target {
 	var all []Target
 	if r.Throughput != nil {
-		all = append(all, throughputTargets(r.Throughput)...)
+		all = append(all, r.throughputTargets()...)
 	}
 	if r.Burst != nil {
 		all = append(all, burstTargets(r.Burst)...)
@@ -62,20 +63,23 @@ func (r Results) Targets() []Target {
 	return all
 }
 
-func throughputTargets(book *measure.Book) (targets []Target) {
+func (r Results) throughputTargets() (targets []Target) {
+	book := r.Throughput
 	for _, producers := range measure.Producers {
 		setting := measure.Setting("empty", producers)
 		of := func(contestant, metric string) measure.Case {
 			return measure.Case{Setting: setting, Contestant: contestant, Metric: metric}
 		}
 		against := func(contestant, base string, limit Limit) {
+			text, ns := r.obstacle(contestant, setting)
 			targets = append(targets, Target{contestant + ", " + setting, limit,
-				book.Ratio(of(contestant, measure.MetricTime), of(base, measure.MetricTime))})
+				book.Ratio(of(contestant, measure.MetricTime), of(base, measure.MetricTime)),
+				Obstacle{text, ns / book.Median(of(base, measure.MetricTime))}})
 		}
 		allocs := func(contestant string, limit Limit) {
 			// A batch has costs of its own, which are no task's.
 			rounded := math.Round(book.Median(of(contestant, measure.MetricAllocs))*10) / 10
-			targets = append(targets, Target{contestant + ", " + setting, limit, rounded})
+			targets = append(targets, Target{Of: contestant + ", " + setting, Limit: limit, Measured: rounded})
 		}
 		lessThan := func(base string) Limit { return Limit{Text: "less than " + base, Bound: 1, Below: true} }
 
@@ -100,10 +104,10 @@ func throughputTargets(book *measure.Book) (targets []Target) {
 func burstTargets(book *measure.Book) []Target {
 	name := measure.AskerName(pool.NoopTracer)
 	return []Target{
-		{name + ", `After` in a burst", Limit{Text: "at most 300 ns median", Bound: 300},
-			book.Median(measure.Case{Setting: measure.BurstRoom, Contestant: name, Metric: measure.MetricMedian})},
-		{name + ", `After` on a full queue with every worker held", Limit{Text: "all 256 calls return: never blocks", Bound: measure.BurstSize, Least: true},
-			book.Median(measure.Case{Setting: measure.BurstFull, Contestant: name, Metric: measure.MetricReturned})},
+		{Of: name + ", `After` in a burst", Limit: Limit{Text: "at most 300 ns median", Bound: 300},
+			Measured: book.Median(measure.Case{Setting: measure.BurstRoom, Contestant: name, Metric: measure.MetricMedian})},
+		{Of: name + ", `After` on a full queue with every worker held", Limit: Limit{Text: "all 256 calls return: never blocks", Bound: measure.BurstSize, Least: true},
+			Measured: book.Median(measure.Case{Setting: measure.BurstFull, Contestant: name, Metric: measure.MetricReturned})},
 	}
 }
 
@@ -111,14 +115,17 @@ func httpTargets(book *measure.Book) (targets []Target) {
 	for _, route := range web.Routes {
 		for _, n := range []int{16, 64} {
 			setting := measure.WithConnections(n, route)
-			ratio := func(metric string) float64 {
-				return book.Ratio(
-					measure.Case{Setting: setting, Contestant: web.After, Metric: metric},
-					measure.Case{Setting: setting, Contestant: web.Plain, Metric: metric})
+			target := func(metric string, limit Limit) Target {
+				ratio := func(variant string) float64 {
+					return book.Ratio(
+						measure.Case{Setting: setting, Contestant: variant, Metric: metric},
+						measure.Case{Setting: setting, Contestant: web.Plain, Metric: metric})
+				}
+				return Target{web.After + ", " + setting, limit, ratio(web.After), Obstacle{web.BareGo, ratio(web.BareGo)}}
 			}
 			targets = append(targets,
-				Target{web.After + ", " + setting, Limit{Text: "at least 0.9 × the throughput without", Bound: 0.9, Least: true}, ratio(measure.MetricPerSecond)},
-				Target{web.After + ", " + setting, Limit{Text: "at most 1.15 × the p99 without", Bound: 1.15}, ratio(measure.MetricResponseP99)})
+				target(measure.MetricPerSecond, Limit{Text: "at least 0.9 × the throughput without", Bound: 0.9, Least: true}),
+				target(measure.MetricResponseP99, Limit{Text: "at most 1.15 × the p99 without", Bound: 1.15}))
 		}
 	}
 	return targets
@@ -127,8 +134,8 @@ func httpTargets(book *measure.Book) (targets []Target) {
 func memoryTargets(book *measure.Book) (targets []Target) {
 	name := pool.AfterglowName(pool.NoopTracer)
 	for _, waits := range []string{measure.WaitsForWorker, measure.WaitsForResponse} {
-		targets = append(targets, Target{name + ", " + waits, Limit{Text: "at most 1 KB retained", Bound: 1024},
-			book.Median(measure.Case{Setting: waits, Contestant: name, Metric: measure.MetricBytes})})
+		targets = append(targets, Target{Of: name + ", " + waits, Limit: Limit{Text: "at most 1 KB retained", Bound: 1024},
+			Measured: book.Median(measure.Case{Setting: waits, Contestant: name, Metric: measure.MetricBytes})})
 	}
 	return targets
 }
@@ -138,33 +145,41 @@ func memoryTargets(book *measure.Book) (targets []Target) {
 func contentionTargets(book *measure.Book) (targets []Target) {
 	for _, work := range []string{"empty", "10 µs CPU"} {
 		for _, name := range []string{pool.Runner, pool.AfterglowName(pool.NoopTracer)} {
-			worst := math.Inf(1)
-			for i, n := range measure.Processors[1:] {
-				at := func(n int) measure.Case {
-					return measure.Case{Setting: measure.OnProcessors(work, n), Contestant: name, Metric: measure.MetricTime}
-				}
-				// Throughput is the inverse of time. min keeps a NaN.
-				worst = min(worst, book.Ratio(at(measure.Processors[i]), at(n)))
-			}
 			targets = append(targets, Target{name + ", " + work + ", GOMAXPROCS 1 to 8",
-				Limit{Text: "throughput never falls from a step to the next (0.95 counts as noise)", Bound: 1 - noise, Least: true}, worst})
+				Limit{Text: "throughput never falls from a step to the next (0.95 counts as noise)", Bound: 1 - noise, Least: true},
+				worstStep(book, work, name), Obstacle{pool.Channel, worstStep(book, work, pool.Channel)}})
 		}
 	}
 	return targets
 }
 
+// worstStep is the least ratio of a contestant's throughput to that of the
+// GOMAXPROCS before.
+func worstStep(book *measure.Book, work, contestant string) float64 {
+	worst := math.Inf(1)
+	for i, n := range measure.Processors[1:] {
+		at := func(n int) measure.Case {
+			return measure.Case{Setting: measure.OnProcessors(work, n), Contestant: contestant, Metric: measure.MetricTime}
+		}
+		// Throughput is the inverse of time. min keeps a NaN.
+		worst = min(worst, book.Ratio(at(measure.Processors[i]), at(n)))
+	}
+	return worst
+}
+
 const targetText = `Computed from the tables below. "Measured" is in the limit's unit: a ratio, a count, ns or bytes. Full metrics means the telemetry's
-counters and histograms, with the no-op tracer.
+counters and histograms, with the no-op tracer. Where a target is missed, the last column has what stands in its way, in the same unit:
+what would be measured if nothing were left but that, which the tables have alone.
 `
 
 func targetTable(targets []Target) string {
-	t := NewTable(3, "", "limit", "met", "measured")
+	t := NewTable(5, "", "limit", "met", "measured", "in the way")
 	for _, target := range targets {
-		met := "**no**"
+		met, obstacle := "**no**", target.Obstacle.String()
 		if target.Met() {
-			met = "yes"
+			met, obstacle = "yes", ""
 		}
-		t.Row(target.Of, target.Limit.Text, met, Figure(target.Measured))
+		t.Row(target.Of, target.Limit.Text, met, Figure(target.Measured), obstacle)
 	}
 	return t.String()
 }
