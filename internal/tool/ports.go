@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // The ports that FreePorts chooses from. Systems take those of outgoing
@@ -14,18 +15,26 @@ const (
 	lastPort  = 32000
 )
 
+// given are the ports that FreePorts has returned. What shall listen there may
+// not do so yet.
+var given sync.Map // port -> nothing
+
 // FreePorts returns n different TCP ports on which nobody listens on the
-// loopback address, for tools that must be told theirs. Another process might
-// be faster to take one, which is rare: they are chosen at random.
+// loopback address, for tools that must be told theirs. This process gets each
+// of them only once. Another process might be faster to take one, which is rare:
+// they are chosen at random.
 func FreePorts(n int) ([]string, error) {
 	ports := make([]string, 0, n)
 	for range 100 * n {
 		port := strconv.Itoa(firstPort + rand.IntN(lastPort-firstPort))
+		if _, taken := given.LoadOrStore(port, nil); taken {
+			continue
+		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 		if err != nil {
 			continue
 		}
-		defer l.Close() // held until all are found, so that they are different
+		l.Close()
 		if ports = append(ports, port); len(ports) == n {
 			return ports, nil
 		}

@@ -217,12 +217,21 @@ func TestAToolThatSomebodyElseKilledIsNoneThatStopKilled(t *testing.T) {
 	}
 }
 
-func TestFreePortsAreDifferent(t *testing.T) {
-	ports, err := tool.FreePorts(50)
-	require.NoError(t, err)
-	seen := make(map[string]bool)
-	for _, port := range ports {
-		require.False(t, seen[port])
-		seen[port] = true
+func TestNoFreePortIsGivenTwice(t *testing.T) {
+	var asking sync.WaitGroup
+	var seen sync.Map
+	for range 40 {
+		asking.Go(func() {
+			ports, err := tool.FreePorts(50)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, port := range ports {
+				if _, twice := seen.LoadOrStore(port, nil); twice {
+					t.Errorf("%s is given twice", port)
+				}
+			}
+		})
 	}
+	asking.Wait()
 }
