@@ -22,6 +22,12 @@ func TestMatchersAreInEverySelectorAndKeptByAggregations(t *testing.T) {
 	require.Equal(t, `afterglow_workers{cluster="eu", env=~"prod.*", runner="mail"}`,
 		c.Selector(c.Metric(telemetry.MetricWorkers), `runner="mail"`))
 	require.Equal(t, "cluster, env, job, runner", c.Labels("runner"))
+
+	o.Matcher = `env=~"prod.*", env!="prod-old"`
+	c, err = query.New(o)
+	require.NoError(t, err)
+	require.Equal(t, `afterglow_workers{env=~"prod.*", env!="prod-old"}`, c.Selector(c.Metric(telemetry.MetricWorkers)))
+	require.Equal(t, "env, job", c.Labels())
 }
 
 func TestTheNamespaceReplacesAfterglow(t *testing.T) {
@@ -57,7 +63,7 @@ func TestOptionsThatCannotBeUsedAreRefusedWithWhatToDo(t *testing.T) {
 		"a matcher in braces":                {func(o *query.Options) { o.Matcher = ` {cluster="eu"}` }, "leave the braces out"},
 		"a matcher that ends in a brace":     {func(o *query.Options) { o.Matcher = `cluster="eu"}` }, "leave the braces out"},
 		"a matcher on the name":              {func(o *query.Options) { o.Matcher = `cluster="eu",__name__="up"` }, "use -namespace"},
-		"a label that is matched twice":      {func(o *query.Options) { o.Matcher = `job="a",env="x",job="b"` }, `the label job is in it twice: match it once, as in job=~"a|b"`},
+		"a label that equals two values":     {func(o *query.Options) { o.Matcher = `job="a",env="x",job="b"` }, `the label job cannot have two values: match either, as in job=~"a|b"`},
 		"a matcher on names":                 {func(o *query.Options) { o.Matcher = `__name__=~"afterglow.*"` }, "use -namespace"},
 		"a matcher on the instance":          {func(o *query.Options) { o.Matcher = `instance="a:8081"` }, "dashboards let you choose it"},
 	} {

@@ -29,12 +29,12 @@ func parseMatcher(text string) ([]*labels.Matcher, error) {
 		return nil, fmt.Errorf("matcher %s: write it as in %s: %w", text, example, err)
 	}
 	all = slices.DeleteFunc(all, func(m *labels.Matcher) bool { return m.String() == named.String() })
-	seen := make(map[string]bool)
+	equal := make(map[string]bool)
 	for _, m := range all {
-		if seen[m.Name] {
-			return nil, fmt.Errorf(`matcher %s: the label %s is in it twice: match it once, as in %[2]s=~"a|b"`, text, m.Name)
+		if m.Type == labels.MatchEqual && equal[m.Name] {
+			return nil, fmt.Errorf(`matcher %s: the label %s cannot have two values: match either, as in %[2]s=~"a|b"`, text, m.Name)
 		}
-		seen[m.Name] = true
+		equal[m.Name] = equal[m.Name] || m.Type == labels.MatchEqual
 		if why := unfit(m.Name); why != "" {
 			return nil, fmt.Errorf("matcher %s: %s", m, why)
 		}
