@@ -79,5 +79,5 @@ func (h *Histogram) Blocks() int { return len(h.blocks) }
 func (h *Histogram) Snapshot(buf []Block) (Snapshot, []Block) {
 	n := len(buf)
 	buf = append(buf, h.blocks...)
-	return Snapshot{layout: h.layout, sum: h.sum, blocks: buf[n:len(buf):len(buf)]}, buf
+	return Snapshot{layout: h.layout, sum: h.sum, blocks: buf[n:]}, buf
 }

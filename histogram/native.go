@@ -5,8 +5,8 @@ import "fmt"
 // MaxNativeBuckets is how many native buckets a histogram should expose at most.
 // Take the next coarser schema if [Snapshot.Native] returns more deltas: it
 // merges neighbors, and no observation is lost. Prometheus merges the buckets
-// that it has stored in the same way. It takes a finer schema than before for a
-// reset, so do not go back to one.
+// that it has stored in the same way. It treats a change to a finer schema as a
+// reset of the histogram, so stay at the coarser one.
 //
 // Schemas 0 and 1 always have fewer buckets.
 const MaxNativeBuckets = 160

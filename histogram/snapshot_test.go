@@ -138,7 +138,7 @@ func TestAddCountsTheDurationsOfBoth(t *testing.T) {
 
 func TestAddRejectsOtherBounds(t *testing.T) {
 	a := observed(newLayout(t, seconds), time.Second)
-	for _, bounds := range [][]time.Duration{nil, odd, seconds[1:], seconds[:5]} {
+	for _, bounds := range [][]time.Duration{nil, odd, seconds[1:], seconds[:5], append(slices.Clone(seconds[:len(seconds)-1]), time.Hour)} {
 		sum, ok := a.Add(observed(newLayout(t, bounds), time.Second))
 		if ok || sum.Layout() != nil || sum.Count() != 0 {
 			t.Errorf("Add with the bounds %v = %v, %v", bounds, stateOf(sum), ok)
@@ -167,13 +167,14 @@ func TestASumSharesNoMemoryWithItsParts(t *testing.T) {
 	h := histogram.New(newLayout(t, seconds))
 	h.Observe(time.Second)
 	s, buf := h.Snapshot(nil)
-	sum, _ := s.Add(zero)
+	first, _ := s.Add(zero)
+	second, _ := zero.Add(s)
 	h.Observe(time.Second)
 	h.Snapshot(buf[:0]) // overwrites s
 	if s.Count() != 2 {
 		t.Fatal("the test needs a snapshot in the same memory")
 	}
-	if sum.Count() != 1 {
-		t.Errorf("the sum counts %d, want 1", sum.Count())
+	if first.Count() != 1 || second.Count() != 1 {
+		t.Errorf("the sums count %d and %d, want 1", first.Count(), second.Count())
 	}
 }
