@@ -28,7 +28,7 @@ import (
 // that.
 //
 // One Bind serves every runner whose Middleware the requests pass.
-func (r *Runner) Bind(srv *http.Server) {
+func Bind(srv *http.Server) {
 	if srv == nil {
 		panic("runner: Bind of a nil http.Server")
 	}
@@ -68,7 +68,7 @@ func (r *Runner) Bind(srv *http.Server) {
 	}
 }
 
-// multiplexed tells whether TLS has just negotiated HTTP/2. Requests that such a
+// multiplexed reports whether TLS has just negotiated HTTP/2. Requests that such a
 // handler makes up itself can look like HTTP/1.1 and must not wait for the
 // connection.
 func multiplexed(nc net.Conn, state http.ConnState) bool {
@@ -82,11 +82,12 @@ func multiplexed(nc net.Conn, state http.ConnState) bool {
 // flushed and closed.
 type connection struct {
 	mu        sync.Mutex
-	reporting bool     // ConnState has been called for it
-	over      bool     // closed, hijacked, or multiplexed by HTTP/2
-	idle      bool     // by the last state reported
-	responses int      // flushed so far
-	waiting   []*scope // their handlers have returned; the response is not flushed
+	reporting bool   // ConnState has been called for it
+	over      bool   // closed, hijacked, or multiplexed by HTTP/2
+	idle      bool   // by the last state reported
+	responses int    // flushed so far
+	waiting   *scope // their handlers have returned; the response is not flushed. Linked by nextWaiting
+	last      *scope // of waiting
 }
 
 type connectionKey struct{}
@@ -114,7 +115,7 @@ func responseTo(req *http.Request) pending {
 	}
 	number, idle := c.current()
 	// On an idle connection a context that has ended tells that the response
-	// has left already: a TimeoutHandler outside has answered, say.
+	// has left already: a TimeoutHandler outside may have answered.
 	if idle && req.Context().Err() != nil {
 		return pending{}
 	}
@@ -144,7 +145,12 @@ func (c *connection) wait(response int, s *scope) bool {
 	if !c.reporting || c.over || c.responses != response {
 		return false
 	}
-	c.waiting = append(c.waiting, s)
+	if c.last == nil {
+		c.waiting = s
+	} else {
+		c.last.nextWaiting = s
+	}
+	c.last = s
 	return true
 }
 
@@ -153,17 +159,19 @@ func (c *connection) changed(state http.ConnState) {
 	c.mu.Lock()
 	c.reporting = true
 	c.idle = state == http.StateIdle
-	var done []*scope
+	var done *scope
 	switch state {
 	case http.StateIdle:
 		c.responses++
-		done, c.waiting = c.waiting, nil
+		done, c.waiting, c.last = c.waiting, nil, nil
 	case http.StateClosed, http.StateHijacked:
 		c.over = true
-		done, c.waiting = c.waiting, nil
+		done, c.waiting, c.last = c.waiting, nil, nil
 	}
 	c.mu.Unlock()
-	for _, s := range done {
+	for done != nil {
+		s := done
+		done, s.nextWaiting = s.nextWaiting, nil
 		s.release()
 	}
 }

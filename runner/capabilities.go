@@ -137,13 +137,8 @@ func (w *response) withCloseNotify(hijack, readFrom, push bool) http.ResponseWri
 			canNotify
 		}{w, f, h, n}
 	case [3]bool{true, true, false}: // HTTP/1.x
-		return struct {
-			*response
-			canFlush
-			canHijack
-			canReadFrom
-			canNotify
-		}{w, f, h, r, n}
+		w.http1 = http1Response{w, f, h, r, n}
+		return &w.http1
 	case [3]bool{false, false, true}: // HTTP/2
 		return struct {
 			*response

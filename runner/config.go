@@ -1,13 +1,15 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/afterglow-go/afterglow/histogram"
 )
 
 // Config says how a [Runner] works. The zero value is ready for use. New
@@ -18,8 +20,8 @@ type Config struct {
 	// Empty: "default".
 	Name string
 
-	// Workers is how many callbacks run at once, besides those of [RunInCaller].
-	// Workers are started as they are needed and end with Shutdown.
+	// Workers is how many callbacks run at once, besides those of [Runner.Do].
+	// A worker's goroutine lives as long as there is work.
 	// 0: 8 x GOMAXPROCS, as callbacks mostly wait on I/O.
 	Workers int
 
@@ -34,97 +36,76 @@ type Config struct {
 	// 0: 30 s; negative: no timeout.
 	Timeout time.Duration
 
-	// Grace is how long past its deadline a callback may run on before it counts
-	// as overrunning: it ignores its context. That is noticed a second later at
-	// most. From then on its worker is replaced, so that the pool keeps its
-	// width, and its share of [Config.Limits] is free.
+	// StuckAfter is how long past its deadline a callback may run on before it
+	// counts as stuck: it ignores its context. From then on its worker is
+	// replaced, so that the pool keeps its width, and its share of
+	// [Config.Limits] is free.
 	// 0: 1 s.
-	Grace time.Duration
+	StuckAfter time.Duration
 
-	// MaxOverrunning is how many workers may be replaced at once. When so many
-	// are, After, Go and Track refuse with [ErrOverrunning] until one of those
+	// MaxStuck is how many workers may be replaced at once. When so many
+	// are, After, Go and Do reject with [ErrStuck] until one of those
 	// callbacks returns: more of the same would leak goroutines without end.
 	// 0: as many as Workers.
-	MaxOverrunning int
+	MaxStuck int
 
 	// Limits is how many callbacks of a name may run at once. Those beyond wait
 	// aside, in the order they became due, and no other callback waits for them.
 	// But they hold places of the queue and can fill it: give a name that may
-	// fall behind for long a runner of its own. Under [RunInCaller] they do not
-	// hold their callers up. A name that is not in the map has no limit but
-	// Workers.
+	// fall behind for long a runner of its own. A name that is not in the map has
+	// no limit but Workers.
 	Limits map[string]int
 
-	// TraceID names the trace of a callback's context in a [Report]:
-	// telemetry.TraceID is such a function. Shutdown calls it; a panic of it is
-	// counted in Stats.ObserverPanics.
-	// nil: reports name no traces.
-	TraceID func(context.Context) string
+	// Names declares names of callbacks, so that what is counted of them exists
+	// from the start, at 0. Those in Limits are declared too.
+	Names []string
+
+	// MaxNames is how many callback names are counted apart. Names are meant to be
+	// constants; if they are not, the runner counts those beyond together, as
+	// "other". Observers see the names as they are.
+	// 0: 100.
+	MaxNames int
+
+	// DurationBuckets are the upper bounds of the classic buckets for run times,
+	// increasing. Native buckets need no bounds.
+	// Empty: 1 ms to 60 s in 18 steps, some of them just above common timeouts.
+	DurationBuckets []time.Duration
+
+	// WaitBuckets are the same for queue waits and response delays. Keep 1 s as
+	// one of them if an objective says that callbacks start within a second.
+	// Empty: 0.1 ms to 60 s in 18 steps.
+	WaitBuckets []time.Duration
 
 	// Overflow is what After and Go do when the queue is full.
 	// Zero value: [Reject].
 	Overflow Overflow
 
-	// MaxWait is how long After and Go may wait for a place under [Block]. It
-	// is bounded so that nothing can wait for ever; with another policy it
-	// must be 0.
-	// 0: 1 s.
-	MaxWait time.Duration
-
 	// Observers see every callback, in this order.
 	Observers []Observer
-}
-
-// Overflow is what After and Go do when the queue is full.
-type Overflow uint8
-
-const (
-	// Reject refuses the new callback with [ErrQueueFull] at once.
-	Reject Overflow = iota
-	// Block waits for a place: until one becomes free, the asker's context
-	// ends, Shutdown is called, or Config.MaxWait has passed ([ErrMaxWait]).
-	// Places are given in the order they were asked for. Inside a callback it
-	// does not wait but refuses with [ErrNested]: workers waiting for workers
-	// would deadlock.
-	Block
-	// DropOldest gives the new callback the place of the one that has been due
-	// longest, which ends as [Dropped] with [ErrEvicted]. Callbacks whose
-	// response is not done yet are not evicted; if they hold every place, the
-	// new one is refused with [ErrQueueFull].
-	DropOldest
-	// RunInCaller takes the new callback in beyond the queue and holds its
-	// caller up while it runs: Go and a late After return when it has ended, or
-	// its first attempt has if it has Retry; a callback asked for before the
-	// response is done runs after it, and what waits for it is the release of the
-	// scope: with Bind on HTTP/1.x the connection's next request, otherwise the
-	// end of the response. Those of one scope run one after the other, in the
-	// order asked, beside the others of the scope that found a place. At most
-	// Config.Queue callbacks may be taken in so and not have ended; further ones
-	// are refused with [ErrQueueFull]. What a callback that runs in its caller
-	// asks for with its own context is refused with [ErrNested] if the queue is
-	// full; one with [Retry] nests, within the bound above.
-	RunInCaller
-
-	numOverflows
-)
-
-// String returns the policy's name: Reject, Block, DropOldest or RunInCaller.
-func (o Overflow) String() string {
-	if o < numOverflows {
-		return [...]string{"Reject", "Block", "DropOldest", "RunInCaller"}[o]
-	}
-	return fmt.Sprintf("Overflow(%d)", uint8(o))
 }
 
 const (
 	defaultName    = "default"
 	defaultQueue   = 1024
 	defaultTimeout = 30 * time.Second
-	defaultMaxWait = time.Second
-	defaultGrace   = time.Second
+	defaultStuck   = time.Second
 	workersPerProc = 8
+	defaultNames   = 100
 	maxNameBytes   = 100
 )
+
+var (
+	defaultDurationBuckets = seconds(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 5.5, 10, 11, 30, 33, 60)
+	defaultWaitBuckets     = seconds(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
+)
+
+func seconds(all ...float64) []time.Duration {
+	durations := make([]time.Duration, len(all))
+	for i, s := range all {
+		durations[i] = time.Duration(math.Round(s * float64(time.Second)))
+	}
+	return durations
+}
 
 // validate reports every field that cannot be used, joined.
 func (c Config) validate() error {
@@ -138,12 +119,21 @@ func (c Config) validate() error {
 	if c.Queue < 0 {
 		errs = append(errs, fmt.Errorf("runner: Config.Queue is %d: use 0 for the default, or a positive number", c.Queue))
 	}
-	if c.Grace < 0 {
-		errs = append(errs, fmt.Errorf("runner: Config.Grace is %v: use 0 for the default, or a positive duration", c.Grace))
+	if c.StuckAfter < 0 {
+		errs = append(errs, fmt.Errorf("runner: Config.StuckAfter is %v: use 0 for the default, or a positive duration", c.StuckAfter))
 	}
-	if c.MaxOverrunning < 0 {
-		errs = append(errs, fmt.Errorf("runner: Config.MaxOverrunning is %d: use 0 for the default, or a positive number", c.MaxOverrunning))
+	if c.MaxStuck < 0 {
+		errs = append(errs, fmt.Errorf("runner: Config.MaxStuck is %d: use 0 for the default, or a positive number", c.MaxStuck))
 	}
+	if c.MaxNames < 0 {
+		errs = append(errs, fmt.Errorf("runner: Config.MaxNames is %d: use 0 for the default, or a positive number", c.MaxNames))
+	}
+	for i, name := range c.Names {
+		if !validName(name) {
+			errs = append(errs, fmt.Errorf("runner: Config.Names[%d] is %q: use a callback's name, which has 1 to %d bytes of printable ASCII without spaces", i, name, maxNameBytes))
+		}
+	}
+	errs = append(errs, validBuckets("DurationBuckets", c.DurationBuckets), validBuckets("WaitBuckets", c.WaitBuckets))
 	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
 		if !validName(name) {
 			errs = append(errs, fmt.Errorf("runner: Config.Limits[%q]: use a callback's name, which has 1 to %d bytes of printable ASCII without spaces", name, maxNameBytes))
@@ -152,16 +142,17 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("runner: Config.Limits[%q] is %d: use a positive number", name, n))
 		}
 	}
-	if c.Overflow >= numOverflows {
-		errs = append(errs, fmt.Errorf("runner: Config.Overflow is %v: use Reject, Block, DropOldest or RunInCaller", c.Overflow))
-	}
-	if c.MaxWait < 0 {
-		errs = append(errs, fmt.Errorf("runner: Config.MaxWait is %v: use 0 for the default, or a positive duration", c.MaxWait))
-	}
-	if c.MaxWait > 0 && c.Overflow != Block {
-		errs = append(errs, fmt.Errorf("runner: Config.MaxWait is %v, but Config.Overflow is %v: only Block waits", c.MaxWait, c.Overflow))
+	if !c.Overflow.valid() {
+		errs = append(errs, errors.New("runner: Config.Overflow cannot be used: use Reject, DropOldest, or Block with a positive duration"))
 	}
 	return errors.Join(errs...)
+}
+
+func validBuckets(field string, bounds []time.Duration) error {
+	if _, err := histogram.NewLayout(bounds); err != nil {
+		return fmt.Errorf("runner: Config.%s: %w", field, err)
+	}
+	return nil
 }
 
 // withDefaults replaces each zero field by what it stands for.
@@ -178,14 +169,20 @@ func (c Config) withDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	if c.MaxWait == 0 {
-		c.MaxWait = defaultMaxWait
+	if c.StuckAfter == 0 {
+		c.StuckAfter = defaultStuck
 	}
-	if c.Grace == 0 {
-		c.Grace = defaultGrace
+	if c.MaxStuck == 0 {
+		c.MaxStuck = c.Workers
 	}
-	if c.MaxOverrunning == 0 {
-		c.MaxOverrunning = c.Workers
+	if c.MaxNames == 0 {
+		c.MaxNames = defaultNames
+	}
+	if len(c.DurationBuckets) == 0 {
+		c.DurationBuckets = defaultDurationBuckets
+	}
+	if len(c.WaitBuckets) == 0 {
+		c.WaitBuckets = defaultWaitBuckets
 	}
 	c.Limits = maps.Clone(c.Limits)
 	c.Observers = append([]Observer(nil), c.Observers...)

@@ -2,142 +2,212 @@ package runner
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // callbackContext is what a callback is called with: the asker's values, with
-// the deadline of the attempt and the runner's cancellation. Its timer and its
-// channel cost more than the callback's whole way through the runner, so they
-// are made when somebody first asks for them.
-//
-// A callback may keep its context, so each attempt has one of its own, which
-// knows nothing of the task: that is used again for another callback.
+// the deadline of the attempt and the runner's cancellation. Each attempt has one
+// of its own. The runner's watch ends it at its deadline, so it needs no timer;
+// its channel is made when somebody first asks for it.
 type callbackContext struct {
 	runner *Runner
 	name   string
+	scope  *scope // the innermost one of the asker; nil: none
 
-	// asker is the asker's context with what observers of Accepted added. It is
-	// written by the goroutine that calls them, and read by others once they have
-	// seen, under mu, that the task is not observed.
-	asker context.Context
-	// values are what observers of Started made of it; nil before the start. It is
-	// written and read as asker is, with those observers.
-	values context.Context
-	// labels has nothing but the goroutine's pprof labels; nil before fn is called.
+	// asker is the asker's context with what observers of Accepted added, and
+	// values is what observers of Started made of it, nil before. The goroutine
+	// whose turn it is to call the observers writes them.
+	asker, values context.Context
+
+	// labels has nothing but pprof labels: the asker's, if it had any, and from the
+	// call of the callback on those of its goroutine.
 	labels context.Context
 
 	deadline moment // 0: none. Written at the start
-	tracked  bool   // Track returned it. Written by that
-	here     bool   // the callback runs in its caller (RunInCaller). Written before the start
+	linked   bool   // asker has the values of a callback
+	inCaller bool   // Do runs it
 
-	inner atomic.Pointer[canceler] // nil: not asked for yet
+	// endedBy is nil before the context ends. watched is set before anybody can
+	// wait for that: whoever ends the context looks at watched afterwards, and
+	// who starts to watch looks at endedBy afterwards, so one of them sees the
+	// other.
+	endedBy atomic.Pointer[ending]
+	watched atomic.Bool
+
+	mu     sync.Mutex
+	done   chan struct{}      // guarded by mu; nil: not asked for before the end
+	toCall map[*func()]func() // guarded by mu; see AfterFunc
 }
 
-// canceler is a context that can be canceled.
-type canceler struct {
-	context.Context
-	cancel context.CancelFunc
-}
+// ending is why a context has ended: a context that has ended so.
+type ending struct{ context.Context }
 
-// attemptEnded is the canceler of all attempts that ended before anybody asked for
-// one. What happens later, such as their deadlines, is not why they ended.
-var attemptEnded = func() *canceler {
-	ctx, cancel := context.WithCancel(context.Background())
+var (
+	timedOut = endingBy(context.WithDeadlineCause(context.Background(), time.Unix(0, 0), ErrTimeout))
+	shutDown = canceledBy(ErrShutdown)
+	over     = canceledBy(nil) // the attempt is over
+)
+
+func endingBy(ctx context.Context, cancel context.CancelFunc) *ending {
 	cancel()
-	return &canceler{ctx, cancel}
-}()
-
-// forAnother returns the context of the next attempt.
-func (c *callbackContext) forAnother() *callbackContext {
-	return &callbackContext{runner: c.runner, name: c.name, asker: c.asker}
+	return &ending{ctx}
 }
 
-// start says that the attempt starts. mu is held.
-func (c *callbackContext) start(at moment, timeout time.Duration) {
-	c.values = c.asker
-	if timeout > 0 {
-		c.deadline = at.add(timeout)
-	}
+func canceledBy(cause error) *ending {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	return &ending{ctx}
 }
 
-// canceler returns the context that does what can be canceled.
-func (c *callbackContext) canceler() context.Context {
-	for {
-		if known := c.inner.Load(); known != nil {
-			return known.Context
-		}
-		made := c.newCanceler()
-		if c.inner.CompareAndSwap(nil, made) {
-			return made.Context
-		}
-		made.cancel() // another was quicker, or the attempt has ended
-	}
+// closed is the Done channel of contexts that ended before anybody asked for it.
+var closed = over.Done()
+
+// newContext returns the context of the next attempt.
+func (t *task) newContext() *callbackContext {
+	c := t.ctx
+	return &callbackContext{runner: c.runner, name: c.name, scope: c.scope, asker: c.asker, labels: t.askerLabels, linked: c.linked}
 }
 
-func (c *callbackContext) newCanceler() *canceler {
-	made := new(canceler)
-	base := c.runner.base
-	if deadline, ok := c.Deadline(); ok {
-		made.Context, made.cancel = context.WithDeadlineCause(base, deadline, ErrTimeout)
-	} else {
-		made.Context, made.cancel = context.WithCancel(base)
+// end ends the context, unless it has ended.
+func (c *callbackContext) end(by *ending) {
+	if !c.endedBy.CompareAndSwap(nil, by) || !c.watched.Load() {
+		return
 	}
-	return made
-}
-
-// end cancels the context, as the attempt is over.
-func (c *callbackContext) end() {
-	if !c.inner.CompareAndSwap(nil, attemptEnded) {
-		c.inner.Load().cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		close(c.done)
 	}
+	for _, f := range c.toCall {
+		go f()
+	}
+	c.toCall = nil
 }
 
 // Deadline implements [context.Context].
 func (c *callbackContext) Deadline() (time.Time, bool) {
-	return c.runner.clock.at(c.deadline), c.deadline != 0
+	if c.inCaller { // the caller's context ends it too
+		if deadline, ok := c.asker.Deadline(); ok && (c.deadline == 0 || deadline.Before(c.ownDeadline())) {
+			return deadline, true
+		}
+	}
+	return c.ownDeadline(), c.deadline != 0
+}
+
+func (c *callbackContext) ownDeadline() time.Time {
+	if c.deadline == 0 {
+		return time.Time{}
+	}
+	return c.runner.opened.Add(time.Duration(c.deadline - 1))
 }
 
 // Done implements [context.Context].
-func (c *callbackContext) Done() <-chan struct{} { return c.canceler().Done() }
+func (c *callbackContext) Done() <-chan struct{} {
+	c.watched.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		return c.done
+	}
+	if c.endedBy.Load() != nil {
+		return closed
+	}
+	c.done = make(chan struct{})
+	return c.done
+}
 
-// Err implements [context.Context].
-func (c *callbackContext) Err() error { return c.canceler().Err() }
+// Err implements [context.Context]. Done is closed before Err is not nil.
+func (c *callbackContext) Err() error {
+	by := c.endedBy.Load()
+	if by == nil {
+		return nil
+	}
+	if c.watched.Load() {
+		<-c.Done()
+	}
+	return by.Err()
+}
+
+// AfterFunc makes package context call f when the context has ended, without a
+// goroutine that waits for it: see [context.AfterFunc].
+func (c *callbackContext) AfterFunc(f func()) (stop func() bool) {
+	c.watched.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.endedBy.Load() != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if c.toCall == nil {
+		c.toCall = make(map[*func()]func())
+	}
+	c.toCall[&f] = f
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, waits := c.toCall[&f]
+		delete(c.toCall, &f)
+		return waits
+	}
+}
 
 // Value implements [context.Context].
 func (c *callbackContext) Value(key any) any {
-	if key == (callbackKey{}) {
+	switch key {
+	case originKey{}:
 		return c
+	case cancelKey: // by which context.Cause finds out
+		if by := c.endedBy.Load(); by != nil {
+			return by.Value(key)
+		}
+		return nil
+	case labelsKey:
+		if c.labels != nil {
+			return c.labels.Value(key)
+		}
 	}
-	// The runner's own context has no value but the one by which package
-	// context finds a cancelable parent. It has to be this attempt's, not the
-	// asker's.
-	if c.runner.base.Value(key) != nil {
-		return c.canceler().Value(key)
+	return c.inherited().Value(key)
+}
+
+// inherited returns the context that has the values.
+func (c *callbackContext) inherited() context.Context {
+	if c.values != nil {
+		return c.values
 	}
-	if v := c.labels.Value(key); v != nil {
-		return v
-	}
-	return c.values.Value(key)
+	return c.asker
 }
 
 // String implements [fmt.Stringer]: fmt would read what others write.
 func (c *callbackContext) String() string { return "runner.Callback(" + c.name + ")" }
 
-type callbackKey struct{}
+// cancelKey is the key by which package context finds what has a cause.
+var cancelKey = keyOf(func(ctx context.Context) { _ = context.Cause(ctx) })
 
-// callbackFrom returns the context of the callback that ctx is or stems from; nil
-// if there is none.
-func callbackFrom(ctx context.Context) *callbackContext {
-	if ctx == nil {
-		panic("runner: nil Context")
+// observed returns the context that observers get: it has the callback's values,
+// and does not end.
+func (c *callbackContext) observed() context.Context {
+	switch {
+	case c.values != nil:
+		return c.values
+	case c.linked: // askerValues keeps the context: a chain of callbacks would keep them all
+		return uncanceled(c.asker)
+	default:
+		return (*askerValues)(c)
 	}
-	c, _ := ctx.Value(callbackKey{}).(*callbackContext)
-	return c
+}
+
+// uncanceled is [context.WithoutCancel] where that makes a difference.
+func uncanceled(ctx context.Context) context.Context {
+	if ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
 }
 
 // askerValues is the context of a callback's asker without its cancellation and
-// its deadline: what context.WithoutCancel returns, at no cost.
+// its deadline, and with the scope that it had when it asked.
 type askerValues callbackContext
 
 // Deadline implements [context.Context].
@@ -151,7 +221,18 @@ func (*askerValues) Err() error { return nil }
 
 // Value implements [context.Context].
 func (a *askerValues) Value(key any) any {
-	if a.runner.base.Value(key) != nil { // it asks for what can be canceled
+	switch key {
+	case originKey{}:
+		if a.scope == nil {
+			return nil
+		}
+		return a.scope
+	case cancelKey:
+		return nil
+	case labelsKey:
+		if a.labels != nil {
+			return a.labels.Value(key)
+		}
 		return nil
 	}
 	return a.asker.Value(key)

@@ -7,34 +7,34 @@ import (
 	"reflect"
 )
 
-// Errors that After and Go return. ErrNoScope, ErrInvalidName and ErrNilFunc
-// are mistakes in the call: no callback was asked for and nothing is counted.
-// The others refuse a callback, which is counted as [Rejected].
+// Errors that After, Go and Do return. ErrNoScope, ErrInvalidName and ErrNilFunc
+// are mistakes in the call: no callback was asked for. They are counted
+// per process ([Misuses]), and logged once for each line that makes them. The
+// others reject a callback, which is counted as [OutcomeRejected].
 var (
 	// ErrNoScope: the context comes from no Middleware or Scope of the runner,
 	// nor is it that of one of its callbacks, so there is nothing to run after.
-	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware, open a Scope, or use Go (without Once)")
+	ErrNoScope = errors.New("runner: no scope in the context: wrap the handler in Middleware and pass the context of its request (in gin, c.Request.Context()), open a Scope, or use Go")
 	// ErrInvalidName: a name is 1 to 100 bytes of printable ASCII without
 	// spaces, such as "order.email".
 	ErrInvalidName = errors.New("runner: invalid callback name: use 1 to 100 bytes of printable ASCII without spaces, as in order.email")
 	// ErrNilFunc: there is no function to run.
-	ErrNilFunc = errors.New("runner: nil callback: give After or Go a function to run")
+	ErrNilFunc = errors.New("runner: nil callback: give After, Go or Do a function to run")
 
 	// ErrClosed: Shutdown has been called.
 	ErrClosed = errors.New("runner: closed: Shutdown has been called")
 	// ErrQueueFull: every place of the queue is taken. A handler that must not
 	// lose the work answers 503 Service Unavailable.
 	ErrQueueFull = errors.New("runner: queue full: answer 503, raise Config.Queue, or choose another Config.Overflow")
-	// ErrMaxWait: under [Block], no place became free within Config.MaxWait.
-	// It wraps ErrQueueFull.
-	ErrMaxWait = fmt.Errorf("runner: no place became free within Config.MaxWait: %w", ErrQueueFull)
-	// ErrOverrunning: Config.MaxOverrunning callbacks ignore their contexts, and
-	// none of their workers can be given back.
-	ErrOverrunning = errors.New("runner: too many callbacks run on past their deadline: make them heed their context; Observer.Overrun and the log say where they hang")
-	// ErrNested: a callback asked for another one and the queue was full. Under
-	// [Block] it may not wait, and under [RunInCaller] a callback that already
-	// runs in its caller may not nest deeper. It wraps ErrQueueFull.
-	ErrNested = fmt.Errorf("runner: a callback may neither wait for a place nor run another one itself: %w", ErrQueueFull)
+	// ErrMaxWait: under [Block], no place became free in time. It wraps
+	// ErrQueueFull.
+	ErrMaxWait = fmt.Errorf("runner: no place became free within the time of Block: %w", ErrQueueFull)
+	// ErrStuck: Config.MaxStuck callbacks ignore their contexts, and none of their
+	// workers can be given back.
+	ErrStuck = errors.New("runner: too many callbacks are stuck past their deadline: make them heed their context; Observer.Stuck and the log say where they hang")
+	// ErrNested: under [Block], a callback asked for another one and the queue was
+	// full: it may not wait. It wraps ErrQueueFull.
+	ErrNested = fmt.Errorf("runner: a callback may not wait for a place: %w", ErrQueueFull)
 )
 
 // Causes, as [context.Cause] of a callback's context reports them, and errors

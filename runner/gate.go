@@ -2,14 +2,6 @@ package runner
 
 import "runtime/debug"
 
-// Succeeded is a gate for [When]: the status is below 400 and the handler did
-// not panic.
-func Succeeded(r Request) bool { return r.Status < 400 && !r.Panicked }
-
-// NotAborted is a gate for [When]: the client stayed until the handler had
-// returned.
-func NotAborted(r Request) bool { return !r.Aborted }
-
 // answer is what a gate says, and what a refused callback ends as.
 type answer struct {
 	refused bool
@@ -17,50 +9,51 @@ type answer struct {
 	err     error
 }
 
-func (t *task) gated() bool { return t.policy != nil && t.policy.gate != nil }
-
-// askGates asks the gate of each task.
-func askGates(tasks []*task) []answer {
-	answers := make([]answer, len(tasks))
-	eachApart(len(tasks), func(i int) {
-		answers[i] = answer{true, Failed, ErrGoexit} // unless it returns or panics
-		answers[i] = tasks[i].askGate()
-	})
-	return answers
+// askGates asks the gates of tasks that are released, one after the other, and
+// then makes those due that may run. It has a goroutine of its own: nobody waits
+// for a gate, which is user code, the server least of all.
+func (r *Runner) askGates(tasks []*task) {
+	answers := make([]answer, 0, len(tasks))
+	defer func() {
+		if len(answers) < len(tasks) { // a gate has called runtime.Goexit
+			answers = append(answers, answer{true, OutcomeError, ErrGoexit})
+			go r.askGates(tasks[len(answers):])
+		}
+		r.answerGates(tasks, answers)
+	}()
+	for _, t := range tasks {
+		answers = append(answers, t.askGate())
+	}
 }
 
-// eachApart calls f, which calls user code, for 0 to n-1, one after the other.
-// It does so on a goroutine of its own, and on another one if need be, so that
-// runtime.Goexit neither ends the caller's goroutine, which may be the server's,
-// nor keeps the others from being called.
-func eachApart(n int, f func(i int)) {
-	for i := 0; i < n; {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for i < n {
-				i++
-				f(i - 1)
-			}
-		}()
-		<-done
+func (r *Runner) answerGates(tasks []*task, answers []answer) {
+	now := r.lock()
+	for i, a := range answers {
+		switch t := tasks[i]; {
+		case t.phase != phaseReserved: // the drain gave up meanwhile
+		case a.refused:
+			r.endAndTellLocked(t, a.outcome, a.err, now)
+		default:
+			r.dueLocked(t, t.dueSince(), now)
+		}
 	}
+	r.unlock()
 }
 
 // askGate asks the task's gate, if it has one, about the request it runs
 // after, if there is one.
 func (t *task) askGate() (a answer) {
-	if !t.gated() {
+	if !t.isGated() {
 		return answer{}
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			a = answer{true, Panicked, &PanicError{Value: v, Stack: debug.Stack()}}
+			a = answer{true, OutcomePanic, &PanicError{Value: v, Stack: debug.Stack()}}
 		}
 	}()
-	req, ok := RequestFrom(t.ctx.asker)
+	req, ok := t.ctx.scope.requestOf()
 	if !ok {
 		return answer{}
 	}
-	return answer{refused: !t.policy.gate(req), outcome: Skipped}
+	return answer{refused: !t.policy.gate(req), outcome: OutcomeSkipped}
 }

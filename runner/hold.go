@@ -15,7 +15,7 @@ const holdLimit = 64 << 10
 // Hold is Middleware for platforms that freeze or end the process once the
 // handler has returned, as function platforms do. It sends the response, then
 // runs the callbacks, and returns when all that After was asked for have ended,
-// as with [Wait]; it does not wait for what Go and Track took in. It holds the
+// as with [Wait]; it does not wait for what Go and Do took in. It holds the
 // invocation open, and where the server can flush, not the response.
 //
 // So that the client knows where the response ends, Hold keeps up to 64 KiB of
@@ -88,7 +88,7 @@ func (h *heldResponse) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// countable tells whether it is for the server to count the body.
+// countable reports whether it is for the server to count the body.
 func (h *heldResponse) countable() bool {
 	switch h.status {
 	case http.StatusNoContent, http.StatusNotModified, http.StatusSwitchingProtocols:
@@ -160,7 +160,7 @@ func (h *heldResponse) finish() {
 	_ = h.FlushError() // a server that cannot flush sends it when the handler returns
 }
 
-// trailing tells whether trailers were set that had not been announced.
+// trailing reports whether trailers were set that had not been announced.
 func (h *heldResponse) trailing() bool {
 	for key := range h.inner.Header() {
 		if strings.HasPrefix(key, http.TrailerPrefix) {

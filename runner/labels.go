@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"runtime/pprof"
 )
 
@@ -11,79 +10,87 @@ import (
 const (
 	labelRunner   = "afterglow.runner"   // Name of the runner.
 	labelCallback = "afterglow.callback" // Name of the callback.
-	labelWorker   = "afterglow.worker"   // Differs between all goroutines of all runners.
+	labelWorker   = "afterglow.worker"   // Differs between all workers of all runners.
 )
 
-// maxLabelSets bounds what a goroutine remembers of the names it has run.
+// maxLabelSets bounds what a worker remembers of the names it has run.
 const maxLabelSets = 128
 
-// labeler sets the pprof labels of a goroutine that runs callbacks. The goroutine
-// uses it alone, but for runner and worker, which do not change.
-type labeler struct {
-	runner, worker string                     // values of the labels
-	byName         map[string]context.Context // with the labels of a callback's name
-
-	// The name used last, which is mostly the next one too, and its context; nil:
-	// none yet.
-	last        string
-	lastContext context.Context
-}
-
-// worker is the label of the goroutine that runs t; empty: it is not ours.
-func (t *task) worker() string {
-	if t.labeler == nil {
-		return ""
-	}
-	return t.labeler.worker
-}
-
-func (r *Runner) newLabeler() *labeler {
-	return &labeler{
-		runner: r.cfg.Name,
-		worker: fmt.Sprintf("%p/%d", r, r.goroutines.Add(1)),
-		byName: make(map[string]context.Context),
-	}
-}
-
 // mark labels the goroutine for t, and returns a context with these labels, so
-// that pprof.Do in the callback adds to them.
-func (l *labeler) mark(t *task) context.Context {
-	ctx := l.contextFor(t)
+// that pprof.Do in the callback adds to them. The labels of the asker stay.
+func (w *worker) mark(t *task) context.Context {
+	ctx := w.contextOf(t)
 	pprof.SetGoroutineLabels(ctx)
 	return ctx
 }
 
-func (l *labeler) unmark() { pprof.SetGoroutineLabels(context.Background()) }
-
-func (l *labeler) contextFor(t *task) context.Context {
-	if of := labelsOf(t.ctx.asker); of != nil { // the asker's stay, too
-		return pprof.WithLabels(pprof.WithLabels(context.Background(), pprof.Labels(of...)), l.labels(t.ctx.name))
+func (w *worker) contextOf(t *task) context.Context {
+	if t.askerLabels != nil {
+		return pprof.WithLabels(t.askerLabels, w.labels(t.name))
 	}
-	if l.lastContext == nil || l.last != t.ctx.name {
-		l.last, l.lastContext = t.ctx.name, l.contextOf(t.ctx.name)
+	if w.lastCtx != nil && w.last == t.name {
+		return w.lastCtx
 	}
-	return l.lastContext
-}
-
-func (l *labeler) contextOf(name string) context.Context {
-	ctx := l.byName[name]
+	ctx := w.byName[t.name]
 	if ctx == nil {
-		ctx = pprof.WithLabels(context.Background(), l.labels(name))
-		if len(l.byName) < maxLabelSets {
-			l.byName[name] = ctx
+		ctx = pprof.WithLabels(context.Background(), w.labels(t.name))
+		if len(w.byName) < maxLabelSets {
+			w.byName[t.name] = ctx
 		}
 	}
+	w.last, w.lastCtx = t.name, ctx
 	return ctx
 }
 
-func (l *labeler) labels(name string) pprof.LabelSet {
-	return pprof.Labels(labelRunner, l.runner, labelCallback, name, labelWorker, l.worker)
+func (w *worker) labels(name string) pprof.LabelSet {
+	return pprof.Labels(labelRunner, w.runner.cfg.Name, labelCallback, name, labelWorker, w.label)
 }
 
-// labelsOf returns the labels of ctx, each key and then its value; none if ctx,
-// which is the user's, panics.
-func labelsOf(ctx context.Context) (of []string) {
-	defer func() { _ = recover() }()
-	pprof.ForLabels(ctx, func(key, value string) bool { of = append(of, key, value); return true })
-	return of
+// askerLabels is a context with nothing but the labels of an asker.
+type askerLabels struct {
+	context.Context
+	labels any
+}
+
+// Value implements [context.Context].
+func (a *askerLabels) Value(key any) any {
+	if key == labelsKey {
+		return a.labels
+	}
+	return nil
+}
+
+// labelsOf returns the pprof labels that ctx has, as package pprof keeps them;
+// nil if there are none.
+func labelsOf(ctx context.Context) any {
+	if labelsKey == nil {
+		return nil
+	}
+	return ctx.Value(labelsKey)
+}
+
+// labelsKey is the key by which package pprof finds labels in a context.
+var labelsKey = keyOf(func(ctx context.Context) { pprof.Label(ctx, labelRunner) })
+
+// keyOf returns the key that ask looks for in a context.
+func keyOf(ask func(context.Context)) any {
+	probe := &probe{Context: context.Background()}
+	ask(probe)
+	return probe.key
+}
+
+// probe is a context that notes the last key it was asked for. It has ended, as
+// package context looks for the cause of no other.
+type probe struct {
+	context.Context
+	key any
+}
+
+// Err implements [context.Context].
+func (*probe) Err() error { return context.Canceled }
+
+// Value implements [context.Context].
+func (p *probe) Value(key any) any {
+	p.key = key
+	return nil
 }

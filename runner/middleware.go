@@ -9,7 +9,7 @@ import (
 
 // Middleware gives each request a scope, so that [After] works with the
 // request's context, and makes the callbacks due when the response is done:
-// see [Runner.Bind] for what that means. They run however the handler ends,
+// see [Bind] for what that means. They run however the handler ends,
 // panic and a client that leaves included.
 //
 // The response is what it would be without Middleware. The ResponseWriter that
@@ -18,7 +18,7 @@ import (
 // the handler has returned its methods do nothing but return [ErrResponseDone].
 // As with every wrapper, http.MaxBytesReader cannot close the connection after
 // an oversized body; put http.MaxBytesHandler around Middleware for that. What
-// has no interface of its own, deadlines say, is reached through
+// has no interface of its own, such as deadlines, is reached through
 // http.ResponseController and not by a type assertion.
 //
 // The files of a multipart form are gone when the response is done, as without
@@ -36,8 +36,8 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 // serve has h serve the request in a scope of its own. However h ends, done is
 // called then, to release it.
 func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, done func(s *scope, returned bool)) {
-	s, ctx := r.openScope(req.Context())
-	inner := req.WithContext(ctx)
+	s := r.openScope(req.Context())
+	inner := req.WithContext(s)
 	res := &response{inner: w}
 	if inner.Body != nil && inner.Body != http.NoBody {
 		inner.Body = &body{inner.Body, &res.over}
@@ -47,7 +47,7 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	defer func() {
 		res.over.Store(true)
 		copyBack(req, inner)
-		s.freeze(inner, res, start, !returned)
+		s.freezeHTTP(inner, res, start, !returned)
 		done(s, returned)
 	}()
 	h.ServeHTTP(res.withCapabilities(), inner)
@@ -66,10 +66,10 @@ func copyBack(req, inner *http.Request) {
 	}
 }
 
-// freeze keeps what RequestFrom returns. Only requests with callbacks pay for
+// freezeHTTP keeps what RequestFrom returns. Only requests with callbacks pay for
 // copies.
-func (s *scope) freeze(req *http.Request, res *response, start time.Time, panicked bool) {
-	frozen := &Request{
+func (s *scope) freezeHTTP(req *http.Request, res *response, start time.Time, panicked bool) {
+	s.request = Request{
 		Method:     req.Method,
 		Pattern:    req.Pattern,
 		URL:        req.URL,
@@ -84,22 +84,15 @@ func (s *scope) freeze(req *http.Request, res *response, start time.Time, panick
 		Aborted:    errors.Is(req.Context().Err(), context.Canceled),
 		Panicked:   panicked,
 	}
-	if frozen.Status == 0 && !panicked && !res.hijacked.Load() {
-		frozen.Status = http.StatusOK // net/http writes it for the handler
+	if s.request.Status == 0 && !panicked && !res.hijacked.Load() {
+		s.request.Status = http.StatusOK // net/http writes it for the handler
 	}
-	if s.hasTasks() {
-		frozen.Header = req.Header.Clone()
+	if s.state.Load() == scopeUsed {
+		s.request.Header = req.Header.Clone()
 		if req.URL != nil {
 			url := *req.URL
-			frozen.URL = &url
+			s.request.URL = &url
 		}
 	}
-	s.frozen.Store(frozen)
-}
-
-// hasTasks tells whether a callback waits for the scope's release.
-func (s *scope) hasTasks() bool {
-	s.runner.mu.Lock()
-	defer s.runner.mu.Unlock()
-	return len(s.tasks) > 0
+	s.freeze()
 }

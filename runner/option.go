@@ -33,25 +33,34 @@ const (
 func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration: d} }
 
 // Retry runs the callback up to attempts times in all, until it returns nil.
-// Between two attempts it waits for as long as backoff says; nil means
-// Exponential(100*time.Millisecond, 10*time.Second).
+// Between two attempts it waits as Exponential(100*time.Millisecond,
+// 10*time.Second) says; [RetryBackoff] waits otherwise.
 //
 // An error and a timeout are retried; a panic, Goexit, an error marked
 // [Permanent] and the shutdown's cancellation end the callback. The wait holds
 // no worker. It keeps the callback's place of the queue, which a callback with
 // Retry gives back only when it has ended, so that a storm of failures stays
-// bounded. The outcome is that of the last attempt; if backoff panics, the
-// callback ends as [Panicked]; if it calls runtime.Goexit, there is no other
-// attempt. A drain lets the wait take its time; if it gives up meanwhile, the
-// callback ends as [Canceled].
+// bounded. The outcome is that of the last attempt. A drain lets the wait take
+// its time; if it gives up meanwhile, or [DropOldest] evicts the callback, that
+// ends as [OutcomeCanceled].
 //
 // Fewer than 2 attempts mean no retry.
-func Retry(attempts int, backoff Backoff) Option {
+func Retry(attempts int) Option {
+	return RetryBackoff(attempts, Exponential(defaultBackoffBase, defaultBackoffLimit))
+}
+
+// RetryBackoff is [Retry] with another backoff. If backoff panics, the callback
+// ends as [OutcomePanic]; if it calls runtime.Goexit, there is no other attempt.
+// A nil backoff means no wait.
+func RetryBackoff(attempts int, backoff Backoff) Option {
+	if backoff == nil {
+		backoff = func(int) time.Duration { return 0 }
+	}
 	return Option{kind: withRetry, attempts: attempts, backoff: backoff}
 }
 
 // Once lets a callback of this name and key be asked for once in a scope:
-// further calls of After with the same are accepted and end as [Coalesced],
+// further calls of After with the same are accepted and end as [OutcomeCoalesced],
 // whether the first has run yet or not. One that was refused does not count.
 // Go has no scope: there Once is an error, [ErrNoScope]. The empty key is a key
 // like any other.
@@ -61,18 +70,20 @@ func Once(key string) Option { return Option{kind: withOnce, key: key} }
 // and has not started: a thousand requests, one revalidation of the cache. The
 // newest function takes the waiting one's turn, with options of its own, so
 // that under steady traffic it runs all the same, and the one it replaces ends
-// as [Coalesced]. One that is running does not absorb a new one, as it may have
+// as [OutcomeCoalesced]. One that is running does not absorb a new one, as it may have
 // read the old state already; nor does one whose response is not done, as the
 // newest function must not run before its own response; nor does a later
 // attempt of [Retry]. The empty key is a key like any other.
 func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
 
-// When runs the callback only if gate says yes, and ends it as [Skipped]
-// otherwise. gate is called once, when the callback becomes due, with the
-// frozen request; nil always says yes. It must be quick: what releases the scope,
-// the server as a rule, waits for it. A callback that belongs to no request runs
-// without being asked. If gate panics or calls runtime.Goexit, the callback ends
-// as if it had done so itself. A callback has one gate, the last one given.
+// When runs the callback only if gate says yes, and ends it as [OutcomeSkipped]
+// otherwise: When(runner.Request.Succeeded) keeps the mail of an order that
+// failed. gate is called once, when the callback becomes due, on a goroutine of
+// the runner, with the frozen request; nil always says yes. The callbacks of the
+// scope that were asked for later wait for it. A callback that belongs to no
+// request runs without being asked. If gate panics or calls runtime.Goexit, the
+// callback ends as if it had done so itself. A callback has one gate, the last one
+// given.
 func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
 
 // policy is what options ask of a task beyond its timeout. Most tasks have
@@ -91,7 +102,7 @@ type mergeKey struct{ name, key string }
 // apply sets what the option asks of a new task.
 func (o Option) apply(t *task) {
 	if o.kind == withTimeout {
-		t.timeout = max(cmp.Or(o.duration, t.runner().cfg.Timeout), 0)
+		t.timeout = max(cmp.Or(o.duration, t.runner.cfg.Timeout), 0)
 		return
 	}
 	if t.policy == nil {
@@ -100,13 +111,10 @@ func (o Option) apply(t *task) {
 	switch o.kind {
 	case withRetry:
 		t.policy.attempts, t.policy.backoff = o.attempts, o.backoff
-		if o.backoff == nil {
-			t.policy.backoff = Exponential(defaultBackoffBase, defaultBackoffLimit)
-		}
 	case withOnce:
-		t.policy.once = &mergeKey{t.ctx.name, o.key}
+		t.policy.once = &mergeKey{t.name, o.key}
 	case withCoalesce:
-		t.policy.coalesce = &mergeKey{t.ctx.name, o.key}
+		t.policy.coalesce = &mergeKey{t.name, o.key}
 	case withGate:
 		t.policy.gate = o.gate
 	}

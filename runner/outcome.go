@@ -1,34 +1,37 @@
 package runner
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Outcome is how an asked-for callback ended. Every callback ends in exactly
-// one outcome; until then it is reserved, queued or running.
+// one outcome; until then it is reserved, held, queued, running or paused.
 type Outcome uint8
 
 const (
-	// Success: the callback returned nil.
-	Success Outcome = iota
-	// Failed: the callback returned an error, or ended its goroutine with
+	// OutcomeSuccess: the callback returned nil.
+	OutcomeSuccess Outcome = iota
+	// OutcomeError: the callback returned an error, or ended its goroutine with
 	// runtime.Goexit ([ErrGoexit]).
-	Failed
-	// Panicked: the callback panicked ([*PanicError]).
-	Panicked
-	// TimedOut: the callback returned an error after its own deadline had passed.
-	TimedOut
-	// Canceled: the callback returned an error after Shutdown had canceled it.
-	Canceled
-	// Rejected: After or Go refused it.
-	Rejected
-	// Dropped: it was accepted but never started; [DropOldest] evicted it, or
+	OutcomeError
+	// OutcomePanic: the callback panicked ([*PanicError]).
+	OutcomePanic
+	// OutcomeTimeout: the callback returned an error after its own deadline had passed.
+	OutcomeTimeout
+	// OutcomeCanceled: the callback returned an error after Shutdown had canceled it.
+	OutcomeCanceled
+	// OutcomeRejected: After or Go refused it.
+	OutcomeRejected
+	// OutcomeDropped: it was accepted but never started; [DropOldest] evicted it, or
 	// it was still waiting when the drain gave up.
-	Dropped
-	// Abandoned: it was started and still running when the drain gave up.
-	Abandoned
-	// Skipped: its gate said no ([When]).
-	Skipped
-	// Coalesced: it was merged into an equal one ([Once], [Coalesce]).
-	Coalesced
+	OutcomeDropped
+	// OutcomeAbandoned: it was started and still running when the drain gave up.
+	OutcomeAbandoned
+	// OutcomeSkipped: its gate said no ([When]).
+	OutcomeSkipped
+	// OutcomeCoalesced: it was merged into an equal one ([Once], [Coalesce]).
+	OutcomeCoalesced
 
 	// NumOutcomes is the number of outcomes: range over it to visit each.
 	NumOutcomes
@@ -53,5 +56,39 @@ func (o Outcome) String() string {
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // Lost reports whether a shutdown kept the callback from coming to its own
-// end: [Canceled], [Dropped] or [Abandoned].
-func (o Outcome) Lost() bool { return o == Canceled || o == Dropped || o == Abandoned }
+// end: [OutcomeCanceled], [OutcomeDropped] or [OutcomeAbandoned].
+func (o Outcome) Lost() bool {
+	return o == OutcomeCanceled || o == OutcomeDropped || o == OutcomeAbandoned
+}
+
+// IsFailure reports whether the callback did not do its work, although it should
+// have: every outcome but [OutcomeSuccess], [OutcomeSkipped], [OutcomeCoalesced],
+// and [OutcomeRejected], which its asker has been told.
+func (o Outcome) IsFailure() bool {
+	return o != OutcomeSuccess && o != OutcomeSkipped && o != OutcomeCoalesced && o != OutcomeRejected
+}
+
+// Outcomes counts callbacks by outcome, as in Outcomes[OutcomeSuccess].
+type Outcomes [NumOutcomes]uint64
+
+// Total returns the sum over all outcomes.
+func (o Outcomes) Total() (sum uint64) {
+	for _, n := range o {
+		sum += n
+	}
+	return sum
+}
+
+// String lists the outcomes that are not 0: "3 success, 1 panic".
+func (o Outcomes) String() string {
+	var all []string
+	for outcome, n := range o {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%d %v", n, Outcome(outcome)))
+		}
+	}
+	if all == nil {
+		return "none"
+	}
+	return strings.Join(all, ", ")
+}

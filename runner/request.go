@@ -11,9 +11,13 @@ import (
 // returned. It is shared by the callbacks of one request, so treat it as
 // read-only. It holds no body and no ResponseWriter. If no callback had been
 // asked for by then, Header and URL are the handler's own.
+//
+// Of a scope that was opened by hand it has Pattern (see [SetPattern]), Start,
+// Duration, Aborted and Err, and the other fields of the HTTP request around it, if
+// there is one.
 type Request struct {
 	Method     string
-	Pattern    string // the route that matched, as http.ServeMux sets it; may be empty
+	Pattern    string // the route that matched, as http.ServeMux or SetPattern sets it; may be empty
 	URL        *url.URL
 	Proto      string // "HTTP/1.1"
 	Host       string
@@ -22,11 +26,21 @@ type Request struct {
 
 	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, or hijacked
 	Bytes    int64         // of the response's body, as the handler wrote it
-	Start    time.Time     // the Middleware was entered
-	Duration time.Duration // until the handler returned
-	Aborted  bool          // its context was canceled before the handler had returned: the client left, as a rule
+	Start    time.Time     // the Middleware was entered, or the scope opened
+	Duration time.Duration // until the handler returned, or the scope was released
+	Aborted  bool          // its context was canceled before that: the client left, as a rule
 	Panicked bool          // the handler panicked, http.ErrAbortHandler included, or called runtime.Goexit
+	Err      error         // what a scope that was opened by hand was released with
 }
+
+// Succeeded reports whether the request did what it should: its status is below
+// 400, its handler did not panic, and Err is nil. It is a gate for [When]:
+// When(runner.Request.Succeeded).
+func (r Request) Succeeded() bool { return r.Status < 400 && !r.Panicked && r.Err == nil }
+
+// NotAborted reports whether the client stayed until the handler had returned.
+// It is a gate for [When]: When(runner.Request.NotAborted).
+func (r Request) NotAborted() bool { return !r.Aborted }
 
 // Cookie returns the named cookie, or [http.ErrNoCookie].
 func (r Request) Cookie(name string) (*http.Cookie, error) {
@@ -41,9 +55,42 @@ func (r Request) UserAgent() string { return r.Header.Get("User-Agent") }
 // the handler has not returned: a callback of [Runner.Go] that was given a
 // request's context may see it become true.
 func RequestFrom(ctx context.Context) (req Request, ok bool) {
-	s := scopeFrom(ctx)
-	if s == nil {
-		return Request{}, false
+	return originOf(ctx).scope.requestOf()
+}
+
+// SetPattern says which route the request of ctx has matched, for
+// [Request].Pattern and the spans of its callbacks, where http.ServeMux does not
+// set it: with another router, or an RPC. Call it before the handler returns, or
+// the scope is released. Without a scope it does nothing.
+func SetPattern(ctx context.Context, pattern string) {
+	for s := originOf(ctx).scope; s != nil; s = s.outer {
+		s.pattern.Store(&pattern)
 	}
-	return s.frozenRequest()
+}
+
+// requestOf returns the request of the scope, or of the nearest one around it that
+// has one.
+func (s *scope) requestOf() (req Request, ok bool) {
+	var byHand *scope
+	for ; s != nil; s = s.outer {
+		switch {
+		case !s.frozen.Load():
+		case !s.byHand && byHand == nil:
+			return s.request, true
+		case !s.byHand:
+			req = s.request
+			own := &byHand.request
+			req.Start, req.Duration, req.Aborted, req.Err = own.Start, own.Duration, own.Aborted, own.Err
+			if own.Pattern != "" {
+				req.Pattern = own.Pattern
+			}
+			return req, true
+		case byHand == nil:
+			byHand = s
+		}
+	}
+	if byHand != nil {
+		return byHand.request, true
+	}
+	return Request{}, false
 }

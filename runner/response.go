@@ -17,6 +17,17 @@ type response struct {
 	hijacked atomic.Bool
 	status   atomic.Int32 // 0: none yet
 	bytes    atomic.Int64
+
+	http1 http1Response // what the handler gets on HTTP/1.x: kept here, it costs no allocation
+}
+
+// http1Response is a response with what net/http's writer can do on HTTP/1.x.
+type http1Response struct {
+	*response
+	canFlush
+	canHijack
+	canReadFrom
+	canNotify
 }
 
 // Unwrap serves http.ResponseController. Once the handler has returned there

@@ -1,13 +1,12 @@
 package runner
 
 import (
-	"errors"
+	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 )
 
-// Backoff says how long to wait after the n-th failed attempt; n begins at 1.
+// Backoff returns how long to wait after the n-th failed attempt; n begins at 1.
 // A result of 0 or less means no wait. It must be safe for concurrent use.
 type Backoff func(n int) time.Duration
 
@@ -45,70 +44,51 @@ type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
-// again tells how long a task that ended an attempt so waits for another one; nil
-// if it gets none. What it asks is the user's: if that panics, it returns the
-// panic.
-func (t *task) again(o Outcome, err error) (wait *time.Duration, panicked *PanicError) {
-	defer func() {
-		if v := recover(); v != nil {
-			panicked = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	if int(t.attempt) >= t.policy.attempts || (o != Failed && o != TimedOut) {
-		return nil, nil
+// pauseLocked takes a task whose attempt has failed off its worker until the next
+// attempt. It reports whether the caller must have the observers told; the pause
+// begins when they have seen it.
+func (r *Runner) pauseLocked(t *task, w *worker, now moment) (tell bool) {
+	x := t.extrasLocked()
+	clocks := r.readClocks()
+	x.retried = &RetriedInfo{
+		StartedInfo: t.startedInfo(clocks),
+		Outcome:     w.outcome,
+		Err:         w.err,
+		Finished:    clocks.at(now),
+		Wait:        w.again.wait,
+		Stuck:       t.stuck,
 	}
-	var permanent *permanentError
-	if errors.Is(err, ErrGoexit) || errors.As(err, &permanent) {
-		return nil, nil
-	}
-	d := max(t.policy.backoff(int(t.attempt)), 0)
-	return &d, nil
-}
-
-// pause takes a task whose attempt has failed off its worker until the next
-// one. It returns false if there will be none, as the drain has given up. mu
-// is held.
-func (r *Runner) pause(t *task, o Outcome, err error, wait time.Duration, now moment, f *followUp) bool {
-	if t.state != running || r.drain != nil && r.drain.gaveUp {
+	t.err = w.err
+	r.moveLocked(t, phasePaused, now)
+	t.started = 0
+	if t.turn.isFree() && !r.hooks.retried {
+		r.restLocked(t)
 		return false
 	}
-	retried := &RetriedInfo{Outcome: o, Err: err, Finished: r.clock.at(now), Wait: wait, Overran: t.overran}
-	t.fillStarted(&retried.StartedInfo)
-	t.extras().retried = retried
-	t.list.remove(t)
-	r.leaveWorker(t, now)
-	r.freeSlot(t)
-	t.state, t.err = paused, err
-	t.started, t.overran = 0, false
-	r.paused.push(t)
-	f.next(t)
-	return true
+	return t.turn.post(turnRetried | turnProceed)
 }
 
-// rest lets the observers see that t is paused, and then its wait begin.
-func (r *Runner) rest(t *task) {
-	defer func() { // an observer may call Goexit
-		var f followUp
-		r.mu.Lock()
-		if t.state == paused {
-			t.extra.timer = time.AfterFunc(t.extra.retried.Wait, func() { r.resume(t) })
-		}
-		t.extra.retried = nil
-		f.observed(t)
-		r.mu.Unlock()
-		r.do(&f)
-	}()
-	r.observeRetried(t, t.extra.retried)
+// restLocked begins the wait of a paused task.
+func (r *Runner) restLocked(t *task) {
+	t.extra.timer.Timer = time.AfterFunc(t.extra.retried.Wait, func() { r.resume(t) })
 }
 
 // resume makes a paused task due for its next attempt.
 func (r *Runner) resume(t *task) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t.state == paused {
-		t.list.remove(t)
-		now := r.clock.now()
-		t.state, t.due, t.turn, t.ctx = queued, now, now, t.ctx.forAnother()
-		r.enqueue(t)
+	now := r.lock()
+	defer r.unlock()
+	if t.phase == phasePaused {
+		t.due, t.waiting, t.ctx = now, now, t.newContext()
+		r.enqueueLocked(t, now)
 	}
 }
+
+// pausedError is the error of a callback that was given up between two
+// attempts. Its text is made when somebody asks for it, not under the lock.
+type pausedError struct{ why, last error }
+
+func (e *pausedError) Error() string {
+	return fmt.Sprintf("%v; its last attempt failed: %v", e.why, e.last)
+}
+
+func (e *pausedError) Unwrap() []error { return []error{e.why, e.last} }

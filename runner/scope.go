@@ -2,67 +2,110 @@ package runner
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"sync"
 	"sync/atomic"
 )
 
-// scope is what one request, RPC or command has asked to be run after it.
+// scope is what one request, RPC or command has asked to be run after it. It is
+// the context to ask in, too. Until the first After it is one atomic word: opening
+// and releasing it takes no lock.
 type scope struct {
-	runner *Runner
-	outer  *scope // the one around it, of this or another runner
+	context.Context
 
-	// frozen is the request the scope belongs to, once its handler has
-	// returned. Scopes without a request leave it nil.
-	frozen atomic.Pointer[Request]
+	runner   *Runner
+	outer    *scope           // the one around it, of this or another runner; nil: none
+	callback *callbackContext // that it was opened in; nil: none
+
+	// state goes from open to used under the runner's mu, and from used to
+	// released as well. From open to released it goes without.
+	state   atomic.Uint32
+	pattern atomic.Pointer[string] // see SetPattern
+
+	// request is what the scope runs after. It is written before frozen is set,
+	// and not afterwards.
+	request Request
+	frozen  atomic.Bool
+	byHand  bool // no HTTP request; not written after the scope is opened
 
 	// What follows is guarded by the runner's mu.
-	tasks      []*task // reserved in this scope
-	released   bool
-	releasedAt moment
-	once       map[mergeKey]bool // nil until the first Once
-	open       int               // tasks that have not been reported
-	idle       chan struct{}     // closed when open is 0; nil until somebody waits
+	first, last *task // reserved in this scope; linked by sibling
+	releasedAt  moment
+	once        map[mergeKey]bool // nil until the first Once
+	pending     int               // tasks for which something is left to be done
+	idle        chan struct{}     // closed when pending is 0; nil until somebody waits
+
+	nextWaiting *scope // on its connection; guarded by connection.mu
 }
 
-type scopeKey struct{}
+const (
+	scopeOpen uint32 = iota
+	scopeUsed
+	scopeReleased
+)
 
-// scopeFrom returns the innermost scope of ctx.
-func scopeFrom(ctx context.Context) *scope {
-	if ctx == nil {
-		panic("runner: nil Context")
+// openScope returns a scope of r within ctx.
+func (r *Runner) openScope(ctx context.Context) *scope {
+	from := originOf(ctx)
+	return &scope{Context: ctx, runner: r, outer: from.scope, callback: from.callback}
+}
+
+// Value implements [context.Context].
+func (s *scope) Value(key any) any {
+	if key == (originKey{}) {
+		return s
 	}
-	s, _ := ctx.Value(scopeKey{}).(*scope)
-	return s
+	return s.Context.Value(key)
 }
 
-// openScope returns a scope of r within ctx, and a context to ask in it.
-func (r *Runner) openScope(ctx context.Context) (*scope, context.Context) {
-	s := &scope{runner: r, outer: scopeFrom(ctx)}
-	return s, context.WithValue(ctx, scopeKey{}, s)
-}
+// String implements [fmt.Stringer]: fmt would read what others write.
+func (s *scope) String() string { return "runner.Scope(" + s.runner.cfg.Name + ")" }
 
 // Scope opens a scope by hand: for an RPC, a command, a cron job, a test.
 // Callbacks asked for with [After] and the returned context wait until release
-// is called; they become due in the order asked. Calls of release after the
-// first do nothing. A scope that is never released keeps its places until
-// Shutdown drops its callbacks by name. [Wait] waits for what the scope has
-// asked for.
-func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func()) {
-	s, ctx := r.openScope(ctx)
-	return ctx, s.release
+// is called; they become due in the order asked. release takes the error that
+// the RPC or command has ended with, which the callbacks find in Request.Err, and
+// [When] can look at. Calls of release after the first do nothing. A scope that
+// is never released keeps its places until Shutdown drops its callbacks by name.
+// [Wait] waits for what the scope has asked for.
+func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func(error)) {
+	s := r.openScope(ctx)
+	s.byHand = true
+	start := r.now()
+	var once sync.Once
+	return s, func(err error) {
+		once.Do(func() {
+			s.request = Request{
+				Start:    r.readClocks().at(start),
+				Duration: r.now().since(start),
+				Aborted:  errors.Is(ctx.Err(), context.Canceled),
+				Err:      err,
+			}
+			s.freeze()
+			s.release()
+		})
+	}
+}
+
+// freeze publishes s.request.
+func (s *scope) freeze() {
+	if pattern := s.pattern.Load(); pattern != nil {
+		s.request.Pattern = *pattern
+	}
+	s.frozen.Store(true)
 }
 
 // Wait returns when every callback that was asked for in the innermost scope
 // of ctx with After has ended, those that callbacks asked for with After and
-// their own context included. How they ended is for an [Observer] to tell. What
-// Go and Track take in belongs to no scope. The scope must have been released,
+// their own context included. How they ended is for an [Observer] to see. What
+// Go and Do take in belongs to no scope. The scope must have been released,
 // or be released meanwhile. Wait returns ctx's cause if ctx ends before, and
 // [ErrNoScope] without a scope. A callback that waits for its own scope waits
 // for itself, until its timeout.
 func Wait(ctx context.Context) error {
-	s := scopeFrom(ctx)
+	s := originOf(ctx).scope
 	if s == nil {
-		return ErrNoScope
+		return misused(MisuseNoScope, "", ErrNoScope)
 	}
 	select {
 	case <-s.whenIdle():
@@ -72,31 +115,26 @@ func Wait(ctx context.Context) error {
 	}
 }
 
-// whenIdle returns a channel that is closed once no task of s is open.
+// whenIdle returns a channel that is closed once nothing is left to be done for
+// the tasks of s.
 func (s *scope) whenIdle() <-chan struct{} {
 	s.runner.mu.Lock()
-	defer s.runner.mu.Unlock()
-	idle := make(chan struct{})
-	if s.open == 0 {
-		close(idle)
-		return idle
+	defer s.runner.unlock()
+	if s.pending == 0 {
+		return closed
 	}
 	if s.idle == nil {
-		s.idle = idle
+		s.idle = make(chan struct{})
 	}
 	return s.idle
 }
 
-// isDetached tells whether s stands for no scope. Nobody waits for that, so its
-// tasks are not counted.
-func (s *scope) isDetached() bool { return s == s.runner.detached }
-
-// entered counts a task that was accepted. mu is held.
-func (s *scope) entered(t *task) {
-	if s.isDetached() {
+// enterLocked counts a task that was accepted.
+func (s *scope) enterLocked(t *task) {
+	if s == s.runner.detached {
 		return
 	}
-	s.open++
+	s.pending++
 	if t.policy != nil && t.policy.once != nil {
 		if s.once == nil {
 			s.once = make(map[mergeKey]bool)
@@ -105,73 +143,81 @@ func (s *scope) entered(t *task) {
 	}
 }
 
-// left counts a task that was reported. mu is held.
-func (s *scope) left() {
-	if s.isDetached() {
+// leftLocked counts a task for which nothing is left to be done.
+func (s *scope) leftLocked() {
+	if s == s.runner.detached {
 		return
 	}
-	s.open--
-	if s.open == 0 && s.idle != nil {
+	s.pending--
+	if s.pending == 0 && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
 	}
 }
 
-// seen tells whether the key of Once was asked for before. mu is held.
-func (s *scope) seen(k mergeKey) bool { return s.once[k] }
+// reserveLocked keeps t until s is released. It returns false if that has
+// happened.
+func (s *scope) reserveLocked(t *task) bool {
+	s.state.CompareAndSwap(scopeOpen, scopeUsed)
+	if s.state.Load() == scopeReleased {
+		return false
+	}
+	if s.last == nil {
+		s.first = t
+	} else {
+		s.last.sibling = t
+	}
+	s.last = t
+	return true
+}
 
-// release makes the scope's callbacks due. Only RunInCaller makes it wait.
+// release makes the scope's callbacks due.
 func (s *scope) release() {
+	if s.state.CompareAndSwap(scopeOpen, scopeReleased) || s.state.Load() == scopeReleased {
+		return
+	}
 	r := s.runner
-	r.mu.Lock()
-	var tasks []*task
-	for _, t := range s.tasks {
-		// One whose acceptance is still being observed is made due by its
-		// asker; one that has ended was dropped by the drain.
-		if !t.isObserved() && t.state == reserved {
-			tasks = append(tasks, t)
+	now := r.lock()
+	if s.state.Swap(scopeReleased) != scopeReleased {
+		s.releasedAt = now
+		t := s.first
+		s.first, s.last = nil, nil
+		for t != nil {
+			next := t.sibling
+			t.sibling = nil
+			r.releaseLocked(t, now)
+			t = next
 		}
 	}
-	now := r.clock.now()
-	if !s.released {
-		s.released, s.releasedAt, s.tasks = true, now, nil
-	}
-	r.mu.Unlock()
-	if len(tasks) > 0 {
-		r.admitDue(tasks, now)
+	r.unlock()
+}
+
+// releaseLocked lets a reserved task go on, as soon as its observers have seen
+// that it was accepted. One that has ended was dropped by the drain.
+func (r *Runner) releaseLocked(t *task, now moment) {
+	if t.phase == phaseReserved && t.turn.post(turnProceed) {
+		t.turn.next() // nobody had it
+		r.proceedLocked(t, now)
 	}
 }
 
-// admitDue asks the gates of tasks that are due, and makes those due that may
-// run.
-func (r *Runner) admitDue(tasks []*task, due moment) {
-	var answers []answer // by index of tasks; nil: nobody was asked
-	if slices.ContainsFunc(tasks, (*task).gated) {
-		answers = askGates(tasks)
+// proceedLocked lets t go on when its observers have seen what has happened.
+func (r *Runner) proceedLocked(t *task, now moment) {
+	switch {
+	case t.phase == phasePaused:
+		r.restLocked(t)
+	case t.phase != phaseReserved || t.scope.state.Load() != scopeReleased:
+	case t.isGated() || len(r.todo.gated) > 0: // those of one scope stay in order
+		r.todo.gated = append(r.todo.gated, t)
+	default:
+		r.dueLocked(t, t.dueSince(), now)
 	}
-	var f followUp
-	r.mu.Lock()
-	now := r.clock.now() // the gates have taken their time
-	for i, t := range tasks {
-		switch {
-		case t.state != reserved: // the drain gave up meanwhile
-		case answers != nil && answers[i].refused:
-			r.settle(t, answers[i].outcome, answers[i].err, now, &f)
-		default:
-			r.makeDue(t, due, now, &f)
-		}
-	}
-	r.mu.Unlock()
-	r.do(&f)
 }
 
-// frozenRequest returns the request of the scope, or of the nearest around it
-// that has one.
-func (s *scope) frozenRequest() (Request, bool) {
-	for ; s != nil; s = s.outer {
-		if req := s.frozen.Load(); req != nil {
-			return *req, true
-		}
+// dueSince returns since when a task is due whose scope is released.
+func (t *task) dueSince() moment {
+	if t.askedAfter {
+		return t.scope.releasedAt
 	}
-	return Request{}, false
+	return t.asked
 }

@@ -25,25 +25,42 @@ var errShutdownInside = errors.New("runner: Shutdown called with the context of 
 
 // drain is what Shutdown does, once.
 type drain struct {
-	empty    chan struct{} // closed when nothing is left to wait for
-	isEmpty  bool          // guarded by mu
-	lost     []*task       // guarded by mu
-	gaveUp   bool          // guarded by mu: nothing more is started
+	empty    chan struct{} // closed when nothing is left to be done for any task
+	gone     chan struct{} // closed when no worker runs after that
 	finished chan struct{}
+
+	// Guarded by the runner's mu.
+	isEmpty, isGone bool
+	gaveUp          bool    // nothing more is started
+	lost            []*task // that did not come to their own end
+	traces          map[*task]string
+	lostCount       int // in the report
+	took            time.Duration
 
 	report Report // written before finished is closed
 	err    error  // written before finished is closed
 }
 
-// markEmpty ends the wait. mu is held.
-func (d *drain) markEmpty() {
-	if !d.isEmpty {
+// progressLocked ends the waits of Shutdown that are over.
+func (r *Runner) progressLocked() {
+	d := r.drain
+	if d == nil {
+		return
+	}
+	if r.unreported == 0 && !d.isEmpty {
 		d.isEmpty = true
 		close(d.empty)
 	}
+	if d.isEmpty && r.running == 0 && !d.isGone {
+		d.isGone = true
+		close(d.gone)
+	}
 }
 
-// Shutdown closes the runner and drains it: from now on After and Go return
+// gaveUpLocked reports whether nothing more is started.
+func (r *Runner) gaveUpLocked() bool { return r.drain != nil && r.drain.gaveUp }
+
+// Shutdown closes the runner and drains it: from now on After, Go and Do return
 // [ErrClosed], and what was accepted before is finished. That includes
 // callbacks whose response is not done yet, so shut the server down first.
 //
@@ -51,8 +68,8 @@ func (d *drain) markEmpty() {
 // deadline is reached, even if callbacks hang. When nine tenths of the time are
 // over (or one second is left, whichever is later) it cancels the contexts of
 // the callbacks still running, with the cause [ErrShutdown], and drops those
-// that have not started. A callback that then returns an error is [Canceled];
-// one that is still running at the deadline is [Abandoned]: its goroutine goes
+// that have not started. A callback that then returns an error is [OutcomeCanceled];
+// one that is still running at the deadline is [OutcomeAbandoned]: its goroutine goes
 // on, but nothing counts or waits for it any more. If ctx is canceled, the same
 // happens at once, and Shutdown returns within 100 ms. Without deadline and
 // cancellation it waits for as long as it takes.
@@ -71,30 +88,11 @@ func (d *drain) markEmpty() {
 // Shutdown does not shut down the http.Server, nor flush what observers have
 // collected.
 func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
-	if by := callbackFrom(ctx); by != nil && by.runner == r {
+	if by := originOf(ctx).callback; by != nil && by.runner == r {
 		return Report{}, errShutdownInside
 	}
-	r.mu.Lock()
-	d := r.drain
-	first := d == nil
-	if first {
-		d = &drain{empty: make(chan struct{}), finished: make(chan struct{})}
-		r.drain = d
-		r.refuseWaiters()
-		if r.unreported == 0 {
-			d.markEmpty()
-		}
-	}
-	info := DrainInfo{
-		Runner:   r.cfg.Name,
-		Reserved: r.reserved.len,
-		Queued:   r.waiting(),
-		Paused:   r.paused.len,
-		Running:  r.running.len,
-	}
-	r.mu.Unlock()
-
-	if first {
+	d, info, isFirst := r.beginDrain()
+	if isFirst {
 		defer close(d.finished)
 		d.report, d.err = r.drainNow(ctx, d, info)
 		return d.report, d.err
@@ -112,17 +110,42 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 	}
 }
 
+// beginDrain closes the runner, unless that has been done.
+func (r *Runner) beginDrain() (d *drain, info DrainInfo, isFirst bool) {
+	now := r.lock()
+	defer r.unlock()
+	if r.drain != nil {
+		return r.drain, DrainInfo{}, false
+	}
+	r.drain = &drain{empty: make(chan struct{}), gone: make(chan struct{}), finished: make(chan struct{}), traces: make(map[*task]string)}
+	close(r.draining)
+	r.refuseWaitersLocked()
+	r.progressLocked()
+	s := r.statsLocked(now)
+	return r.drain, DrainInfo{Runner: s.Name, Reserved: s.Reserved, Queued: s.Queued, Paused: s.Paused, Running: s.Running}, true
+}
+
+// Draining returns a channel that is closed when the Shutdown of the runner that
+// runs the callback with this context begins; nil if ctx is not a callback's. A
+// callback that works in a loop ends it then: its own context is canceled only
+// when the drain gives up.
+func Draining(ctx context.Context) <-chan struct{} {
+	if by := originOf(ctx).callback; by != nil {
+		return by.runner.draining
+	}
+	return nil
+}
+
 func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report, error) {
 	start := time.Now()
-	octx := ctx
-	eachApart(1, func(int) { octx = r.observeDrainStarted(ctx, info) })
+	octx := r.tellDrainStarted(ctx, info)
 	r.finishOrCancel(ctx, d)
-	r.stopWorkers()
+	r.stop(d)
 
 	report := Report{Runner: r.cfg.Name, Started: start, Duration: time.Since(start), Pending: info.Pending()}
-	report.Lost = r.lostOf(d)
+	report.Lost = r.lostOf(d, report.Duration)
 	report.Completed = report.Pending - len(report.Lost)
-	eachApart(1, func(int) { r.observeDrainFinished(octx, report) })
+	r.tellDrainFinished(octx, report)
 	if len(report.Lost) == 0 {
 		return report, nil
 	}
@@ -131,6 +154,33 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 		cause = context.DeadlineExceeded // what was left of it was too short to wait for
 	}
 	return report, fmt.Errorf("runner: drain gave up, %d lost: %w", len(report.Lost), cause)
+}
+
+// tellDrainStarted calls the observers on a goroutine of their own, which they may
+// end.
+func (r *Runner) tellDrainStarted(ctx context.Context, info DrainInfo) (next context.Context) {
+	next = ctx
+	apart(func() {
+		next = follow(r, ctx, info, func(o *Observer) func(context.Context, DrainInfo) context.Context { return o.DrainStarted })
+	})
+	return next
+}
+
+func (r *Runner) tellDrainFinished(ctx context.Context, report Report) {
+	apart(func() {
+		notify(r, ctx, report, func(o *Observer) func(context.Context, Report) { return o.DrainFinished })
+	})
+}
+
+// apart calls f, which calls user code, on a goroutine of its own: runtime.Goexit
+// does not end the caller's.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
 }
 
 // finishOrCancel waits for the callbacks to finish, cancels them when their
@@ -150,14 +200,7 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-ctx.Done():
 	}
 
-	// What waits is dropped first, or the workers of those that return at once
-	// would start some of it.
-	waiting := []*taskList{&r.paused, &r.reserved, &r.overflow}
-	for _, l := range r.limits {
-		waiting = append(waiting, &l.held) // before the queue, which they would join
-	}
-	r.giveUp(append(waiting, &r.queue)...)
-	r.cancel(ErrShutdown)
+	r.cancelAll()
 	noted := make(chan struct{})
 	go func() {
 		defer close(noted)
@@ -187,114 +230,115 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-over.C:
 		over.Reset(0)
 	}
-	r.giveUp(&r.running)
+	r.abandonAll()
 	select {
 	case <-d.empty:
 	case <-over.C:
 	}
 }
 
-// giveUp settles every task of the lists and has it reported, by a goroutine of
-// its own because there may be many and Shutdown must be on time.
-func (r *Runner) giveUp(lists ...*taskList) {
-	var f followUp
-	r.mu.Lock()
+// cancelAll drops what waits, so that no worker starts some of it, and then
+// cancels what runs.
+func (r *Runner) cancelAll() {
+	now := r.lock()
 	r.drain.gaveUp = true
-	now := r.clock.now()
-	for _, l := range lists {
+	waiting := []*taskList{&r.paused, &r.reserved}
+	for name := range r.cfg.Limits {
+		waiting = append(waiting, &r.byName[name].held) // before the queue, which they would join
+	}
+	for _, l := range append(waiting, &r.queue) {
 		for t := l.first; t != nil; t = l.first {
-			switch t.state {
-			case paused:
-				r.settle(t, Canceled, &pausedError{t.err}, now, &f)
-			case running:
-				r.settle(t, Abandoned, ErrShutdown, now, &f)
-			default:
-				r.settle(t, Dropped, ErrShutdown, now, &f)
-			}
+			r.giveUpLocked(t, ErrShutdown, now)
 		}
 	}
-	r.mu.Unlock()
-	go r.do(&f)
+	r.eachRunningLocked(func(t *task) { t.ctx.end(shutDown) })
+	r.unlockLater()
+}
+
+// abandonAll gives up what runs.
+func (r *Runner) abandonAll() {
+	now := r.lock()
+	r.eachRunningLocked(func(t *task) { r.giveUpLocked(t, ErrShutdown, now) })
+	r.unlockLater()
+}
+
+// unlockLater is unlock for Shutdown, which must be on time: observers are told on
+// a goroutine of their own.
+func (r *Runner) unlockLater() {
+	told := r.todo.told
+	r.todo.told, r.todo.last = nil, nil
+	r.unlock()
+	if told != nil {
+		go r.tellAll(told)
+	}
 }
 
 // noteStacks keeps where the running callbacks are as they are canceled, for
 // the report on those that do not heed it.
 func (r *Runner) noteStacks() {
+	workers := make(map[string]*task)
 	r.mu.Lock()
-	var workers []string
-	for t := r.running.first; t != nil; t = t.next {
-		workers = append(workers, t.worker())
-	}
-	r.mu.Unlock()
+	r.eachRunningLocked(func(t *task) { workers[t.worker.label] = t })
+	r.unlock()
 	stacks := stacksOf(workers)
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for t := r.running.first; t != nil; t = t.next {
-		if stack := stacks[t.worker()]; stack != "" {
-			t.extras().stack = stack
+	defer r.unlock()
+	for label, t := range workers {
+		if t.worker != nil && t.worker.label == label && stacks[label] != "" {
+			t.extrasLocked().stack = stacks[label]
 		}
 	}
 }
 
-// stopWorkers ends the workers, and waits for them unless one is held by a
+// stop ends the watch and waits for the workers, unless one is held by a
 // callback that was given up.
-func (r *Runner) stopWorkers() {
+func (r *Runner) stop(d *drain) {
 	r.mu.Lock()
-	r.stopped = true
-	if r.sweepTimer != nil {
-		r.sweepTimer.Stop()
+	if r.alarm != nil {
+		r.alarm.Stop()
 	}
-	held := slices.ContainsFunc(r.drain.lost, func(t *task) bool { return t.outcome == Abandoned })
-	wait := r.workers > 0 && r.unreported == 0 && !held
-	r.wake.Broadcast()
-	r.mu.Unlock()
+	isHeld := slices.ContainsFunc(d.lost, func(t *task) bool { return t.outcome == OutcomeAbandoned })
+	wait := d.isEmpty && !isHeld
+	r.unlock()
 	if wait {
-		<-r.gone
+		<-d.gone
 	}
 }
-
-// pausedError is the error of a callback that was given up between two
-// attempts. Its text is made when somebody asks for it, not under the lock.
-type pausedError struct{ last error }
-
-func (e *pausedError) Error() string {
-	return fmt.Sprintf("%v; its last attempt failed: %v", ErrShutdown, e.last)
-}
-
-func (e *pausedError) Unwrap() []error { return []error{ErrShutdown, e.last} }
 
 // lostOf lists what the drain lost, the longest asked for first.
-func (r *Runner) lostOf(d *drain) []Lost {
+func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost) {
 	r.mu.Lock()
+	defer r.unlock()
+	d.took, d.lostCount = took, len(d.lost)
 	slices.SortStableFunc(d.lost, func(a, b *task) int { return cmp.Compare(a.asked, b.asked) })
-	var lost []Lost
-	contexts := make([]context.Context, len(d.lost))
-	for i, t := range d.lost {
-		l := Lost{
-			Name:    t.ctx.name,
+	for _, t := range d.lost {
+		lost = append(lost, Lost{
+			Name:    t.name,
 			Outcome: t.outcome,
-			Age:     t.finished.sub(t.asked),
-			Ran:     t.ranUntil(t.finished),
+			Age:     t.finished.since(t.asked),
+			Ran:     t.ran(t.finished),
+			TraceID: d.traces[t],
 			Stack:   t.stack(),
-		}
-		if !t.isObserved() { // otherwise its context is still being made
-			contexts[i] = t.values()
-		}
-		lost = append(lost, l)
+		})
 	}
-	d.lost = nil // the runner may live on, and with it what they hold on to
-	r.mu.Unlock()
-	if r.cfg.TraceID != nil {
-		eachApart(len(lost), func(i int) { lost[i].TraceID = r.traceOf(contexts[i]) })
-	}
+	d.lost, d.traces = nil, nil // the runner may live on, and with it what they refer to
 	return lost
 }
 
-// traceOf names the trace of a callback's context, if somebody can.
-func (r *Runner) traceOf(ctx context.Context) (id string) {
-	if ctx == nil {
-		return ""
+// noteTrace keeps the trace of a task that the drain lost, for the report.
+func (r *Runner) noteTrace(ctx context.Context, t *task) {
+	id := ""
+	for _, o := range r.cfg.Observers {
+		if id == "" && o.TraceID != nil {
+			r.hooks.call(func() { id = o.TraceID(ctx) })
+		}
 	}
-	defer r.watched.recoverPanic()
-	return r.cfg.TraceID(ctx)
+	if id == "" {
+		return
+	}
+	r.mu.Lock()
+	if r.drain != nil && r.drain.traces != nil { // otherwise it was evicted, or the report is written
+		r.drain.traces[t] = id
+	}
+	r.unlock()
 }

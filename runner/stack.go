@@ -12,32 +12,26 @@ const maxStack = 8 << 10
 // stacksOf returns the stacks of the goroutines with these worker labels. The
 // profile stops the program for a moment only, not for as long as it takes to
 // write all stacks.
-func stacksOf(workers []string) map[string]string {
-	wanted := make(map[string]bool, len(workers))
-	for _, w := range workers {
-		if w != "" {
-			wanted[w] = true
-		}
-	}
-	if len(wanted) == 0 {
+func stacksOf(workers map[string]*task) map[string]string {
+	if len(workers) == 0 {
 		return nil
 	}
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		return nil // a bytes.Buffer does not fail
 	}
-	return parseStacks(profile.String(), wanted)
+	return parseStacks(profile.String(), workers)
 }
 
 // parseStacks reads a goroutine profile in its text form: a group of lines for
 // each stack, with its labels and then its frames as
 //
 //	#	0x46e4b1	main.hang+0x111	/src/main.go:7
-func parseStacks(profile string, wanted map[string]bool) map[string]string {
+func parseStacks(profile string, wanted map[string]*task) map[string]string {
 	stacks := make(map[string]string, len(wanted))
 	for group := range strings.SplitSeq(profile, "\n\n") {
 		worker, ok := workerOf(group)
-		if !ok || !wanted[worker] {
+		if !ok || wanted[worker] == nil {
 			continue
 		}
 		// Goroutines that the callback has started have inherited its labels.
@@ -59,7 +53,7 @@ func workerOf(group string) (string, bool) {
 }
 
 // framesOf writes the callback's frames as panics do: the function, and below
-// it its place. What called the callback is left out; own tells whether that was
+// it its place. What called the callback is left out; own reports whether that was
 // found, and so the goroutine is the callback's own.
 func framesOf(group string) (frames string, own bool) {
 	var b strings.Builder

@@ -6,165 +6,139 @@ import (
 	"time"
 )
 
-// task is one callback that was asked for, from After to its outcome. Its size
-// and that of its context are what a waiting callback costs.
+// task is one callback that was asked for, from After to its outcome.
 type task struct {
-	scope   *scope
-	fn      func(context.Context) error
-	timeout time.Duration // 0: none
-	policy  *policy       // nil: none
-	asked   moment
+	runner *Runner
+	scope  *scope // that counts it; runner.detached for none
+	name   string
+	book   *book // of its name, or of the folded names. Written under mu as it is asked for
+	fn     func(context.Context) error
+	policy *policy // nil: none
 
-	// askerDone is closed when the asker's context ends. Written by newTask, for
-	// Block only.
-	askerDone <-chan struct{}
+	timeout     time.Duration   // 0: none
+	askerLabels context.Context // with nothing but the asker's pprof labels; nil: none
 
-	// ctx is the context of the attempt: fn is called with it, or will be.
-	ctx *callbackContext
+	// askedAfter reports whether the scope was still open when the callback was
+	// asked for. nested reports whether a callback asked for it. Neither is
+	// written after the task is accepted.
+	askedAfter, nested bool
 
-	// afterResponse tells whether the scope was still open when the callback
-	// was asked for. Written by admit.
-	afterResponse bool
-	// nested tells that a callback asked for it, and nestedInCaller that this
-	// one is run in its caller by the same runner. Written by newTask.
-	nested, nestedInCaller bool
-	// linked tells that its asker is a callback whose values it has. Written by
-	// newTask.
-	linked bool
-	// waited tells that it waited for a place. Written by waitForPlace.
-	waited bool
+	caller uintptr // the line that asked; 0: no observer wants to know
 
-	// The rest is guarded by the runner's mu. What observers are told of a start
-	// or an end is not written while they are told, so it is read without.
-	state     state
-	outcome   Outcome   // of an ended task
-	owed      bool      // of an ended task: still to be reported
-	placed    bool      // it holds a place of the queue
-	limited   bool      // it holds a slot of its name's limit
-	inCaller  bool      // RunInCaller took it in: it holds no place, but is counted
-	onWorker  bool      // it takes a worker's time
-	overran   bool      // past its deadline and its grace, this attempt
-	replaced  bool      // its worker has been replaced
-	depth     int32     // places taken when it was accepted, its own included; not written after that
-	observing int32     // calls of observers under way, except of Started and Finished
-	beginning beginning // whether observers of Started are being called; ended without mu
-	attempt   int32     // begins with 1
-	released  moment
-	due       moment
-	started   moment
-	finished  moment
-	turn      moment   // since when it waits for a worker, or the first of those that it stands for (Coalesce)
-	err       error    // of an ended task, or of the last attempt
-	labeler   *labeler // of the goroutine that runs it; nil: not ours
-	extra     *extra   // nil: none
+	result error // of Do; written by its goroutine
 
-	list       *taskList // the one it is in
-	prev, next *task
+	turn turn // who calls the observers; atomic
+
+	// The rest is guarded by the runner's mu. Observers of a start or an end read
+	// it without: nothing that they see is written while their turn lasts.
+	phase    phase
+	outcome  Outcome // of an ended task
+	reason   Reason  // of a rejected task
+	placed   bool    // it holds a place of the queue
+	limited  bool    // it holds a share of its name's limit
+	stuck    bool    // this attempt was found stuck
+	onClock  bool    // its run takes a worker's time
+	attempt  int32   // begins with 1
+	depth    int32   // places taken when it was accepted, its own included
+	asked    moment
+	released moment
+	due      moment
+	waiting  moment // since when it waits for a worker, or the first of those that it stands for (Coalesce)
+	started  moment // of the attempt; 0 between two attempts
+	finished moment
+	err      error   // of an ended task, or of the last attempt
+	worker   *worker // that runs it; nil: none
+	extra    *extra  // nil: none
+
+	list     *taskList // that it is in
+	prev     *task
+	next     *task
+	sibling  *task // the next one of its scope, until that is released
+	nextTold *task // the next one of todo.told
+
+	ctx *callbackContext // of the attempt; written under mu
 }
 
 // extra is what few tasks have, guarded by the runner's mu.
 type extra struct {
-	retried *RetriedInfo  // of a paused task: still to be observed, and not written meanwhile
-	timer   *time.Timer   // of a paused task
-	stack   string        // where it hung
-	left    chan struct{} // of a task run in its caller: closed when that goes on
+	retried *RetriedInfo // of a paused task
+	stuck   *StuckInfo   // of a stuck task, until the observers are told
+	timer   pauseTimer   // of a paused task
+	stack   string       // where it hung
 }
 
-// state is where a task is on its way.
-type state uint8
+// pauseTimer ends a pause. The zero value does nothing.
+type pauseTimer struct{ *time.Timer }
 
-const (
-	reserved state = iota // its scope is open, or Accepted is being observed
-	queued                // due
-	running
-	paused // between two attempts
-	ended
-)
+func (t pauseTimer) stop() {
+	if t.Timer != nil {
+		t.Stop()
+	}
+}
 
-func (r *Runner) newTask(ctx context.Context, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
+// newTask returns a task that nobody has asked for yet. It takes what a callback
+// needs of ctx now: a web framework may give ctx to another request later.
+func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := tasks.Get().(*task)
-	t.ctx = &callbackContext{runner: r, name: name, asker: ctx}
-	t.scope, t.fn, t.asked = s, fn, r.clock.now()
-	t.timeout = max(r.cfg.Timeout, 0)
-	if by := callbackFrom(ctx); by != nil {
-		t.nested = !by.tracked // which keeps no worker waiting
-		t.nestedInCaller = by.runner == r && by.here
-		if by == ctx {
+	t.runner, t.scope, t.name, t.fn, t.timeout = r, s, name, fn, max(r.cfg.Timeout, 0)
+	t.ctx = &callbackContext{runner: r, name: name, scope: from.scope, asker: ctx}
+	if labels := labelsOf(ctx); labels != nil {
+		t.askerLabels = &askerLabels{context.Background(), labels}
+		t.ctx.labels = t.askerLabels
+	}
+	if by := from.callback; by != nil {
+		t.nested = !by.inCaller // which keeps no worker waiting
+		if ctx == by {
 			// The asking callback's context adds nothing but its timeout to its
 			// values. Going without keeps endless chains short.
-			t.ctx.asker, t.linked = by.values, true
+			t.ctx.asker, t.ctx.linked = by.inherited(), true
 		}
 	}
 	for _, o := range opts {
 		o.apply(t)
 	}
-	if r.cfg.Overflow == Block {
-		t.askerDone = ctx.Done()
-	}
 	return t
 }
 
-// tasks has those that are free to be used again, all zero.
+// tasks are free to be used again, all zero. A task is large, and without them a
+// third of a callback's cost is to allocate and collect it.
 var tasks = sync.Pool{New: func() any { return new(task) }}
 
-// isRecyclable tells whether t has ended and its worker is the last to have
-// anything to do with it. Otherwise its overrun may still be being told, the
-// goroutine of an attempt that was run in its caller may still have to let that go
-// on, or the drain keeps it as lost. mu is held.
-func (t *task) isRecyclable() bool {
-	return t.state == ended && !t.overran && t.extra == nil && t.runner().drain == nil
+// isPlainLocked reports whether t has ended on the worker that calls this, and nothing
+// else can refer to it any more. A stuck task may still be told of, a paused one
+// has a timer, a lost one is in the drain's report, and the caller of Do waits for
+// a result. A callback may keep its context, which does not refer to the task.
+func (t *task) isPlainLocked() bool {
+	return t.phase == phaseEnded && t.extra == nil && !t.stuck && !t.ctx.inCaller && t.turn.isFree() && t.runner.drain == nil
 }
 
-// recycle leaves t to another callback: its caller must not touch it any more.
+// recycle leaves t, if it is not nil, to another callback.
 func (t *task) recycle() {
+	if t == nil {
+		return
+	}
 	*t = task{}
 	tasks.Put(t)
 }
 
-func (t *task) runner() *Runner { return t.scope.runner }
+// retries reports whether t may run more than once. It then keeps its place until
+// it has ended.
+func (t *task) retries() bool { return t.policy != nil && t.policy.attempts > 1 }
 
-// values is the context of the attempt, or the asker's if there is none now,
-// as observers see it.
-func (t *task) values() context.Context {
-	if t.ctx.values == nil {
-		return t.ctx.asker
-	}
-	return t.ctx.values
-}
+func (t *task) isGated() bool { return t.policy != nil && t.policy.gate != nil }
 
-func (t *task) fillInfo(info *Callback) { t.fillFrom(t.runner().clock.wall.Load(), info) }
+// ran returns how long the attempt under way has run; 0 if none is.
+func (t *task) ran(now moment) time.Duration { return now.since(t.started) }
 
-func (t *task) fillFrom(wall *reading, info *Callback) {
-	info.Runner, info.Name, info.Timeout, info.Asked = t.runner().cfg.Name, t.ctx.name, t.timeout, wall.at(t.asked)
-}
-
-// fillStarted takes all times from one reading, so that they agree although the
-// wall clock is set.
-func (t *task) fillStarted(info *StartedInfo) {
-	wall := t.runner().clock.wall.Load()
-	t.fillFrom(wall, &info.Callback)
-	info.AfterResponse, info.Attempt = t.afterResponse, int(t.attempt)
-	info.Released, info.Due, info.Started = wall.at(t.released), wall.at(t.due), wall.at(t.started)
-}
-
-// ranUntil is how long the attempt under way, if one is, has run.
-func (t *task) ranUntil(now moment) time.Duration {
-	if t.started == 0 {
-		return 0
-	}
-	return max(now.sub(t.started), 0)
-}
-
-// extras returns what few tasks have. mu is held.
-func (t *task) extras() *extra {
+// extrasLocked returns what few tasks have.
+func (t *task) extrasLocked() *extra {
 	if t.extra == nil {
 		t.extra = new(extra)
 	}
 	return t.extra
 }
 
-// stack is where an overrunning or abandoned task hung. mu is held, or the task
-// has ended.
+// stack returns where a stuck or abandoned task hung.
 func (t *task) stack() string {
 	if t.extra == nil {
 		return ""
@@ -172,7 +146,7 @@ func (t *task) stack() string {
 	return t.extra.stack
 }
 
-// taskList is a doubly linked list of tasks in one state, oldest first.
+// taskList is a doubly linked list of tasks, oldest first.
 type taskList struct {
 	first, last *task
 	len         int
@@ -204,39 +178,38 @@ func (l *taskList) remove(t *task) {
 	l.len--
 }
 
-// replace puts t in the place of old, which is taken out.
-func (l *taskList) replace(old, t *task) {
-	t.list, t.prev, t.next = l, old.prev, old.next
-	if t.prev == nil {
+// overtake puts t, which is in the list, right before old, which is too.
+func (l *taskList) overtake(t, old *task) {
+	l.remove(t)
+	t.list, t.prev, t.next = l, old.prev, old
+	if old.prev == nil {
 		l.first = t
 	} else {
-		t.prev.next = t
+		old.prev.next = t
 	}
-	if t.next == nil {
-		l.last = t
-	} else {
-		t.next.prev = t
-	}
-	old.list, old.prev, old.next = nil, nil, nil
+	old.prev = t
+	l.len++
 }
 
-// chain is a queue of tasks that are in no list.
-type chain struct{ first, last *task }
-
-func (c *chain) push(t *task) {
-	if c.last == nil {
-		c.first = t
-	} else {
-		c.last.next = t
-	}
-	c.last = t
+// callback returns what every event says of t.
+func (t *task) callback(clocks reading) Callback {
+	return Callback{Runner: t.runner.cfg.Name, Name: t.name, Timeout: t.timeout, Asked: clocks.at(t.asked)}
 }
 
-func (c *chain) shift() *task {
-	t := c.first
-	c.first, t.next = t.next, nil
-	if c.first == nil {
-		c.last = nil
+// startedInfo returns what the events of a started task say.
+func (t *task) startedInfo(clocks reading) StartedInfo {
+	return StartedInfo{
+		Callback:   t.callback(clocks),
+		AskedAfter: t.askedAfter,
+		Released:   clocks.at(t.released),
+		Due:        clocks.at(t.due),
+		Started:    clocks.at(t.started),
+		Attempt:    int(t.attempt),
 	}
-	return t
 }
+
+// lateAfter is the wait for a worker after which a start is late.
+const lateAfter = time.Second
+
+// isLate reports whether t has waited long for its worker.
+func (t *task) isLate() bool { return t.started.since(t.due) > lateAfter }

@@ -1,183 +1,246 @@
 package runner
 
-// work is a worker's life: it runs tasks until the runner has stopped, or has
-// a worker too many. A callback that ends the goroutine with Goexit ends this
-// call only; another one takes over.
-func (r *Runner) work() {
-	done := false
-	defer func() {
-		if !done {
-			go r.work()
-		}
-	}()
-	l := r.newLabeler()
-	var t *task
-	for {
-		if t == nil {
-			t = r.take(l)
-		}
-		if t == nil {
-			done = true
-			return
-		}
-		t = r.run(t, l)
-	}
+import (
+	"context"
+	"fmt"
+)
+
+// pool is the workers of a runner. A worker is a place to run callbacks: it keeps
+// what goroutines need for that, and its goroutine lives as long as there is
+// work.
+type pool struct {
+	slots    int     // workers that run, without the replaced ones; Config.Workers at most
+	running  int     // workers that have a goroutine
+	replaced int     // workers of stuck callbacks whose slot was given to another
+	free     *worker // those without a goroutine, the last one freed first
+	made     int     // workers ever made
+
+	busy       int    // tasks that take a worker's time
+	busySince  moment // sum of the starts of these
+	busyBefore moment // time that ended tasks have taken
 }
 
-// take waits for the next task and starts it. It returns nil when the worker
-// shall end, and has counted it out by then.
-func (r *Runner) take(l *labeler) *task {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for {
-		// One too many: an overrunning task has ended, and its worker had been
-		// replaced.
-		surplus := r.workers-r.replaced > r.cfg.Workers
-		if surplus || r.queue.first == nil && r.stopped {
-			r.workers--
-			if r.workers == 0 && r.stopped {
-				close(r.gone)
-			}
-			if r.queue.first != nil {
-				r.callWorker() // this one may have been the one called
-			}
-			return nil
-		}
-		if r.queue.first != nil {
-			return r.takeFirst(l, r.clock.now())
-		}
-		r.idle++
-		r.wake.Wait()
-		r.idle--
-		r.waking = max(r.waking-1, 0)
-	}
+// worker runs one task after the other. Its goroutine alone uses what stands
+// before the empty line, and the one that takes its place after runtime.Goexit.
+type worker struct {
+	runner  *Runner
+	run     func() // its goroutine
+	label   string // tells it from all others, in the goroutine's labels
+	byName  map[string]context.Context
+	last    string // the name used last, which is mostly the next one too
+	lastCtx context.Context
+
+	task     *task
+	step     step
+	exited   bool    // an observer of the start has called runtime.Goexit
+	outcome  Outcome // of the attempt
+	err      error
+	again    *nextAttempt
+	reports  bool // the observers have seen the end
+	proceeds bool // the observers have seen the pause
+
+	// Guarded by the runner's mu.
+	inCaller  bool // Do runs it on the caller's goroutine
+	holdsSlot bool
+	next      *worker // in pool.free or todo.workers
 }
 
-// takeFirst starts the first task of the queue. mu is held.
-func (r *Runner) takeFirst(l *labeler, now moment) *task {
-	t := r.queue.first
-	t.labeler, t.onWorker = l, true
-	r.start(t, now)
-	if r.queue.first != nil {
-		r.callWorker()
+// step is what a worker does next with its task. A worker sets it before it calls
+// user code, so that another goroutine can go on if that calls runtime.Goexit.
+type step uint8
+
+const (
+	stepStarted step = iota // tell the observers of the start
+	stepCall                // call the callback
+	stepDecide              // decide whether there will be another attempt
+	stepEnd                 // book the end
+	stepEnded               // tell the observers of it
+	stepNext                // take the next task
+)
+
+// newWorkerLocked returns a worker without a goroutine.
+func (r *Runner) newWorkerLocked() *worker {
+	if w := r.free; w != nil {
+		r.free, w.next = w.next, nil
+		return w
 	}
-	return t
+	r.made++
+	w := &worker{runner: r, label: fmt.Sprintf("%p/%d", r, r.made), byName: make(map[string]context.Context)}
+	w.run = w.work
+	return w
 }
 
-// takeNext starts the first task of the queue, if there is one and this worker
-// is not one too many. mu is held.
-func (r *Runner) takeNext(l *labeler, now moment) *task {
-	if r.queue.first == nil || r.workers-r.replaced > r.cfg.Workers {
-		return nil
-	}
-	return r.takeFirst(l, now)
+// startWorkerLocked has a worker of its own start t.
+func (r *Runner) startWorkerLocked(t *task, now moment) {
+	w := r.newWorkerLocked()
+	w.holdsSlot = true
+	r.slots++
+	r.running++
+	r.startLocked(w, t, now)
+	w.next, r.todo.workers = r.todo.workers, w
 }
 
-// reportAndTake is report, and takeNext in the same turn of the lock.
-func (r *Runner) reportAndTake(t *task) (next *task) {
-	reported := false
-	defer func() { // an observer may call Goexit
-		now := r.clock.now()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.reported(t)
-		if reported {
-			next = r.takeNext(t.labeler, now)
-		}
-	}()
-	r.observeFinished(t)
-	reported = true
-	return nil
+// startLocked starts t on w.
+func (r *Runner) startLocked(w *worker, t *task, now moment) {
+	w.task, w.step, t.worker = t, stepCall, w
+	w.outcome, w.err = OutcomeError, ErrGoexit // unless it returns or panics
+	r.moveLocked(t, phaseRunning, now)
 }
 
-// runHere runs a task that RunInCaller took in, and returns when it has ended
-// or overruns. It has a goroutine of its own so that Goexit cannot end the
-// caller's.
-func (r *Runner) runHere(t *task) {
-	l := r.newLabeler()
-	left := make(chan struct{})
-	r.mu.Lock()
-	if t.state != queued { // dropped, or merged into another
-		r.mu.Unlock()
-		return
-	}
-	t.labeler, t.ctx.here, t.extras().left = l, true, left
-	r.start(t, r.clock.now())
-	r.mu.Unlock()
-	go func() {
-		defer r.leave(t)
-		r.run(t, l)
-	}()
-	<-left
-}
-
-// leave lets the caller of a task go on. Called by the task's goroutine and by
-// the watchdog.
-func (r *Runner) leave(t *task) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t.extra != nil && t.extra.left != nil {
-		close(t.extra.left)
-		t.extra.left = nil
-	}
-}
-
-// start moves t from the queued to the running. It may have become due since now
-// was read, as that is done before the lock is had. mu is held.
-func (r *Runner) start(t *task, now moment) {
-	t.list.remove(t)
-	r.stopMerging(t)
-	t.state, t.started, t.overran = running, max(now, t.due), false
-	if t.policy == nil || t.policy.attempts < 2 {
-		r.freePlace(t, now)
-	}
+// beginAttemptLocked begins what belongs to a running task.
+func (r *Runner) beginAttemptLocked(t *task, now moment) {
+	w := t.worker
+	t.started, t.stuck = now, false
 	t.attempt++
-	if r.watched.attempts {
-		t.beginning.begin()
+	if !w.inCaller {
+		t.onClock = true
+		r.busy++
+		r.busySince += now
 	}
-	t.ctx.start(t.started, t.timeout)
-	r.running.push(t)
-	r.watch(t, now)
-}
-
-// leaveWorker takes a task that stops running out of the workers' figures. mu
-// is held.
-func (r *Runner) leaveWorker(t *task, now moment) {
-	if t.overran {
-		r.overrunning--
-	}
-	if t.onWorker {
-		r.stopClock(t, now)
-	}
-	if t.replaced {
-		r.replaced--
-		t.replaced = false
-		r.replaceNext(now)
+	r.countStartLocked(t)
+	r.watchLocked(t, now)
+	if r.hooks.wantsStart(t) {
+		t.turn.post(turnStarted)
+		w.step = stepStarted
 	}
 }
 
-// stopClock ends the worker time of a task. mu is held.
-func (r *Runner) stopClock(t *task, now moment) {
-	r.busyDone += t.ranUntil(now)
-	t.onWorker = false
-}
-
-// run runs a started task to its end. It returns the task that this worker has
-// started next; nil if it has not yet looked for one.
-func (r *Runner) run(t *task, l *labeler) (next *task) {
-	outcome, err := Failed, ErrGoexit // unless it returns or panics
-	ended := false
-	defer func() { // Goexit skips everything else
-		if !ended {
-			r.begun(t) // the asker's context may have called it before the observers
-			r.finish(t, outcome, err, false)
+// work is the life of a worker's goroutine.
+func (w *worker) work() {
+	finished := false
+	defer func() {
+		if !finished { // user code has called runtime.Goexit
+			w.exited = true
+			go w.run()
 		}
 	}()
-	outcome, err, ended = r.attempt(t, l)
-	if !ended {
-		return nil
+	for w.goOn() {
 	}
-	// Not in the deferred call, nor below the callback's frames: a stack that
-	// stays small need not be copied to a larger one.
-	return r.finish(t, outcome, err, !t.ctx.here)
+	finished = true
+}
+
+// goOn does the next step. It returns false once the worker is free.
+func (w *worker) goOn() bool {
+	r, t := w.runner, w.task
+	switch w.step {
+	case stepStarted:
+		if r.tell(t) == turnReport { // the drain has given it up meanwhile
+			w.reports, w.step = true, stepNext
+		} else if w.step = stepCall; w.exited {
+			w.step = stepDecide
+		}
+	case stepCall:
+		w.step = stepDecide
+		w.call()
+	case stepDecide:
+		t.ctx.end(over)
+		t.result = w.err
+		w.step = stepEnd
+		if t.policy != nil {
+			w.decide()
+		}
+	case stepEnd:
+		return w.end()
+	case stepEnded:
+		switch r.tell(t) {
+		case turnReport:
+			w.reports = true
+		case turnProceed:
+			w.proceeds = true
+		}
+		w.step = stepNext
+	case stepNext:
+		now := r.lock()
+		goesOn, done := w.nextLocked(now)
+		r.unlock()
+		done.recycle()
+		return goesOn
+	}
+	return true
+}
+
+// end books the end of the attempt, and takes the next task at once if no
+// observer wants to see the end.
+func (w *worker) end() (goesOn bool) {
+	r, t := w.runner, w.task
+	now := r.lock()
+	tell := false
+	switch {
+	case t.phase != phaseRunning || t.worker != w: // the drain has given it up
+	case w.again != nil && !r.gaveUpLocked():
+		tell = r.pauseLocked(t, w, now)
+	default:
+		t.fn = nil // what it refers to need not stay
+		tell = r.endLocked(t, w.outcome, w.err, now)
+	}
+	w.step, goesOn = stepEnded, true
+	var done *task
+	if !tell {
+		goesOn, done = w.nextLocked(now)
+	}
+	r.unlock()
+	done.recycle()
+	return goesOn
+}
+
+// nextLocked does what is left for the last task, and starts the next one. goesOn
+// is false if there is none for w, which is free then. done is the last task, if it
+// can be recycled.
+func (w *worker) nextLocked(now moment) (goesOn bool, done *task) {
+	r, t := w.runner, w.task
+	if w.reports {
+		r.reportedLocked(t)
+	}
+	if w.proceeds {
+		r.proceedLocked(t, now)
+	}
+	if !w.exited && t.isPlainLocked() {
+		done = t
+	}
+	w.task, w.err, w.again, w.exited, w.reports, w.proceeds = nil, nil, nil, false, false, false
+	if w.inCaller {
+		w.inCaller = false
+		w.next, r.free = r.free, w
+		return false, done
+	}
+	if !w.holdsSlot && r.slots < r.cfg.Workers { // its task was stuck, and has ended
+		w.holdsSlot = true
+		r.slots++
+	}
+	if next := r.queue.first; next != nil && w.holdsSlot {
+		r.startLocked(w, next, now)
+		return true, done
+	}
+	if w.holdsSlot {
+		w.holdsSlot = false
+		r.slots--
+	}
+	r.running--
+	w.next, r.free = r.free, w
+	r.progressLocked()
+	return false, done
+}
+
+// leaveWorkerLocked takes a task that stops running off its worker.
+func (r *Runner) leaveWorkerLocked(t *task, now moment) {
+	if t.stuck {
+		r.total.stuck--
+		t.book.stuck--
+	}
+	w := t.worker
+	t.worker = nil
+	if t.onClock {
+		r.stopClockLocked(t, now)
+	} else if !w.inCaller {
+		r.replaced--
+		r.replaceNextLocked(now)
+	}
+}
+
+// stopClockLocked ends the worker time of a task.
+func (r *Runner) stopClockLocked(t *task, now moment) {
+	t.onClock = false
+	r.busy--
+	r.busySince -= t.started
+	r.busyBefore += now - t.started
 }

@@ -1,0 +1,92 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"runtime/pprof"
+)
+
+// errDoOption: nothing is merged, gated or tried again on the caller's goroutine.
+var errDoOption = errors.New("runner: Do takes no option but Timeout: use After or Go for the others")
+
+// Do runs fn now, on the caller's goroutine, and returns fn's error. The runner
+// observes and counts it as a running callback of that name, and Shutdown waits
+// for it. It takes no worker and no place of the queue, and [Config].Limits does
+// not hold it back.
+//
+// It is for work that has a goroutine already, and for callers that run what the
+// queue has no place for:
+//
+//	g.Go(func() error { return r.Do(ctx, "report.page", render) }) // an errgroup
+//
+//	err := runner.After(ctx, "order.email", send)
+//	if errors.Is(err, runner.ErrQueueFull) {
+//		err = r.Do(ctx, "order.email", send)
+//	}
+//
+// fn's context is derived from ctx as a callback's is, and is canceled with ctx as
+// well, as the caller waits for it. If fn panics, Do returns a [*PanicError]; if
+// fn calls runtime.Goexit, the caller's goroutine ends, and the outcome is
+// [OutcomeError]. A callback that is stuck in Do holds its caller up, and no
+// worker.
+//
+// The only option is [Timeout]; another one is an error. The other errors that
+// are not fn's are [ErrInvalidName], [ErrNilFunc], [ErrStuck], [ErrClosed], and
+// [ErrShutdown] if a drain gave up before fn was called.
+func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
+	c := Call{name, fn, opts}
+	if err := c.check(); err != nil {
+		return err
+	}
+	t := r.newTask(ctx, originOf(ctx), r.detached, name, fn, opts)
+	if t.policy != nil {
+		return errDoOption
+	}
+	t.caller = r.callerOf(ctx)
+	t.ctx.inCaller = true
+	if err := r.takeIn(t); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { t.ctx.end(&ending{ctx}) })
+	defer stop()
+	w := r.startInCaller(t)
+	if w == nil {
+		return ErrShutdown
+	}
+	defer pprof.SetGoroutineLabels(ctx) // the callback's have taken their place
+	w.work()
+	return t.result
+}
+
+// takeIn takes t in beyond the queue, and has the observers see that.
+func (r *Runner) takeIn(t *task) error {
+	now := r.lock()
+	defer r.unlock()
+	t.asked = now
+	err := r.refusalLocked()
+	if r.bookLocked(t) && r.hooks.folded && t.turn.post(turnFolded) {
+		r.tellLaterLocked(t)
+	}
+	if err != nil {
+		r.rejectLocked(t, err, now)
+		return err
+	}
+	r.acceptLocked(t)
+	r.moveLocked(t, phaseReserved, now)
+	return nil
+}
+
+// startInCaller starts t on a worker that has the caller's goroutine. It returns
+// nil if the drain has dropped t.
+func (r *Runner) startInCaller(t *task) *worker {
+	now := r.lock()
+	defer r.unlock()
+	if t.phase != phaseReserved {
+		return nil
+	}
+	w := r.newWorkerLocked()
+	w.inCaller = true
+	t.released, t.due, t.waiting = t.asked, t.asked, t.asked
+	r.startLocked(w, t, now)
+	return w
+}

@@ -1,0 +1,144 @@
+package runner
+
+import "fmt"
+
+// phase is where a task is on its way. The diagram in DESIGN.md shows the same
+// moves as the table below; a test compares the two.
+type phase uint8
+
+const (
+	phaseNew      phase = iota // asked for, in no list
+	phaseReserved              // accepted, not due: its scope is open, or user code must answer first
+	phaseHeld                  // due, waiting for its name's share (Config.Limits)
+	phaseQueued                // due, waiting for a worker
+	phaseRunning               // an attempt is under way
+	phasePaused                // between two attempts
+	phaseEnded                 // it has its outcome
+
+	numPhases
+)
+
+var phaseNames = [numPhases]string{"new", "reserved", "held", "queued", "running", "paused", "ended"}
+
+func (p phase) String() string { return phaseNames[p] }
+
+// moves lists the phases that a task may go to from each phase.
+var moves = [numPhases]phaseSet{
+	phaseNew:      of(phaseReserved, phaseHeld, phaseQueued, phaseRunning, phaseEnded),
+	phaseReserved: of(phaseHeld, phaseQueued, phaseRunning, phaseEnded),
+	phaseHeld:     of(phaseQueued, phaseRunning, phaseEnded),
+	phaseQueued:   of(phaseRunning, phaseEnded),
+	phaseRunning:  of(phasePaused, phaseEnded),
+	phasePaused:   of(phaseHeld, phaseQueued, phaseRunning, phaseEnded),
+}
+
+type phaseSet uint8
+
+func of(phases ...phase) (s phaseSet) {
+	for _, p := range phases {
+		s |= 1 << p
+	}
+	return s
+}
+
+func (s phaseSet) has(p phase) bool { return s&(1<<p) != 0 }
+
+// moveLocked takes t to another phase. No other function writes t.phase. It
+// takes t out of the list of the old phase, counts the move, puts t into the list
+// of the new phase, and then gives back what t needs no more, which may move
+// other tasks.
+func (r *Runner) moveLocked(t *task, to phase, now moment) {
+	from := t.phase
+	if !moves[from].has(to) {
+		r.mu.Unlock() // a bug must not stop the other callbacks
+		panic(fmt.Sprintf("runner: bug: callback %q moves from %v to %v: please report it", t.name, from, to))
+	}
+	if t.list != nil {
+		t.list.remove(t)
+	}
+	r.leaveLocked(t, to, now)
+	t.phase = to
+	r.total.move(from, to)
+	t.book.move(from, to)
+	r.enterLocked(t, now)
+	r.giveBackLocked(t, now)
+}
+
+// leaveLocked ends what belongs to the phase that t leaves.
+func (r *Runner) leaveLocked(t *task, to phase, now moment) {
+	switch t.phase {
+	case phaseHeld, phaseQueued:
+		if to != phaseQueued {
+			r.stopMergingLocked(t)
+		}
+	case phaseRunning:
+		r.countRunLocked(t, to, now)
+		r.leaveWorkerLocked(t, now)
+	case phasePaused:
+		t.extra.timer.stop()
+	}
+}
+
+// enterLocked begins what belongs to the phase that t has come to.
+func (r *Runner) enterLocked(t *task, now moment) {
+	switch t.phase {
+	case phaseReserved:
+		r.reserved.push(t)
+	case phaseHeld:
+		t.book.held.push(t)
+		r.startMergingLocked(t)
+	case phaseQueued:
+		r.queue.push(t)
+		r.startMergingLocked(t)
+	case phaseRunning:
+		r.beginAttemptLocked(t, now)
+	case phasePaused:
+		r.paused.push(t)
+	case phaseEnded:
+		t.finished = now
+		r.total.outcomes[t.outcome]++
+		t.book.end(t.outcome, now)
+	}
+}
+
+// giveBackLocked gives back t's share of its name's limit unless t runs or waits
+// for a worker, and its place of the queue once t waits no more.
+func (r *Runner) giveBackLocked(t *task, now moment) {
+	if t.phase == phasePaused || t.phase == phaseEnded {
+		r.freeShareLocked(t, now)
+	}
+	if t.phase == phaseEnded || t.phase == phaseRunning && !t.retries() {
+		r.freePlaceLocked(t, now)
+	}
+}
+
+// endLocked ends t. If it returns true, the caller must have the observers told:
+// by a worker itself, or by tellLater.
+func (r *Runner) endLocked(t *task, o Outcome, err error, now moment) (tell bool) {
+	t.outcome, t.err = o, err
+	if t.phase != phaseRunning {
+		t.fn = nil // what it refers to need not stay
+	}
+	if o != OutcomeAbandoned && t.extra != nil {
+		t.extra.stack = "" // it heeded its context
+	}
+	r.moveLocked(t, phaseEnded, now)
+	if o == OutcomeRejected {
+		return r.hooks.rejected && t.turn.post(turnRejected)
+	}
+	if r.drain != nil && o.Lost() {
+		r.drain.lost = append(r.drain.lost, t)
+	}
+	if t.turn.isFree() && !r.hooks.wantsEnd(o) {
+		r.reportedLocked(t)
+		return false
+	}
+	return t.turn.post(turnFinished | turnReport)
+}
+
+// reportedLocked counts that nothing is left to be done for t.
+func (r *Runner) reportedLocked(t *task) {
+	r.unreported--
+	t.scope.leftLocked()
+	r.progressLocked()
+}

@@ -1,0 +1,51 @@
+package runner
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Overflow is what After and Go do when the queue is full: [Reject], [DropOldest],
+// or what [Block] returns. The zero value is Reject.
+type Overflow int64
+
+const (
+	// Reject rejects the new callback with [ErrQueueFull] at once.
+	Reject Overflow = 0
+	// DropOldest gives the new callback the place of the one that has been due
+	// longest, which ends as [OutcomeDropped] with [ErrEvicted]. Callbacks whose
+	// response is not done yet are not evicted; if they hold every place, the
+	// new one is rejected with [ErrQueueFull].
+	DropOldest Overflow = -1
+
+	invalidOverflow Overflow = math.MinInt64
+)
+
+// Block waits for a place: until one becomes free, the asker's context
+// ends, Shutdown is called, or the longest wait has passed ([ErrMaxWait]). That
+// must be positive: nothing waits for ever. Places are given in the order they
+// were asked for. Inside a callback it does not wait but rejects with
+// [ErrNested]: workers that wait for workers would deadlock.
+func Block(longest time.Duration) Overflow {
+	if longest <= 0 {
+		return invalidOverflow
+	}
+	return Overflow(longest)
+}
+
+func (o Overflow) valid() bool { return o >= DropOldest }
+
+// String returns the policy as it is written: Reject, DropOldest or Block(1s).
+func (o Overflow) String() string {
+	switch {
+	case o == Reject:
+		return "Reject"
+	case o == DropOldest:
+		return "DropOldest"
+	case o > 0:
+		return fmt.Sprintf("Block(%v)", time.Duration(o))
+	default:
+		return "an invalid Overflow"
+	}
+}

@@ -1,0 +1,118 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// placeWait is what a call of After waits with under Block.
+type placeWait struct {
+	ctx  context.Context
+	done <-chan struct{} // of ctx, which is the user's and not asked under mu
+	most time.Duration
+}
+
+// wait returns what is needed to wait under Block; nothing for other policies.
+func (o Overflow) wait(ctx context.Context) placeWait {
+	if o <= 0 {
+		return placeWait{}
+	}
+	return placeWait{ctx, ctx.Done(), time.Duration(o)}
+}
+
+// waiter is a call of After that waits for places.
+type waiter struct {
+	n          int
+	ready      chan struct{}
+	err        error // written before ready is closed; nil: the places are granted
+	prev, next *waiter
+}
+
+// waiters are in the order they came.
+type waiters struct{ first, last *waiter }
+
+func (l *waiters) push(w *waiter) {
+	w.prev = l.last
+	if l.last == nil {
+		l.first = w
+	} else {
+		l.last.next = w
+	}
+	l.last = w
+}
+
+func (l *waiters) remove(w *waiter) {
+	if w.prev == nil {
+		l.first = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		l.last = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+}
+
+// waitLocked returns nil with n places taken. It unlocks mu while it waits.
+func (r *Runner) waitLocked(n int, wait placeWait) error {
+	w := &waiter{n: n, ready: make(chan struct{})}
+	r.waiters.push(w)
+	r.unlock()
+	gaveUp := wait.until(w.ready)
+	r.mu.Lock()
+	select {
+	case <-w.ready: // also if it came together with the end of the wait
+	default:
+		r.waiters.remove(w)
+		r.grantLocked() // the next one may need fewer
+		return gaveUp
+	}
+	if w.err == nil && r.drain != nil { // closed between the grant and here
+		r.places -= n
+		return ErrClosed
+	}
+	return w.err
+}
+
+// until waits until ready is closed. It returns why it gave up, if it did.
+func (w placeWait) until(ready <-chan struct{}) error {
+	timer := time.NewTimer(w.most)
+	defer timer.Stop()
+	select {
+	case <-ready:
+		return nil
+	case <-timer.C:
+		return ErrMaxWait
+	case <-w.done:
+		return &waitError{context.Cause(w.ctx)}
+	}
+}
+
+// waitError is what After returns if its context ends while it waits for a place.
+type waitError struct{ cause error }
+
+func (e *waitError) Error() string {
+	return fmt.Sprintf("runner: stopped waiting for a place of the queue: %v", e.cause)
+}
+
+func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
+
+// grantLocked gives free places to those who wait, in the order they came.
+func (r *Runner) grantLocked() {
+	for w := r.waiters.first; w != nil && r.cfg.Queue-r.places >= w.n; w = r.waiters.first {
+		r.waiters.remove(w)
+		r.places += w.n
+		close(w.ready)
+	}
+}
+
+// refuseWaitersLocked ends every wait with ErrClosed.
+func (r *Runner) refuseWaitersLocked() {
+	for w := r.waiters.first; w != nil; w = r.waiters.first {
+		r.waiters.remove(w)
+		w.err = ErrClosed
+		close(w.ready)
+	}
+}
