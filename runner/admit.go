@@ -21,37 +21,43 @@ func (r *Runner) admit(ctx context.Context, tasks []*task) error {
 	return err
 }
 
-// takePlacesLocked takes a place of the queue for each task that needs one.
+// takePlacesLocked takes a place of the queue for each task that needs one: Once
+// lets a repeated one go without.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	n := r.needLocked(tasks)
-	if n == 0 {
-		return nil
-	}
-	if err := r.refusalLocked(); err != nil {
-		return err
-	}
-	if r.waiters.first == nil && r.cfg.Queue-r.places >= n {
-		r.places += n
-	} else if err := r.makeRoomLocked(tasks, n, wait); err != nil && r.needLocked(tasks) > 0 {
-		return err // otherwise the same was asked for while these waited
-	} else if err != nil {
-		return nil
-	}
+	n := 0
 	for _, t := range tasks {
-		t.placed = n > 0 && !r.repeatsLocked(t)
-	}
-	return nil
-}
-
-// needLocked returns how many of the tasks need a place: Once lets a repeated
-// one go without.
-func (r *Runner) needLocked(tasks []*task) (n int) {
-	for _, t := range tasks {
-		if !r.repeatsLocked(t) {
+		if t.placed = !r.repeatsLocked(t); t.placed {
 			n++
 		}
 	}
-	return n
+	if n == 0 {
+		return nil
+	}
+	err := r.refusalLocked()
+	if err == nil {
+		err = r.takeLocked(tasks, n, wait)
+	}
+	if err == nil {
+		return nil
+	}
+	isNeeded := false
+	for _, t := range tasks {
+		t.placed = false
+		isNeeded = isNeeded || !r.repeatsLocked(t)
+	}
+	if !isNeeded { // the same was asked for while these waited
+		return nil
+	}
+	return err
+}
+
+// takeLocked takes n places.
+func (r *Runner) takeLocked(tasks []*task, n int, wait placeWait) error {
+	if r.waiters.first == nil && r.cfg.Queue-r.places >= n {
+		r.places += n
+		return nil
+	}
+	return r.makeRoomLocked(tasks, n, wait)
 }
 
 // repeatsLocked reports whether t's scope was asked for the same before, which

@@ -227,12 +227,7 @@ func (a *askerValues) Value(key any) any {
 			return nil
 		}
 		return a.scope
-	case cancelKey:
-		return nil
-	case labelsKey:
-		if a.labels != nil {
-			return a.labels.Value(key)
-		}
+	case cancelKey, labelsKey:
 		return nil
 	}
 	return a.asker.Value(key)

@@ -44,6 +44,7 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 	}
 	t.caller = r.callerOf(ctx)
 	t.ctx.inCaller = true
+	defer r.endUnstarted(t)
 	if err := r.takeIn(t); err != nil {
 		return err
 	}
@@ -74,6 +75,16 @@ func (r *Runner) takeIn(t *task) error {
 	r.acceptLocked(t)
 	r.moveLocked(t, phaseReserved, now)
 	return nil
+}
+
+// endUnstarted ends t if user code has ended the caller's goroutine before t could
+// start.
+func (r *Runner) endUnstarted(t *task) {
+	now := r.lock()
+	defer r.unlock()
+	if t.phase == phaseReserved {
+		r.endAndTellLocked(t, OutcomeError, ErrGoexit, now)
+	}
 }
 
 // startInCaller starts t on a worker that has the caller's goroutine. It returns

@@ -90,6 +90,10 @@ type todo struct {
 	gated   []*task // whose gates are to be asked
 }
 
+func (left *todo) isEmpty() bool {
+	return left.workers == nil && left.told == nil && left.gated == nil
+}
+
 // tellLaterLocked has the observers of t told once mu is unlocked.
 func (r *Runner) tellLaterLocked(t *task) {
 	if r.todo.last == nil {
@@ -110,6 +114,10 @@ func (r *Runner) lock() moment {
 // mu, so nothing can be forgotten.
 func (r *Runner) unlock() {
 	left := r.todo
+	if left.isEmpty() {
+		r.mu.Unlock()
+		return
+	}
 	r.todo = todo{}
 	r.mu.Unlock()
 	for w := left.workers; w != nil; {
