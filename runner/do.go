@@ -44,14 +44,18 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 	}
 	t.caller = r.callerOf(ctx)
 	t.ctx.inCaller = true
-	defer r.endUnstarted(t)
+	var w *worker
+	defer func() {
+		if w == nil {
+			r.endUnstarted(t)
+		}
+	}()
 	if err := r.takeIn(t); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { t.ctx.end(&ending{ctx}) })
 	defer stop()
-	w := r.startInCaller(t)
-	if w == nil {
+	if w = r.startInCaller(t); w == nil {
 		return ErrShutdown
 	}
 	defer pprof.SetGoroutineLabels(ctx) // the callback's have taken their place
