@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // collector is what is registered: one for everything, because the order of a
@@ -26,12 +27,12 @@ type collector struct {
 }
 
 func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
-	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
+	built := desc(names.MetricBuildInfo, "", "Always 1; the labels tell what was built.", names.LabelVersion, names.LabelGoVersion)
 	return &collector{
 		metrics: m, catalog: c, state: s, signals: own,
-		telemetryErrors: desc(MetricTelemetryErrors, "",
+		telemetryErrors: desc(names.MetricTelemetryErrors, "",
 			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of a watched runner.",
-			LabelSignal),
+			names.LabelSignal),
 		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
 	}
 }
@@ -78,7 +79,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.signals.all() {
 		failed(s.name, s.failures.Load())
 	}
-	failed(SignalObserver, panics)
+	failed(names.SignalObserver, panics)
 	ch <- c.buildInfo
 }
 

@@ -15,12 +15,12 @@
 //
 // # Metrics
 //
-// The names are API: names.go spells each of them once, SCHEMA.md lists them
-// with an example query each, and a golden exposition guards them. Histograms
-// are classic and native at once. Every outcome of a callback exists at 0 from
-// the moment its name is first seen, so that rate sees the first failure. What
-// a runner knows about itself, such as the depth of its queue, is read at each
-// scrape and costs nothing between two.
+// The names are API: package telemetry/names has each of them once, SCHEMA.md
+// lists them with an example query each, and a golden exposition guards them.
+// Histograms are classic and native at once. Every outcome of a callback exists
+// at 0 from the moment its name is first seen, so that rate sees the first
+// failure. What a runner knows about itself, such as the depth of its queue, is
+// read at each scrape and costs nothing between two.
 //
 // A scrape never shows more callbacks finished than asked for, however busy
 // the runner is: for each runner and callback
@@ -122,3 +122,5 @@
 // panics is told of it too, as it may have choked on one record only. If it
 // panics over that one, nobody is told: only the counter tells.
 package telemetry
+
+//go:generate go run ../internal/schema/write SCHEMA.md

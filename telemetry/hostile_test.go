@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // forged would end the line, begin another record, color the terminal and
@@ -150,8 +151,8 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 	// Without the timeouts, as there are none, and the last successes.
 	require.Equal(t, 51*(kept+1)-2*(kept+1)+59+5, len(s)) //nolint:testifylint // require.Len would print them all
 	require.InDelta(t, askers*each-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
-	require.Len(t, g.records(telemetry.LogNamesFolded), 1)
-	records := g.records(telemetry.LogFailed)
+	require.Len(t, g.records(names.LogNamesFolded), 1)
+	records := g.records(names.LogFailed)
 	require.LessOrEqual(t, len(records), kept+10+int(10*time.Since(begun).Seconds()), "one of each kept name, and ten a second of all others")
 	ended := s[`afterglow_callbacks_total{callback="other",outcome="error",runner="default"}`] +
 		s[`afterglow_callbacks_total{callback="other",outcome="rejected",runner="default"}`]

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Relation is how the process span of a callback refers to its asker's: the
@@ -66,7 +68,7 @@ func (r relations) of(ctx context.Context, runnerName, callback string) (relatio
 	relation = r.choose(runnerName, callback)
 	if relation >= numRelations {
 		r.signal.failed(ctx, func() []slog.Attr {
-			return []slog.Attr{slog.String(KeyError, fmt.Sprintf("Config.RelationFor returned %v: use Link, Child or ChildAndLink", relation))}
+			return []slog.Attr{slog.String(names.KeyError, fmt.Sprintf("Config.RelationFor returned %v: use Link, Child or ChildAndLink", relation))}
 		})
 		return r.always
 	}

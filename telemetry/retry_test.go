@@ -13,6 +13,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
@@ -52,12 +53,12 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 			}
 		}
 		require.Len(t, spans, 3)
-		require.InDelta(t, 10.0, spans[0][telemetry.AttrRetryWait], 0)
-		require.EqualValues(t, 1, spans[0][telemetry.AttrAttempt])
-		require.EqualValues(t, 3, spans[2][telemetry.AttrAttempt])
-		require.Equal(t, "success", spans[2][telemetry.AttrOutcome])
+		require.InDelta(t, 10.0, spans[0][names.AttrRetryWait], 0)
+		require.EqualValues(t, 1, spans[0][names.AttrAttempt])
+		require.EqualValues(t, 3, spans[2][names.AttrAttempt])
+		require.Equal(t, "success", spans[2][names.AttrOutcome])
 
-		records := g.records(telemetry.LogRetried)
+		records := g.records(names.LogRetried)
 		require.Len(t, records, 2)
 		requireRecord(t, map[string]any{
 			"runner": "shop", "callback": "order.email", "attempt": 1.0, "wait_seconds": 10.0, "duration_seconds": 1.0,
@@ -84,19 +85,19 @@ func TestAHangingCallbackIsSeenWhileItHangsAndWhenItEnds(t *testing.T) {
 
 		const overrunning = `afterglow_callbacks_overrunning{callback="order.webhook",runner="shop"}`
 		require.InDelta(t, 1.0, g.series()[overrunning], 0)
-		record := g.record(slog.LevelError, telemetry.LogOverran)
+		record := g.record(slog.LevelError, names.LogOverran)
 		require.Contains(t, record["stack"], "hangsFor")
 		delete(record, "stack")
 		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 3.0, "timeout_seconds": 2.0}, record)
-		require.Empty(t, g.records(telemetry.LogOverranEnded))
+		require.Empty(t, g.records(names.LogOverranEnded))
 
 		close(hang)
 		g.shutdown(r)
 		require.InDelta(t, 0.0, g.series()[overrunning], 0)
-		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 5.0}, g.record(slog.LevelInfo, telemetry.LogOverranEnded))
+		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 5.0}, g.record(slog.LevelInfo, names.LogOverranEnded))
 		span := g.span("process order.webhook")
-		require.Contains(t, attrs(event(t, span, telemetry.EventOverrun).Attributes)["code.stacktrace"], "hangsFor")
-		require.True(t, hasEvent(span, telemetry.EventDeadline))
+		require.Contains(t, attrs(event(t, span, names.EventOverrun).Attributes)["code.stacktrace"], "hangsFor")
+		require.True(t, hasEvent(span, names.EventDeadline))
 	})
 }
 
@@ -114,7 +115,7 @@ func TestAnAbandonedCallbackLeavesItsStackAndTheReportItsTrace(t *testing.T) {
 		span := g.span("process order.webhook")
 		require.Equal(t, span.SpanContext.TraceID().String(), report.Lost[0].TraceID)
 		require.Contains(t, attrs(span.Attributes)["code.stacktrace"], "hangsFor")
-		require.Contains(t, g.record(slog.LevelWarn, telemetry.LogAbandoned)["stack"], "hangsFor")
+		require.Contains(t, g.record(slog.LevelWarn, names.LogAbandoned)["stack"], "hangsFor")
 		require.InDelta(t, 0.0, g.series()[`afterglow_callbacks_overrunning{callback="order.webhook",runner="shop"}`], 0)
 		close(hang)
 		require.Empty(t, telemetry.TraceID(context.Background()))

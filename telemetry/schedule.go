@@ -9,11 +9,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // newScheduleStart makes what the schedule spans of a name have in common.
 func newScheduleStart(runnerName, name string) *spanStart {
-	return newSpanStart(SpanSchedule, runnerName, name, trace.SpanKindProducer)
+	return newSpanStart(names.SpanSchedule, runnerName, name, trace.SpanKindProducer)
 }
 
 // schedule starts the schedule span of a callback that is accepted or refused
@@ -34,7 +35,7 @@ func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedI
 	if span.IsRecording() {
 		defer span.End()
 		site = t.sites.here()
-		span.SetAttributes(attribute.Int(AttrQueueDepth, info.Depth), attribute.Int(AttrQueueCapacity, info.Capacity))
+		span.SetAttributes(attribute.Int(names.AttrQueueDepth, info.Depth), attribute.Int(names.AttrQueueCapacity, info.Capacity))
 		span.SetAttributes(t.sites.attrs(site)...)
 	}
 	if !span.SpanContext().IsValid() { // Nothing could refer to it.
@@ -51,8 +52,8 @@ func (t *tracing) refused(ctx context.Context, e entry, info *runner.RejectedInf
 	}
 	defer span.End()
 	span.SetAttributes(
-		attribute.String(AttrOutcome, runner.Rejected.String()),
-		attribute.String(AttrReason, string(info.Reason)),
+		attribute.String(names.AttrOutcome, runner.Rejected.String()),
+		attribute.String(names.AttrReason, string(info.Reason)),
 		semconv.ErrorTypeKey.String(why.kind()))
 	span.SetAttributes(t.sites.attrs(t.sites.here())...)
 	span.SetStatus(codes.Error, bounded(why.text(), maxStatus))

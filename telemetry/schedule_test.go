@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func withScheduleSpans(cfg *telemetry.Config) { cfg.ScheduleSpans = true }
@@ -56,8 +57,8 @@ func TestAScheduleSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
 	require.Len(t, process.Links, 1)
 	require.Equal(t, schedule.SpanContext, process.Links[0].SpanContext)
 	require.Equal(t, here, attrs(process.Attributes)["code.line.number"])
-	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
-	require.True(t, hasEvent(g.span("POST /api/orders"), telemetry.EventScheduled), "the request's span names it all the same")
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
+	require.True(t, hasEvent(g.span("POST /api/orders"), names.EventScheduled), "the request's span names it all the same")
 }
 
 func TestAScheduleSpanIsTheParentOfAChild(t *testing.T) {
@@ -135,7 +136,7 @@ func TestWithoutARequestAScheduleSpanIsARootAndNoRequestIsNamed(t *testing.T) {
 	schedule := g.span("schedule cron")
 	require.False(t, schedule.Parent.IsValid())
 	require.Equal(t, schedule.SpanContext, g.span("process cron").Links[0].SpanContext)
-	require.NotContains(t, g.record(slog.LevelError, telemetry.LogFailed), "request.trace_id")
+	require.NotContains(t, g.record(slog.LevelError, names.LogFailed), "request.trace_id")
 }
 
 func TestEveryAttemptIsLinkedToTheOneScheduleSpan(t *testing.T) {
@@ -164,5 +165,5 @@ func TestANestedCallbackIsScheduledByTheOneThatAskedForIt(t *testing.T) {
 	outer, schedule := g.span("process outer"), g.span("schedule inner")
 	require.Equal(t, outer.SpanContext.SpanID(), schedule.Parent.SpanID())
 	require.Equal(t, schedule.SpanContext, g.span("process inner").Links[0].SpanContext)
-	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
 }

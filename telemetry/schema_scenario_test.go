@@ -17,6 +17,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // shopScenario is requests whose callbacks end in every way, and a drain that
@@ -131,7 +132,7 @@ type fragile struct{ slog.Handler }
 
 func (h fragile) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == telemetry.KeyCallback && a.Value.String() == "log" {
+		if a.Key == names.KeyCallback && a.Value.String() == "log" {
 			panic("no disk")
 		}
 		return true
@@ -178,7 +179,7 @@ func flightScenario(t *testing.T, seen *evidence) {
 		g.run(g.runner(runner.Config{Name: "flight"}), "order.analytics", explode)
 		flight.Stop()
 		if writable {
-			path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+			path := g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string)
 			trace, err := os.ReadFile(path)
 			require.NoError(t, err)
 			seen.executions.Write(trace)

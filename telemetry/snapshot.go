@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // causeOverrun is the cause of a snapshot that is no outcome.
@@ -43,6 +44,6 @@ func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb *runner.Callback, 
 // noteSnapshot says on the process span where the snapshot is.
 func (p *process) noteSnapshot(path string) {
 	if path != "" && p.isRecording() {
-		p.span.SetAttributes(attribute.String(AttrSnapshot, path))
+		p.span.SetAttributes(attribute.String(names.AttrSnapshot, path))
 	}
 }
