@@ -97,8 +97,8 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 	}
 	if len(known) < c.maxNames {
 		cb := &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, name)}
-		if c.tracing.scheduleSpans {
-			cb.scheduleStart = newScheduleStart(r.name, name)
+		if c.tracing.askSpans {
+			cb.askStart = newAskStart(r.name, name)
 		}
 		r.callbacks.Store(with(known, name, cb))
 		return entry{runner: r, callback: cb}

@@ -41,7 +41,7 @@ func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	m := c.metrics
 	for _, d := range []*prometheus.Desc{
-		m.callbacks, m.scheduled, m.retries, m.overrunning, m.timeout, m.lastSuccess,
+		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess,
 		m.queueWait, m.responseDelay, m.ranFor, c.telemetryErrors, c.buildInfo.Desc(),
 	} {
 		ch <- d
@@ -85,11 +85,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 
 // collectCallback sends what a name has besides its outcomes.
 func (c *collector) collectCallback(ch chan<- prometheus.Metric, cb *callbackEntry) {
-	ch <- cb.scheduled
+	ch <- cb.asked
 	ch <- cb.retries
 	ch <- cb.failure
 	ch <- cb.success
-	ch <- newGauge(c.metrics.overrunning, float64(cb.overrunning.Load()), cb.labels...)
+	ch <- newGauge(c.metrics.stuck, float64(cb.stuck.Load()), cb.labels...)
 	if t := cb.timeout.Load(); t > 0 {
 		ch <- newGauge(c.metrics.timeout, time.Duration(t).Seconds(), cb.labels...)
 	}

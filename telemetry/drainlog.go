@@ -140,8 +140,8 @@ func (r *runnerEntry) leftOut() (all []leftOut) {
 			level, message := finishedRecord(runner.Outcome(o))
 			take(name, message, level, &cb.ends[o])
 		}
-		take(name, names.LogOverran, slog.LevelError, &cb.overran)
-		take(name, names.LogOverranEnded, slog.LevelInfo, &cb.overranEnded)
+		take(name, names.LogStuck, slog.LevelError, &cb.foundStuck)
+		take(name, names.LogStuckEnded, slog.LevelInfo, &cb.stuckEnded)
 	})
 	return all
 }

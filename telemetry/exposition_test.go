@@ -191,7 +191,7 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 			require.Zero(t, asked[name], name)
 		}
 		require.Contains(t, asked, `afterglow_callback_duration_seconds_count{callback="order.email",result="failure",runner="web"}`)
-		require.InDelta(t, 1, asked[`afterglow_scheduled_total{callback="order.email",runner="web"}`], 0)
+		require.InDelta(t, 1, asked[`afterglow_asked_total{callback="order.email",runner="web"}`], 0)
 		require.NotContains(t, asked, `afterglow_last_success_timestamp_seconds{callback="order.email",runner="web"}`)
 		release()
 		g.shutdown(r)

@@ -53,7 +53,7 @@ func requireTrace(t *testing.T, path string) {
 	require.Contains(t, string(b[:20]), " trace\x00")
 }
 
-func TestAPanicATimeoutAndAnOverrunLeaveASnapshotThatRecordAndSpanName(t *testing.T) {
+func TestAPanicATimeoutAndAStuckCallbackLeaveASnapshotThatRecordAndSpanName(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg     runner.Config
 		fn      func(release <-chan struct{}) func(context.Context) error
@@ -64,15 +64,15 @@ func TestAPanicATimeoutAndAnOverrunLeaveASnapshotThatRecordAndSpanName(t *testin
 			runner.Config{},
 			func(<-chan struct{}) func(context.Context) error { return explode }, slog.LevelError, names.LogPanicked,
 		},
-		// However late it wakes up, it must not be found overrunning before: only
+		// However late it wakes up, it must not be found stuck before: only
 		// the first one to be told in an interval has a snapshot.
 		"timeout": {
 			runner.Config{Timeout: time.Millisecond, Grace: time.Hour},
 			func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, names.LogTimedOut,
 		},
-		"overrun": {
+		"stuck": {
 			runner.Config{Timeout: time.Millisecond, Grace: time.Millisecond},
-			hangsFor, slog.LevelError, names.LogOverran,
+			hangsFor, slog.LevelError, names.LogStuck,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -140,7 +140,7 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 	for a := range askers {
 		asking.Go(func() {
 			for i := range each {
-				_ = r.Go(context.Background(), fmt.Sprintf("callback.%d.%d", a, i), fail) // or it is refused
+				_ = r.Go(context.Background(), fmt.Sprintf("callback.%d.%d", a, i), fail) // or it is rejected
 			}
 		})
 	}
@@ -159,17 +159,17 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 	require.InDelta(t, askers*each-kept, ended, 0)
 }
 
-var callbackLabel = regexp.MustCompile(`(?m)^afterglow_scheduled_total\{callback="(.*)",runner="default"\} 1(?:\.0)?$`)
+var callbackLabel = regexp.MustCompile(`(?m)^afterglow_asked_total\{callback="(.*)",runner="default"\} 1(?:\.0)?$`)
 
 func TestEveryNameThatTheRunnerAcceptsIsAFineLabel(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.MaxNames = 1000 })
 	r := g.runner(runner.Config{})
-	var accepted, scraped, refused []string
+	var accepted, scraped, rejected []string
 	for c := range 256 {
 		for _, name := range []string{string([]byte{byte(c)}), "a" + string([]byte{byte(c)}) + "b"} {
 			if err := r.Go(t.Context(), name, succeed); err != nil {
 				require.ErrorIs(t, err, runner.ErrInvalidName)
-				refused = append(refused, name)
+				rejected = append(rejected, name)
 				continue
 			}
 			accepted = append(accepted, name)
@@ -181,7 +181,7 @@ func TestEveryNameThatTheRunnerAcceptsIsAFineLabel(t *testing.T) {
 	}
 	require.ErrorIs(t, r.Go(t.Context(), strings.Repeat("~", 101), succeed), runner.ErrInvalidName)
 	g.shutdown(r)
-	require.Len(t, refused, 2*(256-94), "what is not printable, and the space")
+	require.Len(t, rejected, 2*(256-94), "what is not printable, and the space")
 
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
 	for _, format := range []string{textFormat, openMetrics} {

@@ -124,7 +124,7 @@ func TestFoldedNamesShareOneLimit(t *testing.T) {
 	})
 }
 
-func TestOverrunsAreLimitedAsFailuresAre(t *testing.T) {
+func TestRecordsOfStuckCallbacksAreLimitedAsFailuresAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 2 })
 		r := g.runner(runner.Config{Workers: 5, MaxOverrunning: 5, Timeout: time.Second})
@@ -135,10 +135,10 @@ func TestOverrunsAreLimitedAsFailuresAre(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		close(hang)
 		g.shutdown(r)
-		require.Len(t, g.records(names.LogOverran), 2)
-		require.Len(t, g.records(names.LogOverranEnded), 2)
+		require.Len(t, g.records(names.LogStuck), 2)
+		require.Len(t, g.records(names.LogStuckEnded), 2)
 		record := g.record(slog.LevelError, names.LogSuppressed)
-		require.Equal(t, []any{"3 x deaf: callback overruns its deadline", "3 x deaf: callback that overran has ended"}, record["suppressed_records"])
+		require.Equal(t, []any{"3 x deaf: callback is stuck: it runs on past its deadline", "3 x deaf: callback that was stuck has ended"}, record["suppressed_records"])
 	})
 }
 
@@ -206,7 +206,7 @@ type above struct {
 
 func (a above) Enabled(_ context.Context, l slog.Level) bool { return l >= a.level }
 
-func TestRefusalsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
+func TestRejectionsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 1 })
 		r := g.runner(runner.Config{Workers: 1, Queue: 2})
@@ -215,7 +215,7 @@ func TestRefusalsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "late", fail))
 		require.NoError(t, r.Go(t.Context(), "late", fail))
 		for range 3 {
-			require.ErrorIs(t, r.Go(t.Context(), "refused", succeed), runner.ErrQueueFull)
+			require.ErrorIs(t, r.Go(t.Context(), "rejected", succeed), runner.ErrQueueFull)
 		}
 		g.shutdown(r)
 		record := g.record(slog.LevelError, names.LogSuppressed) // as one of them is

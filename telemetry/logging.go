@@ -31,8 +31,8 @@ type runnerLogs struct {
 // callbackLogs is what logging keeps for one callback's name: a limiter for
 // each message, so that errors do not hide a panic.
 type callbackLogs struct {
-	ends                  [runner.NumOutcomes]limiter
-	overran, overranEnded limiter
+	ends                   [runner.NumOutcomes]limiter
+	foundStuck, stuckEnded limiter
 }
 
 // slowStart is the queue wait from which a start is worth a record.
@@ -108,7 +108,7 @@ func (l *logging) startedLate(ctx context.Context, e entry, info *runner.Started
 
 func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo, why *failure, snapshot string) {
 	if info.Overran {
-		l.overranEnded(ctx, e, info.Callback, info.Duration())
+		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
@@ -123,31 +123,31 @@ func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo
 	})
 }
 
-func (l *logging) overran(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
+func (l *logging) foundStuck(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
-	l.limited(&e.callback.overran, l.failures, snapshot, func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelError, names.LogOverran, info.Callback, append(notes,
+	l.limited(&e.callback.foundStuck, l.failures, snapshot, func(notes []slog.Attr) {
+		l.write(ctx, slog.LevelError, names.LogStuck, info.Callback, append(notes,
 			slog.Float64(names.KeyDuration, info.Ran.Seconds()),
 			slog.Float64(names.KeyTimeout, info.Timeout.Seconds()),
 			slog.String(names.KeyStack, bounded(info.Stack, maxStack)))...)
 	})
 }
 
-// overranEnded tells that what overran came to its end at last.
-func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback, ran time.Duration) {
+// stuckEnded says that a stuck callback has ended.
+func (l *logging) stuckEnded(ctx context.Context, e entry, cb runner.Callback, ran time.Duration) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	l.limited(&e.callback.overranEnded, l.failures, "", func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelInfo, names.LogOverranEnded, cb, append(notes, slog.Float64(names.KeyDuration, ran.Seconds()))...)
+	l.limited(&e.callback.stuckEnded, l.failures, "", func(notes []slog.Attr) {
+		l.write(ctx, slog.LevelInfo, names.LogStuckEnded, cb, append(notes, slog.Float64(names.KeyDuration, ran.Seconds()))...)
 	})
 }
 
 func (l *logging) finished(ctx context.Context, e entry, info *runner.FinishedInfo, why *failure, snapshot string) {
 	if info.Overran && info.Outcome != runner.Abandoned {
-		l.overranEnded(ctx, e, info.Callback, info.Duration())
+		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	level, message := finishedRecord(info.Outcome)
 	if !l.logger.Enabled(ctx, level) {

@@ -79,7 +79,7 @@ func TestATimeoutIsAWarning(t *testing.T) {
 	})
 }
 
-func TestRefusalsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
+func TestRejectionsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		r := g.runner(runner.Config{Queue: 1})
@@ -116,7 +116,7 @@ func TestRunnersDoNotSuppressEachOther(t *testing.T) {
 	})
 }
 
-func TestEvictionsAreLimitedAsRefusalsAre(t *testing.T) {
+func TestEvictionsAreLimitedAsRejectionsAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
@@ -245,7 +245,7 @@ func TestNothingIsComputedThatNobodyRecords(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { panic(secret) }))
 	g.shutdown(r)
 	require.Error(t, r.Go(t.Context(), "a", succeed))
-	require.EqualValues(t, 5, handler.asked.Load(), "two ends, a refusal, and the drain's two")
+	require.EqualValues(t, 5, handler.asked.Load(), "two ends, a rejection, and the drain's two")
 	require.Zero(t, handler.given.Load())
 	require.Zero(t, secret.asked.Load())
 }

@@ -14,10 +14,10 @@ import (
 // metrics counts what the events say. Its descriptions and vectors are read by
 // the collector, which decides the order of a scrape.
 type metrics struct {
-	callbacks, scheduled, retries, overrunning *prometheus.Desc
-	timeout, lastSuccess                       *prometheus.Desc
-	queueWait, responseDelay, ranFor           *prometheus.Desc
-	waits, durations                           *scale
+	callbacks, asked, retries, stuck *prometheus.Desc
+	timeout, lastSuccess             *prometheus.Desc
+	queueWait, responseDelay, ranFor *prometheus.Desc
+	waits, durations                 *scale
 
 	rejected, namesFolded, shutdownLost *prometheus.CounterVec
 	shutdownDuration                    *prometheus.GaugeVec
@@ -32,13 +32,13 @@ type runnerMetrics struct {
 
 // callbackMetrics are the series of one callback name of a runner.
 type callbackMetrics struct {
-	labels             labels // of the name, not of the outcome or result
-	outcomes           [runner.NumOutcomes]*counter
-	scheduled, retries *counter
-	success, failure   *histogram
+	labels           labels // of the name, not of the outcome or result
+	outcomes         [runner.NumOutcomes]*counter
+	asked, retries   *counter
+	success, failure *histogram
 
 	// These are gauges, which the collector makes; the last two may be absent.
-	overrunning atomic.Int64
+	stuck       atomic.Int64
 	timeout     atomic.Int64 // a time.Duration; 0: none
 	lastSuccess atomic.Int64 // Unix nanoseconds; 0: never
 }
@@ -48,11 +48,11 @@ func newMetrics(cfg Config) *metrics {
 		callbacks: desc(names.MetricCallbacks, "",
 			"Callbacks that came to an end, by outcome. Each callback asked for ends here exactly once.",
 			names.LabelRunner, names.LabelCallback, names.LabelOutcome),
-		scheduled: desc(names.MetricScheduled, "",
-			"Callbacks asked for, refused ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
+		asked: desc(names.MetricAsked, "",
+			"Callbacks asked for, rejected ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
 			names.LabelRunner, names.LabelCallback),
 		rejected: counters(names.MetricRejected,
-			"Callbacks refused when they were asked for, by reason.",
+			"Callbacks rejected when they were asked for, by reason.",
 			names.LabelRunner, names.LabelReason),
 		namesFolded: counters(names.MetricNamesFolded,
 			"Callbacks asked for under a name beyond the limit of names, and therefore counted as other.",
@@ -63,8 +63,8 @@ func newMetrics(cfg Config) *metrics {
 		retries: desc(names.MetricRetries, "",
 			"Attempts beyond the first.",
 			names.LabelRunner, names.LabelCallback),
-		overrunning: desc(names.MetricOverrunning, "",
-			"Callbacks that run on past their deadline and grace: each is a goroutine that ignores its context.",
+		stuck: desc(names.MetricStuck, "",
+			"Callbacks that are stuck: they run on past their deadline and grace. Each is a goroutine that ignores its context.",
 			names.LabelRunner, names.LabelCallback),
 		timeout: desc(names.MetricCallbackTimeout, seconds,
 			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
@@ -130,11 +130,11 @@ func (m *metrics) newRunner(name string) runnerMetrics {
 func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 	callback, ofRunner := label(names.LabelCallback, name), label(names.LabelRunner, runnerName)
 	c := &callbackMetrics{
-		labels:    labels{callback, ofRunner},
-		scheduled: newCounter(m.scheduled, callback, ofRunner),
-		retries:   newCounter(m.retries, callback, ofRunner),
-		success:   newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultSuccess), ofRunner),
-		failure:   newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultFailure), ofRunner),
+		labels:  labels{callback, ofRunner},
+		asked:   newCounter(m.asked, callback, ofRunner),
+		retries: newCounter(m.retries, callback, ofRunner),
+		success: newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultSuccess), ofRunner),
+		failure: newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultFailure), ofRunner),
 	}
 	for o := range runner.NumOutcomes {
 		c.outcomes[o] = newCounter(m.callbacks, callback, label(names.LabelOutcome, o.String()), ofRunner)
@@ -142,10 +142,10 @@ func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
 	return c
 }
 
-// asked counts a callback as asked for. It comes before the same callback is
+// askedOne counts a callback as asked for. It comes before the same callback is
 // counted under an outcome: a scrape relies on it.
-func (m *metrics) asked(e entry, cb *runner.Callback) {
-	e.callback.scheduled.inc()
+func (m *metrics) askedOne(e entry, cb *runner.Callback) {
+	e.callback.asked.inc()
 	if e.folded {
 		e.runner.namesFolded.Inc()
 		return // A timeout shared by many names would be one of them at random.
@@ -157,7 +157,7 @@ func (m *metrics) asked(e entry, cb *runner.Callback) {
 }
 
 func (m *metrics) rejectedOne(e entry, info *runner.RejectedInfo) {
-	m.asked(e, &info.Callback)
+	m.askedOne(e, &info.Callback)
 	c, ok := e.runner.rejected[info.Reason]
 	if !ok { // A reason that a later runner has and this package does not know.
 		c = m.rejected.WithLabelValues(e.runner.name, string(info.Reason))
@@ -182,7 +182,7 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 		h.observeRun(info.Duration(), p, info.Finished)
 	}
 	if info.Overran {
-		e.callback.overrunning.Add(-1)
+		e.callback.stuck.Add(-1)
 	}
 	if info.Outcome == runner.Success {
 		storeMax(&e.callback.lastSuccess, info.Finished.UnixNano())
@@ -194,12 +194,12 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 func (m *metrics) retried(e entry, p *process, info *runner.RetriedInfo) {
 	e.callback.failure.observeRun(info.Duration(), p, info.Finished)
 	if info.Overran {
-		e.callback.overrunning.Add(-1)
+		e.callback.stuck.Add(-1)
 	}
 	e.callback.retries.inc()
 }
 
-func (m *metrics) overran(e entry) { e.callback.overrunning.Add(1) }
+func (m *metrics) foundStuck(e entry) { e.callback.stuck.Add(1) }
 
 func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
 	m.shutdownDuration.WithLabelValues(r.name).Set(report.Duration.Seconds())

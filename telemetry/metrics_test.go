@@ -30,7 +30,7 @@ func finishedAndAsked(series map[string]float64) (finished, asked map[string]flo
 		switch {
 		case strings.HasPrefix(name, names.MetricCallbacks+"{"):
 			finished[labelOf(name, "callback")] += v
-		case strings.HasPrefix(name, names.MetricScheduled+"{"):
+		case strings.HasPrefix(name, names.MetricAsked+"{"):
 			asked[labelOf(name, "callback")] += v
 		}
 	}
@@ -81,7 +81,7 @@ func TestAScrapeUnderLoadNeverShowsMoreFinishedThanAskedFor(t *testing.T) {
 		func(context.Context) error { panic("no") },
 	}
 	wrong, moving := scrapeUnderLoad(g, func(i int) {
-		// A full queue refuses some; that is an outcome as well.
+		// A full queue rejects some; that is an outcome as well.
 		_ = r.Go(context.Background(), fmt.Sprintf("callback.%d", i%5), outcomes[i%3])
 	})
 	require.Empty(t, wrong)
@@ -125,7 +125,7 @@ func TestTheBooksAgreeWithStatsForEveryOutcome(t *testing.T) {
 		for _, o := range []runner.Outcome{runner.Success, runner.Canceled, runner.Rejected, runner.Dropped, runner.Abandoned} {
 			require.NotZero(t, st.Outcomes[o], o)
 		}
-		require.InDelta(t, float64(st.Asked), s[`afterglow_scheduled_total{callback="a",runner="shop"}`], 0)
+		require.InDelta(t, float64(st.Asked), s[`afterglow_asked_total{callback="a",runner="shop"}`], 0)
 		require.InDelta(t, 10, s[`afterglow_shutdown_duration_seconds{runner="shop"}`], 1e-3)
 		require.InDelta(t, 5, s[`afterglow_shutdown_lost_total{runner="shop"}`], 0, "one canceled, one abandoned, three waiting ones")
 		time.Sleep(time.Hour)
@@ -218,7 +218,7 @@ func TestACallbackThatIsCalledOtherSharesItsSeriesWithFoldedOnes(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "b", succeed))
 	g.shutdown(r)
 	s := g.series()
-	require.InDelta(t, 3, s[`afterglow_scheduled_total{callback="other",runner="default"}`], 0)
+	require.InDelta(t, 3, s[`afterglow_asked_total{callback="other",runner="default"}`], 0)
 	require.InDelta(t, 2, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.Contains(t, s, `afterglow_last_success_timestamp_seconds{callback="other",runner="default"}`)
 }

@@ -10,8 +10,8 @@ import (
 
 // Relation is how the process span of a callback refers to its asker's: the
 // span that was current where the callback was asked for, or the callback's
-// schedule span with Config.ScheduleSpans. A callback that was asked for
-// without a span is the root of a trace without links under any of them.
+// ask span with Config.AskSpans. A callback that was asked for without a span is
+// the root of a trace without links under any of them.
 type Relation uint8
 
 const (
@@ -39,10 +39,10 @@ func (r Relation) String() string {
 	return fmt.Sprintf("Relation(%d)", uint8(r))
 }
 
-// isRoot tells whether the callback has a trace of its own.
+// isRoot reports whether the callback has a trace of its own.
 func (r Relation) isRoot() bool { return r == Link }
 
-// isLinked tells whether the callback is linked to its asker's span.
+// isLinked reports whether the callback is linked to its asker's span.
 func (r Relation) isLinked() bool { return r != Child }
 
 // relations answers which relation a callback has.

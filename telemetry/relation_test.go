@@ -70,7 +70,7 @@ func TestANestedCallbackIsLinkedToTheOneThatAskedForIt(t *testing.T) {
 
 		outer, inner := g.span("process outer"), g.span("process inner")
 		require.Equal(t, outer.SpanContext, inner.Links[0].SpanContext)
-		require.True(t, hasEvent(outer, names.EventScheduled))
+		require.True(t, hasEvent(outer, names.EventAccepted))
 		record := g.record(slog.LevelError, names.LogFailed)
 		require.Equal(t, inner.SpanContext.TraceID().String(), record["trace_id"])
 		require.Equal(t, request.SpanContext().TraceID().String(), record["request.trace_id"], "that of the request, not of the callback between")

@@ -162,7 +162,7 @@ func (e *evidence) metric(t *testing.T, row []string) {
 	require.Positive(t, values, "it was never anything but 0")
 }
 
-// hasValue tells whether anything has been counted, set or observed.
+// hasValue reports whether anything has been counted, set or observed.
 func hasValue(m *dto.Metric) bool {
 	return m.GetCounter().GetValue() > 0 || m.GetGauge().GetValue() > 0 || m.GetHistogram().GetSampleCount() > 0
 }

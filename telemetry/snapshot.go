@@ -10,8 +10,8 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// causeOverrun is the cause of a snapshot that is no outcome.
-const causeOverrun = "overrun"
+// causeStuck is the cause of a snapshot that is no outcome.
+const causeStuck = "stuck"
 
 // takeSnapshot has the flight recorder keep what led to the failure of a callback.
 // It returns where that will be, "" if it is not kept: to be called before the

@@ -8,7 +8,7 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-const taskCategory = "afterglow" // Category of the line that a failure leaves in an execution trace: its outcome or overrun, and the callback.
+const taskCategory = "afterglow" // Category of the line that a failure leaves in an execution trace: its outcome or "stuck", and the callback.
 
 // beginTask makes the callback a task of the execution trace, if one is being
 // recorded, by whomever. A region would have to end on the goroutine that it

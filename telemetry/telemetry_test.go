@@ -102,7 +102,7 @@ func TestTheZeroConfigUsesWhatTheProcessHasSetGlobally(t *testing.T) {
 	g.run(g.runner(runner.Config{}), "a", func(context.Context) error { return errors.New("no") })
 	g.span("process a")
 	g.record(slog.LevelError, names.LogFailed)
-	require.InDelta(t, 1, g.series()[`afterglow_scheduled_total{callback="a",runner="default"}`], 0)
+	require.InDelta(t, 1, g.series()[`afterglow_asked_total{callback="a",runner="default"}`], 0)
 }
 
 func TestBucketsCanBeChosenAndAreCopied(t *testing.T) {
@@ -287,7 +287,7 @@ func TestATracerThatReturnsNoContextCostsNoCallbackItsOwn(t *testing.T) {
 	type key struct{}
 	for _, spanless := range []bool{false, true} {
 		g := newRig(t, func(cfg *telemetry.Config) {
-			cfg.ScheduleSpans = true
+			cfg.AskSpans = true
 			cfg.TracerProvider = forgetfulProvider{cfg.TracerProvider, spanless}
 		})
 		r := g.runner(runner.Config{})

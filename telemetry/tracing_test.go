@@ -103,7 +103,7 @@ func TestTheRequestsSpanNamesWhatItAskedFor(t *testing.T) {
 	request := g.span("POST /api/orders")
 	require.Len(t, request.Events, 2)
 	require.Equal(t, map[string]any{"afterglow.runner": "shop", "afterglow.callback.name": "order.email"},
-		attrs(event(t, request, names.EventScheduled).Attributes))
+		attrs(event(t, request, names.EventAccepted).Attributes))
 	require.Equal(t, map[string]any{"afterglow.runner": "shop", "afterglow.callback.name": "order.webhook", "afterglow.reason": "queue_full"},
 		attrs(event(t, request, names.EventRejected).Attributes))
 }

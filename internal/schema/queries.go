@@ -5,10 +5,10 @@ import "github.com/afterglow-go/afterglow/telemetry/names"
 // queries has an example for each metric: what to ask Prometheus for.
 var queries = map[string]string{
 	names.MetricCallbacks:        `sum by (callback) (rate(afterglow_callbacks_total{outcome="success"}[5m])) / sum by (callback) (rate(afterglow_callbacks_total[5m]))`,
-	names.MetricScheduled:        `sum by (runner, callback) (afterglow_scheduled_total) - sum by (runner, callback) (afterglow_callbacks_total)`,
+	names.MetricAsked:            `sum by (runner, callback) (afterglow_asked_total) - sum by (runner, callback) (afterglow_callbacks_total)`,
 	names.MetricRejected:         `sum by (runner, reason) (rate(afterglow_rejected_total[5m])) > 0`,
-	names.MetricRetries:          `sum by (callback) (rate(afterglow_retries_total[5m])) / sum by (callback) (rate(afterglow_scheduled_total[5m]))`,
-	names.MetricOverrunning:      `sum by (runner, callback) (afterglow_callbacks_overrunning) > 0`,
+	names.MetricRetries:          `sum by (callback) (rate(afterglow_retries_total[5m])) / sum by (callback) (rate(afterglow_asked_total[5m]))`,
+	names.MetricStuck:            `sum by (runner, callback) (afterglow_callbacks_stuck) > 0`,
 	names.MetricNamesFolded:      `increase(afterglow_names_folded_total[1h]) > 0`,
 	names.MetricQueueWait:        `histogram_quantile(0.99, sum by (le) (rate(afterglow_queue_wait_seconds_bucket[5m])))`,
 	names.MetricResponseDelay:    `histogram_quantile(0.5, sum by (le) (rate(afterglow_response_delay_seconds_bucket[5m])))`,

@@ -10,9 +10,9 @@ const (
 	LogDropped         = "callback dropped before it started"                         // WARN: it was evicted, or waited when the drain gave up.
 	LogAbandoned       = "callback abandoned while it was running"                    // WARN: it ignored the drain's cancellation, with the stack it hangs on.
 	LogRetried         = "callback will be tried again"                               // WARN: an attempt failed and another one follows.
-	LogOverran         = "callback overruns its deadline"                             // ERROR: it ignores its context, with the stack it hangs on.
-	LogOverranEnded    = "callback that overran has ended"                            // INFO: after the record above.
-	LogRejected        = "callback rejected"                                          // WARN: it was refused when it was asked for.
+	LogStuck           = "callback is stuck: it runs on past its deadline"            // ERROR: it ignores its context, with the stack it hangs on.
+	LogStuckEnded      = "callback that was stuck has ended"                          // INFO: after the record above.
+	LogRejected        = "callback rejected"                                          // WARN: it was rejected when it was asked for.
 	LogSlowStart       = "callback started late"                                      // WARN: more than a second after it was due.
 	LogFinished        = "callback finished"                                          // DEBUG: success, skipped or coalesced.
 	LogSnapshotFailed  = "flight recorder snapshot not written"                       // WARN: the file that another record names does not exist.
@@ -40,7 +40,7 @@ const (
 	KeyExceptionType       = "exception.type"         // Type of what the callback, or the telemetry, panicked with.
 	KeyExceptionMessage    = "exception.message"      // Text of what it panicked with, at most 1,024 bytes.
 	KeyExceptionStacktrace = "exception.stacktrace"   // Where it panicked: the frames above those of the runner, at most 8,192 bytes.
-	KeyReason              = "reason"                 // Why it was refused, as runner.Reason spells it.
+	KeyReason              = "reason"                 // Why it was rejected, as runner.Reason spells it.
 	KeySuppressed          = "suppressed"             // Records like this one left out since the last; absent if none.
 	KeySuppressedRecords   = "suppressed_records"     // What was left out, by callback and message, at most 20 of them; of the telemetry's own failures, by message and signal.
 	KeyAge                 = "age_seconds"            // From being asked for to the end.

@@ -4,10 +4,10 @@ package names
 // Each says which question it answers; what it counts is in its help text.
 const (
 	MetricCallbacks        = "afterglow_callbacks_total"                // What share of the promised work was done?
-	MetricScheduled        = "afterglow_scheduled_total"                // How much was asked for? Minus the one above: how much is in flight?
-	MetricRejected         = "afterglow_rejected_total"                 // Why was work refused?
+	MetricAsked            = "afterglow_asked_total"                    // How much was asked for? Minus the one above: how much is in flight?
+	MetricRejected         = "afterglow_rejected_total"                 // Why was work rejected?
 	MetricRetries          = "afterglow_retries_total"                  // How much work is done again?
-	MetricOverrunning      = "afterglow_callbacks_overrunning"          // Who leaks goroutines?
+	MetricStuck            = "afterglow_callbacks_stuck"                // Which callbacks leak goroutines?
 	MetricNamesFolded      = "afterglow_names_folded_total"             // Are callback names made of data?
 	MetricQueueWait        = "afterglow_queue_wait_seconds"             // Do the workers keep up?
 	MetricResponseDelay    = "afterglow_response_delay_seconds"         // Is it a slow handler, and not a slow pool?
@@ -34,7 +34,7 @@ const (
 	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
-	LabelReason    = "reason"    // Why a callback was refused, as runner.Reason spells it.
+	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalMetrics and those beside it.
 	LabelVersion   = "version"   // Version of this module.

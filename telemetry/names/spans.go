@@ -5,9 +5,9 @@ const ScopeName = "github.com/afterglow-go/afterglow/telemetry"
 
 // The names of the spans, each followed by a space and a name.
 const (
-	SpanProcess  = "process"  // CONSUMER, followed by the callback's name: one attempt of a callback, from its start to its end.
-	SpanSchedule = "schedule" // PRODUCER, followed by the callback's name: the asking, from the call to its answer. Only with telemetry.Config.ScheduleSpans.
-	SpanDrain    = "drain"    // INTERNAL, followed by the runner's name: a shutdown, in the context of Shutdown.
+	SpanProcess = "process" // CONSUMER, followed by the callback's name: one attempt of a callback, from its start to its end.
+	SpanAsk     = "ask"     // PRODUCER, followed by the callback's name: the asking, from the call to its answer. Only with telemetry.Config.AskSpans.
+	SpanDrain   = "drain"   // INTERNAL, followed by the runner's name: a shutdown, in the context of Shutdown.
 )
 
 // The attributes of the spans and of their events. Those without the prefix
@@ -17,9 +17,9 @@ const (
 	AttrRunner        = "afterglow.runner"         // Name of the runner, on every span and event of the asker.
 	AttrCallbackName  = "afterglow.callback.name"  // Name of the callback, on every span but drain and on the asker's events.
 	AttrOutcome       = "afterglow.outcome"        // How the callback or the attempt ended, as runner.Outcome spells it.
-	AttrReason        = "afterglow.reason"         // Why it was refused, as runner.Reason spells it.
-	AttrQueueDepth    = "afterglow.queue.depth"    // Places taken, this one included, on an accepted schedule span.
-	AttrQueueCapacity = "afterglow.queue.capacity" // Places, on an accepted schedule span.
+	AttrReason        = "afterglow.reason"         // Why it was rejected, as runner.Reason spells it.
+	AttrQueueDepth    = "afterglow.queue.depth"    // Places taken, this one included, on an accepted ask span.
+	AttrQueueCapacity = "afterglow.queue.capacity" // Places, on an accepted ask span.
 	AttrQueueWait     = "afterglow.queue.wait"     // Seconds from being due to the start.
 	AttrResponseDelay = "afterglow.response.delay" // Seconds from being asked for to the end of the response, if it had to wait for that.
 	AttrTimeout       = "afterglow.timeout"        // Seconds that it may run; absent without a limit.
@@ -34,8 +34,8 @@ const (
 
 // The events on spans.
 const (
-	EventScheduled = "afterglow.scheduled" // On the asker's span: a callback was accepted.
-	EventRejected  = "afterglow.rejected"  // On the asker's span: a callback was refused.
-	EventOverrun   = "afterglow.overrun"   // On the process span, when it was found overrunning, with its stack.
-	EventDeadline  = "afterglow.deadline"  // On the process span, at its deadline, if it ran past that.
+	EventAccepted = "afterglow.accepted" // On the asker's span: a callback was accepted.
+	EventRejected = "afterglow.rejected" // On the asker's span: a callback was rejected.
+	EventStuck    = "afterglow.stuck"    // On the process span, when it was found stuck, with its stack.
+	EventDeadline = "afterglow.deadline" // On the process span, at its deadline, if it ran past that.
 )

@@ -15,7 +15,7 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.annotations()
 
 	b.row("$callback: is it OK?")
-	b.add(4, b.callbackSuccess(), b.callbackRate(), b.callbackFailures(), b.callbackTimeoutShare(), b.callbackLastSuccess(), b.callbackOverrunning())
+	b.add(4, b.callbackSuccess(), b.callbackRate(), b.callbackFailures(), b.callbackTimeoutShare(), b.callbackLastSuccess(), b.callbackStuck())
 
 	b.row("Rate and outcomes")
 	b.add(8, b.askedAndEnded(8), b.outcomes(8), b.failureStates())
@@ -27,7 +27,7 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.add(10, b.failureLogs(), b.failedTraces())
 
 	b.row("Trouble on its way")
-	b.add(7, b.retries(6), b.inFlight(6), b.overrunning("callback", 6), b.lastSuccess())
+	b.add(7, b.retries(6), b.inFlight(6), b.stuck("callback", 6), b.lastSuccess())
 	return b.build()
 }
 
@@ -50,8 +50,8 @@ func (b *board) callbackSuccess() view {
 func (b *board) callbackRate() view {
 	return panel{
 		title: "Asked for", unit: "ops", width: 4,
-		description: "How often it is asked for, refused ones included.",
-		targets:     []target{{expr: b.ofCallback().Rate(names.MetricScheduled)}},
+		description: "How often it is asked for, rejected ones included.",
+		targets:     []target{{expr: b.ofCallback().Rate(names.MetricAsked)}},
 		steps:       plain(),
 	}.stat()
 }
@@ -59,7 +59,7 @@ func (b *board) callbackRate() view {
 func (b *board) callbackFailures() view {
 	return panel{
 		title: "Failed in 24 h", unit: "short", width: 4,
-		description: "How many ended badly in the last 24 hours, refused and lost ones included.",
+		description: "How many ended badly in the last 24 hours, rejected and lost ones included.",
 		targets: []target{{
 			expr: b.ofCallback().Over("1d").With(query.BadOutcomes()).Increase(names.MetricCallbacks),
 		}},
@@ -86,11 +86,11 @@ func (b *board) callbackLastSuccess() view {
 	}.stat()
 }
 
-func (b *board) callbackOverrunning() view {
+func (b *board) callbackStuck() view {
 	return panel{
-		title: "Overrunning", unit: "short", width: 4,
+		title: "Stuck", unit: "short", width: 4,
 		description: "Runs that go on past their deadline and do not listen: each is a goroutine that leaks. The log says on which line it hangs.",
-		targets:     []target{{expr: b.ofCallback().Sum(names.MetricOverrunning)}},
+		targets:     []target{{expr: b.ofCallback().Sum(names.MetricStuck)}},
 		steps:       none(), decimals: ptr(0.),
 		links: follow("error=true"),
 	}.stat()
@@ -146,15 +146,15 @@ func (b *board) failedTraces() view {
 	}.traces(names.SpanProcess+" ${callback}", "error=true")
 }
 
-func (b *board) overrunning(by string, width uint32) view {
+func (b *board) stuck(by string, width uint32) view {
 	s := b.ofRunner()
 	if by == "callback" {
 		s = b.ofCallback()
 	}
 	return panel{
-		title: "Overrunning, by " + by, unit: "short", width: width,
+		title: "Stuck, by " + by, unit: "short", width: width,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
-		targets:     []target{{expr: s.Sum(names.MetricOverrunning, by), legend: "{{" + by + "}}"}},
+		targets:     []target{{expr: s.Sum(names.MetricStuck, by), legend: "{{" + by + "}}"}},
 		stacked:     true,
 	}.lines()
 }

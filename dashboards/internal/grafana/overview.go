@@ -99,7 +99,7 @@ func (b *board) utilizationNow() view {
 func (b *board) fillNow() view {
 	return panel{
 		title: "Queue filled", unit: "percentunit", width: 3,
-		description: "How full the fullest queue of all instances is. At 100 % callbacks are refused.",
+		description: "How full the fullest queue of all instances is. At 100 % callbacks are rejected.",
 		targets:     []target{{expr: b.ofRunner().Fill()}},
 		steps:       rising(0.5, 0.8), max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
@@ -109,7 +109,7 @@ func (b *board) fillNow() view {
 func (b *board) lostToday() view {
 	return panel{
 		title: "Lost in 24 h", unit: "short", width: 3,
-		description: "Callbacks that were refused, dropped, canceled or abandoned in the last 24 hours: work that was asked for and not done.",
+		description: "Callbacks that were rejected, dropped, canceled or abandoned in the last 24 hours: work that was asked for and not done.",
 		targets:     []target{{expr: b.ofCallback().Over("1d").Lost()}},
 		steps:       none(), decimals: ptr(0.),
 	}.stat()
@@ -145,9 +145,9 @@ func (b *board) askedAndEnded(width uint32) view {
 	s := b.ofCallback()
 	return panel{
 		title: "Asked for and ended", unit: "ops", width: width,
-		description: "Callbacks asked for, refused ones included, and callbacks that came to an end. The lines part while work piles up.",
+		description: "Callbacks asked for, rejected ones included, and callbacks that came to an end. The lines part while work piles up.",
 		targets: []target{
-			{expr: s.Rate(names.MetricScheduled), legend: "asked for"},
+			{expr: s.Rate(names.MetricAsked), legend: "asked for"},
 			{expr: s.Rate(names.MetricCallbacks), legend: "ended"},
 		},
 		colors: palette{{"asked for", blue}, {"ended", green}},
@@ -179,8 +179,8 @@ func (b *board) worst() view {
 
 func (b *board) rejections() view {
 	return panel{
-		title: "Refused, by reason", unit: "ops", width: 8,
-		description: "Callbacks refused when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
+		title: "Rejected, by reason", unit: "ops", width: 8,
+		description: "Callbacks rejected when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
 		targets:     []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}},
 		stacked:     true,
 		links:       []dashboard.DashboardLink{toRuntime()},

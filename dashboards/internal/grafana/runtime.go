@@ -15,12 +15,12 @@ func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.annotations()
 
 	b.row("Instances")
-	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.overrunningNow(), b.lastDrain(), b.lostAtShutdown())
+	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.stuckNow(), b.lastDrain(), b.lostAtShutdown())
 	b.add(6, b.up(), b.saturated())
 
 	b.row("Runner, by instance")
 	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
-	b.add(8, b.oldestByInstance(), b.overrunning("instance", 8), b.instanceRate())
+	b.add(8, b.oldestByInstance(), b.stuck("instance", 8), b.instanceRate())
 
 	b.row("Shutdowns")
 	b.add(7, b.drains(), b.lostByInstance(), b.restarts())
@@ -58,11 +58,11 @@ func (b *board) longestNow() view {
 	}.stat()
 }
 
-func (b *board) overrunningNow() view {
+func (b *board) stuckNow() view {
 	return panel{
-		title: "Overrunning", unit: "short", width: 4,
+		title: "Stuck", unit: "short", width: 4,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
-		targets:     []target{{expr: b.ofRunner().Sum(names.MetricOverrunning)}},
+		targets:     []target{{expr: b.ofRunner().Sum(names.MetricStuck)}},
 		steps:       none(), decimals: ptr(0.),
 	}.stat()
 }
@@ -183,7 +183,7 @@ func (b *board) restarts() view {
 func (b *board) goroutines() view {
 	return panel{
 		title: "Goroutines", unit: "short", width: 8,
-		description: "A line that only rises is a leak: look for callbacks that overrun.",
+		description: "A line that only rises is a leak: look for callbacks that are stuck.",
 		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
 	}.lines()
 }

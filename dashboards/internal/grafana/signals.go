@@ -15,7 +15,7 @@ import (
 // failures are the messages of records about callbacks that did not do well.
 var failures = []string{
 	names.LogFailed, names.LogPanicked, names.LogTimedOut, names.LogCanceled,
-	names.LogDropped, names.LogAbandoned, names.LogOverran, names.LogRejected,
+	names.LogDropped, names.LogAbandoned, names.LogStuck, names.LogRejected,
 }
 
 // logsOf is LogQL for the failure records of the service's callbacks. The keys
@@ -59,7 +59,7 @@ func (JaegerQuery) ImplementsDataqueryVariant() {}
 // DataqueryType is the kind of its data source.
 func (JaegerQuery) DataqueryType() string { return "jaeger" }
 
-// Equals tells whether two queries are the same one.
+// Equals reports whether two queries are the same one.
 func (q JaegerQuery) Equals(other variants.Dataquery) bool {
 	o, ok := other.(JaegerQuery)
 	return ok && o == q

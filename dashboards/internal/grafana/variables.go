@@ -58,7 +58,7 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 			b.config.Selector(b.config.Metric(names.MetricWorkers), matchJob)))
 	default:
 		v := b.labelValues(varCallback, "Callback", "Name of a callback",
-			b.config.Selector(b.config.Metric(names.MetricScheduled), matchJob, matchRunner))
+			b.config.Selector(b.config.Metric(names.MetricAsked), matchJob, matchRunner))
 		if b.uid == uidCallback {
 			return v // one at a time
 		}

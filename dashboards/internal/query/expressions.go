@@ -15,7 +15,7 @@ func (s Scope) SuccessRatio(by ...string) string {
 		" / (" + s.With(CountedOutcomes()).Rate(names.MetricCallbacks, by...) + " > 0)"
 }
 
-// Lost are the callbacks that were refused, dropped, canceled or abandoned
+// Lost are the callbacks that were rejected, dropped, canceled or abandoned
 // over the window.
 func (s Scope) Lost(by ...string) string {
 	return s.With(lost).Increase(names.MetricCallbacks, by...)
@@ -23,7 +23,7 @@ func (s Scope) Lost(by ...string) string {
 
 // InFlight are the callbacks asked for that have not ended.
 func (s Scope) InFlight(by ...string) string {
-	return s.Sum(names.MetricScheduled, by...) + " - " + s.Sum(names.MetricCallbacks, by...)
+	return s.Sum(names.MetricAsked, by...) + " - " + s.Sum(names.MetricCallbacks, by...)
 }
 
 // OldestAge is for how many seconds the longest-waiting callback has been due;

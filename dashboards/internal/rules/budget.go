@@ -70,7 +70,7 @@ func (w writer) budgetAlerts() []alert {
 		},
 		{
 			// No critical twin: what starts late is not lost, and a queue that
-			// stands still, or refuses, has critical alerts of its own.
+			// stands still, or rejects, has critical alerts of its own.
 			name: "AfterglowLatencyBudgetBurn", severity: Warning,
 			expr: all("("+slow(fastBurn, "1h", "5m")+" or "+slow(6, "6h", "30m")+")",
 				w.enough(fmt.Sprintf("(%s - %s)",

@@ -39,15 +39,15 @@ func (w writer) callbackAlerts() []alert {
 			dashboard: callback, panel: "Run time against timeout", labels: ofCallback,
 		},
 		{
-			name: "AfterglowOverrunning", severity: Warning,
-			expr:    above(w.gauge(names.MetricOverrunning), "0"),
+			name: "AfterglowCallbackStuck", severity: Warning,
+			expr:    above(w.gauge(names.MetricStuck), "0"),
 			hold:    "2m", // a slow end is no leak
 			keep:    "5m",
-			summary: "Callback {{ $labels.callback }} ignores its deadline on {{ $labels.instance }}",
+			summary: "Callback {{ $labels.callback }} is stuck on {{ $labels.instance }}",
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
-				"that run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
+				"that are stuck, as they run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
 				"The log has the stack that it hangs on.",
-			dashboard: callback, panel: "Overrunning, by callback", labels: []string{"job", "instance", "runner", "callback"},
+			dashboard: callback, panel: "Stuck, by callback", labels: []string{"job", "instance", "runner", "callback"},
 		},
 		{
 			name: "AfterglowCallbackSilent", severity: Warning,

@@ -31,17 +31,17 @@ func (w writer) lossAlerts() []alert {
 		{
 			name: "AfterglowCallbacksRejected", severity: Warning,
 			// At once: each is work that a request asked for and did not get. But
-			// an instance that ends refuses what is asked for meanwhile, in every
-			// deploy. It is told if it goes on refusing five minutes later: then
+			// an instance that ends rejects what is asked for meanwhile, in every
+			// deploy. It is told if it goes on rejecting five minutes later: then
 			// it serves without its runner.
 			expr: above(w.sum(fmt.Sprintf("%s or (%s)",
 				w.increase("5m", names.MetricRejected, names.LabelReason+`!="closed"`),
 				all(above(closed, "0"), above(w.before("10m", closed), "0"))), "runner", "reason"), "0"),
 			keep:    "10m", // as above
-			summary: "Runner {{ $labels.runner }} refuses callbacks: {{ $labels.reason }}",
-			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} refused when they were asked for, in the last five " +
+			summary: "Runner {{ $labels.runner }} rejects callbacks: {{ $labels.reason }}",
+			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} rejected when they were asked for, in the last five " +
 				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run.",
-			dashboard: overview, panel: "Refused, by reason", labels: ofRunner,
+			dashboard: overview, panel: "Rejected, by reason", labels: ofRunner,
 		},
 		{
 			name: "AfterglowShutdownLostWork", severity: Warning,

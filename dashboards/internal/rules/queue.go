@@ -50,7 +50,7 @@ func (w writer) queueAlerts() []alert {
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} is filling up",
 			description: "The queue of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} is nearly full, or will be within " +
 				"half an hour if it goes on as in the last 15 minutes: {{ $value | humanize }} callbacks will then want a place in it. " +
-				"A full queue refuses callbacks, or does what its Overflow says.",
+				"A full queue rejects callbacks, or does what its Overflow says.",
 			dashboard: runtime, panel: "Queue depth", labels: ofInstance,
 		},
 		{

@@ -12,26 +12,26 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// newScheduleStart makes what the schedule spans of a name have in common.
-func newScheduleStart(runnerName, name string) *spanStart {
-	return newSpanStart(names.SpanSchedule, runnerName, name, trace.SpanKindProducer)
+// newAskStart makes what the ask spans of a name have in common.
+func newAskStart(runnerName, name string) *spanStart {
+	return newSpanStart(names.SpanAsk, runnerName, name, trace.SpanKindProducer)
 }
 
-// schedule starts the schedule span of a callback that is accepted or refused
-// right now.
-func (t *tracing) schedule(ctx context.Context, e entry, cb runner.Callback) (context.Context, trace.Span) {
-	start := e.callback.scheduleStart
+// startAsk starts the ask span of a callback that is accepted or rejected right
+// now.
+func (t *tracing) startAsk(ctx context.Context, e entry, cb runner.Callback) (context.Context, trace.Span) {
+	start := e.callback.askStart
 	if e.folded {
-		start = newScheduleStart(cb.Runner, cb.Name)
+		start = newAskStart(cb.Runner, cb.Name)
 	}
 	options := append(make([]trace.SpanStartOption, 0, len(start.options)+1), start.options...)
 	return t.start(ctx, start.name, append(options, trace.WithTimestamp(cb.Asked))...)
 }
 
-// scheduled makes the whole schedule span of an accepted callback, which
-// becomes current in the context that is returned.
-func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedInfo) (_ context.Context, site callSite) {
-	scheduled, span := t.schedule(ctx, e, info.Callback)
+// askAccepted makes the whole ask span of an accepted callback. It is current in
+// the context that is returned.
+func (t *tracing) askAccepted(ctx context.Context, e entry, info *runner.AcceptedInfo) (_ context.Context, site callSite) {
+	asked, span := t.startAsk(ctx, e, info.Callback)
 	if span.IsRecording() {
 		defer span.End()
 		site = t.sites.here()
@@ -41,12 +41,12 @@ func (t *tracing) scheduled(ctx context.Context, e entry, info *runner.AcceptedI
 	if !span.SpanContext().IsValid() { // Nothing could refer to it.
 		return ctx, site
 	}
-	return scheduled, site
+	return asked, site
 }
 
-// refused makes the whole schedule span of a refused callback.
-func (t *tracing) refused(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
-	_, span := t.schedule(ctx, e, info.Callback)
+// askRejected makes the whole ask span of a rejected callback.
+func (t *tracing) askRejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
+	_, span := t.startAsk(ctx, e, info.Callback)
 	if !span.IsRecording() {
 		return
 	}
