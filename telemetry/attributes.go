@@ -7,22 +7,23 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // describe says what a process span says of its callback, or the attempt, beside
 // the names that it was started with.
 func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.Outcome) []attribute.KeyValue {
 	attrs := append(make([]attribute.KeyValue, 0, 12),
-		attribute.String(AttrOutcome, outcome.String()),
-		attribute.Float64(AttrQueueWait, info.QueueWait().Seconds()))
+		attribute.String(names.AttrOutcome, outcome.String()),
+		attribute.Float64(names.AttrQueueWait, info.QueueWait().Seconds()))
 	if info.AfterResponse {
-		attrs = append(attrs, attribute.Float64(AttrResponseDelay, info.ResponseDelay().Seconds()))
+		attrs = append(attrs, attribute.Float64(names.AttrResponseDelay, info.ResponseDelay().Seconds()))
 	}
 	if info.Timeout > 0 {
-		attrs = append(attrs, attribute.Float64(AttrTimeout, info.Timeout.Seconds()))
+		attrs = append(attrs, attribute.Float64(names.AttrTimeout, info.Timeout.Seconds()))
 	}
 	if info.Attempt > 1 {
-		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
+		attrs = append(attrs, attribute.Int(names.AttrAttempt, info.Attempt))
 	}
 	if req, ok := runner.RequestFrom(p); ok {
 		attrs = appendRequest(attrs, req)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // oddBuckets are bounds that a classic histogram may have, some of which no
@@ -141,7 +142,7 @@ func TestDurationsAreInTheBucketsOfClientGolang(t *testing.T) {
 			want.Observe(d.Seconds())
 		}
 	}
-	got := histogramsOf(t, w.registry, telemetry.MetricQueueWait, telemetry.LabelRunner)
+	got := histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)
 	require.Len(t, got, len(oracles))
 	for name, want := range oracles {
 		requireSame(t, want, got[name])
@@ -169,7 +170,7 @@ func TestTooManyNativeBucketsAreMergedAndStaySo(t *testing.T) {
 			}
 			observe(time.Second)
 			scrape := func() *dto.Histogram {
-				return histogramsOf(t, w.registry, telemetry.MetricQueueWait, telemetry.LabelRunner)["a"]
+				return histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)["a"]
 			}
 			require.EqualValues(t, 3, scrape().GetSchema())
 			for range 20_000 {
@@ -190,7 +191,7 @@ func TestATimeLessThanNothingCountsAsNothing(t *testing.T) {
 	w.observe("a", time.Second)
 	w.observe("a", -time.Hour)
 	w.observe("a", math.MinInt64)
-	h := histogramsOf(t, w.registry, telemetry.MetricQueueWait, telemetry.LabelRunner)["a"]
+	h := histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)["a"]
 	require.EqualValues(t, 3, h.GetSampleCount())
 	require.EqualValues(t, 2, h.GetZeroCount())
 	require.InDelta(t, 1, h.GetSampleSum(), 0, "a sum that falls is a restart")

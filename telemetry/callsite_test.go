@@ -239,7 +239,7 @@ func TestTheNameOfAFunctionIsBounded(t *testing.T) {
 }
 
 func TestTwoTelemetriesEachTellTheLine(t *testing.T) {
-	a, b := newRig(t, nil), newRig(t, withScheduleSpans)
+	a, b := newRig(t, nil), newRig(t, withAskSpans)
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{a.tel.Observer(), b.tel.Observer()}})
 	require.NoError(t, err)
 	ctx, _, release := a.request(r)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // catalog finds what is kept for a runner and for a callback's name, and makes
@@ -95,8 +97,8 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 	}
 	if len(known) < c.maxNames {
 		cb := &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, name)}
-		if c.tracing.scheduleSpans {
-			cb.scheduleStart = newScheduleStart(r.name, name)
+		if c.tracing.askSpans {
+			cb.askStart = newAskStart(r.name, name)
 		}
 		r.callbacks.Store(with(known, name, cb))
 		return entry{runner: r, callback: cb}
@@ -104,9 +106,9 @@ func (c *catalog) addCallback(r *runnerEntry, name string) entry {
 	if r.other.Load() == nil {
 		// A callback that really is called other shares its series with the
 		// folded ones, or they would be exposed twice.
-		other := known[Other]
+		other := known[names.Other]
 		if other == nil {
-			other = &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, Other)}
+			other = &callbackEntry{callbackMetrics: c.metrics.newCallback(r.name, names.Other)}
 		}
 		r.other.Store(other)
 	}
@@ -120,8 +122,8 @@ func (r *runnerEntry) each(visit func(name string, cb *callbackEntry)) {
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		visit(name, known[name])
 	}
-	if other := r.other.Load(); other != nil && known[Other] == nil {
-		visit(Other, other)
+	if other := r.other.Load(); other != nil && known[names.Other] == nil {
+		visit(names.Other, other)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // collector is what is registered: one for everything, because the order of a
@@ -26,12 +27,12 @@ type collector struct {
 }
 
 func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
-	built := desc(MetricBuildInfo, "", "Always 1; the labels tell what was built.", LabelVersion, LabelGoVersion)
+	built := desc(names.MetricBuildInfo, "", "Always 1; the labels tell what was built.", names.LabelVersion, names.LabelGoVersion)
 	return &collector{
 		metrics: m, catalog: c, state: s, signals: own,
-		telemetryErrors: desc(MetricTelemetryErrors, "",
+		telemetryErrors: desc(names.MetricTelemetryErrors, "",
 			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of a watched runner.",
-			LabelSignal),
+			names.LabelSignal),
 		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
 	}
 }
@@ -40,7 +41,7 @@ func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	m := c.metrics
 	for _, d := range []*prometheus.Desc{
-		m.callbacks, m.scheduled, m.retries, m.overrunning, m.timeout, m.lastSuccess,
+		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess,
 		m.queueWait, m.responseDelay, m.ranFor, c.telemetryErrors, c.buildInfo.Desc(),
 	} {
 		ch <- d
@@ -78,17 +79,17 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.signals.all() {
 		failed(s.name, s.failures.Load())
 	}
-	failed(SignalObserver, panics)
+	failed(names.SignalObserver, panics)
 	ch <- c.buildInfo
 }
 
 // collectCallback sends what a name has besides its outcomes.
 func (c *collector) collectCallback(ch chan<- prometheus.Metric, cb *callbackEntry) {
-	ch <- cb.scheduled
+	ch <- cb.asked
 	ch <- cb.retries
 	ch <- cb.failure
 	ch <- cb.success
-	ch <- newGauge(c.metrics.overrunning, float64(cb.overrunning.Load()), cb.labels...)
+	ch <- newGauge(c.metrics.stuck, float64(cb.stuck.Load()), cb.labels...)
 	if t := cb.timeout.Load(); t > 0 {
 		ch <- newGauge(c.metrics.timeout, time.Duration(t).Seconds(), cb.labels...)
 	}

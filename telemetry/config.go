@@ -45,15 +45,15 @@ type Config struct {
 	// nil: Config.Relation for all.
 	RelationFor func(runnerName, callback string) Relation
 
-	// ScheduleSpans makes a span of the asking itself: "schedule {name}", of
-	// kind producer, a child of the asker's span, with an error if the callback
-	// was refused. The process span then refers to it, and not to the asker's.
+	// AskSpans makes a span of the asking itself: "ask {name}", of kind
+	// producer, a child of the asker's span, with an error if the callback was
+	// rejected. The process span then refers to it, and not to the asker's.
 	//
-	// It costs a second span for each callback, and one for each that is refused,
+	// It costs a second span for each callback, and one for each that is rejected,
 	// in the time of the call that asks: where spans are sampled, about half as
 	// much again as a callback's telemetry costs without, and one more span to
 	// export (COST.md).
-	ScheduleSpans bool
+	AskSpans bool
 
 	// DurationBuckets are the upper bounds of the classic buckets for run
 	// times, in seconds, increasing.
@@ -67,7 +67,7 @@ type Config struct {
 
 	// MaxNames is how many callback names each runner has in the metrics.
 	// Names are meant to be constants; should they not be, those beyond are
-	// counted together as [Other], and a record warns once. Spans and records
+	// counted together as names.Other, and a record warns once. Spans and records
 	// keep the names.
 	// 0: 100.
 	MaxNames int
@@ -85,7 +85,7 @@ type Config struct {
 	// a [TraceHandler]. request.trace_id stays.
 	OmitTraceIDs bool
 
-	// FlightRecorder keeps what led to an overrun, a timeout or a panic. The
+	// FlightRecorder keeps what led to a stuck callback, a timeout or a panic. The
 	// record and the span of that callback say in which file.
 	// One that is stopped already is an error of New.
 	// nil: nothing is kept.

@@ -64,7 +64,7 @@ func BenchmarkCost(b *testing.B) {
 		newSetup(b, "metrics, global tracer without an SDK, no logs", &telemetry.Config{TracerProvider: otel.GetTracerProvider(), Logger: silent}),
 		newSetup(b, "SDK, not sampled", &telemetry.Config{TracerProvider: sdk(sdktrace.NeverSample()), Logger: silent}),
 		newSetup(b, "SDK, sampled", &telemetry.Config{TracerProvider: sampled, Logger: silent}),
-		newSetup(b, "SDK, sampled, schedule spans", &telemetry.Config{TracerProvider: sampled, Logger: silent, ScheduleSpans: true}),
+		newSetup(b, "SDK, sampled, ask spans", &telemetry.Config{TracerProvider: sampled, Logger: silent, AskSpans: true}),
 		newSetup(b, "SDK, sampled, debug logs", &telemetry.Config{TracerProvider: sampled, Logger: debug}),
 		newSetup(b, "SDK, sampled, flight recorder armed", &telemetry.Config{TracerProvider: sampled, Logger: silent}),
 	}

@@ -15,17 +15,17 @@
 //
 // # Metrics
 //
-// The names are API: names.go spells each of them once, SCHEMA.md lists them
-// with an example query each, and a golden exposition guards them. Histograms
-// are classic and native at once. Every outcome of a callback exists at 0 from
-// the moment its name is first seen, so that rate sees the first failure. What
-// a runner knows about itself, such as the depth of its queue, is read at each
-// scrape and costs nothing between two.
+// The names are API: package telemetry/names has each of them once, SCHEMA.md
+// lists them with an example query each, and a golden exposition guards them.
+// Histograms are classic and native at once. Every outcome of a callback exists
+// at 0 from the moment its name is first seen, so that rate sees the first
+// failure. What a runner knows about itself, such as the depth of its queue, is
+// read at each scrape and costs nothing between two.
 //
 // A scrape never shows more callbacks finished than asked for, however busy
 // the runner is: for each runner and callback
 //
-//	afterglow_scheduled_total >= sum by (runner, callback) (afterglow_callbacks_total)
+//	afterglow_asked_total >= sum by (runner, callback) (afterglow_callbacks_total)
 //
 // and the difference is what is reserved, queued or running.
 //
@@ -42,7 +42,7 @@
 // The asker's span gets an event for each callback asked for, so both ends can
 // be found. At its start, when a sampler sees it, a process span has the names of
 // the runner and the callback; what else there is to say is said at its end, but
-// for an overrun, which is noted as it is found.
+// for a stuck callback, which is noted as it is found.
 //
 // A process span tells the line that asked for its callback as
 // code.function.name, code.file.path and code.line.number: the innermost call
@@ -50,12 +50,12 @@
 // caller. It is looked for only where a span can tell it: if the asker's span
 // records or, without a valid one, once a span of that name has recorded. A
 // callback that is sampled while its request is not does not tell it, nor does
-// the first of a name without a request, unless it has a schedule span.
+// the first of a name without a request, unless it has an ask span.
 //
-// With Config.ScheduleSpans the asking has a span too: "schedule {name}" of
-// kind producer, a child of the asker's span, from the call to its answer. An
-// accepted one carries the depth and the capacity of the queue, a refused one is
-// an error with the reason. The process span then refers to the schedule span.
+// With Config.AskSpans the asking has a span too: "ask {name}" of kind producer,
+// a child of the asker's span, from the call to its answer. An accepted one
+// carries the depth and the capacity of the queue, a rejected one is an error
+// with the reason. The process span then refers to the ask span.
 //
 // A drain has a span "drain {runner}" in the context of Shutdown. It says what
 // was pending, completed and lost, and is an error that names what was lost. A
@@ -70,16 +70,16 @@
 //
 // Records are written with the callback's context. Their messages are
 // constants; what varies is in the attributes. Errors and panics are errors;
-// timeouts, refusals, starts more than a second late, and whatever a shutdown
+// timeouts, rejections, starts more than a second late, and whatever a shutdown
 // lost are warnings; the two ends of a drain are information; the rest is for
 // debugging. Texts that come from errors and panics are cut to a bound and made
 // valid UTF-8, on spans as well. Otherwise they are data and stay as they are:
 // it is for the handler to escape line breaks and terminal sequences, as those
 // of slog do.
 //
-// A flood does not fill the log. Refusals, evictions, late starts and retries
+// A flood does not fill the log. Rejections, evictions, late starts and retries
 // are written once a second per runner. Each other record of a failure, and of
-// an overrun, is written for its message, its runner and its callback's name ten
+// a stuck callback, is written for its message, its runner and its callback's name ten
 // times at once, and from then on ten times a second (Config.LogRate): no
 // callback hides another's failures, and no error a panic. The next record that
 // is written says in suppressed how many were left out before it; what has no
@@ -102,9 +102,9 @@
 // # Execution traces
 //
 // A [FlightRecorder] keeps the last seconds of the program's execution trace,
-// and writes them to a file when a callback overruns its deadline, times out or
-// panics: at most once in an interval, on a goroutine of its own. The record and
-// the process span of that callback say which file; go tool trace reads it.
+// and writes them to a file when a callback is found stuck, times out or panics:
+// at most once in an interval, on a goroutine of its own. The record and the
+// process span of that callback say which file; go tool trace reads it.
 // Whenever an execution trace is being recorded, by it or by anything else, each
 // callback is a task of it, called as its span is.
 //
@@ -122,3 +122,5 @@
 // panics is told of it too, as it may have choked on one record only. If it
 // panics over that one, nobody is told: only the counter tells.
 package telemetry
+
+//go:generate go run ../internal/schema/write SCHEMA.md

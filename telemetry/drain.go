@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // drain is what is known of a drain from its start to its end. It travels in
@@ -43,9 +44,9 @@ func (d *drain) Value(key any) any {
 
 // drainStarted starts the drain span and returns the context that holds it.
 func (t *tracing) drainStarted(d *drain, info runner.DrainInfo) context.Context {
-	ctx, span := t.start(d, SpanDrain+" "+info.Runner, trace.WithAttributes(
-		attribute.String(AttrRunner, info.Runner),
-		attribute.Int(AttrDrainPending, info.Pending())))
+	ctx, span := t.start(d, names.SpanDrain+" "+info.Runner, trace.WithAttributes(
+		attribute.String(names.AttrRunner, info.Runner),
+		attribute.Int(names.AttrDrainPending, info.Pending())))
 	d.span = span
 	return ctx
 }
@@ -57,8 +58,8 @@ func (t *tracing) drainFinished(d *drain, report runner.Report) {
 	}
 	defer d.span.End(trace.WithTimestamp(report.Started.Add(report.Duration)))
 	d.span.SetAttributes(
-		attribute.Int(AttrDrainCompleted, report.Completed),
-		attribute.Int(AttrDrainLost, len(report.Lost)))
+		attribute.Int(names.AttrDrainCompleted, report.Completed),
+		attribute.Int(names.AttrDrainLost, len(report.Lost)))
 	if len(report.Lost) > 0 {
 		d.span.SetStatus(codes.Error, bounded(fmt.Sprintf("%d of %d callbacks lost: %s",
 			len(report.Lost), report.Pending, strings.Join(lostNames(report.Lost), ", ")), maxStatus))

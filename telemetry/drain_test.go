@@ -15,6 +15,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestADrainHasASpanAndItsRecordsLeadThere(t *testing.T) {
@@ -46,7 +47,7 @@ func TestADrainHasASpanAndItsRecordsLeadThere(t *testing.T) {
 			"afterglow.drain.pending": int64(2), "afterglow.drain.completed": int64(2), "afterglow.drain.lost": int64(0),
 		}, attrs(span.Attributes))
 		require.Equal(t, g.span("drain second").SpanContext, observed, "other observers find it too")
-		for _, message := range []string{telemetry.LogDrainStarted, telemetry.LogDrainFinished} {
+		for _, message := range []string{names.LogDrainStarted, names.LogDrainFinished} {
 			record := g.records(message)[0]
 			require.Equal(t, "shop", record["runner"])
 			require.Equal(t, span.SpanContext.TraceID().String(), record["trace_id"])
@@ -76,7 +77,7 @@ func TestADrainThatLosesWorkSaysWhatOnItsSpan(t *testing.T) {
 			"afterglow.runner":        "shop",
 			"afterglow.drain.pending": int64(3), "afterglow.drain.completed": int64(0), "afterglow.drain.lost": int64(3),
 		}, attrs(span.Attributes))
-		require.Equal(t, span.SpanContext.SpanID().String(), g.record(slog.LevelWarn, telemetry.LogDrainFinished)["span_id"])
+		require.Equal(t, span.SpanContext.SpanID().String(), g.record(slog.LevelWarn, names.LogDrainFinished)["span_id"])
 	})
 }
 
@@ -135,7 +136,7 @@ func TestADrainWhoseSpanCannotBeStartedLeavesTheSpansAroundItAlone(t *testing.T)
 	require.Empty(t, g.span("stop").Attributes)
 	require.True(t, hasEvent(g.span("drain first"), "still open"))
 	require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
-	records := g.records(telemetry.LogDrainFinished)
+	records := g.records(names.LogDrainFinished)
 	require.Len(t, records, 2)
 	for _, record := range records {
 		require.Equal(t, g.span("drain first").SpanContext.SpanID().String(), record["span_id"])

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // maxTold bounds what one record lists.
@@ -17,12 +18,12 @@ func (l *logging) drainStarted(ctx context.Context, info runner.DrainInfo) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, LogDrainStarted, append(l.traceOf(ctx),
-		slog.String(KeyRunner, info.Runner),
-		slog.Int(KeyReserved, info.Reserved),
-		slog.Int(KeyQueued, info.Queued),
-		slog.Int(KeyPaused, info.Paused),
-		slog.Int(KeyRunning, info.Running))...)
+	l.logger.LogAttrs(ctx, slog.LevelInfo, names.LogDrainStarted, append(l.traceOf(ctx),
+		slog.String(names.KeyRunner, info.Runner),
+		slog.Int(names.KeyReserved, info.Reserved),
+		slog.Int(names.KeyQueued, info.Queued),
+		slog.Int(names.KeyPaused, info.Paused),
+		slog.Int(names.KeyRunning, info.Running))...)
 }
 
 func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, own *signals, report runner.Report) {
@@ -35,15 +36,15 @@ func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, own *signal
 		return
 	}
 	attrs := append(l.traceOf(ctx),
-		slog.String(KeyRunner, report.Runner),
-		slog.Float64(KeyDuration, report.Duration.Seconds()),
-		slog.Int(KeyPending, report.Pending),
-		slog.Int(KeyCompleted, report.Completed),
-		slog.Int(KeyLost, len(report.Lost)))
+		slog.String(names.KeyRunner, report.Runner),
+		slog.Float64(names.KeyDuration, report.Duration.Seconds()),
+		slog.Int(names.KeyPending, report.Pending),
+		slog.Int(names.KeyCompleted, report.Completed),
+		slog.Int(names.KeyLost, len(report.Lost)))
 	if len(report.Lost) > 0 {
-		attrs = append(attrs, slog.Any(KeyLostNames, lostNames(report.Lost)))
+		attrs = append(attrs, slog.Any(names.KeyLostNames, lostNames(report.Lost)))
 	}
-	l.logger.LogAttrs(ctx, level, LogDrainFinished, attrs...)
+	l.logger.LogAttrs(ctx, level, names.LogDrainFinished, attrs...)
 }
 
 // lostNames says "3 x order.email dropped" for each name and outcome, in the
@@ -118,10 +119,10 @@ func (l *logging) suppressed(ctx context.Context, r *runnerEntry, own *signals) 
 			}
 		}
 	}()
-	l.logger.LogAttrs(ctx, level, LogSuppressed, append(l.traceOf(ctx),
-		slog.String(KeyRunner, r.name),
-		slog.Int64(KeySuppressed, n),
-		slog.Any(KeySuppressedRecords, told(all, "kinds", leftOut.String)))...)
+	l.logger.LogAttrs(ctx, level, names.LogSuppressed, append(l.traceOf(ctx),
+		slog.String(names.KeyRunner, r.name),
+		slog.Int64(names.KeySuppressed, n),
+		slog.Any(names.KeySuppressedRecords, told(all, "kinds", leftOut.String)))...)
 	written = true
 }
 
@@ -130,17 +131,17 @@ func (r *runnerEntry) leftOut() (all []leftOut) {
 	take := func(callback, message string, level slog.Level, limit *limiter) {
 		all = takeLeftOut(all, callback, message, level, limit)
 	}
-	take("", LogRejected, slog.LevelWarn, &r.rejections)
-	take("", LogDropped, slog.LevelWarn, &r.evictions)
-	take("", LogSlowStart, slog.LevelWarn, &r.slowStarts)
-	take("", LogRetried, slog.LevelWarn, &r.retries)
+	take("", names.LogRejected, slog.LevelWarn, &r.rejections)
+	take("", names.LogDropped, slog.LevelWarn, &r.evictions)
+	take("", names.LogSlowStart, slog.LevelWarn, &r.slowStarts)
+	take("", names.LogRetried, slog.LevelWarn, &r.retries)
 	r.each(func(name string, cb *callbackEntry) {
 		for o := range cb.ends {
 			level, message := finishedRecord(runner.Outcome(o))
 			take(name, message, level, &cb.ends[o])
 		}
-		take(name, LogOverran, slog.LevelError, &cb.overran)
-		take(name, LogOverranEnded, slog.LevelInfo, &cb.overranEnded)
+		take(name, names.LogStuck, slog.LevelError, &cb.foundStuck)
+		take(name, names.LogStuckEnded, slog.LevelInfo, &cb.stuckEnded)
 	})
 	return all
 }
@@ -148,7 +149,7 @@ func (r *runnerEntry) leftOut() (all []leftOut) {
 // leftOut takes what the limiters of the telemetry's own failures hold back.
 func (s *signals) leftOut() (all []leftOut) {
 	for _, one := range s.all() {
-		all = takeLeftOut(all, "", LogTelemetryFailed+": "+one.name, slog.LevelError, &one.told)
+		all = takeLeftOut(all, "", names.LogTelemetryFailed+": "+one.name, slog.LevelError, &one.told)
 	}
 	return all
 }

@@ -23,7 +23,7 @@ func ExampleConfig_relationFor() {
 		TracerProvider: provider,
 		Registerer:     prometheus.NewRegistry(),
 		Logger:         slog.New(slog.DiscardHandler),
-		ScheduleSpans:  true,
+		AskSpans:       true,
 		RelationFor: func(_, callback string) telemetry.Relation {
 			if callback == "order.email" {
 				return telemetry.Child
@@ -68,10 +68,10 @@ func ExampleConfig_relationFor() {
 		fmt.Println()
 	}
 	// Unordered output:
-	// schedule order.email, child of POST /api/orders
-	// schedule order.webhook, child of POST /api/orders
+	// ask order.email, child of POST /api/orders
+	// ask order.webhook, child of POST /api/orders
 	// POST /api/orders
-	// process order.email, child of schedule order.email
-	// process order.webhook, linked to schedule order.webhook
+	// process order.email, child of ask order.email
+	// process order.webhook, linked to ask order.webhook
 	// drain shop
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // The whole wiring of a program: one Telemetry, a runner that it observes and
@@ -54,7 +55,7 @@ func Example() {
 	page := httptest.NewRecorder()
 	metrics.ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
 	for line := range strings.Lines(page.Body.String()) {
-		if strings.HasPrefix(line, telemetry.MetricCallbacks) && !strings.HasSuffix(line, " 0\n") {
+		if strings.HasPrefix(line, names.MetricCallbacks) && !strings.HasSuffix(line, " 0\n") {
 			fmt.Print(line)
 		}
 	}
@@ -107,7 +108,7 @@ func ExampleNewFlightRecorder() {
 // attributes.
 func ExampleTelemetry_Observer() {
 	keep := func(_ []string, a slog.Attr) slog.Attr {
-		if strings.HasSuffix(a.Key, "_seconds") || a.Key == slog.TimeKey || a.Key == telemetry.KeyErrorType {
+		if strings.HasSuffix(a.Key, "_seconds") || a.Key == slog.TimeKey || a.Key == names.KeyErrorType {
 			return slog.Attr{}
 		}
 		return a

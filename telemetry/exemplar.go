@@ -6,6 +6,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // exemplar is one callback of a bucket. It is made for each callback of a
@@ -29,8 +31,8 @@ func (e *exemplar) write() *dto.Exemplar {
 			value float64
 		}{value: e.took.Seconds()}
 		w.Label = []*dto.LabelPair{
-			label(ExemplarSpanID, e.spanID.String()),
-			label(ExemplarTraceID, e.traceID.String()),
+			label(names.ExemplarSpanID, e.spanID.String()),
+			label(names.ExemplarTraceID, e.traceID.String()),
 		}
 		w.Value = &w.value
 		w.Timestamp = timestamppb.New(time.Unix(0, e.at))

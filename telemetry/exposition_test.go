@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 var buildLabels = regexp.MustCompile(`(?m)^(afterglow_build_info)\{.*\}`)
@@ -147,7 +147,7 @@ func TestNativeBucketsAreBounded(t *testing.T) {
 	families, err := g.registry.Gather()
 	require.NoError(t, err)
 	for _, f := range families {
-		if f.GetName() == telemetry.MetricQueueWait {
+		if f.GetName() == names.MetricQueueWait {
 			buckets := len(f.GetMetric()[0].GetHistogram().GetPositiveDelta())
 			require.LessOrEqual(t, buckets, 160)
 			require.Greater(t, buckets, 40)
@@ -191,7 +191,7 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 			require.Zero(t, asked[name], name)
 		}
 		require.Contains(t, asked, `afterglow_callback_duration_seconds_count{callback="order.email",result="failure",runner="web"}`)
-		require.InDelta(t, 1, asked[`afterglow_scheduled_total{callback="order.email",runner="web"}`], 0)
+		require.InDelta(t, 1, asked[`afterglow_asked_total{callback="order.email",runner="web"}`], 0)
 		require.NotContains(t, asked, `afterglow_last_success_timestamp_seconds{callback="order.email",runner="web"}`)
 		release()
 		g.shutdown(r)

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 type mailError struct{}
@@ -118,7 +118,7 @@ func TestHostileTextsStayBounded(t *testing.T) {
 				check(stack, 8192)
 			}
 			require.Less(t, g.logs.buf.Len(), 32<<10)
-			require.Len(t, append(g.records(telemetry.LogFailed), g.records(telemetry.LogPanicked)...), 1)
+			require.Len(t, append(g.records(names.LogFailed), g.records(names.LogPanicked)...), 1)
 			for signal, n := range g.errors() {
 				require.Zero(t, n, signal)
 			}

@@ -55,9 +55,9 @@ const (
 var flightFile = regexp.MustCompile(`^afterglow-\d{8}T\d{6}\.\d{3}Z-\d+-\d+\.trace(\.tmp)?$`)
 
 // FlightRecorder keeps the last seconds of the program's execution trace in
-// memory, and writes them to a file when a callback overruns its deadline,
-// times out or panics: what all goroutines did just before. Read it with go
-// tool trace. Give it to [Config.FlightRecorder]; Telemetries may share it.
+// memory, and writes them to a file when a callback is found stuck, times out or
+// panics: what all goroutines did just before. Read it with go tool trace. Give
+// it to [Config.FlightRecorder]; Telemetries may share it.
 //
 // The trace has a task for each callback, called as its span is, with its trace
 // id; and a line "afterglow" with outcome and name where it failed.
@@ -65,7 +65,7 @@ var flightFile = regexp.MustCompile(`^afterglow-\d{8}T\d{6}\.\d{3}Z-\d+-\d+\.tra
 // While it records, each callback costs a microsecond or two and seven
 // allocations more (COST.md), and the rest of the program what Go's execution
 // tracer costs. It is safe for concurrent use. Only [NewFlightRecorder] makes
-// one: the zero value records nothing, and New refuses it.
+// one: the zero value records nothing, and New returns an error for it.
 type FlightRecorder struct {
 	cfg      FlightConfig
 	recorder *trace.FlightRecorder // of the writer, once started; nil in the zero value

@@ -12,6 +12,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // A file that may not grow fails as one on a full disk does: in the middle of
@@ -32,6 +33,6 @@ func TestAFileThatCannotBeWrittenWholeIsNotLeftBehind(t *testing.T) {
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
 	require.Empty(t, files(t, dir))
-	require.Contains(t, g.record(slog.LevelWarn, telemetry.LogSnapshotFailed)["error"], syscall.EFBIG.Error())
+	require.Contains(t, g.record(slog.LevelWarn, names.LogSnapshotFailed)["error"], syscall.EFBIG.Error())
 	require.InDelta(t, 1, g.series()[`afterglow_telemetry_errors_total{signal="flight"}`], 0)
 }

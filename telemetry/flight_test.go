@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // newFlight starts a flight recorder and a rig that has it.
@@ -34,13 +35,13 @@ func newFlight(t *testing.T, cfg telemetry.FlightConfig) (*rig, *telemetry.Fligh
 
 func explode(context.Context) error { panic("no") }
 
-func files(t *testing.T, dir string) (names []string) {
+func files(t *testing.T, dir string) (found []string) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		names = append(names, e.Name())
+		found = append(found, e.Name())
 	}
-	return names
+	return found
 }
 
 // requireTrace requires a file that begins as execution traces do.
@@ -52,7 +53,7 @@ func requireTrace(t *testing.T, path string) {
 	require.Contains(t, string(b[:20]), " trace\x00")
 }
 
-func TestAPanicATimeoutAndAnOverrunLeaveASnapshotThatRecordAndSpanName(t *testing.T) {
+func TestAPanicATimeoutAndAStuckCallbackLeaveASnapshotThatRecordAndSpanName(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg     runner.Config
 		fn      func(release <-chan struct{}) func(context.Context) error
@@ -61,17 +62,17 @@ func TestAPanicATimeoutAndAnOverrunLeaveASnapshotThatRecordAndSpanName(t *testin
 	}{
 		"panic": {
 			runner.Config{},
-			func(<-chan struct{}) func(context.Context) error { return explode }, slog.LevelError, telemetry.LogPanicked,
+			func(<-chan struct{}) func(context.Context) error { return explode }, slog.LevelError, names.LogPanicked,
 		},
-		// However late it wakes up, it must not be found overrunning before: only
+		// However late it wakes up, it must not be found stuck before: only
 		// the first one to be told in an interval has a snapshot.
 		"timeout": {
 			runner.Config{Timeout: time.Millisecond, Grace: time.Hour},
-			func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, telemetry.LogTimedOut,
+			func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, names.LogTimedOut,
 		},
-		"overrun": {
+		"stuck": {
 			runner.Config{Timeout: time.Millisecond, Grace: time.Millisecond},
-			hangsFor, slog.LevelError, telemetry.LogOverran,
+			hangsFor, slog.LevelError, names.LogStuck,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +105,7 @@ func TestOrdinaryEndsLeaveNoSnapshot(t *testing.T) {
 	g.shutdown(r)
 	flight.Stop()
 	require.Empty(t, files(t, dir))
-	require.NotContains(t, g.record(slog.LevelError, telemetry.LogFailed), "snapshot")
+	require.NotContains(t, g.record(slog.LevelError, names.LogFailed), "snapshot")
 }
 
 func TestAFloodOfPanicsTakesOneSnapshotAnInterval(t *testing.T) {
@@ -118,7 +119,7 @@ func TestAFloodOfPanicsTakesOneSnapshotAnInterval(t *testing.T) {
 	flight.Stop()
 	require.Len(t, files(t, dir), 1)
 	named := 0
-	for _, record := range g.records(telemetry.LogPanicked) {
+	for _, record := range g.records(names.LogPanicked) {
 		if _, ok := record["snapshot"]; ok {
 			named++
 		}
@@ -137,7 +138,7 @@ func TestTheRecordThatNamesASnapshotIsNotLeftOut(t *testing.T) {
 	g.shutdown(r)
 	flight.Stop()
 	named := make(map[string]bool)
-	for _, record := range g.records(telemetry.LogPanicked) {
+	for _, record := range g.records(names.LogPanicked) {
 		if path, ok := record["snapshot"].(string); ok {
 			named[path] = true
 			require.FileExists(t, path)
@@ -149,8 +150,8 @@ func TestTheRecordThatNamesASnapshotIsNotLeftOut(t *testing.T) {
 			require.Contains(t, named, path)
 		}
 	}
-	require.Equal(t, all, len(g.records(telemetry.LogPanicked))+
-		sumSuppressed(g.records(telemetry.LogPanicked))+g.leftOut("a: callback panicked"))
+	require.Equal(t, all, len(g.records(names.LogPanicked))+
+		sumSuppressed(g.records(names.LogPanicked))+g.leftOut("a: callback panicked"))
 }
 
 func TestTheOldestSnapshotsAreRemovedAndNothingElse(t *testing.T) {
@@ -178,7 +179,7 @@ func TestTheOldestSnapshotsAreRemovedAndNothingElse(t *testing.T) {
 	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir, MaxFiles: 3})
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
-	path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+	path := g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string)
 	require.ElementsMatch(t, append(strangers,
 		"afterglow-20200101T000000.000Z-7-7.trace", // a directory
 		"afterglow-20200101T000000.000Z-2-9.trace.tmp",
@@ -211,7 +212,7 @@ func TestADirectoryThatFailsIsCountedAndToldOnceAnIntervalAndHurtsNoCallback(t *
 			s := g.series()
 			require.InDelta(t, 1, s[`afterglow_telemetry_errors_total{signal="flight"}`], 0)
 			require.InDelta(t, 50, s[`afterglow_callbacks_total{callback="a",outcome="panic",runner="default"}`], 0)
-			record := g.record(slog.LevelWarn, telemetry.LogSnapshotFailed)
+			record := g.record(slog.LevelWarn, names.LogSnapshotFailed)
 			require.Contains(t, record["error"], dir)
 			require.Equal(t, dir, filepath.Dir(record["snapshot"].(string)))
 			require.Equal(t, "a", record["callback"])
@@ -233,7 +234,7 @@ func TestAHandlerThatPanicsOverAFailedSnapshotIsCounted(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
-	require.InDelta(t, 4, g.errors()[telemetry.SignalLogs], 0, "panicked, drain started, drain finished, snapshot not written")
+	require.InDelta(t, 4, g.errors()[names.SignalLogs], 0, "panicked, drain started, drain finished, snapshot not written")
 }
 
 // dirWithSnapshotThatStays has an old snapshot that cannot be removed: with its
@@ -257,9 +258,9 @@ func TestOldSnapshotsThatCannotBeRemovedAreToldApartFromOneThatIsNotWritten(t *t
 	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dirWithSnapshotThatStays(t), MaxFiles: 1})
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
-	requireTrace(t, g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string))
-	require.Empty(t, g.records(telemetry.LogSnapshotFailed))
-	require.Contains(t, g.record(slog.LevelWarn, telemetry.LogPruneFailed)["error"], "remove ")
+	requireTrace(t, g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string))
+	require.Empty(t, g.records(names.LogSnapshotFailed))
+	require.Contains(t, g.record(slog.LevelWarn, names.LogPruneFailed)["error"], "remove ")
 	require.InDelta(t, 0, g.series()[`afterglow_telemetry_errors_total{signal="flight"}`], 0)
 }
 
@@ -269,7 +270,7 @@ func TestADirectoryThatIsRemovedIsMadeAgain(t *testing.T) {
 	require.NoError(t, os.Remove(dir))
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
-	requireTrace(t, g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string))
+	requireTrace(t, g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string))
 }
 
 func TestARelativeDirectoryStaysWhereItWas(t *testing.T) {
@@ -279,7 +280,7 @@ func TestARelativeDirectoryStaysWhereItWas(t *testing.T) {
 	t.Chdir(t.TempDir())
 	g.run(g.runner(runner.Config{}), "a", explode)
 	flight.Stop()
-	path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+	path := g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string)
 	require.True(t, filepath.IsAbs(path), path)
 	require.Equal(t, []string{filepath.Base(path)}, files(t, filepath.Join(from, "flight")))
 }
@@ -289,11 +290,11 @@ func TestTheWriterSurvivesAHandlerThatEndsItsGoroutine(t *testing.T) {
 	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir, Interval: time.Nanosecond})
 	require.NoError(t, os.Remove(dir))
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))
-	logger := slog.New(departingOver{slog.NewJSONHandler(g.logs, nil), telemetry.LogSnapshotFailed})
+	logger := slog.New(departingOver{slog.NewJSONHandler(g.logs, nil), names.LogSnapshotFailed})
 	tel := newRig(t, func(c *telemetry.Config) { c.FlightRecorder, c.Logger = flight, logger })
 	r := tel.runner(runner.Config{})
 	require.NoError(t, r.Go(t.Context(), "a", explode))
-	require.Eventually(t, func() bool { return tel.errors()[telemetry.SignalLogs] == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return tel.errors()[names.SignalLogs] == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, os.Remove(dir))
 	require.NoError(t, r.Go(t.Context(), "a", explode))
 	tel.shutdown(r)
@@ -306,7 +307,7 @@ func TestStopIsForAllWhoCallItAndEndsTheSnapshots(t *testing.T) {
 	g, flight := newFlight(t, telemetry.FlightConfig{Dir: dir, Interval: time.Nanosecond})
 	r := g.runner(runner.Config{})
 	require.NoError(t, r.Go(t.Context(), "a", explode))
-	require.Eventually(t, func() bool { return len(g.records(telemetry.LogPanicked)) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(g.records(names.LogPanicked)) == 1 }, 10*time.Second, time.Millisecond)
 	var stops sync.WaitGroup
 	for range 3 {
 		stops.Go(flight.Stop)
@@ -317,7 +318,7 @@ func TestStopIsForAllWhoCallItAndEndsTheSnapshots(t *testing.T) {
 
 	require.NoError(t, r.Go(t.Context(), "a", explode))
 	g.shutdown(r)
-	require.NotContains(t, g.records(telemetry.LogPanicked)[1], "snapshot")
+	require.NotContains(t, g.records(names.LogPanicked)[1], "snapshot")
 	require.Len(t, files(t, dir), 1)
 	require.False(t, trace.IsEnabled())
 }
@@ -352,7 +353,7 @@ func TestAnotherConsumerOfTracesIsNotInTheWay(t *testing.T) {
 	g.run(g.runner(runner.Config{}), "a", explode)
 	trace.Stop()
 	flight.Stop()
-	requireTrace(t, g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string))
+	requireTrace(t, g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string))
 	require.Contains(t, other.String(), "process a", "whoever records gets the callbacks as tasks")
 }
 

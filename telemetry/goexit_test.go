@@ -13,6 +13,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // departing ends the goroutine that asks for its text.
@@ -133,7 +134,7 @@ func TestARelationForThatDoesNotReturnLeavesTheRelationOfTheConfig(t *testing.T)
 		}
 	})
 	onItsOwn(func() { g.tel.Observer().Started(t.Context(), attempt(nil).StartedInfo) })
-	require.InDelta(t, 1, g.errors()[telemetry.SignalTraces], 0)
+	require.InDelta(t, 1, g.errors()[names.SignalTraces], 0)
 
 	r := g.runner(runner.Config{Name: "web"})
 	ctx, request, release := g.request(r)
@@ -141,6 +142,6 @@ func TestARelationForThatDoesNotReturnLeavesTheRelationOfTheConfig(t *testing.T)
 	require.NoError(t, r.Go(ctx, "a", succeed))
 	g.shutdown(r)
 	require.Equal(t, request.SpanContext().SpanID(), g.span("process a").Parent.SpanID())
-	require.InDelta(t, 1, g.errors()[telemetry.SignalTraces], 0)
+	require.InDelta(t, 1, g.errors()[names.SignalTraces], 0)
 	require.EqualValues(t, 1, asked.Load())
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestAnIdleNamesDurationsAreWrittenAsTheyWereAndABusyOnesAnew(t *testing.T) {
@@ -34,7 +35,7 @@ func TestAnIdleNamesDurationsAreWrittenAsTheyWereAndABusyOnesAnew(t *testing.T) 
 		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 		for line := range strings.Lines(w.Body.String()) {
-			if strings.HasPrefix(line, telemetry.MetricCallbackDuration+"_") {
+			if strings.HasPrefix(line, names.MetricCallbackDuration+"_") {
 				lines = append(lines, strings.TrimSpace(line))
 			}
 		}
@@ -73,7 +74,7 @@ func TestTheExemplarOfABucketIsItsLatest(t *testing.T) {
 	ran := []time.Duration{3 * time.Millisecond, 700 * time.Millisecond, 4 * time.Millisecond, time.Hour}
 	var spans []trace.SpanContext
 	scrape := func() *dto.Histogram {
-		return histogramsOf(t, g.registry, telemetry.MetricCallbackDuration, telemetry.LabelResult)[telemetry.ResultSuccess]
+		return histogramsOf(t, g.registry, names.MetricCallbackDuration, names.LabelResult)[names.ResultSuccess]
 	}
 	for i, d := range ran {
 		took(g, "a", d, at.Add(time.Duration(i)*time.Second))
@@ -97,8 +98,8 @@ func TestTheExemplarOfABucketIsItsLatest(t *testing.T) {
 			labels[l.GetName()] = l.GetValue()
 		}
 		require.Equal(t, map[string]string{
-			telemetry.ExemplarTraceID: spans[i].TraceID().String(),
-			telemetry.ExemplarSpanID:  spans[i].SpanID().String(),
+			names.ExemplarTraceID: spans[i].TraceID().String(),
+			names.ExemplarSpanID:  spans[i].SpanID().String(),
 		}, labels)
 	}
 	require.Empty(t, latest)
@@ -154,8 +155,8 @@ func TestAHistogramIsValidWhateverIsObservedMeanwhile(t *testing.T) {
 	var count, moved uint64
 	for scrapes := 0; scrapes < 100 || moved < 20 && scrapes < 10_000; scrapes++ {
 		families := decoded(g)
-		requireValid(t, families[telemetry.MetricQueueWait].GetMetric()[0].GetHistogram())
-		h := families[telemetry.MetricCallbackDuration].GetMetric()[1].GetHistogram()
+		requireValid(t, families[names.MetricQueueWait].GetMetric()[0].GetHistogram())
+		h := families[names.MetricCallbackDuration].GetMetric()[1].GetHistogram()
 		requireValid(t, h)
 		if h.GetSampleCount() > count {
 			moved++
@@ -180,7 +181,7 @@ func TestWhatIsInTheSumIsInTheCount(t *testing.T) {
 		})
 	}
 	for range 400 {
-		if h := histogramsOf(t, w.registry, telemetry.MetricQueueWait, telemetry.LabelRunner)["a"]; h != nil {
+		if h := histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)["a"]; h != nil {
 			require.LessOrEqual(t, h.GetSampleSum(), float64(h.GetSampleCount()))
 		}
 	}
@@ -190,7 +191,7 @@ func TestCountersAndHistogramsSayWhenTheyBegan(t *testing.T) {
 	g := newRig(t, nil)
 	before := time.Now()
 	g.run(g.runner(runner.Config{}), "a", succeed)
-	atOnce := map[string]bool{telemetry.MetricTelemetryErrors: true, telemetry.MetricWorkerBusyTime: true} // made at each scrape
+	atOnce := map[string]bool{names.MetricTelemetryErrors: true, names.MetricWorkerBusyTime: true} // made at each scrape
 	for name, f := range decoded(g) {
 		for _, m := range f.GetMetric() {
 			created := m.GetHistogram().GetCreatedTimestamp()

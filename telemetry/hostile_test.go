@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // forged would end the line, begin another record, color the terminal and
@@ -139,7 +140,7 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 	for a := range askers {
 		asking.Go(func() {
 			for i := range each {
-				_ = r.Go(context.Background(), fmt.Sprintf("callback.%d.%d", a, i), fail) // or it is refused
+				_ = r.Go(context.Background(), fmt.Sprintf("callback.%d.%d", a, i), fail) // or it is rejected
 			}
 		})
 	}
@@ -150,25 +151,25 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 	// Without the timeouts, as there are none, and the last successes.
 	require.Equal(t, 51*(kept+1)-2*(kept+1)+59+5, len(s)) //nolint:testifylint // require.Len would print them all
 	require.InDelta(t, askers*each-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
-	require.Len(t, g.records(telemetry.LogNamesFolded), 1)
-	records := g.records(telemetry.LogFailed)
+	require.Len(t, g.records(names.LogNamesFolded), 1)
+	records := g.records(names.LogFailed)
 	require.LessOrEqual(t, len(records), kept+10+int(10*time.Since(begun).Seconds()), "one of each kept name, and ten a second of all others")
 	ended := s[`afterglow_callbacks_total{callback="other",outcome="error",runner="default"}`] +
 		s[`afterglow_callbacks_total{callback="other",outcome="rejected",runner="default"}`]
 	require.InDelta(t, askers*each-kept, ended, 0)
 }
 
-var callbackLabel = regexp.MustCompile(`(?m)^afterglow_scheduled_total\{callback="(.*)",runner="default"\} 1(?:\.0)?$`)
+var callbackLabel = regexp.MustCompile(`(?m)^afterglow_asked_total\{callback="(.*)",runner="default"\} 1(?:\.0)?$`)
 
 func TestEveryNameThatTheRunnerAcceptsIsAFineLabel(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.MaxNames = 1000 })
 	r := g.runner(runner.Config{})
-	var accepted, scraped, refused []string
+	var accepted, scraped, rejected []string
 	for c := range 256 {
 		for _, name := range []string{string([]byte{byte(c)}), "a" + string([]byte{byte(c)}) + "b"} {
 			if err := r.Go(t.Context(), name, succeed); err != nil {
 				require.ErrorIs(t, err, runner.ErrInvalidName)
-				refused = append(refused, name)
+				rejected = append(rejected, name)
 				continue
 			}
 			accepted = append(accepted, name)
@@ -180,7 +181,7 @@ func TestEveryNameThatTheRunnerAcceptsIsAFineLabel(t *testing.T) {
 	}
 	require.ErrorIs(t, r.Go(t.Context(), strings.Repeat("~", 101), succeed), runner.ErrInvalidName)
 	g.shutdown(r)
-	require.Len(t, refused, 2*(256-94), "what is not printable, and the space")
+	require.Len(t, rejected, 2*(256-94), "what is not printable, and the space")
 
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
 	for _, format := range []string{textFormat, openMetrics} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func fail(context.Context) error { return errors.New("no") }
@@ -32,7 +33,7 @@ func sumSuppressed(records []map[string]any) (n int) {
 
 // leftOut is how many records of one kind a drain has told of.
 func (g *rig) leftOut(kind string) (n int) {
-	for _, record := range g.records(telemetry.LogSuppressed) {
+	for _, record := range g.records(names.LogSuppressed) {
 		for _, told := range record["suppressed_records"].([]any) {
 			if count, of, _ := strings.Cut(told.(string), " x "); of == kind {
 				one, err := strconv.Atoi(count)
@@ -55,14 +56,14 @@ func TestFailuresAreWrittenTenASecondAndTheNextSaysHowManyWereLeftOut(t *testing
 		time.Sleep(time.Second)
 		require.NoError(t, r.Go(t.Context(), "a", fail))
 		synctest.Wait()
-		records := g.records(telemetry.LogFailed)
+		records := g.records(names.LogFailed)
 		require.InDelta(t, 110, len(records), 1, "ten at once, and ten in each second")
 		for _, first := range records[:10] {
 			require.NotContains(t, first, "suppressed")
 		}
 		require.Equal(t, 1001, len(records)+sumSuppressed(records))
 		g.shutdown(r)
-		require.Empty(t, g.records(telemetry.LogSuppressed), "everything has been told")
+		require.Empty(t, g.records(names.LogSuppressed), "everything has been told")
 	})
 }
 
@@ -75,7 +76,7 @@ func TestTheRateOfFailureRecordsCanBeChosenAndTheLimitLifted(t *testing.T) {
 				require.NoError(t, r.Go(t.Context(), "a", fail))
 			}
 			g.shutdown(r)
-			require.Len(t, g.records(telemetry.LogFailed), want, "rate %d", rate)
+			require.Len(t, g.records(names.LogFailed), want, "rate %d", rate)
 			require.Equal(t, 200-want, g.leftOut("a: callback failed"))
 		})
 	}
@@ -93,7 +94,7 @@ func TestANoisyCallbackHidesNoOtherAndErrorsHideNoPanic(t *testing.T) {
 		require.NoError(t, cron.Go(t.Context(), "noisy", fail))
 		synctest.Wait()
 		var quiet, elsewhere int
-		for _, record := range g.records(telemetry.LogFailed) {
+		for _, record := range g.records(names.LogFailed) {
 			if record["callback"] == "quiet" {
 				quiet++
 			}
@@ -103,7 +104,7 @@ func TestANoisyCallbackHidesNoOtherAndErrorsHideNoPanic(t *testing.T) {
 		}
 		require.Equal(t, 1, quiet)
 		require.Equal(t, 1, elsewhere)
-		require.Equal(t, "noisy", g.record(slog.LevelError, telemetry.LogPanicked)["callback"])
+		require.Equal(t, "noisy", g.record(slog.LevelError, names.LogPanicked)["callback"])
 		g.shutdown(web)
 		g.shutdown(cron)
 	})
@@ -117,13 +118,13 @@ func TestFoldedNamesShareOneLimit(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), fail))
 		}
 		g.shutdown(r)
-		require.Len(t, g.records(telemetry.LogFailed), 11, "one of the name that is kept, ten of all others")
-		record := g.record(slog.LevelError, telemetry.LogSuppressed)
+		require.Len(t, g.records(names.LogFailed), 11, "one of the name that is kept, ten of all others")
+		record := g.record(slog.LevelError, names.LogSuppressed)
 		require.Equal(t, []any{"989 x other: callback failed"}, record["suppressed_records"])
 	})
 }
 
-func TestOverrunsAreLimitedAsFailuresAre(t *testing.T) {
+func TestRecordsOfStuckCallbacksAreLimitedAsFailuresAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 2 })
 		r := g.runner(runner.Config{Workers: 5, MaxOverrunning: 5, Timeout: time.Second})
@@ -134,10 +135,10 @@ func TestOverrunsAreLimitedAsFailuresAre(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		close(hang)
 		g.shutdown(r)
-		require.Len(t, g.records(telemetry.LogOverran), 2)
-		require.Len(t, g.records(telemetry.LogOverranEnded), 2)
-		record := g.record(slog.LevelError, telemetry.LogSuppressed)
-		require.Equal(t, []any{"3 x deaf: callback overruns its deadline", "3 x deaf: callback that overran has ended"}, record["suppressed_records"])
+		require.Len(t, g.records(names.LogStuck), 2)
+		require.Len(t, g.records(names.LogStuckEnded), 2)
+		record := g.record(slog.LevelError, names.LogSuppressed)
+		require.Equal(t, []any{"3 x deaf: callback is stuck: it runs on past its deadline", "3 x deaf: callback that was stuck has ended"}, record["suppressed_records"])
 	})
 }
 
@@ -155,9 +156,9 @@ func TestADrainThatLosesThousandsWritesFewRecordsAndCountsThemAll(t *testing.T) 
 		_, err := r.Shutdown(drain)
 		require.Error(t, err)
 
-		require.Len(t, g.records(telemetry.LogDropped), 20, "ten of each name")
-		require.Len(t, g.records(telemetry.LogAbandoned), 1)
-		left := g.record(slog.LevelWarn, telemetry.LogSuppressed)
+		require.Len(t, g.records(names.LogDropped), 20, "ten of each name")
+		require.Len(t, g.records(names.LogAbandoned), 1)
+		left := g.record(slog.LevelWarn, names.LogSuppressed)
 		for _, key := range []string{"time", "trace_id", "span_id"} { // those of the drain span
 			require.Contains(t, left, key)
 			delete(left, key)
@@ -169,7 +170,7 @@ func TestADrainThatLosesThousandsWritesFewRecordsAndCountsThemAll(t *testing.T) 
 				"2490 x order.1: callback dropped before it started",
 			},
 		}, left)
-		finished := g.record(slog.LevelWarn, telemetry.LogDrainFinished)
+		finished := g.record(slog.LevelWarn, names.LogDrainFinished)
 		require.InDelta(t, 5001, finished["lost"], 0)
 		require.ElementsMatch(t, []any{"1 x deaf abandoned", "2500 x order.0 dropped", "2500 x order.1 dropped"}, finished["lost_callbacks"])
 		time.Sleep(time.Hour)
@@ -188,7 +189,7 @@ func TestWhatWasLeftOutIsToldAtTheHighestLevelOfIt(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%02d", i%30), fail))
 		}
 		g.shutdown(r)
-		record := g.record(slog.LevelError, telemetry.LogSuppressed)
+		record := g.record(slog.LevelError, names.LogSuppressed)
 		require.InDelta(t, 30, record["suppressed"], 0)
 		list := record["suppressed_records"].([]any)
 		require.Len(t, list, 21)
@@ -205,7 +206,7 @@ type above struct {
 
 func (a above) Enabled(_ context.Context, l slog.Level) bool { return l >= a.level }
 
-func TestRefusalsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
+func TestRejectionsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 1 })
 		r := g.runner(runner.Config{Workers: 1, Queue: 2})
@@ -214,10 +215,10 @@ func TestRefusalsAndLateStartsLeftOutAreToldByTheDrain(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "late", fail))
 		require.NoError(t, r.Go(t.Context(), "late", fail))
 		for range 3 {
-			require.ErrorIs(t, r.Go(t.Context(), "refused", succeed), runner.ErrQueueFull)
+			require.ErrorIs(t, r.Go(t.Context(), "rejected", succeed), runner.ErrQueueFull)
 		}
 		g.shutdown(r)
-		record := g.record(slog.LevelError, telemetry.LogSuppressed) // as one of them is
+		record := g.record(slog.LevelError, names.LogSuppressed) // as one of them is
 		require.Equal(t, []any{"2 x callback rejected", "1 x callback started late", "1 x late: callback failed"}, record["suppressed_records"])
 	})
 }
@@ -230,7 +231,7 @@ func TestDebugRecordsAreNotLimited(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), "a", succeed))
 		}
 		g.shutdown(r)
-		require.Len(t, g.records(telemetry.LogFinished), 100)
+		require.Len(t, g.records(names.LogFinished), 100)
 	})
 }
 
@@ -243,7 +244,7 @@ func TestNoRecordIsLostWithoutBeingCounted(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "a", fail))
 	}
 	g.shutdown(r)
-	records := g.records(telemetry.LogFailed)
+	records := g.records(names.LogFailed)
 	require.GreaterOrEqual(t, len(records), 100)
 	require.Equal(t, all, len(records)+sumSuppressed(records)+g.leftOut("a: callback failed"))
 }
@@ -290,7 +291,7 @@ func TestWhatARecordThatIsNotWrittenWouldHaveToldTheNextOneTells(t *testing.T) {
 			}
 			require.NoError(t, next.Go(t.Context(), "a", fail))
 			g.shutdown(next)
-			records := g.records(telemetry.LogFailed)
+			records := g.records(names.LogFailed)
 			require.Len(t, records, 2)
 			require.InDelta(t, 99, records[1]["suppressed"], 0)
 		})

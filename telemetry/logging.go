@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // logging writes a record of what a person should know. Every record is
@@ -30,8 +31,8 @@ type runnerLogs struct {
 // callbackLogs is what logging keeps for one callback's name: a limiter for
 // each message, so that errors do not hide a panic.
 type callbackLogs struct {
-	ends                  [runner.NumOutcomes]limiter
-	overran, overranEnded limiter
+	ends                   [runner.NumOutcomes]limiter
+	foundStuck, stuckEnded limiter
 }
 
 // slowStart is the queue wait from which a start is worth a record.
@@ -55,7 +56,7 @@ func (l *logging) limited(limit *limiter, r rate, snapshot string, write func(no
 	var notes []slog.Attr
 	if snapshot != "" {
 		r = rate{}
-		notes = append(notes, slog.String(KeySnapshot, snapshot))
+		notes = append(notes, slog.String(names.KeySnapshot, snapshot))
 	}
 	n, ok := limit.allow(time.Since(l.start), r)
 	if !ok {
@@ -68,7 +69,7 @@ func (l *logging) limited(limit *limiter, r rate, snapshot string, write func(no
 		}
 	}()
 	if n > 0 {
-		notes = append(notes, slog.Int64(KeySuppressed, n))
+		notes = append(notes, slog.Int64(names.KeySuppressed, n))
 	}
 	write(notes)
 	written = true
@@ -80,7 +81,7 @@ func (l *logging) folded(ctx context.Context, e entry, cb runner.Callback) {
 		return
 	}
 	if l.logger.Enabled(ctx, slog.LevelWarn) {
-		l.write(ctx, slog.LevelWarn, LogNamesFolded, cb, slog.Int(KeyMaxNames, l.maxNames))
+		l.write(ctx, slog.LevelWarn, names.LogNamesFolded, cb, slog.Int(names.KeyMaxNames, l.maxNames))
 	}
 }
 
@@ -89,9 +90,9 @@ func (l *logging) rejected(ctx context.Context, e entry, info *runner.RejectedIn
 		return
 	}
 	l.limited(&e.runner.rejections, oneASecond(), "", func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelWarn, LogRejected, info.Callback, append(notes,
-			slog.String(KeyReason, string(info.Reason)),
-			slog.String(KeyError, why.text()))...)
+		l.write(ctx, slog.LevelWarn, names.LogRejected, info.Callback, append(notes,
+			slog.String(names.KeyReason, string(info.Reason)),
+			slog.String(names.KeyError, why.text()))...)
 	})
 }
 
@@ -100,53 +101,53 @@ func (l *logging) startedLate(ctx context.Context, e entry, info *runner.Started
 		return
 	}
 	l.limited(&e.runner.slowStarts, oneASecond(), "", func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelWarn, LogSlowStart, info.Callback, append(notes,
-			slog.Float64(KeyQueueWait, info.QueueWait().Seconds()))...)
+		l.write(ctx, slog.LevelWarn, names.LogSlowStart, info.Callback, append(notes,
+			slog.Float64(names.KeyQueueWait, info.QueueWait().Seconds()))...)
 	})
 }
 
 func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo, why *failure, snapshot string) {
 	if info.Overran {
-		l.overranEnded(ctx, e, info.Callback, info.Duration())
+		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
 	l.limited(&e.runner.retries, oneASecond(), snapshot, func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelWarn, LogRetried, info.Callback, append(notes,
-			slog.Int(KeyAttempt, info.Attempt),
-			slog.Float64(KeyWait, info.Wait.Seconds()),
-			slog.Float64(KeyDuration, info.Duration().Seconds()),
-			slog.String(KeyErrorType, why.kind()),
-			slog.String(KeyError, why.text()))...)
+		l.write(ctx, slog.LevelWarn, names.LogRetried, info.Callback, append(notes,
+			slog.Int(names.KeyAttempt, info.Attempt),
+			slog.Float64(names.KeyWait, info.Wait.Seconds()),
+			slog.Float64(names.KeyDuration, info.Duration().Seconds()),
+			slog.String(names.KeyErrorType, why.kind()),
+			slog.String(names.KeyError, why.text()))...)
 	})
 }
 
-func (l *logging) overran(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
+func (l *logging) foundStuck(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
-	l.limited(&e.callback.overran, l.failures, snapshot, func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelError, LogOverran, info.Callback, append(notes,
-			slog.Float64(KeyDuration, info.Ran.Seconds()),
-			slog.Float64(KeyTimeout, info.Timeout.Seconds()),
-			slog.String(KeyStack, bounded(info.Stack, maxStack)))...)
+	l.limited(&e.callback.foundStuck, l.failures, snapshot, func(notes []slog.Attr) {
+		l.write(ctx, slog.LevelError, names.LogStuck, info.Callback, append(notes,
+			slog.Float64(names.KeyDuration, info.Ran.Seconds()),
+			slog.Float64(names.KeyTimeout, info.Timeout.Seconds()),
+			slog.String(names.KeyStack, bounded(info.Stack, maxStack)))...)
 	})
 }
 
-// overranEnded tells that what overran came to its end at last.
-func (l *logging) overranEnded(ctx context.Context, e entry, cb runner.Callback, ran time.Duration) {
+// stuckEnded says that a stuck callback has ended.
+func (l *logging) stuckEnded(ctx context.Context, e entry, cb runner.Callback, ran time.Duration) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	l.limited(&e.callback.overranEnded, l.failures, "", func(notes []slog.Attr) {
-		l.write(ctx, slog.LevelInfo, LogOverranEnded, cb, append(notes, slog.Float64(KeyDuration, ran.Seconds()))...)
+	l.limited(&e.callback.stuckEnded, l.failures, "", func(notes []slog.Attr) {
+		l.write(ctx, slog.LevelInfo, names.LogStuckEnded, cb, append(notes, slog.Float64(names.KeyDuration, ran.Seconds()))...)
 	})
 }
 
 func (l *logging) finished(ctx context.Context, e entry, info *runner.FinishedInfo, why *failure, snapshot string) {
 	if info.Overran && info.Outcome != runner.Abandoned {
-		l.overranEnded(ctx, e, info.Callback, info.Duration())
+		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	level, message := finishedRecord(info.Outcome)
 	if !l.logger.Enabled(ctx, level) {
@@ -169,10 +170,10 @@ func (l *logging) snapshotFailed(ctx context.Context, cb runner.Callback, path s
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	message := LogSnapshotFailed
+	message := names.LogSnapshotFailed
 	if at == pruning {
-		message = LogPruneFailed
+		message = names.LogPruneFailed
 	}
 	l.write(ctx, slog.LevelWarn, message, cb,
-		slog.String(KeySnapshot, path), slog.String(KeyError, textOf(err, maxError)))
+		slog.String(names.KeySnapshot, path), slog.String(names.KeyError, textOf(err, maxError)))
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // requireRecord compares a record without its time and ids, which must be
@@ -42,7 +43,7 @@ func TestAFailedCallbackIsAnErrorRecordThatLeadsToItsSpanAndItsRequest(t *testin
 		release()
 		g.shutdown(r)
 
-		record := g.record(slog.LevelError, telemetry.LogFailed)
+		record := g.record(slog.LevelError, names.LogFailed)
 		span := g.span("process order.email").SpanContext
 		require.Equal(t, span.TraceID().String(), record["trace_id"])
 		require.Equal(t, span.SpanID().String(), record["span_id"])
@@ -59,7 +60,7 @@ func TestAFailedCallbackIsAnErrorRecordThatLeadsToItsSpanAndItsRequest(t *testin
 func TestAPanicIsAnErrorRecordWithTheCallbacksStack(t *testing.T) {
 	g := newRig(t, nil)
 	g.run(g.runner(runner.Config{}), "a", func(context.Context) error { panic("nil map") })
-	record := g.record(slog.LevelError, telemetry.LogPanicked)
+	record := g.record(slog.LevelError, names.LogPanicked)
 	require.Equal(t, "string", record["exception.type"])
 	require.Equal(t, "nil map", record["exception.message"])
 	stack := record["exception.stacktrace"].(string)
@@ -71,14 +72,14 @@ func TestATimeoutIsAWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		g.run(g.runner(runner.Config{Timeout: time.Second}), "a", hang)
-		record := g.record(slog.LevelWarn, telemetry.LogTimedOut)
+		record := g.record(slog.LevelWarn, names.LogTimedOut)
 		require.InDelta(t, 1, record["timeout_seconds"], 0)
 		require.InDelta(t, 1, record["duration_seconds"], 0)
 		require.Equal(t, "timeout", record["outcome"])
 	})
 }
 
-func TestRefusalsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
+func TestRejectionsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		r := g.runner(runner.Config{Queue: 1})
@@ -90,7 +91,7 @@ func TestRefusalsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
 		}
 		release()
 		g.shutdown(r)
-		records := g.records(telemetry.LogRejected)
+		records := g.records(names.LogRejected)
 		require.Len(t, records, 3)
 		for i, suppressed := range []any{nil, 99.0, 99.0} {
 			require.Equal(t, "WARN", records[i]["level"])
@@ -111,11 +112,11 @@ func TestRunnersDoNotSuppressEachOther(t *testing.T) {
 			g.shutdown(r)
 			require.Error(t, r.Go(t.Context(), "a", succeed))
 		}
-		require.Len(t, g.records(telemetry.LogRejected), 3)
+		require.Len(t, g.records(names.LogRejected), 3)
 	})
 }
 
-func TestEvictionsAreLimitedAsRefusalsAre(t *testing.T) {
+func TestEvictionsAreLimitedAsRejectionsAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
@@ -125,7 +126,7 @@ func TestEvictionsAreLimitedAsRefusalsAre(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), "a", succeed))
 			time.Sleep(10 * time.Millisecond)
 		}
-		records := g.records(telemetry.LogDropped)
+		records := g.records(names.LogDropped)
 		require.Len(t, records, 2)
 		require.InDelta(t, 99, records[1]["suppressed"], 0)
 		require.Equal(t, runner.ErrEvicted.Error(), records[0]["error"])
@@ -133,7 +134,7 @@ func TestEvictionsAreLimitedAsRefusalsAre(t *testing.T) {
 		ctx, _, release := g.request(r)
 		require.NoError(t, r.After(ctx, "a", succeed))
 		require.Error(t, r.After(ctx, "a", succeed))
-		require.Len(t, g.records(telemetry.LogRejected), 1, "one kind does not hold back the other")
+		require.Len(t, g.records(names.LogRejected), 1, "one kind does not hold back the other")
 		release()
 		g.shutdown(r)
 	})
@@ -149,13 +150,13 @@ func TestALateStartIsAWarningOnceASecond(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), "late", takes(300*time.Millisecond)))
 		}
 		g.shutdown(r)
-		records := g.records(telemetry.LogSlowStart)
+		records := g.records(names.LogSlowStart)
 		require.Len(t, records, 2)
 		require.Equal(t, "late", records[0]["callback"])
 		require.Equal(t, "WARN", records[0]["level"])
 		require.InDelta(t, 1.001, records[0]["queue_wait_seconds"], 1e-9)
 		require.InDelta(t, 3, records[1]["suppressed"], 0)
-		require.Equal(t, g.records(telemetry.LogFinished)[2]["span_id"], records[0]["span_id"])
+		require.Equal(t, g.records(names.LogFinished)[2]["span_id"], records[0]["span_id"])
 	})
 }
 
@@ -166,10 +167,10 @@ func TestADrainIsToldFromBeginningToEnd(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "a", takes(3*time.Second)))
 		synctest.Wait()
 		g.shutdown(r)
-		started := g.record(slog.LevelInfo, telemetry.LogDrainStarted)
+		started := g.record(slog.LevelInfo, names.LogDrainStarted)
 		require.InDelta(t, 1, started["running"], 0)
 		require.Equal(t, "shop", started["runner"])
-		finished := g.record(slog.LevelInfo, telemetry.LogDrainFinished)
+		finished := g.record(slog.LevelInfo, names.LogDrainFinished)
 		require.InDelta(t, 3, finished["duration_seconds"], 0)
 		require.InDelta(t, 1, finished["pending"], 0)
 		require.InDelta(t, 1, finished["completed"], 0)
@@ -193,17 +194,17 @@ func TestADrainThatLosesWorkNamesIt(t *testing.T) {
 		_, err := r.Shutdown(drain)
 		require.Error(t, err)
 
-		finished := g.record(slog.LevelWarn, telemetry.LogDrainFinished)
+		finished := g.record(slog.LevelWarn, names.LogDrainFinished)
 		require.InDelta(t, 4, finished["lost"], 0)
 		require.ElementsMatch(t, []any{"1 x deaf abandoned", "1 x patient canceled", "2 x waiting dropped"}, finished["lost_callbacks"])
 
-		abandoned := g.record(slog.LevelWarn, telemetry.LogAbandoned)
+		abandoned := g.record(slog.LevelWarn, names.LogAbandoned)
 		require.InDelta(t, 10, abandoned["duration_seconds"], 0)
 		require.NotEqual(t, abandoned["trace_id"], abandoned["request.trace_id"])
 		require.Equal(t, runner.ErrShutdown.Error(), abandoned["error"])
-		require.InDelta(t, 9, g.record(slog.LevelWarn, telemetry.LogCanceled)["duration_seconds"], 0)
+		require.InDelta(t, 9, g.record(slog.LevelWarn, names.LogCanceled)["duration_seconds"], 0)
 
-		dropped := g.records(telemetry.LogDropped)
+		dropped := g.records(names.LogDropped)
 		require.Len(t, dropped, 2)
 		require.NotContains(t, dropped[0], "duration_seconds", "it never ran")
 		require.InDelta(t, 9, dropped[0]["age_seconds"], 0)
@@ -219,15 +220,15 @@ func TestADrainNamesNoMoreThanTwentyOfWhatItLost(t *testing.T) {
 		report.Lost = append(report.Lost, runner.Lost{Name: fmt.Sprintf("callback.%d", i), Outcome: runner.Dropped})
 	}
 	g.tel.Observer().DrainFinished(t.Context(), report)
-	names := g.record(slog.LevelWarn, telemetry.LogDrainFinished)["lost_callbacks"].([]any)
-	require.Len(t, names, 21)
-	require.Equal(t, "and 980 more names and outcomes", names[20])
+	lost := g.record(slog.LevelWarn, names.LogDrainFinished)["lost_callbacks"].([]any)
+	require.Len(t, lost, 21)
+	require.Equal(t, "and 980 more names and outcomes", lost[20])
 }
 
 func TestSuccessIsADebugRecord(t *testing.T) {
 	g := newRig(t, nil)
 	g.run(g.runner(runner.Config{}), "a", succeed)
-	record := g.record(slog.LevelDebug, telemetry.LogFinished)
+	record := g.record(slog.LevelDebug, names.LogFinished)
 	require.Equal(t, "success", record["outcome"])
 	require.NotContains(t, record, "error")
 }
@@ -244,7 +245,7 @@ func TestNothingIsComputedThatNobodyRecords(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { panic(secret) }))
 	g.shutdown(r)
 	require.Error(t, r.Go(t.Context(), "a", succeed))
-	require.EqualValues(t, 5, handler.asked.Load(), "two ends, a refusal, and the drain's two")
+	require.EqualValues(t, 5, handler.asked.Load(), "two ends, a rejection, and the drain's two")
 	require.Zero(t, handler.given.Load())
 	require.Zero(t, secret.asked.Load())
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // metrics counts what the events say. Its descriptions and vectors are read by
 // the collector, which decides the order of a scrape.
 type metrics struct {
-	callbacks, scheduled, retries, overrunning *prometheus.Desc
-	timeout, lastSuccess                       *prometheus.Desc
-	queueWait, responseDelay, ranFor           *prometheus.Desc
-	waits, durations                           *scale
+	callbacks, asked, retries, stuck *prometheus.Desc
+	timeout, lastSuccess             *prometheus.Desc
+	queueWait, responseDelay, ranFor *prometheus.Desc
+	waits, durations                 *scale
 
 	rejected, namesFolded, shutdownLost *prometheus.CounterVec
 	shutdownDuration                    *prometheus.GaugeVec
@@ -31,59 +32,59 @@ type runnerMetrics struct {
 
 // callbackMetrics are the series of one callback name of a runner.
 type callbackMetrics struct {
-	labels             labels // of the name, not of the outcome or result
-	outcomes           [runner.NumOutcomes]*counter
-	scheduled, retries *counter
-	success, failure   *histogram
+	labels           labels // of the name, not of the outcome or result
+	outcomes         [runner.NumOutcomes]*counter
+	asked, retries   *counter
+	success, failure *histogram
 
 	// These are gauges, which the collector makes; the last two may be absent.
-	overrunning atomic.Int64
+	stuck       atomic.Int64
 	timeout     atomic.Int64 // a time.Duration; 0: none
 	lastSuccess atomic.Int64 // Unix nanoseconds; 0: never
 }
 
 func newMetrics(cfg Config) *metrics {
 	return &metrics{
-		callbacks: desc(MetricCallbacks, "",
+		callbacks: desc(names.MetricCallbacks, "",
 			"Callbacks that came to an end, by outcome. Each callback asked for ends here exactly once.",
-			LabelRunner, LabelCallback, LabelOutcome),
-		scheduled: desc(MetricScheduled, "",
-			"Callbacks asked for, refused ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
-			LabelRunner, LabelCallback),
-		rejected: counters(MetricRejected,
-			"Callbacks refused when they were asked for, by reason.",
-			LabelRunner, LabelReason),
-		namesFolded: counters(MetricNamesFolded,
+			names.LabelRunner, names.LabelCallback, names.LabelOutcome),
+		asked: desc(names.MetricAsked, "",
+			"Callbacks asked for, rejected ones included. Minus afterglow_callbacks_total: reserved, queued or running.",
+			names.LabelRunner, names.LabelCallback),
+		rejected: counters(names.MetricRejected,
+			"Callbacks rejected when they were asked for, by reason.",
+			names.LabelRunner, names.LabelReason),
+		namesFolded: counters(names.MetricNamesFolded,
 			"Callbacks asked for under a name beyond the limit of names, and therefore counted as other.",
-			LabelRunner),
-		shutdownLost: counters(MetricShutdownLost,
+			names.LabelRunner),
+		shutdownLost: counters(names.MetricShutdownLost,
 			"Callbacks that a drain kept from coming to their own end.",
-			LabelRunner),
-		retries: desc(MetricRetries, "",
+			names.LabelRunner),
+		retries: desc(names.MetricRetries, "",
 			"Attempts beyond the first.",
-			LabelRunner, LabelCallback),
-		overrunning: desc(MetricOverrunning, "",
-			"Callbacks that run on past their deadline and grace: each is a goroutine that ignores its context.",
-			LabelRunner, LabelCallback),
-		timeout: desc(MetricCallbackTimeout, seconds,
+			names.LabelRunner, names.LabelCallback),
+		stuck: desc(names.MetricStuck, "",
+			"Callbacks that are stuck: they run on past their deadline and grace. Each is a goroutine that ignores its context.",
+			names.LabelRunner, names.LabelCallback),
+		timeout: desc(names.MetricCallbackTimeout, seconds,
 			"Timeout of the callback asked for last. Absent if it has none, and for folded names.",
-			LabelRunner, LabelCallback),
-		lastSuccess: desc(MetricLastSuccess, seconds,
+			names.LabelRunner, names.LabelCallback),
+		lastSuccess: desc(names.MetricLastSuccess, seconds,
 			"When a callback last succeeded. Absent before the first success.",
-			LabelRunner, LabelCallback),
-		queueWait: desc(MetricQueueWait, seconds,
+			names.LabelRunner, names.LabelCallback),
+		queueWait: desc(names.MetricQueueWait, seconds,
 			"Time from being due to being started by a worker.",
-			LabelRunner),
-		responseDelay: desc(MetricResponseDelay, seconds,
+			names.LabelRunner),
+		responseDelay: desc(names.MetricResponseDelay, seconds,
 			"Time from being asked for to the end of the response, for callbacks that had to wait for it.",
-			LabelRunner),
-		ranFor: desc(MetricCallbackDuration, seconds,
+			names.LabelRunner),
+		ranFor: desc(names.MetricCallbackDuration, seconds,
 			"Run time of each attempt that was started, by result.",
-			LabelRunner, LabelCallback, LabelResult),
+			names.LabelRunner, names.LabelCallback, names.LabelResult),
 		shutdownDuration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: MetricShutdownDuration, Unit: seconds,
+			Name: names.MetricShutdownDuration, Unit: seconds,
 			Help: "How long the last drain took. Absent before the first.",
-		}, []string{LabelRunner}),
+		}, []string{names.LabelRunner}),
 		waits:     newScale(cfg.WaitBuckets),
 		durations: newScale(cfg.DurationBuckets),
 	}
@@ -93,7 +94,7 @@ const seconds = "seconds"
 
 // ownLabels are the labels of all metrics.
 func ownLabels() []string {
-	return []string{LabelRunner, LabelCallback, LabelOutcome, LabelReason, LabelResult, LabelSignal, LabelVersion, LabelGoVersion}
+	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelResult, names.LabelSignal, names.LabelVersion, names.LabelGoVersion}
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -107,7 +108,7 @@ func desc(name, unit, help string, labels ...string) *prometheus.Desc {
 
 // newRunner makes every series of a runner, so that they exist at 0.
 func (m *metrics) newRunner(name string) runnerMetrics {
-	ofRunner := label(LabelRunner, name)
+	ofRunner := label(names.LabelRunner, name)
 	r := runnerMetrics{
 		rejected:      make(map[runner.Reason]prometheus.Counter),
 		namesFolded:   m.namesFolded.WithLabelValues(name),
@@ -127,24 +128,24 @@ func (m *metrics) newRunner(name string) runnerMetrics {
 // newCallback makes every series of a callback's name, so that they exist at 0.
 // The labels of each are in the order of their names.
 func (m *metrics) newCallback(runnerName, name string) *callbackMetrics {
-	callback, ofRunner := label(LabelCallback, name), label(LabelRunner, runnerName)
+	callback, ofRunner := label(names.LabelCallback, name), label(names.LabelRunner, runnerName)
 	c := &callbackMetrics{
-		labels:    labels{callback, ofRunner},
-		scheduled: newCounter(m.scheduled, callback, ofRunner),
-		retries:   newCounter(m.retries, callback, ofRunner),
-		success:   newHistogram(m.ranFor, m.durations, callback, label(LabelResult, ResultSuccess), ofRunner),
-		failure:   newHistogram(m.ranFor, m.durations, callback, label(LabelResult, ResultFailure), ofRunner),
+		labels:  labels{callback, ofRunner},
+		asked:   newCounter(m.asked, callback, ofRunner),
+		retries: newCounter(m.retries, callback, ofRunner),
+		success: newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultSuccess), ofRunner),
+		failure: newHistogram(m.ranFor, m.durations, callback, label(names.LabelResult, names.ResultFailure), ofRunner),
 	}
 	for o := range runner.NumOutcomes {
-		c.outcomes[o] = newCounter(m.callbacks, callback, label(LabelOutcome, o.String()), ofRunner)
+		c.outcomes[o] = newCounter(m.callbacks, callback, label(names.LabelOutcome, o.String()), ofRunner)
 	}
 	return c
 }
 
-// asked counts a callback as asked for. It comes before the same callback is
+// askedOne counts a callback as asked for. It comes before the same callback is
 // counted under an outcome: a scrape relies on it.
-func (m *metrics) asked(e entry, cb *runner.Callback) {
-	e.callback.scheduled.inc()
+func (m *metrics) askedOne(e entry, cb *runner.Callback) {
+	e.callback.asked.inc()
 	if e.folded {
 		e.runner.namesFolded.Inc()
 		return // A timeout shared by many names would be one of them at random.
@@ -156,7 +157,7 @@ func (m *metrics) asked(e entry, cb *runner.Callback) {
 }
 
 func (m *metrics) rejectedOne(e entry, info *runner.RejectedInfo) {
-	m.asked(e, &info.Callback)
+	m.askedOne(e, &info.Callback)
 	c, ok := e.runner.rejected[info.Reason]
 	if !ok { // A reason that a later runner has and this package does not know.
 		c = m.rejected.WithLabelValues(e.runner.name, string(info.Reason))
@@ -181,7 +182,7 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 		h.observeRun(info.Duration(), p, info.Finished)
 	}
 	if info.Overran {
-		e.callback.overrunning.Add(-1)
+		e.callback.stuck.Add(-1)
 	}
 	if info.Outcome == runner.Success {
 		storeMax(&e.callback.lastSuccess, info.Finished.UnixNano())
@@ -193,12 +194,12 @@ func (m *metrics) finished(e entry, p *process, info *runner.FinishedInfo) {
 func (m *metrics) retried(e entry, p *process, info *runner.RetriedInfo) {
 	e.callback.failure.observeRun(info.Duration(), p, info.Finished)
 	if info.Overran {
-		e.callback.overrunning.Add(-1)
+		e.callback.stuck.Add(-1)
 	}
 	e.callback.retries.inc()
 }
 
-func (m *metrics) overran(e entry) { e.callback.overrunning.Add(1) }
+func (m *metrics) foundStuck(e entry) { e.callback.stuck.Add(1) }
 
 func (m *metrics) drainFinished(r *runnerEntry, report runner.Report) {
 	m.shutdownDuration.WithLabelValues(r.name).Set(report.Duration.Seconds())

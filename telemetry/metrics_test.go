@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // finishedAndAsked sums the outcomes of each callback in a scrape, and finds
@@ -27,9 +28,9 @@ func finishedAndAsked(series map[string]float64) (finished, asked map[string]flo
 	finished, asked = make(map[string]float64), make(map[string]float64)
 	for name, v := range series {
 		switch {
-		case strings.HasPrefix(name, telemetry.MetricCallbacks+"{"):
+		case strings.HasPrefix(name, names.MetricCallbacks+"{"):
 			finished[labelOf(name, "callback")] += v
-		case strings.HasPrefix(name, telemetry.MetricScheduled+"{"):
+		case strings.HasPrefix(name, names.MetricAsked+"{"):
 			asked[labelOf(name, "callback")] += v
 		}
 	}
@@ -80,7 +81,7 @@ func TestAScrapeUnderLoadNeverShowsMoreFinishedThanAskedFor(t *testing.T) {
 		func(context.Context) error { panic("no") },
 	}
 	wrong, moving := scrapeUnderLoad(g, func(i int) {
-		// A full queue refuses some; that is an outcome as well.
+		// A full queue rejects some; that is an outcome as well.
 		_ = r.Go(context.Background(), fmt.Sprintf("callback.%d", i%5), outcomes[i%3])
 	})
 	require.Empty(t, wrong)
@@ -124,7 +125,7 @@ func TestTheBooksAgreeWithStatsForEveryOutcome(t *testing.T) {
 		for _, o := range []runner.Outcome{runner.Success, runner.Canceled, runner.Rejected, runner.Dropped, runner.Abandoned} {
 			require.NotZero(t, st.Outcomes[o], o)
 		}
-		require.InDelta(t, float64(st.Asked), s[`afterglow_scheduled_total{callback="a",runner="shop"}`], 0)
+		require.InDelta(t, float64(st.Asked), s[`afterglow_asked_total{callback="a",runner="shop"}`], 0)
 		require.InDelta(t, 10, s[`afterglow_shutdown_duration_seconds{runner="shop"}`], 1e-3)
 		require.InDelta(t, 5, s[`afterglow_shutdown_lost_total{runner="shop"}`], 0, "one canceled, one abandoned, three waiting ones")
 		time.Sleep(time.Hour)
@@ -191,8 +192,8 @@ func TestOnlySampledSpansHaveExemplars(t *testing.T) {
 func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = noop.NewTracerProvider() })
 	r := g.runner(runner.Config{Queue: 20_000})
-	const names, kept = 10_000, 100
-	for i := range names {
+	const many, kept = 10_000, 100
+	for i := range many {
 		require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%05d", i), succeed))
 	}
 	g.shutdown(r)
@@ -200,11 +201,11 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 	s := g.series()
 	// The shared one has no timeout: it would be that of one of them at random.
 	require.Len(t, s, 51*(kept+1)-1+59+5)
-	require.InDelta(t, names-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
-	require.InDelta(t, names-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
+	require.InDelta(t, many-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
+	require.InDelta(t, many-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
 	require.InDelta(t, 1, s[`afterglow_callbacks_total{callback="callback.00099",outcome="success",runner="default"}`], 0)
 
-	record := g.record(slog.LevelWarn, telemetry.LogNamesFolded)
+	record := g.record(slog.LevelWarn, names.LogNamesFolded)
 	require.Equal(t, "callback.00100", record["callback"], "the first that did not fit")
 	require.InDelta(t, kept, record["max_names"], 0)
 }
@@ -217,7 +218,7 @@ func TestACallbackThatIsCalledOtherSharesItsSeriesWithFoldedOnes(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "b", succeed))
 	g.shutdown(r)
 	s := g.series()
-	require.InDelta(t, 3, s[`afterglow_scheduled_total{callback="other",runner="default"}`], 0)
+	require.InDelta(t, 3, s[`afterglow_asked_total{callback="other",runner="default"}`], 0)
 	require.InDelta(t, 2, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.Contains(t, s, `afterglow_last_success_timestamp_seconds{callback="other",runner="default"}`)
 }
@@ -229,5 +230,5 @@ func TestFoldedNamesStayWholeInSpansAndRecords(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "second", func(context.Context) error { return errors.New("no") }))
 	g.shutdown(r)
 	require.Equal(t, "second", attrs(g.span("process second").Attributes)["afterglow.callback.name"])
-	require.Equal(t, "second", g.record(slog.LevelError, telemetry.LogFailed)["callback"])
+	require.Equal(t, "second", g.record(slog.LevelError, names.LogFailed)["callback"])
 }

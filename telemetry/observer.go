@@ -28,7 +28,7 @@ func (t *Telemetry) Observer() runner.Observer {
 		Rejected: func(ctx context.Context, info runner.RejectedInfo) { t.rejected(ctx, &info) },
 		Started:  func(ctx context.Context, info runner.StartedInfo) context.Context { return t.started(ctx, &info) },
 		Retried:  func(ctx context.Context, info runner.RetriedInfo) { t.retried(ctx, &info) },
-		Overrun:  func(ctx context.Context, info runner.OverrunInfo) { t.overran(ctx, &info) },
+		Overrun:  func(ctx context.Context, info runner.OverrunInfo) { t.foundStuck(ctx, &info) },
 		Finished: func(ctx context.Context, info runner.FinishedInfo) { t.finished(ctx, &info) },
 
 		DrainStarted:  t.drainStarted,
@@ -38,7 +38,7 @@ func (t *Telemetry) Observer() runner.Observer {
 
 func (t *Telemetry) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
 	e := t.catalog.entry(info.Runner, info.Name)
-	t.signals.metrics.shield(ctx, func() { t.metrics.asked(e, &info.Callback) })
+	t.signals.metrics.shield(ctx, func() { t.metrics.askedOne(e, &info.Callback) })
 	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, info) })
 	if e.folded {
 		t.signals.logs.shield(ctx, func() { t.logging.folded(ctx, e, info.Callback) })
@@ -114,16 +114,16 @@ func (t *Telemetry) retried(ctx context.Context, info *runner.RetriedInfo) {
 	t.signals.logs.shield(ctx, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
 }
 
-func (t *Telemetry) overran(ctx context.Context, info *runner.OverrunInfo) {
+func (t *Telemetry) foundStuck(ctx context.Context, info *runner.OverrunInfo) {
 	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
-	snapshot := t.takeSnapshot(ctx, info.Callback, causeOverrun)
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.overran(e) })
+	snapshot := t.takeSnapshot(ctx, info.Callback, causeStuck)
+	defer t.signals.metrics.shield(ctx, func() { t.metrics.foundStuck(e) })
 	defer t.signals.traces.shield(ctx, func() {
 		p.noteSnapshot(snapshot)
-		t.tracing.overran(p, info)
+		t.tracing.foundStuck(p, info)
 	})
-	t.signals.logs.shield(ctx, func() { t.logging.overran(ctx, e, info, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.foundStuck(ctx, e, info, snapshot) })
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {

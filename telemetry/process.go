@@ -71,7 +71,7 @@ func (k processKey) origin(ctx context.Context) (request trace.TraceID, site cal
 // acceptance is what is known of a callback before its start. It travels in the
 // context that its asker's becomes, as a process does.
 type acceptance struct {
-	context.Context // with the schedule span, if there is one
+	context.Context // with the ask span, if there is one
 	key             processKey
 	request         trace.TraceID // as a process has it
 	site            callSite
@@ -99,7 +99,7 @@ func (p *process) Value(key any) any {
 	return p.Context.Value(key)
 }
 
-// isRecording tells whether there is a process span that records.
+// isRecording reports whether there is a process span that records.
 func (p *process) isRecording() bool { return p != nil && p.span != nil && p.span.IsRecording() }
 
 // spanContext is that of the process span; the zero value if there is none.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // idleSpan does not record, and counts what it is given all the same.
@@ -69,5 +70,5 @@ func TestASpanThatDoesNotRecordIsGivenNothing(t *testing.T) {
 
 	require.EqualValues(t, 4, tracer.started.Load(), "the request's, one of each callback that ran, and the drain's")
 	require.Zero(t, tracer.given.Load())
-	require.Equal(t, seen.TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["trace_id"], "the record can still be found by what the callback called")
+	require.Equal(t, seen.TraceID().String(), g.record(slog.LevelError, names.LogFailed)["trace_id"], "the record can still be found by what the callback called")
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Relation is how the process span of a callback refers to its asker's: the
 // span that was current where the callback was asked for, or the callback's
-// schedule span with Config.ScheduleSpans. A callback that was asked for
-// without a span is the root of a trace without links under any of them.
+// ask span with Config.AskSpans. A callback that was asked for without a span is
+// the root of a trace without links under any of them.
 type Relation uint8
 
 const (
@@ -37,10 +39,10 @@ func (r Relation) String() string {
 	return fmt.Sprintf("Relation(%d)", uint8(r))
 }
 
-// isRoot tells whether the callback has a trace of its own.
+// isRoot reports whether the callback has a trace of its own.
 func (r Relation) isRoot() bool { return r == Link }
 
-// isLinked tells whether the callback is linked to its asker's span.
+// isLinked reports whether the callback is linked to its asker's span.
 func (r Relation) isLinked() bool { return r != Child }
 
 // relations answers which relation a callback has.
@@ -66,7 +68,7 @@ func (r relations) of(ctx context.Context, runnerName, callback string) (relatio
 	relation = r.choose(runnerName, callback)
 	if relation >= numRelations {
 		r.signal.failed(ctx, func() []slog.Attr {
-			return []slog.Attr{slog.String(KeyError, fmt.Sprintf("Config.RelationFor returned %v: use Link, Child or ChildAndLink", relation))}
+			return []slog.Attr{slog.String(names.KeyError, fmt.Sprintf("Config.RelationFor returned %v: use Link, Child or ChildAndLink", relation))}
 		})
 		return r.always
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestACallbackIsTheRootOfItsOwnTraceLinkedToTheRequest(t *testing.T) {
@@ -35,7 +36,7 @@ func TestACallbackIsTheRootOfItsOwnTraceLinkedToTheRequest(t *testing.T) {
 	require.NotEqual(t, request.SpanContext().TraceID(), span.SpanContext.TraceID())
 	require.Len(t, span.Links, 1)
 	require.Equal(t, request.SpanContext(), span.Links[0].SpanContext)
-	require.Equal(t, telemetry.ScopeName, span.InstrumentationScope.Name)
+	require.Equal(t, names.ScopeName, span.InstrumentationScope.Name)
 	require.NotEmpty(t, span.InstrumentationScope.Version)
 	require.Equal(t, codes.Unset, span.Status.Code)
 	require.Empty(t, span.Events)
@@ -69,8 +70,8 @@ func TestANestedCallbackIsLinkedToTheOneThatAskedForIt(t *testing.T) {
 
 		outer, inner := g.span("process outer"), g.span("process inner")
 		require.Equal(t, outer.SpanContext, inner.Links[0].SpanContext)
-		require.True(t, hasEvent(outer, telemetry.EventScheduled))
-		record := g.record(slog.LevelError, telemetry.LogFailed)
+		require.True(t, hasEvent(outer, names.EventAccepted))
+		record := g.record(slog.LevelError, names.LogFailed)
 		require.Equal(t, inner.SpanContext.TraceID().String(), record["trace_id"])
 		require.Equal(t, request.SpanContext().TraceID().String(), record["request.trace_id"], "that of the request, not of the callback between")
 	})
@@ -247,7 +248,7 @@ func TestARelationForThatAsksForCallbacksOfItsNameHangsUpNobody(t *testing.T) {
 				}
 			}
 			require.Equal(t, 1, children)
-			require.InDelta(t, 0, g.errors()[telemetry.SignalTraces], 0)
+			require.InDelta(t, 0, g.errors()[names.SignalTraces], 0)
 		})
 	}
 }

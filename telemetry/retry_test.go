@@ -13,6 +13,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
@@ -35,7 +36,7 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 		require.InDelta(t, 2.0, s[`afterglow_retries_total{callback="order.email",runner="shop"}`], 0)
 		require.InDelta(t, 1.0, s[`afterglow_callbacks_total{callback="order.email",outcome="success",runner="shop"}`], 0)
 		require.InDelta(t, 0.0, s[`afterglow_callbacks_total{callback="order.email",outcome="error",runner="shop"}`], 0)
-		require.InDelta(t, 1.0, s[`afterglow_scheduled_total{callback="order.email",runner="shop"}`], 0)
+		require.InDelta(t, 1.0, s[`afterglow_asked_total{callback="order.email",runner="shop"}`], 0)
 		require.InDelta(t, 2.0, s[`afterglow_callback_duration_seconds_count{callback="order.email",result="failure",runner="shop"}`], 0)
 		require.InDelta(t, 1.0, s[`afterglow_response_delay_seconds_count{runner="shop"}`], 0, "there was one response")
 		require.InDelta(t, 3.0, s[`afterglow_queue_wait_seconds_count{runner="shop"}`], 0)
@@ -52,12 +53,12 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 			}
 		}
 		require.Len(t, spans, 3)
-		require.InDelta(t, 10.0, spans[0][telemetry.AttrRetryWait], 0)
-		require.EqualValues(t, 1, spans[0][telemetry.AttrAttempt])
-		require.EqualValues(t, 3, spans[2][telemetry.AttrAttempt])
-		require.Equal(t, "success", spans[2][telemetry.AttrOutcome])
+		require.InDelta(t, 10.0, spans[0][names.AttrRetryWait], 0)
+		require.EqualValues(t, 1, spans[0][names.AttrAttempt])
+		require.EqualValues(t, 3, spans[2][names.AttrAttempt])
+		require.Equal(t, "success", spans[2][names.AttrOutcome])
 
-		records := g.records(telemetry.LogRetried)
+		records := g.records(names.LogRetried)
 		require.Len(t, records, 2)
 		requireRecord(t, map[string]any{
 			"runner": "shop", "callback": "order.email", "attempt": 1.0, "wait_seconds": 10.0, "duration_seconds": 1.0,
@@ -82,21 +83,21 @@ func TestAHangingCallbackIsSeenWhileItHangsAndWhenItEnds(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 
-		const overrunning = `afterglow_callbacks_overrunning{callback="order.webhook",runner="shop"}`
-		require.InDelta(t, 1.0, g.series()[overrunning], 0)
-		record := g.record(slog.LevelError, telemetry.LogOverran)
+		const stuck = `afterglow_callbacks_stuck{callback="order.webhook",runner="shop"}`
+		require.InDelta(t, 1.0, g.series()[stuck], 0)
+		record := g.record(slog.LevelError, names.LogStuck)
 		require.Contains(t, record["stack"], "hangsFor")
 		delete(record, "stack")
 		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 3.0, "timeout_seconds": 2.0}, record)
-		require.Empty(t, g.records(telemetry.LogOverranEnded))
+		require.Empty(t, g.records(names.LogStuckEnded))
 
 		close(hang)
 		g.shutdown(r)
-		require.InDelta(t, 0.0, g.series()[overrunning], 0)
-		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 5.0}, g.record(slog.LevelInfo, telemetry.LogOverranEnded))
+		require.InDelta(t, 0.0, g.series()[stuck], 0)
+		requireRecord(t, map[string]any{"runner": "shop", "callback": "order.webhook", "duration_seconds": 5.0}, g.record(slog.LevelInfo, names.LogStuckEnded))
 		span := g.span("process order.webhook")
-		require.Contains(t, attrs(event(t, span, telemetry.EventOverrun).Attributes)["code.stacktrace"], "hangsFor")
-		require.True(t, hasEvent(span, telemetry.EventDeadline))
+		require.Contains(t, attrs(event(t, span, names.EventStuck).Attributes)["code.stacktrace"], "hangsFor")
+		require.True(t, hasEvent(span, names.EventDeadline))
 	})
 }
 
@@ -114,8 +115,8 @@ func TestAnAbandonedCallbackLeavesItsStackAndTheReportItsTrace(t *testing.T) {
 		span := g.span("process order.webhook")
 		require.Equal(t, span.SpanContext.TraceID().String(), report.Lost[0].TraceID)
 		require.Contains(t, attrs(span.Attributes)["code.stacktrace"], "hangsFor")
-		require.Contains(t, g.record(slog.LevelWarn, telemetry.LogAbandoned)["stack"], "hangsFor")
-		require.InDelta(t, 0.0, g.series()[`afterglow_callbacks_overrunning{callback="order.webhook",runner="shop"}`], 0)
+		require.Contains(t, g.record(slog.LevelWarn, names.LogAbandoned)["stack"], "hangsFor")
+		require.InDelta(t, 0.0, g.series()[`afterglow_callbacks_stuck{callback="order.webhook",runner="shop"}`], 0)
 		close(hang)
 		require.Empty(t, telemetry.TraceID(context.Background()))
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // evidence is what came out of some scenarios.
@@ -113,7 +113,7 @@ func (e *evidence) exemplars() []string {
 // own returns the spans that are telemetry's own.
 func (e *evidence) own() (own tracetest.SpanStubs) {
 	for _, s := range e.spans {
-		if s.InstrumentationScope.Name == telemetry.ScopeName {
+		if s.InstrumentationScope.Name == names.ScopeName {
 			own = append(own, s)
 		}
 	}
@@ -139,13 +139,13 @@ func (e *evidence) attributes() []string {
 }
 
 func (e *evidence) events() []string {
-	names := make(map[string]bool)
+	found := make(map[string]bool)
 	for _, s := range e.spans {
 		for _, event := range s.Events {
-			names[event.Name] = true
+			found[event.Name] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(names))
+	return slices.Sorted(maps.Keys(found))
 }
 
 // keys returns those of the records' attributes.
@@ -163,7 +163,7 @@ func (e *evidence) keys() []string {
 
 // profiled returns the labels of goroutines that ran callbacks, and the
 // category of what was logged in execution traces.
-func (e *evidence) profiled() (names []string) {
+func (e *evidence) profiled() (found []string) {
 	for line := range strings.Lines(e.goroutines.String()) {
 		labels, ok := strings.CutPrefix(line, "# labels: ")
 		if !ok {
@@ -171,13 +171,13 @@ func (e *evidence) profiled() (names []string) {
 		}
 		all := make(map[string]string)
 		if json.Unmarshal([]byte(labels), &all) == nil {
-			names = append(names, slices.Collect(maps.Keys(all))...)
+			found = append(found, slices.Collect(maps.Keys(all))...)
 		}
 	}
 	// A string in a trace comes after its length.
 	const category = "afterglow"
 	if bytes.Contains(e.executions.Bytes(), []byte(string(rune(len(category)))+category)) {
-		names = append(names, category)
+		found = append(found, category)
 	}
-	return names
+	return found
 }

@@ -17,13 +17,14 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // shopScenario is requests whose callbacks end in every way, and a drain that
 // loses some.
 func shopScenario(t *testing.T, seen *evidence) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, withScheduleSpans)
+		g := newRig(t, withAskSpans)
 		r := g.runner(runner.Config{Name: "shop", Workers: 3, Timeout: 2 * time.Second})
 		deaf, abandoned := make(chan struct{}), make(chan struct{})
 		attempts := 0
@@ -57,7 +58,7 @@ func shopScenario(t *testing.T, seen *evidence) {
 		r.Middleware(mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/orders/7", http.NoBody))
 		request.End()
 		time.Sleep(10 * time.Second)
-		seen.scrape(t, g) // order.deaf overruns
+		seen.scrape(t, g) // order.deaf is stuck
 		close(deaf)
 		synctest.Wait()
 
@@ -76,10 +77,10 @@ func shopScenario(t *testing.T, seen *evidence) {
 	})
 }
 
-// overloadScenario is refused for every reason.
+// overloadScenario has a rejection for every reason.
 func overloadScenario(t *testing.T, seen *evidence) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, withScheduleSpans)
+		g := newRig(t, withAskSpans)
 		ctx := t.Context()
 
 		full := g.runner(runner.Config{Name: "full", Workers: 1, Queue: 1})
@@ -87,28 +88,28 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		synctest.Wait()
 		require.NoError(t, full.Go(ctx, "late", succeed))
 		for range 3 { // The first is told, the second left out and told by the third.
-			require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrQueueFull)
-			require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrQueueFull)
+			require.ErrorIs(t, full.Go(ctx, "rejected", succeed), runner.ErrQueueFull)
+			require.ErrorIs(t, full.Go(ctx, "rejected", succeed), runner.ErrQueueFull)
 			time.Sleep(2 * time.Second)
 		}
 		seen.scrape(t, g) // the worker is busy, the queue full
 		g.shutdown(full)
-		require.ErrorIs(t, full.Go(ctx, "refused", succeed), runner.ErrClosed)
+		require.ErrorIs(t, full.Go(ctx, "rejected", succeed), runner.ErrClosed)
 
 		blocks := g.runner(runner.Config{Name: "blocks", Workers: 1, Queue: 1, Overflow: runner.Block})
 		var nested error
 		require.NoError(t, blocks.Go(ctx, "busy", func(ctx context.Context) error {
 			<-time.After(time.Second)
-			nested = blocks.Go(ctx, "refused", succeed)
+			nested = blocks.Go(ctx, "rejected", succeed)
 			<-time.After(9 * time.Second)
 			return nil
 		}))
 		synctest.Wait()
 		require.NoError(t, blocks.Go(ctx, "waits", succeed))
-		require.ErrorIs(t, blocks.Go(ctx, "refused", succeed), runner.ErrMaxWait)
+		require.ErrorIs(t, blocks.Go(ctx, "rejected", succeed), runner.ErrMaxWait)
 		leaves, cancel := context.WithTimeout(ctx, time.Millisecond)
 		defer cancel()
-		require.ErrorIs(t, blocks.Go(leaves, "refused", succeed), context.DeadlineExceeded)
+		require.ErrorIs(t, blocks.Go(leaves, "rejected", succeed), context.DeadlineExceeded)
 		g.shutdown(blocks)
 		require.ErrorIs(t, nested, runner.ErrNested)
 
@@ -119,7 +120,7 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		require.NoError(t, drops.Go(ctx, "evicted", succeed))
 		require.NoError(t, drops.Go(ctx, "waits", succeed))
 		time.Sleep(5 * time.Second)
-		require.ErrorIs(t, drops.Go(ctx, "refused", succeed), runner.ErrOverrunning)
+		require.ErrorIs(t, drops.Go(ctx, "rejected", succeed), runner.ErrOverrunning)
 		close(release)
 		g.shutdown(drops)
 		seen.take(t, g)
@@ -131,7 +132,7 @@ type fragile struct{ slog.Handler }
 
 func (h fragile) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == telemetry.KeyCallback && a.Value.String() == "log" {
+		if a.Key == names.KeyCallback && a.Value.String() == "log" {
 			panic("no disk")
 		}
 		return true
@@ -178,7 +179,7 @@ func flightScenario(t *testing.T, seen *evidence) {
 		g.run(g.runner(runner.Config{Name: "flight"}), "order.analytics", explode)
 		flight.Stop()
 		if writable {
-			path := g.record(slog.LevelError, telemetry.LogPanicked)["snapshot"].(string)
+			path := g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string)
 			trace, err := os.ReadFile(path)
 			require.NoError(t, err)
 			seen.executions.Write(trace)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/internal/schema"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // TestSchema drives runners until all has happened that telemetry has a name
@@ -44,9 +44,9 @@ func TestSchema(t *testing.T) {
 			}
 		}
 	}
-	for section, names := range seen.names() {
+	for section, found := range seen.names() {
 		t.Run("nothing else/"+section, func(t *testing.T) {
-			for _, name := range names {
+			for _, name := range found {
 				require.Contains(t, rows[section], name, "it has been seen and has no row")
 			}
 		})
@@ -65,7 +65,7 @@ func (e *evidence) looks() map[string]func(*testing.T, []string) {
 		schema.LabelValues: func(t *testing.T, row []string) {
 			found := e.withLabel(row[1], row[0])
 			require.NotEmpty(t, found)
-			if row[0] != telemetry.SignalMetrics { // Nothing that a user can do makes it panic.
+			if row[0] != names.SignalMetrics { // Nothing that a user can do makes it panic.
 				require.True(t, slices.ContainsFunc(found, hasValue), "it was never counted")
 			}
 		},
@@ -77,7 +77,7 @@ func (e *evidence) looks() map[string]func(*testing.T, []string) {
 			for _, s := range e.spans {
 				if strings.HasPrefix(s.Name, row[0]+" ") {
 					require.Equal(t, row[1], strings.ToUpper(s.SpanKind.String()))
-					require.Equal(t, telemetry.ScopeName, s.InstrumentationScope.Name)
+					require.Equal(t, names.ScopeName, s.InstrumentationScope.Name)
 					return
 				}
 			}
@@ -101,28 +101,28 @@ func (e *evidence) looks() map[string]func(*testing.T, []string) {
 
 // names is what has been seen, by section.
 func (e *evidence) names() map[string][]string {
-	names := map[string][]string{
+	found := map[string][]string{
 		schema.Exemplars: e.exemplars(), schema.Attributes: e.attributes(), schema.Events: e.events(), schema.Keys: e.keys(),
 	}
 	for name, all := range e.families {
-		names[schema.Metrics] = append(names[schema.Metrics], name)
+		found[schema.Metrics] = append(found[schema.Metrics], name)
 		for _, l := range all[0].GetMetric()[0].GetLabel() {
-			names[schema.Labels] = append(names[schema.Labels], l.GetName())
+			found[schema.Labels] = append(found[schema.Labels], l.GetName())
 		}
 	}
-	for _, label := range []string{telemetry.LabelOutcome, telemetry.LabelReason, telemetry.LabelResult, telemetry.LabelSignal} {
+	for _, label := range []string{names.LabelOutcome, names.LabelReason, names.LabelResult, names.LabelSignal} {
 		for _, m := range e.withLabel(label, "") {
-			names[schema.LabelValues] = append(names[schema.LabelValues], label+"="+valueOf(m, label))
+			found[schema.LabelValues] = append(found[schema.LabelValues], label+"="+valueOf(m, label))
 		}
 	}
 	for _, s := range e.own() {
 		kind, _, _ := strings.Cut(s.Name, " ")
-		names[schema.Spans] = append(names[schema.Spans], kind)
+		found[schema.Spans] = append(found[schema.Spans], kind)
 	}
 	for _, r := range e.records {
-		names[schema.Messages] = append(names[schema.Messages], fmt.Sprint(r["msg"]))
+		found[schema.Messages] = append(found[schema.Messages], fmt.Sprint(r["msg"]))
 	}
-	return names
+	return found
 }
 
 // metric looks for a metric in all three formats.
@@ -162,7 +162,7 @@ func (e *evidence) metric(t *testing.T, row []string) {
 	require.Positive(t, values, "it was never anything but 0")
 }
 
-// hasValue tells whether anything has been counted, set or observed.
+// hasValue reports whether anything has been counted, set or observed.
 func hasValue(m *dto.Metric) bool {
 	return m.GetCounter().GetValue() > 0 || m.GetGauge().GetValue() > 0 || m.GetHistogram().GetSampleCount() > 0
 }

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // signals are the parts of the telemetry, each of which may fail alone.
@@ -17,8 +19,8 @@ type signals struct {
 
 func newSignals(cfg Config) *signals {
 	return &signals{
-		metrics: signal{name: SignalMetrics}, traces: signal{name: SignalTraces},
-		logs: signal{name: SignalLogs}, flight: signal{name: SignalFlight},
+		metrics: signal{name: names.SignalMetrics}, traces: signal{name: names.SignalTraces},
+		logs: signal{name: names.SignalLogs}, flight: signal{name: names.SignalFlight},
 		hasFlight: cfg.FlightRecorder != nil,
 	}
 }
@@ -66,12 +68,12 @@ func (s *signal) shield(ctx context.Context, f func()) {
 func (s *signal) recovered(ctx context.Context, value any) {
 	s.failed(ctx, func() []slog.Attr {
 		if value == nil {
-			return []slog.Attr{slog.String(KeyError, "runtime.Goexit was called")}
+			return []slog.Attr{slog.String(names.KeyError, "runtime.Goexit was called")}
 		}
 		return []slog.Attr{
-			slog.String(KeyExceptionType, typeOf(value)),
-			slog.String(KeyExceptionMessage, textOf(value, maxError)),
-			slog.String(KeyExceptionStacktrace, stackOf(debug.Stack())),
+			slog.String(names.KeyExceptionType, typeOf(value)),
+			slog.String(names.KeyExceptionMessage, textOf(value, maxError)),
+			slog.String(names.KeyExceptionStacktrace, stackOf(debug.Stack())),
 		}
 	})
 }
@@ -95,8 +97,8 @@ func (l *logging) ownFailure(ctx context.Context, s *signal, why func() []slog.A
 		return
 	}
 	l.limited(&s.told, aMinute(), "", func(notes []slog.Attr) {
-		attrs := append(l.traceOf(ctx), slog.String(KeySignal, s.name))
+		attrs := append(l.traceOf(ctx), slog.String(names.KeySignal, s.name))
 		attrs = append(attrs, notes...)
-		l.logger.LogAttrs(ctx, slog.LevelError, LogTelemetryFailed, append(attrs, why()...)...)
+		l.logger.LogAttrs(ctx, slog.LevelError, names.LogTelemetryFailed, append(attrs, why()...)...)
 	})
 }

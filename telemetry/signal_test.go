@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // throwingTracer panics with a value of its own where a process span would start.
@@ -51,7 +52,7 @@ func TestAPanicOfTheTelemetryIsRecordedWithItsTextAndItsPlace(t *testing.T) {
 	require.NoError(t, r.After(ctx, "a", succeed))
 	release()
 	g.shutdown(r)
-	record := g.record(slog.LevelError, telemetry.LogTelemetryFailed)
+	record := g.record(slog.LevelError, names.LogTelemetryFailed)
 	stack := record["exception.stacktrace"].(string)
 	require.True(t, strings.HasPrefix(stack, "github.com/afterglow-go/afterglow/telemetry_test.throwingTracer.Start("), stack)
 	require.NotContains(t, stack, "afterglow/runner.")
@@ -63,7 +64,7 @@ func TestAPanicOfTheTelemetryIsRecordedWithItsTextAndItsPlace(t *testing.T) {
 		"trace_id":       request.SpanContext().TraceID().String(), // the asker's, as there is no other
 		"exception.type": "*telemetry_test.mailError", "exception.message": "mailbox full",
 	}, record)
-	require.InDelta(t, 1, g.errors()[telemetry.SignalTraces], 0)
+	require.InDelta(t, 1, g.errors()[names.SignalTraces], 0)
 }
 
 func TestWhatTheTelemetryPanicsWithIsBoundedAndStaysOneValueOfOneRecord(t *testing.T) {
@@ -74,7 +75,7 @@ func TestWhatTheTelemetryPanicsWithIsBoundedAndStaysOneValueOfOneRecord(t *testi
 			g, logs := newBoth(t, throwing(value))
 			g.run(g.runner(runner.Config{}), "a", succeed)
 			require.Equal(t, 3, strings.Count(logs.json.String(), "\n"), "the failure, and the drain's two")
-			require.Contains(t, logs.json.String(), telemetry.LogTelemetryFailed)
+			require.Contains(t, logs.json.String(), names.LogTelemetryFailed)
 			require.Less(t, logs.json.Len(), 16<<10)
 			requireClean(t, logs.json.String())
 			requireClean(t, logs.text.String())
@@ -96,7 +97,7 @@ func TestFailuresOfTheTelemetryAreRecordedOnceAMinuteForEachSignalAndAllCounted(
 			synctest.Wait()
 		}
 		told := func() (signals []any) {
-			for _, record := range g.records(telemetry.LogTelemetryFailed) {
+			for _, record := range g.records(names.LogTelemetryFailed) {
 				signals = append(signals, record["signal"])
 			}
 			return signals
@@ -112,12 +113,12 @@ func TestFailuresOfTheTelemetryAreRecordedOnceAMinuteForEachSignalAndAllCounted(
 		g.shutdown(r)
 
 		errs := g.errors()
-		require.InDelta(t, 201, errs[telemetry.SignalTraces], 0)
-		records := g.records(telemetry.LogTelemetryFailed)
+		require.InDelta(t, 201, errs[names.SignalTraces], 0)
+		records := g.records(names.LogTelemetryFailed)
 		require.NotContains(t, records[0], "suppressed")
 		require.InDelta(t, 199, records[2]["suppressed"], 0)
 		require.Equal(t, "no disk", records[1]["exception.message"])
-		require.InDelta(t, errs[telemetry.SignalLogs]-2, records[3]["suppressed"], 0)
+		require.InDelta(t, errs[names.SignalLogs]-2, records[3]["suppressed"], 0)
 	})
 }
 
@@ -134,13 +135,13 @@ func TestFailuresOfTheTelemetryThatWereLeftOutAreToldByTheDrain(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "b", fail))
 		require.NoError(t, r.Go(t.Context(), "b", fail))
 		g.shutdown(r)
-		require.Len(t, g.records(telemetry.LogTelemetryFailed), 1)
-		record := g.record(slog.LevelError, telemetry.LogSuppressed)
+		require.Len(t, g.records(names.LogTelemetryFailed), 1)
+		record := g.record(slog.LevelError, names.LogSuppressed)
 		require.InDelta(t, 102, record["suppressed"], 0)
 		require.Equal(t, []any{"101 x telemetry failed: traces", "1 x b: callback failed"}, record["suppressed_records"])
 
 		g.shutdown(g.runner(runner.Config{}))
-		require.Len(t, g.records(telemetry.LogSuppressed), 1, "nobody is told twice")
+		require.Len(t, g.records(names.LogSuppressed), 1, "nobody is told twice")
 	})
 }
 
@@ -151,7 +152,7 @@ type countingBroken struct {
 }
 
 func (h countingBroken) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == telemetry.LogTelemetryFailed {
+	if r.Message == names.LogTelemetryFailed {
 		h.told.Add(1)
 	}
 	return h.brokenHandler.Handle(ctx, r)
@@ -187,10 +188,10 @@ func TestAFailureThatIsNoPanicIsToldInWords(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			g := newRig(t, func(cfg *telemetry.Config) { cfg.RelationFor = choose })
 			onItsOwn(func() { g.tel.Observer().Started(t.Context(), attempt(nil).StartedInfo) })
-			record := g.record(slog.LevelError, telemetry.LogTelemetryFailed)
+			record := g.record(slog.LevelError, names.LogTelemetryFailed)
 			require.Equal(t, text, record["error"])
-			require.Equal(t, telemetry.SignalTraces, record["signal"])
-			require.InDelta(t, 1, g.errors()[telemetry.SignalTraces], 0)
+			require.Equal(t, names.SignalTraces, record["signal"])
+			require.InDelta(t, 1, g.errors()[names.SignalTraces], 0)
 		})
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// causeOverrun is the cause of a snapshot that is no outcome.
-const causeOverrun = "overrun"
+// causeStuck is the cause of a snapshot that is no outcome.
+const causeStuck = "stuck"
 
 // takeSnapshot has the flight recorder keep what led to the failure of a callback.
 // It returns where that will be, "" if it is not kept: to be called before the
@@ -43,6 +44,6 @@ func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb *runner.Callback, 
 // noteSnapshot says on the process span where the snapshot is.
 func (p *process) noteSnapshot(path string) {
 	if path != "" && p.isRecording() {
-		p.span.SetAttributes(attribute.String(AttrSnapshot, path))
+		p.span.SetAttributes(attribute.String(names.AttrSnapshot, path))
 	}
 }

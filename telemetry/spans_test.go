@@ -23,11 +23,11 @@ import (
 // What spans carry is API as the names of metrics are.
 func TestTheNamesOfSpansAndOfWhatTheyCarryAreTheGoldenOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, withScheduleSpans)
+		g := newRig(t, withAskSpans)
 		r := g.runner(runner.Config{Name: "shop", Workers: 1, Queue: 5, Timeout: 2 * time.Second})
 		ask := func(ctx context.Context) error {
 			return errors.Join(
-				r.After(ctx, "order.email", takes(4*time.Second)), // overruns
+				r.After(ctx, "order.email", takes(4*time.Second)), // is found stuck
 				r.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") },
 					runner.Retry(2, func(int) time.Duration { return time.Second })),
 				r.After(ctx, "order.analytics", func(context.Context) error { panic("nil map") }),
@@ -39,7 +39,7 @@ func TestTheNamesOfSpansAndOfWhatTheyCarryAreTheGoldenOnes(t *testing.T) {
 			if err := ask(req.Context()); err != nil {
 				t.Error(err)
 			}
-			if err := r.After(req.Context(), "refused", succeed); err == nil {
+			if err := r.After(req.Context(), "rejected", succeed); err == nil {
 				t.Error("the queue is not full")
 			}
 		})

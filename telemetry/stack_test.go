@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // here is the place of its caller, as a stack says it, moved down by some lines.
@@ -94,7 +94,7 @@ func TestAPanicsStackBeginsAtTheLineThatPanicked(t *testing.T) {
 			want = ""
 			g := newRig(t, nil)
 			g.run(g.runner(runner.Config{}), "a", c.fn)
-			stack := g.record(slog.LevelError, telemetry.LogPanicked)["exception.stacktrace"].(string)
+			stack := g.record(slog.LevelError, names.LogPanicked)["exception.stacktrace"].(string)
 			require.Equal(t, stack, attrs(event(t, g.span("process a"), "exception").Attributes)["exception.stacktrace"])
 			require.NotContains(t, stack, "debug.Stack")
 			require.NotContains(t, stack, "afterglow/runner.", stack)
@@ -141,7 +141,7 @@ func TestAPanicBehindTheMiddlewareKeepsTheCallbacksFrames(t *testing.T) {
 		h := r.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("in a handler") }))
 		return serveWith(ctx, h)
 	})
-	stack := g.record(slog.LevelError, telemetry.LogPanicked)["exception.stacktrace"].(string)
+	stack := g.record(slog.LevelError, names.LogPanicked)["exception.stacktrace"].(string)
 	require.Contains(t, stack, ".serveWith(")
 	require.NotContains(t, stack, "runner.call(")
 }
@@ -199,5 +199,5 @@ func stackSeen(t *testing.T, stack string) string {
 		Err: errors.Join(&runner.PanicError{Value: "no", Stack: []byte(stack)}),
 	}
 	g.tel.Observer().Finished(t.Context(), info)
-	return g.record(slog.LevelError, telemetry.LogPanicked)["exception.stacktrace"].(string)
+	return g.record(slog.LevelError, names.LogPanicked)["exception.stacktrace"].(string)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // state reads the watched runners' own figures when they are scraped.
@@ -63,17 +64,17 @@ func (w *watched) read() reading {
 }
 
 func newState() *state {
-	ofRunner := func(name, unit, help string) *prometheus.Desc { return desc(name, unit, help, LabelRunner) }
+	ofRunner := func(name, unit, help string) *prometheus.Desc { return desc(name, unit, help, names.LabelRunner) }
 	return &state{
 		runners:    make(map[string]*watched),
-		depth:      ofRunner(MetricQueueDepth, "", "Places of the queue taken now."),
-		capacity:   ofRunner(MetricQueueCapacity, "", "Places of the queue."),
-		highWater:  ofRunner(MetricQueueHighWater, "", "Most places of the queue taken at once within the last one to two minutes."),
-		oldest:     ofRunner(MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
-		workers:    ofRunner(MetricWorkers, "", "Callbacks that may run at once."),
-		busy:       ofRunner(MetricWorkersBusy, "", "Workers that run a callback."),
-		busyTime:   ofRunner(MetricWorkerBusyTime, seconds, "Worker time spent on callbacks, those running now included."),
-		longestRun: ofRunner(MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest. 0 when none runs."),
+		depth:      ofRunner(names.MetricQueueDepth, "", "Places of the queue taken now."),
+		capacity:   ofRunner(names.MetricQueueCapacity, "", "Places of the queue."),
+		highWater:  ofRunner(names.MetricQueueHighWater, "", "Most places of the queue taken at once within the last one to two minutes."),
+		oldest:     ofRunner(names.MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
+		workers:    ofRunner(names.MetricWorkers, "", "Callbacks that may run at once."),
+		busy:       ofRunner(names.MetricWorkersBusy, "", "Workers that run a callback."),
+		busyTime:   ofRunner(names.MetricWorkerBusyTime, seconds, "Worker time spent on callbacks, those running now included."),
+		longestRun: ofRunner(names.MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest. 0 when none runs."),
 	}
 }
 
@@ -115,7 +116,7 @@ func (s *state) describe(ch chan<- *prometheus.Desc) {
 func (s *state) collect(ch chan<- prometheus.Metric) (panics uint64) {
 	for _, st := range s.all() {
 		panics += st.panics
-		ofRunner := label(LabelRunner, st.Name)
+		ofRunner := label(names.LabelRunner, st.Name)
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- newGauge(d, v, ofRunner)
 		}

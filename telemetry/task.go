@@ -5,9 +5,10 @@ import (
 	"runtime/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-const taskCategory = "afterglow" // Category of the line that a failure leaves in an execution trace: its outcome or overrun, and the callback.
+const taskCategory = "afterglow" // Category of the line that a failure leaves in an execution trace: its outcome or "stuck", and the callback.
 
 // beginTask makes the callback a task of the execution trace, if one is being
 // recorded, by whomever. A region would have to end on the goroutine that it
@@ -16,9 +17,9 @@ func (p *process) beginTask(ctx context.Context, info *runner.StartedInfo) conte
 	if !trace.IsEnabled() {
 		return ctx
 	}
-	ctx, p.task = trace.NewTask(ctx, SpanProcess+" "+info.Name)
+	ctx, p.task = trace.NewTask(ctx, names.SpanProcess+" "+info.Name)
 	if sc := p.spanContext(); sc.HasTraceID() {
-		trace.Log(ctx, KeyTraceID, sc.TraceID().String())
+		trace.Log(ctx, names.KeyTraceID, sc.TraceID().String())
 	}
 	return ctx
 }

@@ -18,14 +18,15 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // errors returns afterglow_telemetry_errors_total by signal.
 func (g *rig) errors() map[string]float64 {
 	s := g.series()
 	counts := make(map[string]float64)
-	for _, signal := range []string{telemetry.SignalMetrics, telemetry.SignalTraces, telemetry.SignalLogs, telemetry.SignalObserver} {
-		counts[signal] = s[telemetry.MetricTelemetryErrors+`{signal="`+signal+`"}`]
+	for _, signal := range []string{names.SignalMetrics, names.SignalTraces, names.SignalLogs, names.SignalObserver} {
+		counts[signal] = s[names.MetricTelemetryErrors+`{signal="`+signal+`"}`]
 	}
 	return counts
 }
@@ -40,9 +41,9 @@ func TestARegistererTakesOneTelemetryOnly(t *testing.T) {
 
 func TestAMetricThatIsTakenIsAnError(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	require.NoError(t, registry.Register(prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.MetricWorkers, Help: "Mine."})))
+	require.NoError(t, registry.Register(prometheus.NewGauge(prometheus.GaugeOpts{Name: names.MetricWorkers, Help: "Mine."})))
 	_, err := telemetry.New(telemetry.Config{Registerer: registry})
-	require.ErrorContains(t, err, telemetry.MetricWorkers)
+	require.ErrorContains(t, err, names.MetricWorkers)
 	require.ErrorContains(t, err, "no other collector in it may have a metric afterglow_")
 }
 
@@ -100,8 +101,8 @@ func TestTheZeroConfigUsesWhatTheProcessHasSetGlobally(t *testing.T) {
 
 	g.run(g.runner(runner.Config{}), "a", func(context.Context) error { return errors.New("no") })
 	g.span("process a")
-	g.record(slog.LevelError, telemetry.LogFailed)
-	require.InDelta(t, 1, g.series()[`afterglow_scheduled_total{callback="a",runner="default"}`], 0)
+	g.record(slog.LevelError, names.LogFailed)
+	require.InDelta(t, 1, g.series()[`afterglow_asked_total{callback="a",runner="default"}`], 0)
 }
 
 func TestBucketsCanBeChosenAndAreCopied(t *testing.T) {
@@ -169,7 +170,7 @@ func TestCountersGoOnWhenARunnerTakesAnothersPlace(t *testing.T) {
 			r := g.runner(runner.Config{Name: "web", Observers: []runner.Observer{broken}})
 			g.run(r, "a", takes(time.Second))
 			require.InDelta(t, i+1, g.series()[`afterglow_worker_busy_seconds_total{runner="web"}`], 1e-9)
-			require.InDelta(t, i+1, g.errors()[telemetry.SignalObserver], 0)
+			require.InDelta(t, i+1, g.errors()[names.SignalObserver], 0)
 		}
 	})
 }
@@ -248,7 +249,7 @@ func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
 			release()
 			synctest.Wait()
 			g.shutdown(r)
-			require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+			require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
 			require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="bad",outcome="error",runner="default"}`], 0)
 			require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
 
@@ -286,7 +287,7 @@ func TestATracerThatReturnsNoContextCostsNoCallbackItsOwn(t *testing.T) {
 	type key struct{}
 	for _, spanless := range []bool{false, true} {
 		g := newRig(t, func(cfg *telemetry.Config) {
-			cfg.ScheduleSpans = true
+			cfg.AskSpans = true
 			cfg.TracerProvider = forgetfulProvider{cfg.TracerProvider, spanless}
 		})
 		r := g.runner(runner.Config{})

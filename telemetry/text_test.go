@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 type (
@@ -56,7 +56,7 @@ func TestAPanicsValueIsToldAndNeverWalked(t *testing.T) {
 			span := g.span("process a")
 			require.Equal(t, c.text, attrs(event(t, span, "exception").Attributes)["exception.message"])
 			require.Equal(t, "runner: callback panicked: "+c.text, span.Status.Description)
-			require.Equal(t, c.text, g.record(slog.LevelError, telemetry.LogPanicked)["exception.message"])
+			require.Equal(t, c.text, g.record(slog.LevelError, names.LogPanicked)["exception.message"])
 			for signal, n := range g.errors() {
 				require.Zero(t, n, signal)
 			}

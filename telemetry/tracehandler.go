@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // TraceHandler is a [slog.Handler] that adds trace_id and span_id of the
@@ -104,10 +106,10 @@ func (h *TraceHandler) with(open func(slog.Handler) slog.Handler) *TraceHandler 
 func idsOf(ctx context.Context, r slog.Record, grouped bool) []slog.Attr {
 	ids := make([]slog.Attr, 0, 3)
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-		ids = append(ids, slog.String(KeyTraceID, sc.TraceID().String()), slog.String(KeySpanID, sc.SpanID().String()))
+		ids = append(ids, slog.String(names.KeyTraceID, sc.TraceID().String()), slog.String(names.KeySpanID, sc.SpanID().String()))
 	}
 	if p, ok := ctx.Value(anyProcess{}).(*process); ok && p.request.IsValid() {
-		ids = append(ids, slog.String(KeyRequestTraceID, p.request.String()))
+		ids = append(ids, slog.String(names.KeyRequestTraceID, p.request.String()))
 	}
 	if grouped || len(ids) == 0 {
 		return ids

@@ -15,6 +15,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestATraceHandlerIsAHandlerAsSlogWantsIt(t *testing.T) {
@@ -100,7 +101,7 @@ func TestNoRecordHasItsIdsTwice(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, strings.Count(text, `"request.trace_id":`), text)
-		require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+		require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
 	}
 }
 
@@ -112,8 +113,8 @@ func TestTraceIdsCanBeLeftToTheHandler(t *testing.T) {
 	release()
 	_, err := r.Shutdown(ctx)
 	require.NoError(t, err)
-	require.Contains(t, g.record(slog.LevelError, telemetry.LogFailed), "request.trace_id")
-	for _, message := range []string{telemetry.LogFailed, telemetry.LogDrainStarted, telemetry.LogDrainFinished} {
+	require.Contains(t, g.record(slog.LevelError, names.LogFailed), "request.trace_id")
+	for _, message := range []string{names.LogFailed, names.LogDrainStarted, names.LogDrainFinished} {
 		record := g.records(message)[0]
 		require.NotContains(t, record, "trace_id")
 		require.NotContains(t, record, "span_id")

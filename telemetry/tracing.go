@@ -12,22 +12,23 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // tracing makes one span of each callback that starts, and leaves a note on
 // the span that was current where it was asked for. What is optional: a span of
-// the asking too (schedule.go). A drain has one in any case (drain.go).
+// the asking too (ask.go). A drain has one in any case (drain.go).
 type tracing struct {
-	tracer        trace.Tracer
-	isNoop        bool // the tracer is that of package noop: it makes no spans
-	relations     relations
-	scheduleSpans bool
-	sites         *callSites
+	tracer    trace.Tracer
+	isNoop    bool // the tracer is that of package noop: it makes no spans
+	relations relations
+	askSpans  bool
+	sites     *callSites
 }
 
 // callbackSpans is what tracing keeps for one name of a runner.
 type callbackSpans struct {
-	scheduleStart *spanStart // nil without Config.ScheduleSpans
+	askStart *spanStart // nil without Config.AskSpans
 
 	// recorded tells that a process span of this name has recorded, so that the
 	// next one's call site is worth looking for if no asker's span tells.
@@ -56,12 +57,12 @@ func newTracing(cfg Config, own *signal) *tracing {
 	_, isNoop := cfg.TracerProvider.(noop.TracerProvider)
 	return &tracing{
 		isNoop: isNoop,
-		tracer: cfg.TracerProvider.Tracer(ScopeName,
+		tracer: cfg.TracerProvider.Tracer(names.ScopeName,
 			trace.WithInstrumentationVersion(version()),
 			trace.WithSchemaURL(semconv.SchemaURL)),
-		relations:     relations{always: cfg.Relation, choose: cfg.RelationFor, signal: own},
-		scheduleSpans: cfg.ScheduleSpans,
-		sites:         newCallSites(),
+		relations: relations{always: cfg.Relation, choose: cfg.RelationFor, signal: own},
+		askSpans:  cfg.AskSpans,
+		sites:     newCallSites(),
 	}
 }
 
@@ -69,13 +70,13 @@ func newTracing(cfg Config, own *signal) *tracing {
 func newSpanStart(span, runnerName, name string, kind trace.SpanKind) *spanStart {
 	return &spanStart{name: span + " " + name, options: []trace.SpanStartOption{
 		trace.WithSpanKind(kind),
-		trace.WithAttributes(attribute.String(AttrRunner, runnerName), attribute.String(AttrCallbackName, name)),
+		trace.WithAttributes(attribute.String(names.AttrRunner, runnerName), attribute.String(names.AttrCallbackName, name)),
 	}}
 }
 
 // newProcessStart makes what the process spans of a name have in common.
 func newProcessStart(runnerName, name string, relation Relation) *spanStart {
-	s := newSpanStart(SpanProcess, runnerName, name, trace.SpanKindConsumer)
+	s := newSpanStart(names.SpanProcess, runnerName, name, trace.SpanKindConsumer)
 	if s.relation = relation; relation.isRoot() {
 		s.options = append(s.options, trace.WithNewRoot())
 	}
@@ -116,16 +117,16 @@ func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedIn
 	asker := trace.SpanFromContext(ctx)
 	isTold := asker.IsRecording()
 	if isTold {
-		addScheduled(asker, info)
+		addAccepted(asker, info)
 	} else if e.callback.recorded.Load() {
 		isTold = !asker.SpanContext().IsValid()
 	}
-	if !isTold && !t.scheduleSpans {
+	if !isTold && !t.askSpans {
 		return ctx
 	}
 	a := processKey{owner: t}.accept(ctx)
-	if t.scheduleSpans {
-		a.Context, a.site = t.scheduled(ctx, e, info)
+	if t.askSpans {
+		a.Context, a.site = t.askAccepted(ctx, e, info)
 	}
 	if isTold && a.site == 0 {
 		a.site = t.sites.here()
@@ -133,23 +134,23 @@ func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedIn
 	return a
 }
 
-// addScheduled notes on the asker's span that it asked for a callback.
-func addScheduled(asker trace.Span, info *runner.AcceptedInfo) {
-	asker.AddEvent(EventScheduled, trace.WithTimestamp(info.Asked), trace.WithAttributes(
-		attribute.String(AttrRunner, info.Runner),
-		attribute.String(AttrCallbackName, info.Name)))
+// addAccepted notes on the asker's span that it asked for a callback.
+func addAccepted(asker trace.Span, info *runner.AcceptedInfo) {
+	asker.AddEvent(names.EventAccepted, trace.WithTimestamp(info.Asked), trace.WithAttributes(
+		attribute.String(names.AttrRunner, info.Runner),
+		attribute.String(names.AttrCallbackName, info.Name)))
 }
 
-// rejected notes on the asker's span that it was refused a callback.
+// rejected notes on the asker's span that a callback was rejected.
 func (t *tracing) rejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddEvent(EventRejected, trace.WithAttributes(
-			attribute.String(AttrRunner, info.Runner),
-			attribute.String(AttrCallbackName, info.Name),
-			attribute.String(AttrReason, string(info.Reason))))
+		span.AddEvent(names.EventRejected, trace.WithAttributes(
+			attribute.String(names.AttrRunner, info.Runner),
+			attribute.String(names.AttrCallbackName, info.Name),
+			attribute.String(names.AttrReason, string(info.Reason))))
 	}
-	if t.scheduleSpans {
-		t.refused(ctx, e, info, why)
+	if t.askSpans {
+		t.askRejected(ctx, e, info, why)
 	}
 }
 
@@ -209,20 +210,20 @@ func (t *tracing) retried(p *process, info *runner.RetriedInfo, why *failure) {
 	if !p.isRecording() {
 		return
 	}
-	attrs := append(t.describe(p, &info.StartedInfo, info.Outcome), attribute.Float64(AttrRetryWait, info.Wait.Seconds()))
+	attrs := append(t.describe(p, &info.StartedInfo, info.Outcome), attribute.Float64(names.AttrRetryWait, info.Wait.Seconds()))
 	if info.Attempt == 1 { // otherwise it is described so already
-		attrs = append(attrs, attribute.Int(AttrAttempt, info.Attempt))
+		attrs = append(attrs, attribute.Int(names.AttrAttempt, info.Attempt))
 	}
 	end(p.span, attrs, &runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Err: info.Err, Finished: info.Finished}, why)
 }
 
-// overran notes on the process span that the callback was found overrunning,
-// and where it hangs.
-func (t *tracing) overran(p *process, info *runner.OverrunInfo) {
+// foundStuck notes on the process span that the callback was found stuck, and
+// where it hangs.
+func (t *tracing) foundStuck(p *process, info *runner.OverrunInfo) {
 	if !p.isRecording() {
 		return
 	}
-	p.span.AddEvent(EventOverrun, trace.WithTimestamp(info.Started.Add(info.Ran)),
+	p.span.AddEvent(names.EventStuck, trace.WithTimestamp(info.Started.Add(info.Ran)),
 		trace.WithAttributes(semconv.CodeStacktrace(bounded(info.Stack, maxStack))))
 }
 
@@ -233,7 +234,7 @@ func end(span trace.Span, attrs []attribute.KeyValue, info *runner.FinishedInfo,
 
 	span.SetAttributes(attrs...)
 	if info.Timeout > 0 && info.Duration() > info.Timeout {
-		span.AddEvent(EventDeadline, trace.WithTimestamp(info.Started.Add(info.Timeout)))
+		span.AddEvent(names.EventDeadline, trace.WithTimestamp(info.Started.Add(info.Timeout)))
 	}
 	if info.Outcome == runner.Success {
 		return

@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestACallbackWithoutARequestHasNoLinkAndTellsNothingOfOne(t *testing.T) {
@@ -103,9 +103,9 @@ func TestTheRequestsSpanNamesWhatItAskedFor(t *testing.T) {
 	request := g.span("POST /api/orders")
 	require.Len(t, request.Events, 2)
 	require.Equal(t, map[string]any{"afterglow.runner": "shop", "afterglow.callback.name": "order.email"},
-		attrs(event(t, request, telemetry.EventScheduled).Attributes))
+		attrs(event(t, request, names.EventAccepted).Attributes))
 	require.Equal(t, map[string]any{"afterglow.runner": "shop", "afterglow.callback.name": "order.webhook", "afterglow.reason": "queue_full"},
-		attrs(event(t, request, telemetry.EventRejected).Attributes))
+		attrs(event(t, request, names.EventRejected).Attributes))
 }
 
 func TestTheCallbackFindsItsSpanAndItsBaggageInTheContext(t *testing.T) {
@@ -138,9 +138,9 @@ func TestTheDeadlineIsAnEventAtItsMomentIfTheCallbackRanPastIt(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "quick", takes(time.Second/2)))
 		g.shutdown(r)
 		deaf := g.span("process deaf")
-		require.Equal(t, deaf.StartTime.Add(time.Second), event(t, deaf, telemetry.EventDeadline).Time)
+		require.Equal(t, deaf.StartTime.Add(time.Second), event(t, deaf, names.EventDeadline).Time)
 		require.Equal(t, codes.Unset, deaf.Status.Code, "it succeeded all the same")
-		require.False(t, hasEvent(g.span("process quick"), telemetry.EventDeadline))
+		require.False(t, hasEvent(g.span("process quick"), names.EventDeadline))
 	})
 }
 

@@ -73,7 +73,7 @@ func printReport(out io.Writer, o options, results []*result) {
 // printDetails says by name what went wrong, if anything did.
 func printDetails(out io.Writer, r *result) {
 	if n := r.answers[http.StatusServiceUnavailable]; n > 0 {
-		fmt.Fprintf(out, "\nmode %s: the shop refused %d orders (503), as it had no place left for their after-work.\n"+
+		fmt.Fprintf(out, "\nmode %s: the shop rejected %d orders (503), as it had no place left for their after-work.\n"+
 			"That is its bound at work; -rate places orders more slowly.\n", r.mode, n)
 	}
 	if r.firstErr != nil {

@@ -87,7 +87,7 @@ func TestInlineOrderIsDoneBeforeItsAnswer(t *testing.T) {
 		"order.email.customer": "success", "order.email.admin": "panic", "order.analytics": "success",
 		"activity.log": "success", "order.webhook": "error", "cache.revalidate": "success",
 	}, outcomes)
-	require.Zero(t, s.metrics().count("afterglow_scheduled_total"), "the runner had no part in it")
+	require.Zero(t, s.metrics().count("afterglow_asked_total"), "the runner had no part in it")
 	require.Equal(t, 1, count(t, s.db, `SELECT count(*) FROM activity WHERE user_agent <> '' AND status = 0`))
 }
 
@@ -173,7 +173,7 @@ func TestBadInputIsRefusedAndNothingIsWritten(t *testing.T) {
 	}
 
 	require.Zero(t, count(t, s.db, `SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM sales) + (SELECT count(*) FROM signups)`))
-	require.Zero(t, s.metrics().count("afterglow_scheduled_total"))
+	require.Zero(t, s.metrics().count("afterglow_asked_total"))
 	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
 }
 
@@ -194,7 +194,7 @@ func TestOversizedBodyClosesItsConnection(t *testing.T) {
 	}
 }
 
-func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
+func TestFullQueueRejectsTheOrderAndWritesNothing(t *testing.T) {
 	s := startShop(t, "-queue", "3", "-workers", "1", "-smtp-delay", "0s") // an order needs six places
 	a := s.post("/api/orders", adasOrder)
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
@@ -205,7 +205,7 @@ func TestFullQueueRefusesTheOrderAndWritesNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return s.metrics().sum("afterglow_callbacks_total", "outcome", "skipped") == 3 }, patience, 10*time.Millisecond)
 	m := s.metrics()
 	require.Equal(t, 1, m.count("afterglow_rejected_total", "reason", "queue_full"))
-	require.Equal(t, 4, m.count("afterglow_scheduled_total"))
+	require.Equal(t, 4, m.count("afterglow_asked_total"))
 	require.Zero(t, count(t, s.db, `SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM sales) + (SELECT count(*) FROM activity) + (SELECT count(*) FROM analytics)`))
 	require.Contains(t, s.get(s.url+"/inbox").body, "0 mails came in")
 
@@ -353,8 +353,8 @@ func TestLoadReportsAllItCountsASecond(t *testing.T) {
 		f.add(reply{http.StatusCreated, time.Duration(i) * time.Millisecond})
 	}
 	f.add(reply{})
-	require.Equal(t, "load: 2.2/s accepted, 2.2/s refused, 0.2/s failed; answered in 5ms (median), 9ms (p99)", f.String())
-	require.Equal(t, "load: 0.0/s accepted, 0.0/s refused, 0.0/s failed", new(loadFigures).String())
+	require.Equal(t, "load: 2.2/s accepted, 2.2/s rejected, 0.2/s failed; answered in 5ms (median), 9ms (p99)", f.String())
+	require.Equal(t, "load: 0.0/s accepted, 0.0/s rejected, 0.0/s failed", new(loadFigures).String())
 }
 
 func TestLoadPlacesOrdersAgainstItself(t *testing.T) {

@@ -38,20 +38,20 @@ func (s *testShop) flood(clients, n int) map[int]int {
 // requireConserved checks that every callback asked for ended in one outcome.
 func requireConserved(t *testing.T, m exposition) {
 	t.Helper()
-	scheduled, ended := make(map[string]float64), make(map[string]float64)
+	asked, ended := make(map[string]float64), make(map[string]float64)
 	for _, s := range m {
 		switch s.name {
-		case "afterglow_scheduled_total":
-			scheduled[s.labels["callback"]] += s.value
+		case "afterglow_asked_total":
+			asked[s.labels["callback"]] += s.value
 		case "afterglow_callbacks_total":
 			ended[s.labels["callback"]] += s.value
 		}
 	}
-	require.NotEmpty(t, scheduled)
-	require.Equal(t, scheduled, ended)
+	require.NotEmpty(t, asked)
+	require.Equal(t, asked, ended)
 }
 
-func TestScheduledIsTheSumOfOutcomesAfterFaultsFloodAndDrain(t *testing.T) {
+func TestAskedForIsTheSumOfOutcomesAfterFaultsFloodAndDrain(t *testing.T) {
 	for _, overflow := range []string{"reject", "block", "drop-oldest", "run-in-caller"} {
 		t.Run(overflow, func(t *testing.T) {
 			s := startShop(t, "-overflow", overflow, "-workers", "8", "-queue", "16", "-smtp-delay", "2ms",
@@ -65,12 +65,12 @@ func TestScheduledIsTheSumOfOutcomesAfterFaultsFloodAndDrain(t *testing.T) {
 				statuses := s.flood(16, 15)
 				answered.Store(&statuses)
 			}()
-			require.Eventually(t, func() bool { return s.metrics().sum("afterglow_scheduled_total") > 150 }, patience, patience/1000)
+			require.Eventually(t, func() bool { return s.metrics().sum("afterglow_asked_total") > 150 }, patience, patience/1000)
 			m := s.drainedMetrics() // in the middle of the flood
 			_ = s.stop()            // some callbacks hang, so work may be lost
 			<-flooded
 			requireConserved(t, m)
-			t.Logf("answers %v, refused %v, outcomes %v", *answered.Load(), m.sum("afterglow_rejected_total"), outcomes(m))
+			t.Logf("answers %v, rejected %v, outcomes %v", *answered.Load(), m.sum("afterglow_rejected_total"), outcomes(m))
 			for status := range maps.Keys(*answered.Load()) {
 				require.True(t, slices.Contains([]int{0, 201, 503}, status), "status %d", status)
 			}

@@ -110,7 +110,7 @@ func TestSIGTERMUnderLoadLosesNothingAccepted(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return s.metrics().sum("afterglow_scheduled_total") > 600 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.metrics().sum("afterglow_asked_total") > 600 }, patience, 20*time.Millisecond)
 	m := s.drainedMetrics()
 	require.Zero(t, s.exit(cmd), "exit code")
 	clients.Wait()

@@ -106,8 +106,8 @@ func (l *load) request(ctx context.Context, n int) reply {
 
 // loadFigures sums up the time between two reports.
 type loadFigures struct {
-	accepted, refused, failed int
-	took                      []time.Duration // of the accepted
+	accepted, rejected, failed int
+	took                       []time.Duration // of the accepted
 }
 
 func (f *loadFigures) add(r reply) {
@@ -116,7 +116,7 @@ func (f *loadFigures) add(r reply) {
 		f.accepted++
 		f.took = append(f.took, r.took)
 	case r.status == http.StatusServiceUnavailable:
-		f.refused++
+		f.rejected++
 	default:
 		f.failed++
 	}
@@ -128,7 +128,7 @@ func (f *loadFigures) String() string {
 		return f.took[int(q*float64(len(f.took)-1))].Round(10 * time.Microsecond)
 	}
 	rate := func(n int) float64 { return float64(n) / loadReport.Seconds() }
-	line := fmt.Sprintf("load: %.1f/s accepted, %.1f/s refused, %.1f/s failed", rate(f.accepted), rate(f.refused), rate(f.failed))
+	line := fmt.Sprintf("load: %.1f/s accepted, %.1f/s rejected, %.1f/s failed", rate(f.accepted), rate(f.rejected), rate(f.failed))
 	if len(f.took) > 0 {
 		line += fmt.Sprintf("; answered in %v (median), %v (p99)", at(.5), at(.99))
 	}

@@ -14,7 +14,7 @@ import (
 // ticket follows what one order asked to be run after its answer.
 //
 // Places of the queue are reserved before the order is written, so that a full
-// queue refuses the order instead of losing its mails. Should the order then
+// queue rejects the order instead of losing its mails. Should the order then
 // not be written after all, what was reserved finds the ticket not committed
 // and does nothing.
 type ticket struct {

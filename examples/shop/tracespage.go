@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // tracesData is what the page of traces shows: one trace on a scale of time, or
@@ -51,7 +51,7 @@ func newTracesData(q url.Values, body tracesBody) *tracesData {
 func rows(spans []spanJSON, elsewhere bool) []spanRow {
 	var all []spanRow
 	for _, s := range spans {
-		outcome, _ := s.Attributes[telemetry.AttrOutcome].(string)
+		outcome, _ := s.Attributes[names.AttrOutcome].(string)
 		if outcome == "" && s.Status == codes.Error.String() {
 			outcome = runner.Failed.String()
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // snapshots keeps the paths that records name.
@@ -32,7 +33,7 @@ func (s *snapshots) Handle(_ context.Context, r slog.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == telemetry.KeySnapshot {
+		if a.Key == names.KeySnapshot {
 			s.paths = append(s.paths, a.Value.String())
 		}
 		return true

@@ -20,6 +20,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // exported keeps the records that the log SDK exports.
@@ -103,27 +104,27 @@ func TestAFanOutToJSONAndOtelslogHasTheTraceIdsOnceInEach(t *testing.T) {
 		lines[record.Msg] = string(line)
 	}
 
-	for _, message := range []string{telemetry.LogFailed, "mine"} {
+	for _, message := range []string{names.LogFailed, "mine"} {
 		record, attrs := logs.record(t, message)
 		require.Equal(t, process.TraceID(), record.TraceID(), message)
 		require.Equal(t, process.SpanID(), record.SpanID(), message)
-		require.NotContains(t, attrs, telemetry.KeyTraceID)
-		require.NotContains(t, attrs, telemetry.KeySpanID)
-		if message == telemetry.LogFailed {
-			require.Equal(t, request.SpanContext().TraceID().String(), attrs[telemetry.KeyRequestTraceID].AsString())
+		require.NotContains(t, attrs, names.KeyTraceID)
+		require.NotContains(t, attrs, names.KeySpanID)
+		if message == names.LogFailed {
+			require.Equal(t, request.SpanContext().TraceID().String(), attrs[names.KeyRequestTraceID].AsString())
 		}
 
 		line := []byte(lines[message])
 		for key, id := range map[string]string{
-			telemetry.KeyTraceID:        process.TraceID().String(),
-			telemetry.KeySpanID:         process.SpanID().String(),
-			telemetry.KeyRequestTraceID: request.SpanContext().TraceID().String(),
+			names.KeyTraceID:        process.TraceID().String(),
+			names.KeySpanID:         process.SpanID().String(),
+			names.KeyRequestTraceID: request.SpanContext().TraceID().String(),
 		} {
 			require.Equal(t, 1, bytes.Count(line, []byte(`"`+key+`":"`+id+`"`)), "%s in %s", key, line)
 			require.Equal(t, 1, bytes.Count(line, []byte(`"`+key+`":`)), "%s in %s", key, line)
 		}
 	}
-	record, _ := logs.record(t, telemetry.LogDrainFinished)
+	record, _ := logs.record(t, names.LogDrainFinished)
 	require.Equal(t, request.SpanContext().TraceID(), record.TraceID(), "the drain is in the trace of its context")
 }
 
@@ -142,6 +143,6 @@ func TestByDefaultAnyHandlerGetsTheTraceIdsAsAttributes(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "order.email", func(context.Context) error { return errors.New("no") }))
 	_, err = r.Shutdown(t.Context())
 	require.NoError(t, err)
-	record, attrs := logs.record(t, telemetry.LogFailed)
-	require.Equal(t, record.TraceID().String(), attrs[telemetry.KeyTraceID].AsString())
+	record, attrs := logs.record(t, names.LogFailed)
+	require.Equal(t, record.TraceID().String(), attrs[names.KeyTraceID].AsString())
 }

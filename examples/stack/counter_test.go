@@ -19,6 +19,7 @@ import (
 	"github.com/afterglow-go/afterglow/internal/tool"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // A callback that is asked for the first time, and panics, is exposed at 1 by
@@ -44,10 +45,10 @@ func TestThePanicOfACallbackThatIsNewIsTold(t *testing.T) {
 				}
 				return strings.ReplaceAll(arg, c.without, "")
 			})
-			ts.eventually(func() bool { return len(ts.query(telemetry.MetricBuildInfo)) == 1 }, "the process is scraped")
+			ts.eventually(func() bool { return len(ts.query(names.MetricBuildInfo)) == 1 }, "the process is scraped")
 			require.NoError(t, shop.runner.Go(t.Context(), "order.email", func(context.Context) error { panic("new") }))
 			ts.eventually(func() bool {
-				return len(ts.query(telemetry.MetricCallbacks+`{outcome="panic"} == 1`)) == 1
+				return len(ts.query(names.MetricCallbacks+`{outcome="panic"} == 1`)) == 1
 			}, "the panic is scraped")
 			if c.told {
 				ts.eventually(func() bool { return slices.Contains(ts.fired(), "AfterglowPanics") }, "the alert fires")

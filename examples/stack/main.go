@@ -139,7 +139,7 @@ each put '' and wait until its critical alerts are resolved: while one of a runn
 fires, its warnings are not sent. 0.1 is a tenth of the callback's runs.
   curl -X PUT %[2]s/faults -d 'order.webhook=panic:0.5'        AfterglowPanics, then the error budget's
   curl -X PUT %[2]s/faults -d 'signup.email=slow(1h):1'        AfterglowTimeouts, then the error budget's
-  curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.005'       AfterglowOverrunning
+  curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.005'       AfterglowCallbackStuck
   curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.1'         the same; once 64 hang, AfterglowCallbacksRejected and the error budget's
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 

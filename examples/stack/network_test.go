@@ -88,13 +88,13 @@ func TestTheContainersFindEachOther(t *testing.T) {
 	} {
 		for _, other := range needs {
 			require.Contains(t, project.Services[name].DependsOn, other, name)
-			require.Contains(t, names(text[name]), other, "%s knows the address of %s", name, other)
+			require.Contains(t, hostsIn(text[name]), other, "%s knows the address of %s", name, other)
 		}
 	}
 }
 
-// names lists the hosts of the addresses in a text.
-func names(text string) (hosts []string) {
+// hostsIn lists the hosts of the addresses in a text.
+func hostsIn(text string) (hosts []string) {
 	for _, m := range address.FindAllStringSubmatch(text, -1) {
 		hosts = append(hosts, m[1])
 	}

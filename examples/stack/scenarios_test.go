@@ -77,7 +77,7 @@ var scenarios = []scenario{
 		fires:  append([]string{"AfterglowCallbackSilent"}, budgetBurns...),
 	},
 	{
-		// Callers lend a hand, so that nothing is refused.
+		// Callers lend a hand, so that nothing is rejected.
 		name:   "slow dependency",
 		args:   []string{"-workers", "4", "-queue", "400", "-overflow", "run-in-caller"},
 		faults: "order.email.customer=slow(2s):1",
@@ -102,20 +102,20 @@ var scenarios = []scenario{
 		}, budgetBurns...),
 	},
 	{
-		// So few that none is refused before long: that begins when as many hang as
+		// So few that none is rejected before long: that begins when as many hang as
 		// there are workers.
-		name:   "hanging callbacks",
+		name:   "stuck callbacks",
 		faults: "order.webhook=hang:0.02",
-		fires:  []string{"AfterglowOverrunning"},
+		fires:  []string{"AfterglowCallbackStuck"},
 	},
 	{
 		// The one there is, and after some time the one that replaces it; then
-		// all that is asked for is refused.
+		// all that is asked for is rejected.
 		name:   "all workers hang",
 		args:   []string{"-load", "2", "-workers", "1", "-queue", "20000"},
 		faults: "order.email.customer=hang:1",
 		fires: append([]string{
-			"AfterglowCallbackSilent", "AfterglowCallbacksRejected", "AfterglowOldestTooOld", "AfterglowOverrunning",
+			"AfterglowCallbackSilent", "AfterglowCallbackStuck", "AfterglowCallbacksRejected", "AfterglowOldestTooOld",
 			"AfterglowQueueStuck", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 		inhibited: map[string]string{
@@ -125,7 +125,7 @@ var scenarios = []scenario{
 	{
 		// A deploy: the next shop is up before the last one ends, which stays a
 		// target, as one does until service discovery has noticed. What hangs has a
-		// long timeout, and overruns only after that.
+		// long timeout, and is stuck only after that.
 		name: "drain with work left",
 		args: []string{"-load", "1", "-drain", "1s", "-linger", "6s"},
 		act: func(ts *testStack) {
@@ -134,7 +134,7 @@ var scenarios = []scenario{
 			// More than one order a second leaves behind that does not hang, and
 			// fewer than burn an error budget.
 			labels := fmt.Sprintf("{instance=%q,callback=%q}", strings.TrimPrefix(ts.first.ops, "http://"), "order.email.customer")
-			inFlight := `afterglow_scheduled_total` + labels + ` - on () sum(afterglow_callbacks_total` + labels + `) >= 3`
+			inFlight := `afterglow_asked_total` + labels + ` - on () sum(afterglow_callbacks_total` + labels + `) >= 3`
 			ts.eventually(func() bool { return len(ts.query(inFlight)) == 1 }, "callbacks hang")
 			require.NoError(ts.t, ts.first.stop())
 		},
@@ -149,7 +149,7 @@ var scenarios = []scenario{
 			require.NoError(ts.t, os.WriteFile(filepath.Join(ts.dir, "flight"), nil, 0o600))
 			ts.breaks("order.webhook=hang:0.02")
 		},
-		fires: []string{"AfterglowOverrunning", "AfterglowTelemetryErrors"},
+		fires: []string{"AfterglowCallbackStuck", "AfterglowTelemetryErrors"},
 	},
 	{
 		name: "scrape lost",

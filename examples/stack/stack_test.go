@@ -141,7 +141,7 @@ func (ts *testStack) noteInhibition() {
 	}
 }
 
-// inhibits tells whether one alert, or anyOther, has held back another so far.
+// inhibits reports whether one alert, or anyOther, has held back another so far.
 func (ts *testStack) inhibits(source, target string) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()

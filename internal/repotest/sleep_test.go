@@ -69,7 +69,7 @@ func realSleeps(t *testing.T, file, src string) (found []string) {
 	return found
 }
 
-// isOf tells whether an expression is the name of a package.
+// isOf reports whether an expression is the name of a package.
 func isOf(e ast.Expr, pkg, name string) bool {
 	sel, ok := e.(*ast.SelectorExpr)
 	if !ok || sel.Sel.Name != name {

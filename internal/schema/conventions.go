@@ -11,7 +11,7 @@ func conventions() []Name {
 		{Value: string(semconv.CodeFunctionNameKey), Meaning: "Function that asked for the callback."},
 		{Value: string(semconv.CodeFilePathKey), Meaning: "File of that call."},
 		{Value: string(semconv.CodeLineNumberKey), Meaning: "Line of that call."},
-		{Value: string(semconv.CodeStacktraceKey), Meaning: "Where the callback hangs: on an abandoned one, and on the event of an overrun. At most 8,192 bytes."},
+		{Value: string(semconv.CodeStacktraceKey), Meaning: "Where the callback hangs: on an abandoned one, and on the event of a stuck one. At most 8,192 bytes."},
 		{Value: string(semconv.ErrorTypeKey), Meaning: "What went wrong, in few different words: the outcome, or the type of the error."},
 		{Value: string(semconv.ExceptionTypeKey), Meaning: "On the event: type of the error, or of what the callback panicked with."},
 		{Value: string(semconv.ExceptionMessageKey), Meaning: "On the event: its text, at most 1,024 bytes."},

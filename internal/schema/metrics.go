@@ -12,6 +12,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // metric is what a scrape says of a metric.
@@ -81,9 +82,9 @@ func (m metric) cardinality(values map[string]int) cardinality {
 	c := cardinality{n: m.perSet}
 	for _, l := range m.labels {
 		switch l {
-		case telemetry.LabelRunner:
+		case names.LabelRunner:
 			c.of = strings.TrimSpace("R " + c.of)
-		case telemetry.LabelCallback:
+		case names.LabelCallback:
 			c.of = strings.TrimSpace(c.of + " C")
 		default:
 			c.n *= max(values[l], 1)

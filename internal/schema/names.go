@@ -1,7 +1,7 @@
 // Package schema writes telemetry/SCHEMA.md: every name that the telemetry
 // uses, from the code that uses it. The names and their meanings are those of
-// telemetry/names.go and of package runner, types and labels are those of a
-// real scrape. Only the example queries stand here.
+// packages telemetry/names and runner, types and labels are those of a real
+// scrape. Only the example queries stand here.
 package schema
 
 import (
@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,6 +52,24 @@ func Constants(file string) ([]Group, error) {
 		groups = append(groups, g)
 	}
 	return groups, nil
+}
+
+// Names returns the groups of package telemetry/names. dir is the directory of
+// package telemetry.
+func Names(dir string) ([]Group, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "names", "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Group
+	for _, file := range files {
+		groups, err := Constants(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, groups...)
+	}
+	return all, nil
 }
 
 func namesOf(spec *ast.ValueSpec) ([]Name, error) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Section is a table of the schema. The first column of each row is its name.
@@ -36,7 +36,7 @@ const (
 
 // source is all that the schema is made of.
 type source struct {
-	names   []Group // of telemetry/names.go
+	names   []Group // of package telemetry/names
 	reasons []Name
 	ends    []Name // the outcomes
 	profile []Name
@@ -64,10 +64,10 @@ func Sections(dir string) ([]Section, error) {
 	for _, g := range s.names {
 		for _, n := range g.Names {
 			if !s.taken[n.Const] {
-				s.fail("%s of names.go has no row: give it the prefix of its kind", n.Const)
+				s.fail("%s of package names has no row: give it the prefix of its kind", n.Const)
 			}
 			if n.Meaning == "" && !strings.HasPrefix(n.Const, "Scope") {
-				s.fail("%s of names.go has no comment", n.Const)
+				s.fail("%s of package names has no comment", n.Const)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func Sections(dir string) ([]Section, error) {
 }
 
 func (s *source) read(dir string) (err error) {
-	if s.names, err = Constants(filepath.Join(dir, "names.go")); err != nil {
+	if s.names, err = Names(dir); err != nil {
 		return err
 	}
 	core := filepath.Join(dir, "..", "runner")
@@ -112,22 +112,22 @@ func (s *source) fail(format string, args ...any) {
 
 // take returns the constants of a kind, which thereby have a row.
 func (s *source) take(prefix string) []Name {
-	names := named(s.names, prefix)
-	for _, n := range names {
+	rows := named(s.names, prefix)
+	for _, n := range rows {
 		s.taken[n.Const] = true
 	}
-	return names
+	return rows
 }
 
 // table is one of names and meanings only.
 func (s *source) table(title, prefix, column string, more []Name) Section {
 	t := Section{Title: title, Text: intro(s.names, prefix), Columns: []string{column, "meaning"}}
-	names := append(s.take(prefix), more...)
-	units := slices.ContainsFunc(names, func(n Name) bool { return unitOf(n) != "" })
+	rows := append(s.take(prefix), more...)
+	units := slices.ContainsFunc(rows, func(n Name) bool { return unitOf(n) != "" })
 	if units {
 		t.Columns = append(t.Columns, "unit")
 	}
-	for _, n := range names {
+	for _, n := range rows {
 		row := []string{code(n.Value), n.Meaning}
 		if units {
 			row = append(row, unitOf(n))
@@ -149,10 +149,10 @@ func unitOf(n Name) string {
 // values is how many values each label has whose values are known.
 func (s *source) values() map[string]int {
 	return map[string]int{
-		telemetry.LabelOutcome: len(s.ends),
-		telemetry.LabelReason:  len(s.reasons),
-		telemetry.LabelResult:  len(named(s.names, "Result")),
-		telemetry.LabelSignal:  len(named(s.names, "Signal")),
+		names.LabelOutcome: len(s.ends),
+		names.LabelReason:  len(s.reasons),
+		names.LabelResult:  len(named(s.names, "Result")),
+		names.LabelSignal:  len(named(s.names, "Signal")),
 	}
 }
 
@@ -171,7 +171,7 @@ func (s *source) metricTable() Section {
 		t.Rows = append(t.Rows, []string{code(m.name), m.kind, strings.Join(m.labels, ", "), m.unit, c.String(), m.help})
 	}
 	for name := range s.metrics {
-		s.fail("a scrape has %s, and names.go has not", name)
+		s.fail("a scrape has %s, and package names has not", name)
 	}
 	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. "+
 		"C is at most Config.MaxNames, and one more for all other names. Together they are %d R C + %d R + %d. "+
@@ -197,9 +197,9 @@ func (s *source) labelTable() Section {
 	for _, n := range s.take("Label") {
 		bound := "1"
 		switch v := values[n.Value]; {
-		case n.Value == telemetry.LabelRunner:
+		case n.Value == names.LabelRunner:
 			bound = "R"
-		case n.Value == telemetry.LabelCallback:
+		case n.Value == names.LabelCallback:
 			bound = "C"
 		case v > 0:
 			bound = fmt.Sprint(v)
@@ -214,16 +214,16 @@ func (s *source) valueTable() Section {
 		Title: LabelValues, Columns: []string{"value", "label", "meaning"},
 		Text: "All of them, but for names and versions. Attributes and log keys for outcomes and reasons have the same values.",
 	}
-	add := func(label string, names []Name) {
-		for _, n := range names {
+	add := func(label string, values []Name) {
+		for _, n := range values {
 			t.Rows = append(t.Rows, []string{code(n.Value), code(label), upper(n.Meaning)})
 		}
 	}
-	add(telemetry.LabelCallback, s.take("Other"))
-	add(telemetry.LabelOutcome, s.ends)
-	add(telemetry.LabelReason, s.reasons)
-	add(telemetry.LabelResult, s.take("Result"))
-	add(telemetry.LabelSignal, s.take("Signal"))
+	add(names.LabelCallback, s.take("Other"))
+	add(names.LabelOutcome, s.ends)
+	add(names.LabelReason, s.reasons)
+	add(names.LabelResult, s.take("Result"))
+	add(names.LabelSignal, s.take("Signal"))
 	return t
 }
 

@@ -49,7 +49,7 @@ func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 			require.NotEmpty(t, row[len(row)-1]+row[1], "%s: %s has no meaning", s.Title, name)
 		}
 	}
-	groups, err := schema.Constants(filepath.Join(telemetry, "names.go"))
+	groups, err := schema.Names(telemetry)
 	require.NoError(t, err)
 	labels := map[string]string{"Other": "callback=", "Result": "result=", "Signal": "signal="}
 	seen := 0

@@ -16,7 +16,7 @@ type books struct {
 }
 
 type totals struct {
-	Taken, Refused     uint64 // by what After and Track returned
+	Taken, NotTaken    uint64 // by what After and Track returned
 	HangsTaken         uint64
 	Accepted, Rejected uint64 // by the observer
 	Started, Retried   uint64
@@ -25,8 +25,8 @@ type totals struct {
 	Outcomes           runner.Outcomes
 	Reasons            map[runner.Reason]uint64
 	HangsFound         uint64 // by Overrun
-	HangsEnded         uint64 // Finished said that they overran
-	OthersFound        uint64 // overran though they heed their context: the machine was late
+	HangsEnded         uint64 // Finished said that they had been stuck
+	OthersFound        uint64 // found stuck though they heed their context: the machine was late
 	WithoutStack       uint64 // found without a stack that names the function they hang in
 }
 
@@ -49,7 +49,7 @@ func (b *books) answered(name string, err error) {
 	b.note(func(t *totals) {
 		switch {
 		case err != nil:
-			t.Refused++
+			t.NotTaken++
 		case name == hangName:
 			t.HangsTaken++
 			fallthrough

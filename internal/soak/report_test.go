@@ -88,7 +88,7 @@ func (r *report) judgeBooks(s *sheet) {
 	s.must("asked = sum of outcomes, at rest", fmt.Sprintf("%d = %d", st.Asked, st.Outcomes.Total()), "equal", st.Asked == st.Outcomes.Total(), true)
 	s.must("asked = outcomes + pending, in motion", fmt.Sprintf("%d of %d snapshots off", r.unbalanced, len(r.samples)), "none", r.unbalanced == 0, true)
 	s.must("accepted, by After's answer and observed", fmt.Sprintf("%d, %d", b.Taken, b.Accepted), "equal", b.Taken == b.Accepted, true)
-	s.must("refused, by After's answer and observed", fmt.Sprintf("%d, %d", b.Refused, b.Rejected), "equal", b.Refused == b.Rejected, true)
+	s.must("rejected, by After's answer and observed", fmt.Sprintf("%d, %d", b.NotTaken, b.Rejected), "equal", b.NotTaken == b.Rejected, true)
 	s.must("accepted, and finished exactly once", fmt.Sprintf("%d, %d, %d twice", b.Accepted, b.Finished, b.Twice), "equal", b.Accepted == b.Finished && b.Twice == 0, true)
 	observed := b.Outcomes
 	observed[runner.Rejected] = b.Rejected
@@ -102,8 +102,8 @@ func (r *report) judgeHanging(s *sheet) {
 	s.must("hanging: accepted, found by Overrun, ended", fmt.Sprintf("%d, %d, %d", b.HangsTaken, b.HangsFound, b.HangsEnded), "equal, not 0",
 		b.HangsTaken > 0 && b.HangsTaken == b.HangsFound && b.HangsFound == b.HangsEnded, true)
 	s.must("found without the stack they hang on", fmt.Sprint(b.WithoutStack), "none", b.WithoutStack == 0, true)
-	s.line("others found overrunning", fmt.Sprint(b.OthersFound))
-	s.must("overrunning at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Overrunning, r.stats.Replaced), "none", r.stats.Overrunning+r.stats.Replaced == 0, true)
+	s.line("others found stuck", fmt.Sprint(b.OthersFound))
+	s.must("stuck at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Overrunning, r.stats.Replaced), "none", r.stats.Overrunning+r.stats.Replaced == 0, true)
 }
 
 func (r *report) judgeProcess(s *sheet) {

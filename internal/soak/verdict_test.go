@@ -21,7 +21,7 @@ func sound() *report {
 	r.stats.Asked = 5
 	r.stats.Outcomes[runner.Success], r.stats.Outcomes[runner.Rejected] = 3, 2
 	r.books = totals{
-		Taken: 3, Refused: 2, HangsTaken: 1,
+		Taken: 3, NotTaken: 2, HangsTaken: 1,
 		Accepted: 3, Rejected: 2, Started: 3, Finished: 3, HangsFound: 1, HangsEnded: 1,
 	}
 	r.books.Outcomes[runner.Success] = 3
@@ -40,7 +40,7 @@ func TestEachRequirementCanFail(t *testing.T) {
 		"at rest":             func(r *report) { r.stats.Asked++ },
 		"in motion":           func(r *report) { r.unbalanced = 1 },
 		"accepted, by After":  func(r *report) { r.books.Taken++ },
-		"refused, by After":   func(r *report) { r.books.Refused++ },
+		"rejected, by After":  func(r *report) { r.books.NotTaken++ },
 		"exactly once":        func(r *report) { r.books.Finished-- },
 		"0 twice|1 twice":     func(r *report) { r.books.Twice = 1 },
 		"outcomes observed":   func(r *report) { r.books.Outcomes[runner.Success], r.books.Outcomes[runner.Failed] = 2, 1 },
@@ -48,7 +48,7 @@ func TestEachRequirementCanFail(t *testing.T) {
 		"panics of observers": func(r *report) { r.stats.ObserverPanics = 1 },
 		"found by Overrun":    func(r *report) { r.books.HangsFound = 0 },
 		"without the stack":   func(r *report) { r.books.WithoutStack = 1 },
-		"overrunning at the":  func(r *report) { r.stats.Replaced = 1 },
+		"stuck at the end":    func(r *report) { r.stats.Replaced = 1 },
 		"goroutines at start": func(r *report) { r.goroutines[1] = 8 },
 		"RSS, mean of the last": func(r *report) {
 			for i := range r.samples[480:] {

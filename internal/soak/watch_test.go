@@ -50,7 +50,7 @@ func startWatch(t *testing.T, busy, idle *site) *watch {
 			}
 			w.samples = append(w.samples, now)
 			if n%30 == 15 { // not between two turns, where nothing is under way
-				t.Logf("%3.0f s: RSS %s, live heap %s, %d goroutines, %d connections, %d asked for, %d running of which %d overrun, %d queued, %d rejected",
+				t.Logf("%3.0f s: RSS %s, live heap %s, %d goroutines, %d connections, %d asked for, %d running of which %d stuck, %d queued, %d rejected",
 					now.at.Seconds(), megabytes(now.rss), megabytes(now.live), now.goroutines, now.connections, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
 			}
 		}

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"maps"
 	"math"
 	"slices"
 )
@@ -31,18 +32,30 @@ func (b *Book) Add(c Case, v float64) {
 // Rounds is how many figures there are of c.
 func (b *Book) Rounds(c Case) int { return len(b.figures[c]) }
 
+// Cases lists what there are figures of, in no order.
+func (b *Book) Cases() []Case { return slices.Collect(maps.Keys(b.figures)) }
+
 // Median is the middle figure of c, NaN if there is none.
 func (b *Book) Median(c Case) float64 { return Quantile(b.figures[c], 0.5) }
 
 // Ratio is the median over the rounds of c's figure to base's in the same
 // round: what slowed a whole round down does not count. NaN if there is none.
 func (b *Book) Ratio(c, base Case) float64 {
-	over, under := b.figures[c], b.figures[base]
-	ratios := make([]float64, min(len(over), len(under)))
-	for i := range ratios {
-		ratios[i] = over[i] / under[i]
+	return Quantile(pairs(b.figures[c], b.figures[base], func(v, w float64) float64 { return v / w }), 0.5)
+}
+
+// Difference is the median over the rounds of c's figure less base's in the same
+// round. NaN if there is none.
+func (b *Book) Difference(c, base Case) float64 {
+	return Quantile(pairs(b.figures[c], b.figures[base], func(v, w float64) float64 { return v - w }), 0.5)
+}
+
+func pairs(a, b []float64, f func(v, w float64) float64) []float64 {
+	all := make([]float64, min(len(a), len(b)))
+	for i := range all {
+		all[i] = f(a[i], b[i])
 	}
-	return Quantile(ratios, 0.5)
+	return all
 }
 
 // Quantile is the q-quantile of values, between the two nearest if it falls

@@ -1,12 +1,11 @@
 package measure
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
-	"strconv"
 	"time"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/web"
@@ -14,111 +13,113 @@ import (
 
 // The metrics of a server, and the numbers of connections to it.
 const (
-	MetricPerSecond   = "requests/s"
-	MetricResponseP99 = "response p99 ms"
+	MetricPerSecond     = "requests/s"
+	MetricResponseP99   = "response p99 ms"
+	MetricRequestAllocs = "allocs/request"
 )
 
 // Connections is how many clients there are, in turn.
-var Connections = []int{1, 16, 64, 256}
+var Connections = []int{16, 64, 256}
 
 // WithConnections names one of them, at a route that takes so long.
 func WithConnections(n int, route time.Duration) string {
 	s := fmt.Sprintf("%d connections", n)
-	if n == 1 {
-		s = "1 connection"
-	}
 	if route > 0 {
 		s += fmt.Sprintf(", a route of %d ms", route.Milliseconds())
 	}
 	return s
 }
 
-// HTTP asks what the callbacks do to the responses. The load comes from another
-// process, which load starts.
-func HTTP(p Plan, load func(web.Load) (web.Seen, error)) (*Book, error) {
-	book, order := new(Book), newOrder()
-	var failed error
-	var cells []func()
+// HTTP asks what the callbacks do to the responses. nextJS is the address of a
+// server of Next.js, "" if there is none.
+func HTTP(p Plan, nextJS string) (*Book, error) {
+	var groups [][]Cell
 	for _, route := range web.Routes {
 		for _, n := range Connections {
-			setting := WithConnections(n, route)
-			cells = append(cells, func() {
-				var variants []func()
-				for _, v := range web.Variants() {
-					variants = append(variants, func() {
-						settle()
-						seen, err := serve(v, route, web.Load{Connections: n, Warm: p.For / 4, For: p.For}, load)
-						if err != nil {
-							failed = fmt.Errorf("%s, %s: %w", v.Name, setting, err)
-							return
-						}
-						book.Add(Case{setting, v.Name, MetricPerSecond}, seen.PerSecond)
-						book.Add(Case{setting, v.Name, MetricResponseP99}, float64(seen.P99)/float64(time.Millisecond))
-					})
-				}
-				order.run(variants)
-			})
+			c := Cell{Question: QuestionHTTP, Setting: WithConnections(n, route), For: p.For, Connections: n, Route: route}
+			var group []Cell
+			for _, v := range web.Variants() {
+				c.Contestant = v.Name
+				group = append(group, c)
+			}
+			if nextJS != "" && n == Connections[0] && route == 0 {
+				c.Contestant, c.Addr = web.NextJS, nextJS
+				group = append(group, c)
+			}
+			groups = append(groups, group)
 		}
 	}
-	order.rounds(p, cells)
-	return book, failed
+	return p.ask(once(groups...))
 }
 
-func serve(v web.Variant, route time.Duration, l web.Load, load func(web.Load) (web.Seen, error)) (web.Seen, error) {
-	s, err := web.Serve(v, route)
+// http serves, and puts a load on the server from another process.
+func (c Cell) http() (Figures, error) {
+	load := web.Load{Addr: c.Addr, Connections: c.Connections, Warm: c.For / 4, For: c.For}
+	if c.Addr != "" {
+		return c.load(load)
+	}
+	for _, v := range web.Variants() {
+		if v.Name != c.Contestant {
+			continue
+		}
+		s, err := web.Serve(v, c.Route)
+		if err != nil {
+			return nil, err
+		}
+		load.Addr, load.Mallocs = s.Addr, true
+		figures, err := c.load(load)
+		if closeErr := s.Close(); err == nil {
+			err = closeErr
+		}
+		return figures, err
+	}
+	return nil, nil
+}
+
+func (c Cell) load(l web.Load) (Figures, error) {
+	seen, err := LoadFromAnotherProcess(l)
 	if err != nil {
-		return web.Seen{}, err
+		return nil, err
 	}
-	l.Addr = s.Addr
-	seen, err := load(l)
-	if closeErr := s.Close(); err == nil {
-		err = closeErr
+	figures := Figures{
+		MetricPerSecond:   seen.PerSecond,
+		MetricResponseP99: float64(seen.P99) / float64(time.Millisecond),
 	}
-	return seen, err
+	if l.Mallocs {
+		figures[MetricRequestAllocs] = seen.Allocs
+	}
+	return figures, nil
 }
 
 // LoadCommand is the argument that makes the program a load generator.
 const LoadCommand = "load"
 
 // LoadFromAnotherProcess runs this program once more, as a load generator.
-func LoadFromAnotherProcess(l web.Load) (web.Seen, error) {
+func LoadFromAnotherProcess(l web.Load) (seen web.Seen, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return web.Seen{}, err
+		return seen, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.Warm+l.For+time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, self, LoadCommand, l.Addr, strconv.Itoa(l.Connections), l.Warm.String(), l.For.String())
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	load, err := json.Marshal(l)
 	if err != nil {
-		return web.Seen{}, err
+		return seen, err
 	}
-	var seen web.Seen
-	return seen, json.Unmarshal(out, &seen)
+	err = run(self, l.Warm+l.For+time.Minute, &seen, LoadCommand, string(load))
+	return seen, err
 }
 
-// Generate is the load generator: it reads what LoadFromAnotherProcess has
-// written and answers it.
-func Generate(args []string) error {
-	if len(args) != 4 {
-		return fmt.Errorf("usage: %s ADDRESS CONNECTIONS WARM FOR", LoadCommand)
+// Generate is the other side of it: it puts the load on that args has.
+func Generate(args []string, w io.Writer) error {
+	if len(args) != 1 {
+		return errors.New("usage: " + LoadCommand + " LOAD")
 	}
-	n, err := strconv.Atoi(args[1])
+	var l web.Load
+	if err := json.Unmarshal([]byte(args[0]), &l); err != nil {
+		return err
+	}
+	seen, err := l.Run()
 	if err != nil {
 		return err
 	}
-	warm, err := time.ParseDuration(args[2])
-	if err != nil {
-		return err
-	}
-	d, err := time.ParseDuration(args[3])
-	if err != nil {
-		return err
-	}
-	seen, err := web.Load{Addr: args[0], Connections: n, Warm: warm, For: d}.Run()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(seen)
+	return json.NewEncoder(w).Encode(seen)
 }

@@ -28,26 +28,27 @@ const service = time.Millisecond
 // Latency asks how long tasks wait when they come at random, at a given share
 // of what the workers can do. A wait is from the moment the task was due to
 // come, so that a contestant that holds its producer up is not better for it.
-func Latency(p Plan, contestants []pool.Contestant) *Book {
-	book, order := new(Book), newOrder()
-	for round := range p.Rounds {
-		p.Report(round)
+func Latency(p Plan, contestants []pool.Contestant) (*Book, error) {
+	return p.ask(func(round int) [][]Cell {
 		mean := meanService()
-		var cells []func()
+		var cells []Cell
 		for _, percent := range Utilisations {
-			arrivals := arrivals(uint64(round), p.For, float64(Size.Workers)*float64(percent)/100/mean.Seconds())
 			for _, c := range contestants {
-				cells = append(cells, func() {
-					waits := waits(c, arrivals)
-					for metric, q := range map[string]float64{MetricWaitP50: 0.5, MetricWaitP99: 0.99, MetricWaitP999: 0.999} {
-						book.Add(Case{AtUtilisation(percent), c.Name, metric}, Quantile(waits, q))
-					}
-				})
+				cells = append(cells, Cell{Question: QuestionLatency, Setting: AtUtilisation(percent), Contestant: c.Name, For: p.For,
+					Seed: uint64(round), PerSecond: float64(Size.Workers) * float64(percent) / 100 / mean.Seconds()})
 			}
 		}
-		order.run(cells)
+		return [][]Cell{cells}
+	})
+}
+
+func (c Cell) latency() Figures {
+	contestant, ok := c.contestant()
+	if !ok {
+		return nil
 	}
-	return book
+	waits := waits(contestant, arrivals(c.Seed, c.For, c.PerSecond))
+	return Figures{MetricWaitP50: Quantile(waits, 0.5), MetricWaitP99: Quantile(waits, 0.99), MetricWaitP999: Quantile(waits, 0.999)}
 }
 
 // meanService is how long the task takes here and now, with all workers busy.
@@ -86,7 +87,7 @@ func waits(c pool.Contestant, arrivals []time.Duration) []float64 {
 	var ended sync.WaitGroup
 	ended.Add(len(arrivals))
 	settle()
-	ctx, end := request(p)
+	ctx, end := pool.Request(p)
 	defer end()
 	start := time.Now()
 	for i, at := range arrivals {

@@ -1,12 +1,10 @@
 package measure
 
 import (
-	"context"
 	"runtime"
 	"sync"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/pool"
-	"github.com/afterglow-go/afterglow/runner"
 )
 
 // How a task of the question of memory waits.
@@ -15,79 +13,61 @@ const (
 	WaitsForResponse = "waiting for its response"
 )
 
-// PerScope is how many callbacks a request asks for in this question.
-const PerScope = 3
-
 // Memory asks what a waiting task retains, of heap and stacks. All tasks are
 // one function, so none of it is a closure of the user's; what a contestant
 // wraps around each of them counts. Contestants that take no task without a
 // free worker have no answer.
-func Memory(p Plan, tasks int, contestants []pool.Contestant, telemetry []pool.Telemetry) *Book {
-	book := new(Book)
-	var cells []func()
+func Memory(p Plan, tasks int, contestants []pool.Contestant) (*Book, error) {
+	var cells []Cell
 	for _, c := range contestants {
-		if !c.Waits {
-			continue
+		if c.Waits {
+			cells = append(cells, Cell{Question: QuestionMemory, Setting: waitsFor(c), Contestant: c.Name, Tasks: tasks})
 		}
-		cells = append(cells, func() {
-			book.Add(Case{WaitsForWorker, c.Name, MetricBytes}, due(c, tasks))
-		})
 	}
-	for _, t := range telemetry {
-		cells = append(cells, func() {
-			book.Add(Case{WaitsForResponse, AskerName(t), MetricBytes}, reserved(t, tasks))
-		})
-	}
-	newOrder().rounds(p, cells)
-	return book
+	return p.ask(once(cells))
 }
 
-// due is the memory of a task that waits for a worker.
-func due(c pool.Contestant, tasks int) float64 {
+func waitsFor(c pool.Contestant) string {
+	if c.Scoped {
+		return WaitsForResponse
+	}
+	return WaitsForWorker
+}
+
+// memory holds the workers, and the scopes open. The requests and their contexts
+// are not counted, the scopes are.
+func (c Cell) memory() Figures {
+	contestant, ok := c.contestant()
+	if !ok {
+		return nil
+	}
 	held := make(chan struct{})
+	releases := make([]func(), 0, c.Tasks)
 	var ended sync.WaitGroup
-	ended.Add(tasks)
+	ended.Add(c.Tasks)
 	before := retained()
-	p := c.New(pool.Size{Workers: Size.Workers, Queue: tasks})
-	produce(p, p.Prepare(func() { <-held; ended.Done() }), tasks, 1)
-	after := retained()
-	close(held)
-	ended.Wait()
-	p.Close()
-	return (after - before) / float64(tasks)
-}
-
-// reserved is the memory of a callback whose response is not done. The request
-// and its context are not counted, the scope is.
-func reserved(t pool.Telemetry, tasks int) float64 {
-	scopes := tasks / PerScope
-	releases := make([]func(), 0, scopes)
-	var ended sync.WaitGroup
-	ended.Add(scopes * PerScope)
-	callback := func(context.Context) error { ended.Done(); return nil }
-	before := retained()
-	r := pool.NewObserved(runner.Config{Workers: Size.Workers, Queue: tasks}, t)
-	for len(releases) < scopes {
-		ctx, end := r.Request()
-		for range pool.TasksPerRequest / PerScope {
-			if len(releases) == scopes {
-				break
-			}
-			ctx, release := r.Scope(ctx)
-			for range PerScope {
-				mustAsk(runner.After(ctx, pool.Name, callback))
-			}
+	p := contestant.New(pool.Size{Workers: Size.Workers, Queue: c.Tasks})
+	submit := p.Prepare(func() { <-held; ended.Done() })
+	for asked := 0; asked < c.Tasks; {
+		ctx, end := pool.Request(p)
+		for range pool.TasksPerRequest / pool.TasksPerScope {
+			ctx, release := pool.Open(ctx, p)
 			releases = append(releases, release)
+			for range min(pool.TasksPerScope, c.Tasks-asked) {
+				submit(ctx)
+				asked++
+			}
 		}
 		end()
 	}
 	after := retained()
+	close(held)
 	for _, release := range releases {
 		release()
 	}
 	ended.Wait()
-	r.Close()
-	return (after - before) / float64(scopes*PerScope)
+	p.Close()
+	return Figures{MetricBytes: (after - before) / float64(c.Tasks)}
 }
 
 // retained is what the process holds on to. A second collection frees what the

@@ -1,7 +1,7 @@
 package measure
 
 import (
-	"time"
+	"slices"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/pool"
 )
@@ -10,29 +10,37 @@ import (
 const Alone = "alone"
 
 // Parts asks what it costs to do nothing but what a callback cannot do without.
-func Parts(p Plan, parts []pool.Part) *Book {
-	book := new(Book)
-	var cells []func()
+func Parts(p Plan, parts []pool.Part) (*Book, error) {
+	var alone [][]Cell
+	var line []Cell // neighbors, as it is their difference that counts
 	for _, part := range parts {
-		cells = append(cells, func() {
-			cost := alone(part, p.For)
-			book.Add(Case{Alone, part.Name, MetricTime}, cost.Time)
-			book.Add(Case{Alone, part.Name, MetricAllocs}, cost.Allocs)
-		})
+		c := Cell{Question: QuestionParts, Setting: Alone, Contestant: part.Name, For: p.For}
+		if slices.Contains([]string{pool.PartLine, pool.PartNoLine}, part.Name) {
+			line = append(line, c)
+			continue
+		}
+		alone = append(alone, []Cell{c})
 	}
-	newOrder().rounds(p, cells)
-	return book
+	return p.ask(once(append(alone, line)...))
 }
 
-// alone does a part over and over, for at least d.
-func alone(part pool.Part, d time.Duration) Cost {
-	const batch = 1000
-	once, end := part.New()
-	defer end()
-	settle()
-	return repeat(func() {
-		for range batch {
-			once()
+// part does a part over and over.
+func (c Cell) part() Figures {
+	for _, part := range pool.Parts() {
+		if part.Name != c.Contestant {
+			continue
 		}
-	}, batch, d)
+		const batch = 1000
+		do, end := part.New()
+		defer end()
+		all := func() {
+			for range batch {
+				do()
+			}
+		}
+		warmUp(all, c.For)
+		settle()
+		return repeat(all, batch, c.For).figures()
+	}
+	return nil
 }

@@ -12,9 +12,10 @@ import (
 
 // The metrics of a run of tasks, each for one task.
 const (
-	MetricTime   = "ns"
-	MetricAllocs = "allocs"
-	MetricBytes  = "B"
+	MetricTime      = "ns"
+	MetricProcessor = "processor ns"
+	MetricAllocs    = "allocs"
+	MetricBytes     = "B"
 )
 
 // Size is how large the pools are made for the questions of time.
@@ -22,13 +23,6 @@ var Size = pool.Size{Workers: 8, Queue: 1024}
 
 // Producers is how many goroutines hand tasks over.
 var Producers = []int{1, 8}
-
-// Plan is how thoroughly a question is asked.
-type Plan struct {
-	Rounds int
-	For    time.Duration // of one run, at least; a batch is always finished
-	Report func(round int)
-}
 
 // Setting names a kind of work with its number of producers.
 func Setting(work string, producers int) string {
@@ -40,49 +34,48 @@ func Setting(work string, producers int) string {
 
 // Throughput asks what a task costs from being handed over to its end, for
 // every contestant.
-func Throughput(p Plan, works []Work, contestants []pool.Contestant) *Book {
-	book := new(Book)
-	order := newOrder()
-	var cells []func()
-	for _, work := range works {
+func Throughput(p Plan, contestants []pool.Contestant) (*Book, error) {
+	var groups [][]Cell
+	steps := calibrate(computes)
+	for _, work := range Works(steps) {
 		for _, producers := range Producers {
-			cells = append(cells, func() {
-				// All contestants in a row, so that a ratio is of neighbors.
-				order.run(contest(book, Setting(work.Name, producers), contestants, func(c pool.Contestant) Cost {
-					return Run(c, work, producers, p.For)
-				}))
-			})
+			var group []Cell
+			for _, c := range contestants {
+				group = append(group, Cell{Question: QuestionThroughput, Setting: Setting(work.Name, producers), Contestant: c.Name,
+					For: p.For, Work: work.Name, Steps: steps, Producers: producers})
+			}
+			groups = append(groups, group)
 		}
 	}
-	order.rounds(p, cells)
-	return book
+	return p.ask(once(groups...))
 }
 
-// contest makes a cell of each contestant, which writes its cost down.
-func contest(book *Book, setting string, contestants []pool.Contestant, run func(pool.Contestant) Cost) []func() {
-	cells := make([]func(), len(contestants))
-	for i, c := range contestants {
-		cells[i] = func() {
-			cost := run(c)
-			book.Add(Case{setting, c.Name, MetricTime}, cost.Time)
-			book.Add(Case{setting, c.Name, MetricAllocs}, cost.Allocs)
-			book.Add(Case{setting, c.Name, MetricBytes}, cost.Bytes)
+func (c Cell) throughput() Figures {
+	contestant, ok := c.contestant()
+	for _, work := range Works(c.Steps) {
+		if ok && work.Name == c.Work {
+			return Run(contestant, work, c.Producers, c.For).figures()
 		}
 	}
-	return cells
+	return nil
 }
 
 // Cost is what one task costs.
 type Cost struct {
-	Time   float64 // ns of wall-clock time
-	Allocs float64
-	Bytes  float64
-	Tasks  int // that this is the mean of
+	Time      float64 // ns of wall-clock time
+	Processor float64 // ns of all processors, the garbage collector's included
+	Allocs    float64
+	Bytes     float64
+	Tasks     int // that this is the mean of
+}
+
+func (c Cost) figures() Figures {
+	return Figures{MetricTime: c.Time, MetricProcessor: c.Processor, MetricAllocs: c.Allocs, MetricBytes: c.Bytes}
 }
 
 // Run hands batches of tasks over for at least d and waits for the end of each
-// batch. Making the pool and a first batch are not counted, nor is what the
-// requests allocate themselves.
+// batch. Making the pool and warming up are not counted, nor is what the requests
+// allocate themselves.
 func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	p := c.New(Size)
 	defer p.Close()
@@ -91,50 +84,55 @@ func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 		work.Do()
 		ended.Done()
 	})
-	batch := func(tasks int) {
-		ended.Add(tasks)
-		produce(p, submit, tasks, producers)
+	batch := func() {
+		ended.Add(work.Batch)
+		produce(p, submit, work.Batch, producers)
 		ended.Wait()
 	}
-	batch(work.Batch / 5)
+	warmUp(batch, d)
 	requests := requestCost(p)
 	settle()
 
-	cost := repeat(func() { batch(work.Batch) }, work.Batch, d)
+	cost := repeat(batch, work.Batch, d)
 	cost.Allocs = max(0, cost.Allocs-requests.Allocs)
 	cost.Bytes = max(0, cost.Bytes-requests.Bytes)
 	return cost
 }
 
+// warmUp does some batches. The memory of a new process costs page faults, and
+// what is pooled is made.
+func warmUp(batch func(), d time.Duration) { repeat(batch, 1, d/2) }
+
 // repeat does a batch of tasks over and over, for at least d.
 func repeat(batch func(), size int, d time.Duration) Cost {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start, used := time.Now(), processor()
 	tasks := 0
 	for tasks == 0 || time.Since(start) < d {
 		batch()
 		tasks += size
 	}
 	elapsed := time.Since(start)
+	used = processor() - used
 	runtime.ReadMemStats(&after)
 	n := float64(tasks)
 	return Cost{
-		Time:   float64(elapsed) / n,
-		Allocs: float64(after.Mallocs-before.Mallocs) / n,
-		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / n,
-		Tasks:  tasks,
+		Time:      float64(elapsed) / n,
+		Processor: float64(used) / n,
+		Allocs:    float64(after.Mallocs-before.Mallocs) / n,
+		Bytes:     float64(after.TotalAlloc-before.TotalAlloc) / n,
+		Tasks:     tasks,
 	}
 }
 
-// produce hands over tasks in equal shares, in requests if the pool knows them.
+// produce hands over tasks in equal shares, in the requests and the scopes that
+// the pool knows.
 func produce(p pool.Pool, submit pool.Submit, tasks, producers int) {
 	share := func(n int) {
 		for n > 0 {
-			ctx, end := request(p)
-			for range min(n, pool.TasksPerRequest) {
-				submit(ctx)
-			}
+			ctx, end := pool.Request(p)
+			handOver(ctx, p, submit, min(n, pool.TasksPerRequest))
 			end()
 			n -= pool.TasksPerRequest
 		}
@@ -151,14 +149,26 @@ func produce(p pool.Pool, submit pool.Submit, tasks, producers int) {
 	share(tasks % producers)
 }
 
+// handOver hands over the tasks of one request.
+func handOver(ctx context.Context, p pool.Pool, submit pool.Submit, tasks int) {
+	for tasks > 0 {
+		ctx, release := pool.Open(ctx, p)
+		for range min(tasks, pool.TasksPerScope) {
+			submit(ctx)
+		}
+		release()
+		tasks -= pool.TasksPerScope
+	}
+}
+
 // requestCost is what the requests allocate that the tasks are asked for in, for
-// each task.
+// each task. Scopes are the contestant's own cost.
 func requestCost(p pool.Pool) Cost {
 	var before, after runtime.MemStats
 	const requests = 100
 	runtime.ReadMemStats(&before)
 	for range requests {
-		_, end := request(p)
+		_, end := pool.Request(p)
 		end()
 	}
 	runtime.ReadMemStats(&after)
@@ -167,11 +177,4 @@ func requestCost(p pool.Pool) Cost {
 		Allocs: float64(after.Mallocs-before.Mallocs) / tasks,
 		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / tasks,
 	}
-}
-
-func request(p pool.Pool) (context.Context, func()) {
-	if r, ok := p.(pool.Requester); ok {
-		return r.Request()
-	}
-	return context.Background(), func() {}
 }

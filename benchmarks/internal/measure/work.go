@@ -13,18 +13,22 @@ type Work struct {
 }
 
 // Works lists the kinds of work: nothing, so that only the contestant's own cost
-// is left; some computing; and a wait, as most callbacks are.
-func Works() []Work {
+// is left; some computing, of so many steps; and a wait, as most callbacks are.
+func Works(steps int) []Work {
 	return []Work{
 		{"empty", 5_000, func() {}},
-		{"10 µs CPU", 1_000, spinner(10 * time.Microsecond)},
+		{"10 µs CPU", 1_000, func() { spin(steps) }},
 		{"1 ms sleep", 320, func() { time.Sleep(time.Millisecond) }},
 	}
 }
 
-// spinner computes for about d. It counts its steps and does not look at the
-// clock, so that it takes longer if something else has the processor.
-func spinner(d time.Duration) func() {
+// computes is how long the work that computes is meant to take.
+const computes = 10 * time.Microsecond
+
+// calibrate is how many steps of computing take about d. Work counts its steps
+// and does not look at the clock, so that it takes longer if something else has
+// the processor.
+func calibrate(d time.Duration) int {
 	const steps = 100_000
 	best := time.Hour
 	for range 20 {
@@ -32,8 +36,7 @@ func spinner(d time.Duration) func() {
 		spin(steps)
 		best = min(best, time.Since(start))
 	}
-	n := int(float64(steps) * float64(d) / float64(best))
-	return func() { spin(n) }
+	return int(float64(steps) * float64(d) / float64(best))
 }
 
 var spun atomic.Uint64 // keeps the compiler from leaving spin out

@@ -2,9 +2,16 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -17,29 +24,48 @@ const Name = "order.email"
 type Observed struct {
 	*runner.Runner
 	tracing *tracing
+	metrics *prometheus.Registry
 }
 
-// NewObserved adds the observer of that telemetry to cfg. Its log is discarded:
-// nobody here is measured with a log.
+// NewObserved adds the observer of that telemetry to cfg.
 func NewObserved(cfg runner.Config, t Telemetry) Observed {
-	o := Observed{tracing: newTracing(t)}
-	if t != TelemetryOff {
-		tel, err := telemetry.New(telemetry.Config{
-			TracerProvider: o.tracing.provider,
-			Registerer:     prometheus.NewRegistry(),
+	return observe(cfg, newTracing(t), t != TelemetryOff)
+}
+
+// observe discards the log: no contestant is measured with a log.
+func observe(cfg runner.Config, t *tracing, on bool) Observed {
+	o := Observed{tracing: t, metrics: prometheus.NewRegistry()}
+	var tel *telemetry.Telemetry
+	var err error
+	if on {
+		tel, err = telemetry.New(telemetry.Config{
+			TracerProvider: t.provider,
+			Registerer:     o.metrics,
 			Logger:         slog.New(slog.DiscardHandler),
 		})
 		must(err)
 		cfg.Observers = append(cfg.Observers, tel.Observer())
+		cfg.TraceID = telemetry.TraceID
 	}
-	var err error
 	o.Runner, err = runner.New(cfg)
 	must(err)
+	if on {
+		must(tel.Watch(o.Runner))
+	}
 	return o
 }
 
 // Request is the context of a request, and a function that ends it.
 func (o Observed) Request() (context.Context, func()) { return o.tracing.request() }
+
+// Snapshot copies the books by name, and reports whether this runner has them.
+func (o Observed) Snapshot() bool { return false }
+
+// Scrape is what a scrape of the metrics costs the process.
+func (o Observed) Scrape() {
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
+	promhttp.HandlerFor(o.metrics, promhttp.HandlerOpts{}).ServeHTTP(httptest.NewRecorder(), request)
+}
 
 // Close drains the runner and flushes its spans.
 func (o Observed) Close() {
@@ -48,27 +74,57 @@ func (o Observed) Close() {
 	o.tracing.close()
 }
 
-// afterglow is the runner as a pool: its callbacks are due at once.
-type afterglow struct{ Observed }
-
-func newRunner(s Size) Pool { return newAfterglow(s, TelemetryOff) }
-
-func withTelemetry(t Telemetry) func(Size) Pool {
-	return func(s Size) Pool { return newAfterglow(s, t) }
+// blocking is the runner's configuration as a pool. It blocks for as long as a
+// task may take: a producer that was refused would count as lost work.
+func blocking(s Size) runner.Config {
+	return runner.Config{Workers: s.Workers, Queue: s.Queue, Timeout: Timeout, Overflow: runner.Block, MaxWait: Timeout}
 }
 
-func newAfterglow(s Size, t Telemetry) Pool {
-	return afterglow{NewObserved(runner.Config{
-		Workers: s.Workers,
-		Queue:   s.Queue,
-		Timeout: Timeout,
-		// A producer that was refused after a second would count as lost work.
-		Overflow: runner.Block,
-		MaxWait:  Timeout,
-	}, t)}
+// direct asks with Go: its callbacks are due at once.
+type direct struct{ Observed }
+
+func newDirect(t Telemetry) func(Size) Pool {
+	return func(s Size) Pool { return direct{NewObserved(blocking(s), t)} }
 }
 
-func (p afterglow) Prepare(task func()) Submit {
+func (p direct) Prepare(task func()) Submit {
 	run := func(context.Context) error { task(); return nil }
 	return func(ctx context.Context) { must(p.Go(ctx, Name, run)) }
+}
+
+// scoped asks with After: its callbacks are due when their scope is released.
+type scoped struct{ Observed }
+
+func newScoped(t Telemetry) func(Size) Pool {
+	return func(s Size) Pool { return scoped{NewObserved(blocking(s), t)} }
+}
+
+func (p scoped) Prepare(task func()) Submit {
+	run := func(context.Context) error { task(); return nil }
+	return func(ctx context.Context) { must(runner.After(ctx, Name, run)) }
+}
+
+func (p scoped) Open(ctx context.Context) (context.Context, func()) { return p.Scope(ctx) }
+
+// WithNames is a runner with full metrics of so many names, after ten callbacks
+// of each, of different lengths, of which one has failed.
+func WithNames(n int) Observed {
+	o := NewObserved(blocking(Size{Workers: 64, Queue: 1024}), NoopTracer)
+	failed := errors.New("failed")
+	var ended sync.WaitGroup
+	for name := range n {
+		for i := range 10 {
+			ended.Add(1)
+			must(o.Go(context.Background(), "callback.number"+strconv.Itoa(name), func(context.Context) error {
+				defer ended.Done()
+				time.Sleep(50 * time.Microsecond << i)
+				if i == 0 {
+					return failed
+				}
+				return nil
+			}))
+		}
+	}
+	ended.Wait()
+	return o
 }

@@ -18,7 +18,7 @@ import (
 // options that never change are made once.
 type instrument struct {
 	tracing *tracing
-	linked  bool         // exemplars lead from histogram to span, events from the request's span to the task
+	linked  bool         // the content of Afterglow's: exemplars, events on the request's span, eight attributes
 	tracer  trace.Tracer // nil: no spans
 	start   []trace.SpanStartOption
 
@@ -43,8 +43,8 @@ type jobPool interface {
 
 func newInstrument(t Telemetry, linked bool) *instrument {
 	results := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tasks_total", Help: "Tasks, by result."}, []string{"task", "result"})
-	waited := histogram("task_wait_seconds", "Time from being asked for to the start.")
-	ran := histogram("task_duration_seconds", "Run time.")
+	waited := Histogram("task_wait_seconds", "Time from being asked for to the start.")
+	ran := Histogram("task_duration_seconds", "Run time.")
 	running := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tasks_running", Help: "Tasks that run."}, []string{"task"})
 	prometheus.NewRegistry().MustRegister(results, waited, ran, running)
 	i := &instrument{
@@ -65,13 +65,16 @@ func newInstrument(t Telemetry, linked bool) *instrument {
 			trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithAttributes(attribute.String("task.name", Name)),
 		}
+		if linked {
+			i.start = append(i.start, trace.WithAttributes(attribute.String("pool", "default")))
+		}
 	}
 	return i
 }
 
-// histogram has the buckets that package telemetry has, classic and native, so
+// Histogram has the buckets that package telemetry has, classic and native, so
 // that both sides do the same work for an observation.
-func histogram(name, help string) *prometheus.HistogramVec {
+func Histogram(name, help string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: name, Help: help,
 		Buckets:                         []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
@@ -79,6 +82,11 @@ func histogram(name, help string) *prometheus.HistogramVec {
 		NativeHistogramMaxBucketNumber:  160,
 		NativeHistogramMinResetDuration: time.Hour,
 	}, []string{"task"})
+}
+
+// line is where the task is asked for, which is known where this is written.
+var line = [...]attribute.KeyValue{
+	attribute.String("code.function.name", "main.order"), attribute.String("code.file.path", "main.go"), attribute.Int("code.line.number", 1),
 }
 
 // run runs the job. The books are closed in a deferred call, as a panic must
@@ -110,7 +118,12 @@ func (j job) run() {
 		i.running.Dec()
 		result.Inc()
 		if span != nil && span.IsRecording() {
-			span.SetAttributes(attribute.String("task.result", name))
+			result := attribute.String("task.result", name)
+			if i.linked {
+				span.SetAttributes(result, line[0], line[1], line[2])
+			} else {
+				span.SetAttributes(result)
+			}
 			if err != nil {
 				span.SetStatus(codes.Error, err.Error())
 			}
@@ -134,7 +147,8 @@ func (i *instrument) observeRun(d time.Duration, span trace.Span) {
 // asked notes on the request's span that it asks for a task.
 func (i *instrument) asked(ctx context.Context, at time.Time) {
 	if span := trace.SpanFromContext(ctx); i.linked && span.IsRecording() {
-		span.AddEvent("task asked for", trace.WithTimestamp(at), trace.WithAttributes(attribute.String("task.name", Name)))
+		span.AddEvent("task asked for", trace.WithTimestamp(at), trace.WithAttributes(
+			attribute.String("pool", "default"), attribute.String("task.name", Name)))
 	}
 }
 

@@ -3,25 +3,22 @@ package pool
 import (
 	"context"
 	"runtime"
-	"runtime/pprof"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Part is something that a callback cannot do without, alone: what it costs is
-// what no pool can save. The function ends what once uses.
+// Part is something that a sampled callback pays for, alone. The function end
+// ends what once uses.
 type Part struct {
 	Name string
 	New  func() (once, end func())
 }
 
-// The parts that telemetry adds.
+// The parts.
 const (
-	PartCaller    = "finding the line that asked, ten calls up the stack"
+	PartCaller    = "the runtime's walk of a stack, thirteen calls of it"
 	PartUnsampled = "SDK, an unsampled span with a link"
 	PartSampled   = "SDK, a sampled span with a link and eight attributes"
 	PartEvent     = "SDK, the same, and an event on the request's span"
@@ -29,95 +26,17 @@ const (
 
 // Parts lists all.
 func Parts() []Part {
-	return append(EveryPart(), []Part{
-		{"handing a cache line to another processor and getting it back", handover},
+	return []Part{
+		{PartLine, askedBy(true)},
+		{PartNoLine, askedBy(false)},
 		{PartCaller, callers},
 		{PartUnsampled, func() (func(), func()) { return span(Unsampled, false) }},
 		{PartSampled, func() (func(), func()) { return span(Sampled, false) }},
 		{PartEvent, func() (func(), func()) { return span(Sampled, true) }},
-	}...)
-}
-
-// EveryPart lists those of every callback, whatever is observed.
-func EveryPart() []Part {
-	return []Part{
-		{"reading the monotonic clock twice: when it was asked for, when one ends and the next starts", clock},
-		{"allocating a context of 96 bytes", allocation},
-		{"taking a record of 192 bytes from a sync.Pool, clearing it and putting it back", reuse},
-		{"taking a lock nobody else wants, twice: to hand over, to end and take the next", locks},
-		{"setting and resetting the pprof labels", labels},
 	}
 }
 
 func nothing() {}
-
-func clock() (func(), func()) {
-	start := time.Now()
-	var asked, ended time.Duration
-	return func() { asked, ended = time.Since(start), time.Since(start) }, func() { runtime.KeepAlive([]time.Duration{asked, ended}) }
-}
-
-func allocation() (func(), func()) {
-	var made *[12]*byte
-	return func() { made = new([12]*byte) }, func() { runtime.KeepAlive(made) }
-}
-
-func reuse() (func(), func()) {
-	records := sync.Pool{New: func() any { return new([24]*byte) }}
-	return func() {
-		record := records.Get().(*[24]*byte)
-		*record = [24]*byte{}
-		records.Put(record)
-	}, nothing
-}
-
-// handover takes two processors: on one, it measures the scheduler.
-func handover() (func(), func()) {
-	var turn atomic.Int64 // even: ours
-	await := func(n int64) bool {
-		for spins := 1; ; spins++ {
-			switch at := turn.Load(); {
-			case at == n:
-				return true
-			case at < 0:
-				return false
-			case spins%1000 == 0:
-				runtime.Gosched()
-			}
-		}
-	}
-	go func() {
-		for n := int64(1); await(n); n += 2 {
-			turn.Store(n + 1)
-		}
-	}()
-	n := int64(0)
-	return func() {
-		turn.Store(n + 1)
-		n += 2
-		await(n)
-	}, func() { turn.Store(-1) }
-}
-
-func locks() (func(), func()) {
-	var mu sync.Mutex
-	n := 0
-	return func() {
-		for range 2 {
-			mu.Lock()
-			n++
-			mu.Unlock()
-		}
-	}, nothing
-}
-
-func labels() (func(), func()) {
-	labeled := pprof.WithLabels(context.Background(), pprof.Labels("runner", "default", "callback", Name, "worker", "1"))
-	return func() {
-		pprof.SetGoroutineLabels(labeled)
-		pprof.SetGoroutineLabels(context.Background())
-	}, nothing
-}
 
 func callers() (func(), func()) {
 	var pcs [13]uintptr

@@ -22,6 +22,20 @@ type Pool interface {
 // contestants that know no contexts ignore it.
 type Submit func(ctx context.Context)
 
+// Opener is a Pool whose tasks are asked for in a scope, in the context that
+// Open returns. They are due when the function is called.
+type Opener interface {
+	Open(ctx context.Context) (context.Context, func())
+}
+
+// Open opens a scope of p. A pool that is no Opener has nothing to open.
+func Open(ctx context.Context, p Pool) (context.Context, func()) {
+	if o, ok := p.(Opener); ok {
+		return o.Open(ctx)
+	}
+	return ctx, func() {}
+}
+
 // Size is how large a pool is made.
 type Size struct {
 	Workers int
@@ -49,6 +63,7 @@ type Contestant struct {
 	Telemetry Telemetry
 	Bound     string // what it bounds: goroutines, waiting tasks, or nothing
 	Waits     bool   // whether Submit returns while the task waits for a worker
+	Scoped    bool   // whether tasks are asked for in a scope, and wait for its release
 	New       func(Size) Pool
 }
 
@@ -70,8 +85,21 @@ const (
 // ByHandName and AfterglowName are the names of the contestants with telemetry.
 func ByHandName(pool string, t Telemetry) string { return pool + " by hand, " + t.String() }
 
-// AfterglowName is the runner's with package telemetry.
-func AfterglowName(t Telemetry) string { return "**Afterglow**, " + t.String() }
+// GoName is the runner's whose callbacks are asked for with Go.
+func GoName(t Telemetry) string {
+	if t == TelemetryOff {
+		return Runner
+	}
+	return "**Afterglow**, " + t.String()
+}
+
+// AfterName is the runner's whose callbacks are asked for with After, in scopes.
+func AfterName(t Telemetry) string {
+	if t == TelemetryOff {
+		return Runner + ", `After`"
+	}
+	return "**Afterglow** `After`, " + t.String()
+}
 
 // What a contestant bounds.
 const (
@@ -94,8 +122,8 @@ func All() []Contestant {
 		{Name: Gammazero, Bound: boundsWorkers, Waits: true, New: newGammazero},
 		{Name: ErrGroup, Bound: boundsNoQueue, New: newErrGroup},
 		{Name: "gopool", Bound: boundsWorkers, Waits: true, New: newGopool},
-		{Name: Runner, Family: Afterglow, Bound: boundsBoth, Waits: true, New: newRunner},
 	}
+	all = append(all, afterglow(TelemetryOff)...)
 	for _, t := range Telemetries() {
 		all = append(all,
 			Contestant{Name: ByHandName("channel", t), Family: ByHand, Telemetry: t, Bound: boundsBoth, Waits: true, New: byHand(newJobs, t)},
@@ -104,10 +132,16 @@ func All() []Contestant {
 		if t == Sampled { // otherwise there are none
 			all = append(all, Contestant{Name: ByHandName(ChannelLinked, t), Family: ByHand, Telemetry: t, Bound: boundsBoth, Waits: true, New: byHandLinked(newJobs, t)})
 		}
-		all = append(all,
-			Contestant{Name: AfterglowName(t), Family: Afterglow, Telemetry: t, Bound: boundsBoth, Waits: true, New: withTelemetry(t)})
+		all = append(all, afterglow(t)...)
 	}
 	return all
+}
+
+func afterglow(t Telemetry) []Contestant {
+	return []Contestant{
+		{Name: GoName(t), Family: Afterglow, Telemetry: t, Bound: boundsBoth, Waits: true, New: newDirect(t)},
+		{Name: AfterName(t), Family: Afterglow, Telemetry: t, Bound: boundsBoth, Waits: true, Scoped: true, New: newScoped(t)},
+	}
 }
 
 // Named returns the contestants of these names, in this order. It panics if

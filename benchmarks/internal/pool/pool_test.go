@@ -22,13 +22,13 @@ func TestEveryContestantRunsEveryTaskExactlyOnce(t *testing.T) {
 			ended.Add(len(runs))
 			for i := range producers {
 				producing.Go(func() {
-					ctx, end := request(p)
+					ctx, end := pool.Request(p)
 					defer end()
 					for j := range each {
-						p.Prepare(func() {
+						ask(ctx, p, p.Prepare(func() {
 							runs[i*each+j].Add(1)
 							ended.Done()
-						})(ctx)
+						}))
 					}
 				})
 			}
@@ -64,7 +64,7 @@ func TestNoContestantRunsMoreThanItsWorkersButRawGo(t *testing.T) {
 				running.Add(-1)
 			})
 			for range tasks {
-				submit(t.Context())
+				ask(t.Context(), p, submit)
 			}
 			ended.Wait()
 			p.Close()
@@ -86,7 +86,7 @@ func TestAContestantThatWaitsTakesTasksWhileItsWorkersAreHeld(t *testing.T) {
 			ended.Add(tasks)
 			submit := p.Prepare(func() { <-held; ended.Done() })
 			for range tasks { // would hang here
-				submit(t.Context())
+				ask(t.Context(), p, submit)
 			}
 			close(held)
 			ended.Wait()
@@ -100,9 +100,9 @@ func TestAnUnknownNameIsNoContestant(t *testing.T) {
 	require.Len(t, pool.Named(pool.Channel, pool.RawGo), 2)
 }
 
-func request(p pool.Pool) (context.Context, func()) {
-	if r, ok := p.(pool.Requester); ok {
-		return r.Request()
-	}
-	return context.Background(), func() {}
+// ask opens a scope for each task, as the queue may have no place for more.
+func ask(ctx context.Context, p pool.Pool, submit pool.Submit) {
+	ctx, release := pool.Open(ctx, p)
+	submit(ctx)
+	release()
 }

@@ -35,10 +35,22 @@ type Requester interface {
 	Request() (context.Context, func())
 }
 
+// Request begins a request to p. A pool that is no Requester knows none.
+func Request(p Pool) (context.Context, func()) {
+	if r, ok := p.(Requester); ok {
+		return r.Request()
+	}
+	return context.Background(), func() {}
+}
+
 // TasksPerRequest is how many tasks are asked for in one request: fewer than
 // the SDK keeps events of, and so many that the request's own span costs
-// nothing by comparison.
-const TasksPerRequest = 100
+// nothing by comparison. TasksPerScope is how many of them share a scope, as
+// the three of a handler do.
+const (
+	TasksPerRequest = 33 * TasksPerScope
+	TasksPerScope   = 3
+)
 
 // tracing is a tracer provider in the state that is measured.
 type tracing struct {

@@ -22,33 +22,23 @@ func (o Obstacle) String() string {
 	return Figure(o.Figure) + ": " + o.Text
 }
 
-// every is what every callback does, each part alone, in ns.
-func (r Results) every() float64 {
-	sum := 0.0
-	for _, part := range pool.EveryPart() {
-		sum += r.part(part.Name)
-	}
-	return sum
-}
-
 func (r Results) part(name string) float64 {
 	if r.Parts == nil {
 		return math.NaN()
 	}
-	return r.Parts.Median(measure.Case{Setting: measure.Alone, Contestant: name, Metric: measure.MetricTime})
+	return r.Parts.Median(measure.Case{Setting: measure.Alone, Contestant: name, Metric: measure.MetricProcessor})
 }
 
-// obstacle is what stands in the way of a contestant's time, in ns.
-func (r Results) obstacle(contestant, setting string) (text string, ns float64) {
-	runner := r.Throughput.Median(measure.Case{Setting: setting, Contestant: pool.Runner, Metric: measure.MetricTime})
-	switch contestant {
-	case pool.AfterglowName(pool.NoopTracer):
-		return "the runner without telemetry", runner
-	case pool.AfterglowName(pool.Unsampled):
-		return "the runner, and the SDK's span", runner + r.part(pool.PartUnsampled)
-	case pool.AfterglowName(pool.Sampled):
-		return "the runner, the SDK's span and event, and the line that asked", runner + r.part(pool.PartEvent) + r.part(pool.PartCaller)
+// obstacle is what stands in the way of a contestant's time, in ns: the same
+// runner without telemetry, and what the SDK takes.
+func (r Results) obstacle(t pool.Telemetry, runner measure.Case) (text string, ns float64) {
+	ns = r.Throughput.Median(runner)
+	switch t {
+	case pool.Unsampled:
+		return "the runner, and the SDK's span", ns + r.part(pool.PartUnsampled)
+	case pool.Sampled:
+		return "the runner, and the SDK's span and event", ns + r.part(pool.PartEvent)
 	default:
-		return "what every callback does, on one processor", r.every()
+		return "the runner without telemetry", ns
 	}
 }

@@ -43,7 +43,8 @@ func TestCountsAreWholeUnlessTheyAreNot(t *testing.T) {
 }
 
 func TestALimitIsKeptOrNot(t *testing.T) {
-	most, least, below := report.Limit{Bound: 1}, report.Limit{Bound: 1, Least: true}, report.Limit{Bound: 1, Below: true}
+	most, least := report.Limit{Bound: 1}, report.Limit{Bound: 1, Kind: report.Least}
+	more, under := report.Limit{Bound: 1, Kind: report.More}, report.Limit{Bound: 1, Kind: report.Under}
 	for _, c := range []struct {
 		limit    report.Limit
 		measured float64
@@ -51,61 +52,52 @@ func TestALimitIsKeptOrNot(t *testing.T) {
 	}{
 		{most, 1, true}, {most, 1.01, false},
 		{least, 1, true}, {least, 0.99, false},
-		{below, 0.99, true}, {below, 1, false},
-		{most, math.NaN(), false}, {least, math.NaN(), false}, {below, math.NaN(), false},
+		{more, 1.01, true}, {more, 1, false},
+		{under, 0.99, true}, {under, 1, false},
+		{most, math.NaN(), false}, {least, math.NaN(), false}, {more, math.NaN(), false}, {under, math.NaN(), false},
 	} {
 		require.Equal(t, c.met, report.Target{Limit: c.limit, Measured: c.measured}.Met(), "%+v", c)
 	}
 }
 
-// results are those of a runner that costs 150 ns where a channel costs 60 and
-// go costs 500, and so on: each figure is easy to compute by hand.
+// results are those of a runner that costs 400 ns where others cost 500 and those
+// by hand 1,000, and so on: each figure is easy to compute by hand.
 func results() report.Results {
-	books := map[string]*measure.Book{}
-	add := func(book, setting, contestant, metric string, v float64) {
-		if books[book] == nil {
-			books[book] = new(measure.Book)
-		}
-		books[book].Add(measure.Case{Setting: setting, Contestant: contestant, Metric: metric}, v)
+	r := report.Results{
+		Machine: report.Machine{CPU: "a <fast> one", Cores: 2, Go: "go1", OS: "linux/amd64", Load: "0.10"}, Command: "make bench", Took: 90 * time.Second,
+		Throughput: new(measure.Book), HTTP: new(measure.Book), Scrape: new(measure.Book), Parts: new(measure.Book),
+	}
+	add := func(book *measure.Book, setting, contestant, metric string, v float64) {
+		book.Add(measure.Case{Setting: setting, Contestant: contestant, Metric: metric}, v)
 	}
 	for _, producers := range measure.Producers {
 		setting := measure.Setting("empty", producers)
 		for _, c := range pool.All() {
-			add("throughput", setting, c.Name, measure.MetricTime, map[pool.Family]float64{pool.Bare: 500, pool.ByHand: 1000, pool.Afterglow: 400}[c.Family])
-			add("throughput", setting, c.Name, measure.MetricAllocs, 2.04)
+			add(r.Throughput, setting, c.Name, measure.MetricTime, map[pool.Family]float64{pool.Bare: 500, pool.ByHand: 1000, pool.Afterglow: 400}[c.Family])
+			allocs := 1.02
+			if c.Telemetry == pool.MetricsOnly && c.Scoped {
+				allocs = 1.13
+			}
+			add(r.Throughput, setting, c.Name, measure.MetricAllocs, allocs)
 		}
 	}
-	for _, n := range measure.Processors {
-		for _, work := range []string{"empty", "10 µs CPU"} {
-			for _, c := range report.ContentionContestants() {
-				ns := 1000 / float64(n)
-				if n == 8 && work == "empty" {
-					ns = 250 * 1.25 // its throughput falls to 0.8
-				}
-				add("contention", measure.OnProcessors(work, n), c.Name, measure.MetricTime, ns)
+	for _, n := range measure.Connections {
+		for _, route := range web.Routes {
+			setting := measure.WithConnections(n, route)
+			for name, perSecond := range map[string]float64{web.Plain: 1000, web.Middleware: 980, web.After: 800, web.BareGo: 950, web.ByHand: 750} {
+				add(r.HTTP, setting, name, measure.MetricPerSecond, perSecond)
+				add(r.HTTP, setting, name, measure.MetricResponseP99, 10_000/perSecond)
+				add(r.HTTP, setting, name, measure.MetricRequestAllocs, (1100-perSecond)/5)
 			}
 		}
 	}
-	noop := measure.AskerName(pool.NoopTracer)
-	add("burst", measure.BurstRoom, noop, measure.MetricMedian, 301)
-	add("burst", measure.BurstFull, noop, measure.MetricReturned, measure.BurstSize)
-	add("memory", measure.WaitsForWorker, noop, measure.MetricBytes, 1000)
-	for _, n := range measure.Connections {
-		setting := measure.WithConnections(n, 0)
-		add("http", setting, web.Plain, measure.MetricPerSecond, 1000)
-		add("http", setting, web.After, measure.MetricPerSecond, 890)
-		add("http", setting, web.BareGo, measure.MetricPerSecond, 950)
-		add("http", setting, web.Plain, measure.MetricResponseP99, 10)
-		add("http", setting, web.After, measure.MetricResponseP99, 11)
-	}
+	add(r.HTTP, measure.WithConnections(16, 0), web.NextJS, measure.MetricPerSecond, 40)
+	add(r.Scrape, measure.WithNames(), pool.GoName(pool.NoopTracer), measure.MetricScrape, 4_000_000)
 	for _, part := range pool.Parts() {
-		add("parts", measure.Alone, part.Name, measure.MetricTime, 50)
-		add("parts", measure.Alone, part.Name, measure.MetricAllocs, 0)
+		add(r.Parts, measure.Alone, part.Name, measure.MetricProcessor, map[string]float64{pool.PartLine: 900, pool.PartNoLine: 650}[part.Name]+50)
+		add(r.Parts, measure.Alone, part.Name, measure.MetricAllocs, 0)
 	}
-	return report.Results{
-		Machine: report.Machine{CPU: "a <fast> one", Cores: 2, Go: "go1", OS: "linux/amd64", Load: "0.10"}, Command: "make bench", Took: 90 * time.Second,
-		Throughput: books["throughput"], Contention: books["contention"], Burst: books["burst"], Memory: books["memory"], HTTP: books["http"], Parts: books["parts"],
-	}
+	return r
 }
 
 func TestTargetsAreComputedFromTheBooks(t *testing.T) {
@@ -115,32 +107,36 @@ func TestTargetsAreComputedFromTheBooks(t *testing.T) {
 		key := target.Of + ": " + target.Limit.Text
 		require.NotContains(t, met, key)
 		measured[key], met[key] = target.Measured, target.Met()
+		require.True(t, math.IsNaN(target.Before), "%s: nobody measured before", key)
 	}
-	noop := pool.AfterglowName(pool.NoopTracer)
 	for _, c := range []struct {
 		key      string
 		measured float64
 		met      bool
 	}{
-		{pool.Runner + ", empty, 1 producer: less than raw `go`", 0.8, true},
-		{pool.Runner + ", empty, 8 producers: at most 3 × the bare channel pool", 0.8, true},
-		{pool.Runner + ", empty, 8 producers: at most 2 allocs", 2, true},
-		{noop + ", empty, 1 producer: less than bare ants", 0.8, true},
-		{noop + ", empty, 1 producer: at most 0.4 × the channel by hand", 0.4, true},
-		{pool.AfterglowName(pool.Sampled) + ", empty, 1 producer: at most 0.6 × the channel by hand", 0.4, true},
-		{noop + ", `After` in a burst: at most 300 ns median", 301, false},
-		{noop + ", `After` on a full queue with every worker held: all 256 calls return: never blocks", 256, true},
-		{web.After + ", 16 connections: at least 0.9 × the throughput without", 0.89, false},
-		{web.After + ", 64 connections: at most 1.15 × the p99 without", 1.1, true},
-		{noop + ", due, waiting for a worker: at most 1 KB retained", 1000, true},
-		{pool.Runner + ", empty, GOMAXPROCS 1 to 8: throughput never falls from a step to the next (0.95 counts as noise)", 0.8, false},
-		{pool.Runner + ", 10 µs CPU, GOMAXPROCS 1 to 8: throughput never falls from a step to the next (0.95 counts as noise)", 2, true},
+		{pool.GoName(pool.MetricsOnly) + ", empty, 1 producer: at most 0.6 × the channel by hand", 0.4, true},
+		{pool.GoName(pool.MetricsOnly) + ", empty, 1 producer: 0 allocs more than the bare runner", 0, true},
+		{pool.AfterName(pool.MetricsOnly) + ", empty, 8 producers: 0 allocs more than the bare runner", 0.1, false},
+		{pool.AfterName(pool.NoopTracer) + ", empty, 8 producers: at most 0.55 × the channel by hand", 0.4, true},
+		{pool.AfterName(pool.Sampled) + ", empty, 1 producer: at most 0.9 × the channel by hand with the same content", 0.4, true},
+		{"the line that asked, for a sampled callback: at most 200 ns", 250, false},
+		{web.After + ", 16 connections: at least the throughput by hand", 800. / 750, true},
+		{web.After + ", 256 connections: at least 0.85 × the throughput of bare `go`", 800. / 950, false},
+		{web.After + ", 64 connections: at most 1.1 × the p99 by hand", 750. / 800, true},
+		{web.Middleware + ", 64 connections: at least 0.97 × the throughput without", 0.98, true},
+		{web.After + ", 16 connections: at most 45 allocs a request", 60, false},
+		{web.Middleware + ", 16 connections: at most 22 allocs a request", 24, false},
+		{web.After + ", 256 connections, a route of 5 ms: at most 1.1 × the p99 by hand", 750. / 800, true},
+		{web.After + ", 16 connections: more than 20 × the throughput of Next.js", 20, false},
+		{"a scrape of 100 names: less than 5,000 µs", 4000, true},
 	} {
 		require.Contains(t, met, c.key)
 		require.InDelta(t, c.measured, measured[c.key], 1e-9, c.key)
 		require.Equal(t, c.met, met[c.key], c.key)
 	}
-	require.False(t, met[noop+", waiting for its response: at most 1 KB retained"], "what was not measured is not met")
+	snapshot := "a snapshot of 100 names: at most 200 µs under the lock"
+	require.Contains(t, met, snapshot)
+	require.False(t, met[snapshot], "what was not measured is not met")
 }
 
 func TestWhatStandsInTheWayIsInTheTargetsUnit(t *testing.T) {
@@ -149,13 +145,13 @@ func TestWhatStandsInTheWayIsInTheTargetsUnit(t *testing.T) {
 		obstacles[target.Of+": "+target.Limit.Text] = target.Obstacle.String()
 	}
 	for key, want := range map[string]string{
-		pool.Runner + ", empty, 1 producer: at most 3 × the bare channel pool":                                            "0.50: what every callback does, on one processor", // 5 parts
-		pool.Runner + ", empty, 1 producer: at most 2 allocs":                                                             "",
-		pool.AfterglowName(pool.NoopTracer) + ", empty, 1 producer: at most 0.4 × the channel by hand":                    "0.40: the runner without telemetry",
-		pool.AfterglowName(pool.Unsampled) + ", empty, 1 producer: at most 0.5 × the channel by hand":                     "0.45: the runner, and the SDK's span",
-		pool.AfterglowName(pool.Sampled) + ", empty, 1 producer: at most 0.6 × the channel by hand":                       "0.50: the runner, the SDK's span and event, and the line that asked",
-		web.After + ", 16 connections: at least 0.9 × the throughput without":                                             "0.95: three bare `go`",
-		pool.Runner + ", empty, GOMAXPROCS 1 to 8: throughput never falls from a step to the next (0.95 counts as noise)": "0.80: channel + workers",
+		pool.AfterName(pool.NoopTracer) + ", empty, 1 producer: at most 0.55 × the channel by hand":                "0.40: the runner without telemetry",
+		pool.GoName(pool.Unsampled) + ", empty, 1 producer: at most 0.8 × the channel by hand":                     "0.45: the runner, and the SDK's span",
+		pool.GoName(pool.Sampled) + ", empty, 1 producer: at most 0.9 × the channel by hand with the same content": "0.45: the runner, and the SDK's span and event",
+		pool.GoName(pool.MetricsOnly) + ", empty, 1 producer: 0 allocs more than the bare runner":                  "",
+		"the line that asked, for a sampled callback: at most 200 ns":                                              "50.0: " + pool.PartCaller,
+		web.After + ", 16 connections: at most 45 allocs a request":                                                "30.0: three bare `go`",
+		web.After + ", 16 connections: at least the throughput by hand":                                            "1.27: three bare `go`",
 	} {
 		require.Contains(t, obstacles, key)
 		require.Equal(t, want, obstacles[key], key)
@@ -165,12 +161,35 @@ func TestWhatStandsInTheWayIsInTheTargetsUnit(t *testing.T) {
 	require.NotContains(t, r.Markdown(""), "NaN")
 }
 
+func TestAnOlderCommitStandsBesideThisOne(t *testing.T) {
+	r := results()
+	r.Before = "abc1234"
+	for _, c := range r.HTTP.Cases() {
+		if c.Contestant == web.After {
+			before := c
+			before.Contestant = measure.Before(c.Contestant)
+			r.HTTP.Add(before, 2*r.HTTP.Median(c))
+		}
+	}
+	for _, target := range r.Targets() {
+		if target.Limit.Text == "at most 45 allocs a request" {
+			require.InDelta(t, 60, target.Measured, 1e-9)
+			require.InDelta(t, 120, target.Before, 1e-9)
+		}
+	}
+	text := r.Markdown("")
+	require.Contains(t, text, "commit abc1234")
+	require.Regexp(t, `three callbacks after \| 16 connections +\| allocs/request +\| +120 \| +60\.0 \| +0\.50 \|`, text)
+	require.Contains(t, text, "| before |")
+}
+
 func TestTheDocumentHasWhatWasAskedAndNoMore(t *testing.T) {
 	text := results().Markdown("results.svg")
-	for _, want := range []string{"`make bench`", "1m30s", "2 cores of a <fast> one", "](results.svg)", "## Targets", "## Throughput", "## Contention", "## Memory", "## HTTP"} {
+	for _, want := range []string{"`make bench`", "1m30s", "2 cores of a <fast> one", "](results.svg)", "## Targets", "## Throughput", "## HTTP", "## Reading the books"} {
 		require.Contains(t, text, want)
 	}
 	require.NotContains(t, text, "## Latency")
+	require.NotContains(t, text, "## Before")
 	require.NotContains(t, text, "NaN")
 	require.NotContains(t, report.Results{}.Markdown(""), "##")
 }

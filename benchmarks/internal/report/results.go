@@ -15,8 +15,9 @@ type Results struct {
 	Machine Machine
 	Command string
 	Took    time.Duration
+	Before  string // the commit that took turns with this one; "": none
 
-	Throughput, Contention, Burst, Latency, Memory, HTTP, Parts *measure.Book
+	Throughput, Latency, Memory, HTTP, Scrape, Parts *measure.Book
 }
 
 // section is a question with its answer.
@@ -30,12 +31,11 @@ type section struct {
 func (r Results) sections() []section {
 	return []section{
 		{"Throughput", r.Throughput, throughputText, throughputTables},
-		{"Contention", r.Contention, contentionText, contentionTable},
-		{"Submit cost inside a handler", r.Burst, burstText, burstTable},
 		{"Latency under load", r.Latency, latencyText, latencyTable},
 		{"Memory of a waiting callback", r.Memory, memoryText, memoryTable},
 		{"HTTP", r.HTTP, httpText, httpTables},
-		{"What stands in the way", r.Parts, partsText, partsTable},
+		{"Reading the books", r.Scrape, scrapeText, scrapeTable},
+		{"What a sampled callback pays for", r.Parts, partsText, partsTable},
 	}
 }
 
@@ -53,6 +53,9 @@ func (r Results) Markdown(picture string) string {
 	if targets := r.Targets(); len(targets) > 0 {
 		fmt.Fprintf(&b, "\n## Targets\n\n%s\n%s", targetText, targetTable(targets))
 	}
+	if r.Before != "" {
+		fmt.Fprintf(&b, "\n## Before and after\n\n"+beforeText+"\n%s", r.Before, r.beforeTable())
+	}
 	for _, s := range r.sections() {
 		if s.book != nil {
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n%s", s.title, s.text, s.table(s.book))
@@ -66,14 +69,18 @@ about that work than about the contestants. Measure again on a quiet one.
 
 `
 
-const preamble = `Only ratios within one run mean something on another machine. Contestants take turns, round by round in
-shuffled order, so that whatever else the machine did met all of them. Figures are medians over the
-rounds; ratios are medians of the ratios within each round, and so need not be the quotient of the two medians.
+const preamble = `Only ratios within one run mean something on another machine. Each measurement is made by a process of its own.
+Contestants take turns, round by round in shuffled order, so that whatever else the machine did met all of them. Figures are medians
+over the rounds; ratios are medians of the ratios within each round, and so need not be the quotient of the two medians.
 Pools have 8 workers and, where they bound it, a queue of 1,024 with a blocking submit.
+
+Afterglow is asked with ` + "`Go`" + `, and with ` + "`After`" + ` in a scope that is opened and released for every three callbacks. The scope's cost is in
+the figures of ` + "`After`" + `. The other pools know no scopes and pay for nothing like it.
 
 The pools "by hand" have what a careful engineer puts around a task: recover, ` + "`context.WithTimeout`" + `, a counter, two
 histograms (classic and native, as Afterglow's), a gauge, and a span linked to the request's; series are looked up
 once. They have no accounting, no watch for overruns and no call sites, which Afterglow has in its figures. Sampled, Afterglow also has
-exemplars and an event on the request's span; of those by hand only "channel + exemplars" does. SDK sampled means a batch processor to an exporter that discards; under a flood it drops what it cannot keep, for everyone
-alike. "Metrics only" is without code for spans by hand, and with the no-op provider and no request's span for Afterglow.
+exemplars, an event on the request's span, and the line that asked. Of the pools by hand only "channel + exemplars" records the same; its line is a
+constant. SDK sampled means a batch processor to an exporter that discards. Under a flood it drops what it cannot keep, for everyone
+alike. "Metrics only" has no code for spans by hand. Afterglow has the no-op provider then, and no request's span.
 `

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/measure"
 	"github.com/afterglow-go/afterglow/benchmarks/internal/pool"
@@ -13,6 +14,7 @@ type Target struct {
 	Of       string
 	Limit    Limit
 	Measured float64
+	Before   float64 // of the older checkout; NaN if there was none
 	Obstacle Obstacle
 }
 
@@ -20,166 +22,184 @@ type Target struct {
 type Limit struct {
 	Text  string
 	Bound float64
-	Least bool // the figure must be at least that, and not at most
-	Below bool // it must not be equal
+	Kind  Kind
 }
 
-// Met tells whether the figure keeps to its limit. One that is missing does not.
+// Kind says on which side of its bound a figure must be.
+type Kind uint8
+
+// The kinds of limits.
+const (
+	Most  Kind = iota // at most the bound
+	Least             // at least the bound
+	More              // more than the bound
+	Under             // less than the bound
+)
+
+// Met reports whether the figure keeps to its limit. One that is missing does not.
 func (t Target) Met() bool {
-	switch {
-	case math.IsNaN(t.Measured):
-		return false
-	case t.Limit.Least:
+	switch t.Limit.Kind {
+	case Least:
 		return t.Measured >= t.Limit.Bound
-	case t.Limit.Below:
+	case More:
+		return t.Measured > t.Limit.Bound
+	case Under:
 		return t.Measured < t.Limit.Bound
 	default:
 		return t.Measured <= t.Limit.Bound
 	}
 }
 
-// noise is what a throughput may seem to fall by from one setting to the next
-// and still count as the same.
-const noise = 0.05
-
 // Targets computes every target that was measured.
 func (r Results) Targets() []Target {
+	targets := r.targets(func(contestant string) string { return contestant })
+	before := r.targets(measure.Before)
+	for i := range targets {
+		targets[i].Before = before[i].Measured
+	}
+	return targets
+}
+
+// targets computes them for the library's contestants that ours names.
+func (r Results) targets(ours func(string) string) []Target {
 	var all []Target
 	if r.Throughput != nil {
-		all = append(all, r.throughputTargets()...)
+		all = append(all, r.throughputTargets(ours)...)
 	}
-	if r.Burst != nil {
-		all = append(all, burstTargets(r.Burst)...)
+	if r.Parts != nil {
+		all = append(all, r.lineTarget(ours))
 	}
 	if r.HTTP != nil {
-		all = append(all, httpTargets(r.HTTP)...)
+		all = append(all, httpTargets(r.HTTP, ours)...)
 	}
-	if r.Memory != nil {
-		all = append(all, memoryTargets(r.Memory)...)
-	}
-	if r.Contention != nil {
-		all = append(all, contentionTargets(r.Contention)...)
+	if r.Scrape != nil {
+		all = append(all, scrapeTargets(r.Scrape, ours)...)
 	}
 	return all
 }
 
-func (r Results) throughputTargets() (targets []Target) {
+// againstHand are the limits of an empty callback, against the channel by hand.
+var againstHand = []struct {
+	telemetry pool.Telemetry
+	base      string
+	limit     Limit
+}{
+	{pool.MetricsOnly, "channel", Limit{Text: "at most 0.6 × the channel by hand", Bound: 0.6}},
+	{pool.NoopTracer, "channel", Limit{Text: "at most 0.55 × the channel by hand", Bound: 0.55}},
+	{pool.Unsampled, "channel", Limit{Text: "at most 0.8 × the channel by hand", Bound: 0.8}},
+	{pool.Sampled, pool.ChannelLinked, Limit{Text: "at most 0.9 × the channel by hand with the same content", Bound: 0.9}},
+}
+
+func (r Results) throughputTargets(ours func(string) string) (targets []Target) {
 	book := r.Throughput
-	for _, producers := range measure.Producers {
-		setting := measure.Setting("empty", producers)
-		of := func(contestant, metric string) measure.Case {
-			return measure.Case{Setting: setting, Contestant: contestant, Metric: metric}
-		}
-		against := func(contestant, base string, limit Limit) {
-			text, ns := r.obstacle(contestant, setting)
-			targets = append(targets, Target{contestant + ", " + setting, limit,
-				book.Ratio(of(contestant, measure.MetricTime), of(base, measure.MetricTime)),
-				Obstacle{text, ns / book.Median(of(base, measure.MetricTime))}})
-		}
-		allocs := func(contestant string, limit Limit) {
-			// A batch has costs of its own, which are no task's.
-			rounded := math.Round(book.Median(of(contestant, measure.MetricAllocs))*10) / 10
-			targets = append(targets, Target{Of: contestant + ", " + setting, Limit: limit, Measured: rounded})
-		}
-		lessThan := func(base string) Limit { return Limit{Text: "less than " + base, Bound: 1, Below: true} }
-
-		against(pool.Runner, pool.RawGo, lessThan("raw `go`"))
-		against(pool.Runner, pool.Channel, Limit{Text: "at most 3 × the bare channel pool", Bound: 3})
-		allocs(pool.Runner, Limit{Text: "at most 2 allocs", Bound: 2})
-
-		noop := pool.AfterglowName(pool.NoopTracer)
-		for _, base := range []string{pool.Ants, pool.ErrGroup, pool.Gammazero} {
-			against(noop, base, lessThan("bare "+base))
-		}
-		against(noop, pool.ByHandName("channel", pool.NoopTracer), Limit{Text: "at most 0.4 × the channel by hand", Bound: 0.4})
-		allocs(noop, Limit{Text: "at most 4 allocs", Bound: 4})
-
-		against(pool.AfterglowName(pool.Unsampled), pool.ByHandName("channel", pool.Unsampled), Limit{Text: "at most 0.5 × the channel by hand", Bound: 0.5})
-		against(pool.AfterglowName(pool.Sampled), pool.ByHandName("channel", pool.Sampled), Limit{Text: "at most 0.6 × the channel by hand", Bound: 0.6})
-		against(pool.AfterglowName(pool.Sampled), pool.ByHandName(pool.ChannelLinked, pool.Sampled), Limit{Text: "the same with exemplars and events by hand", Bound: 0.6})
-	}
-	return targets
-}
-
-func burstTargets(book *measure.Book) []Target {
-	name := measure.AskerName(pool.NoopTracer)
-	return []Target{
-		{Of: name + ", `After` in a burst", Limit: Limit{Text: "at most 300 ns median", Bound: 300},
-			Measured: book.Median(measure.Case{Setting: measure.BurstRoom, Contestant: name, Metric: measure.MetricMedian})},
-		{Of: name + ", `After` on a full queue with every worker held", Limit: Limit{Text: "all 256 calls return: never blocks", Bound: measure.BurstSize, Least: true},
-			Measured: book.Median(measure.Case{Setting: measure.BurstFull, Contestant: name, Metric: measure.MetricReturned})},
-	}
-}
-
-func httpTargets(book *measure.Book) (targets []Target) {
-	for _, route := range web.Routes {
-		for _, n := range []int{16, 64} {
-			setting := measure.WithConnections(n, route)
-			target := func(metric string, limit Limit) Target {
-				ratio := func(variant string) float64 {
-					return book.Ratio(
-						measure.Case{Setting: setting, Contestant: variant, Metric: metric},
-						measure.Case{Setting: setting, Contestant: web.Plain, Metric: metric})
-				}
-				return Target{web.After + ", " + setting, limit, ratio(web.After), Obstacle{web.BareGo, ratio(web.BareGo)}}
+	for _, name := range []func(pool.Telemetry) string{pool.GoName, pool.AfterName} {
+		for _, producers := range measure.Producers {
+			at := func(contestant, metric string) measure.Case {
+				return measure.Case{Setting: measure.Setting("empty", producers), Contestant: contestant, Metric: metric}
 			}
-			targets = append(targets,
-				target(measure.MetricPerSecond, Limit{Text: "at least 0.9 × the throughput without", Bound: 0.9, Least: true}),
-				target(measure.MetricResponseP99, Limit{Text: "at most 1.15 × the p99 without", Bound: 1.15}))
+			runner := ours(name(pool.TelemetryOff))
+			for _, a := range againstHand {
+				of, hand := name(a.telemetry), at(pool.ByHandName(a.base, a.telemetry), measure.MetricTime)
+				text, ns := r.obstacle(a.telemetry, at(runner, measure.MetricTime))
+				targets = append(targets, Target{
+					Of: of + ", " + hand.Setting, Limit: a.limit,
+					Measured: book.Ratio(at(ours(of), measure.MetricTime), hand),
+					Obstacle: Obstacle{text, ns / book.Median(hand)},
+				})
+			}
+			metrics := name(pool.MetricsOnly)
+			more := book.Difference(at(ours(metrics), measure.MetricAllocs), at(runner, measure.MetricAllocs))
+			targets = append(targets, Target{
+				Of: metrics + ", " + measure.Setting("empty", producers), Limit: Limit{Text: "0 allocs more than the bare runner"},
+				Measured: math.Round(more*10) / 10, // a batch has costs of its own, which are no task's
+			})
 		}
 	}
 	return targets
 }
 
-func memoryTargets(book *measure.Book) (targets []Target) {
-	name := pool.AfterglowName(pool.NoopTracer)
-	for _, waits := range []string{measure.WaitsForWorker, measure.WaitsForResponse} {
-		targets = append(targets, Target{Of: name + ", " + waits, Limit: Limit{Text: "at most 1 KB retained", Bound: 1024},
-			Measured: book.Median(measure.Case{Setting: waits, Contestant: name, Metric: measure.MetricBytes})})
+func (r Results) lineTarget(ours func(string) string) Target {
+	at := func(part string) measure.Case {
+		return measure.Case{Setting: measure.Alone, Contestant: ours(part), Metric: measure.MetricProcessor}
+	}
+	return Target{
+		Of: "the line that asked, for a sampled callback", Limit: Limit{Text: "at most 200 ns", Bound: 200},
+		Measured: r.Parts.Difference(at(pool.PartLine), at(pool.PartNoLine)),
+		Obstacle: Obstacle{pool.PartCaller, r.part(pool.PartCaller)},
+	}
+}
+
+func httpTargets(book *measure.Book, ours func(string) string) (targets []Target) {
+	plain, slow := web.Routes[0], web.Routes[1]
+	at := func(variant, setting, metric string) measure.Case {
+		return measure.Case{Setting: setting, Contestant: variant, Metric: metric}
+	}
+	against := func(of, base, setting, metric string, limit Limit, obstacle string) {
+		t := Target{Of: of + ", " + setting, Limit: limit, Measured: book.Ratio(at(ours(of), setting, metric), at(base, setting, metric))}
+		if obstacle != "" {
+			t.Obstacle = Obstacle{obstacle, book.Ratio(at(obstacle, setting, metric), at(base, setting, metric))}
+		}
+		targets = append(targets, t)
+	}
+	count := func(of, setting string, limit Limit, obstacle string) {
+		targets = append(targets, Target{
+			Of: of + ", " + setting, Limit: limit,
+			Measured: book.Median(at(ours(of), setting, measure.MetricRequestAllocs)),
+			Obstacle: Obstacle{obstacle, book.Median(at(obstacle, setting, measure.MetricRequestAllocs))},
+		})
+	}
+	p99 := Limit{Text: "at most 1.1 × the p99 by hand", Bound: 1.1}
+	for _, n := range measure.Connections {
+		setting := measure.WithConnections(n, plain)
+		against(web.After, web.ByHand, setting, measure.MetricPerSecond, Limit{Text: "at least the throughput by hand", Bound: 1, Kind: Least}, web.BareGo)
+		against(web.After, web.BareGo, setting, measure.MetricPerSecond, Limit{Text: "at least 0.85 × the throughput of bare `go`", Bound: 0.85, Kind: Least}, web.ByHand)
+		against(web.After, web.ByHand, setting, measure.MetricResponseP99, p99, web.BareGo)
+		against(web.Middleware, web.Plain, setting, measure.MetricPerSecond, Limit{Text: "at least 0.97 × the throughput without", Bound: 0.97, Kind: Least}, "")
+	}
+	few := measure.WithConnections(measure.Connections[0], plain)
+	count(web.After, few, Limit{Text: "at most 45 allocs a request", Bound: 45}, web.BareGo)
+	count(web.Middleware, few, Limit{Text: "at most 22 allocs a request", Bound: 22}, web.Plain)
+	for _, n := range measure.Connections[1:] {
+		against(web.After, web.ByHand, measure.WithConnections(n, slow), measure.MetricResponseP99, p99, web.BareGo)
+	}
+	if book.Rounds(at(web.NextJS, few, measure.MetricPerSecond)) > 0 {
+		against(web.After, web.NextJS, few, measure.MetricPerSecond, Limit{Text: "more than 20 × the throughput of Next.js", Bound: 20, Kind: More}, web.BareGo)
 	}
 	return targets
 }
 
-// contentionTargets compare each GOMAXPROCS with the one before; the worst step
-// of each curve counts.
-func contentionTargets(book *measure.Book) (targets []Target) {
-	for _, work := range []string{"empty", "10 µs CPU"} {
-		for _, name := range []string{pool.Runner, pool.AfterglowName(pool.NoopTracer)} {
-			targets = append(targets, Target{name + ", " + work + ", GOMAXPROCS 1 to 8",
-				Limit{Text: "throughput never falls from a step to the next (0.95 counts as noise)", Bound: 1 - noise, Least: true},
-				worstStep(book, work, name), Obstacle{pool.Channel, worstStep(book, work, pool.Channel)}})
-		}
+func scrapeTargets(book *measure.Book, ours func(string) string) []Target {
+	us := func(metric string) float64 {
+		return book.Median(measure.Case{Setting: measure.WithNames(), Contestant: ours(pool.GoName(pool.NoopTracer)), Metric: metric}) / 1000
 	}
-	return targets
+	return []Target{
+		{Of: "a snapshot of " + measure.WithNames(), Limit: Limit{Text: "at most 200 µs under the lock", Bound: 200}, Measured: us(measure.MetricSnapshot)},
+		{Of: "a scrape of " + measure.WithNames(), Limit: Limit{Text: "less than 5,000 µs", Bound: 5000, Kind: Under}, Measured: us(measure.MetricScrape)},
+	}
 }
 
-// worstStep is the least ratio of a contestant's throughput to that of the
-// GOMAXPROCS before.
-func worstStep(book *measure.Book, work, contestant string) float64 {
-	worst := math.Inf(1)
-	for i, n := range measure.Processors[1:] {
-		at := func(n int) measure.Case {
-			return measure.Case{Setting: measure.OnProcessors(work, n), Contestant: contestant, Metric: measure.MetricTime}
-		}
-		// Throughput is the inverse of time. min keeps a NaN.
-		worst = min(worst, book.Ratio(at(measure.Processors[i]), at(n)))
-	}
-	return worst
-}
-
-const targetText = `Computed from the tables below. "Measured" is in the limit's unit: a ratio, a count, ns or bytes. Full metrics means the telemetry's
+const targetText = `Computed from the tables below. "Measured" is in the limit's unit: a ratio, a count, ns or µs. Full metrics means the telemetry's
 counters and histograms, with the no-op tracer. Where a target is missed, the last column has what stands in its way, in the same unit:
 what would be measured if nothing were left but that, which the tables have alone.
 `
 
 func targetTable(targets []Target) string {
-	t := NewTable(5, "", "limit", "met", "measured", "in the way")
+	header := []string{"", "limit", "met", "measured", "in the way"}
+	older := slices.ContainsFunc(targets, func(t Target) bool { return !math.IsNaN(t.Before) })
+	if older {
+		header = slices.Insert(header, 3, "before")
+	}
+	t := NewTable(len(header), header...)
 	for _, target := range targets {
 		met, obstacle := "**no**", target.Obstacle.String()
 		if target.Met() {
 			met, obstacle = "yes", ""
 		}
-		t.Row(target.Of, target.Limit.Text, met, Figure(target.Measured), obstacle)
+		row := []string{target.Of, target.Limit.Text, met, Figure(target.Measured), obstacle}
+		if older {
+			row = slices.Insert(row, 3, Figure(target.Before))
+		}
+		t.Row(row...)
 	}
 	return t.String()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,6 +19,7 @@ type Load struct {
 	Addr        string
 	Connections int
 	Warm, For   time.Duration // what happens in Warm is not counted
+	Mallocs     bool          // whether the server counts its allocations
 }
 
 // Seen is what the clients saw.
@@ -25,6 +27,7 @@ type Seen struct {
 	Requests  int
 	PerSecond float64
 	P50, P99  time.Duration
+	Allocs    float64 // the server's, for each request; 0 if it does not count them
 }
 
 // Run keeps every connection busy: each sends its next request when it has the
@@ -39,6 +42,8 @@ func (l Load) Run() (Seen, error) {
 	for i := range l.Connections {
 		clients.Go(func() { took[i], failed[i] = l.client(counted, end) })
 	}
+	mallocs, err := l.mallocs(counted, end)
+	failed = append(failed, err)
 	clients.Wait()
 	if err := errors.Join(failed...); err != nil {
 		return Seen{}, err
@@ -53,7 +58,35 @@ func (l Load) Run() (Seen, error) {
 		PerSecond: float64(len(all)) / l.For.Seconds(),
 		P50:       all[len(all)/2],
 		P99:       all[len(all)*99/100],
+		Allocs:    mallocs / float64(len(all)),
 	}, nil
+}
+
+// mallocs is how many allocations the server has made from counted to end, while
+// the load goes on: as many callbacks are under way then as before.
+func (l Load) mallocs(counted, end time.Time) (float64, error) {
+	if !l.Mallocs {
+		return 0, nil
+	}
+	var at [2]float64
+	for i, moment := range []time.Time{counted, end} {
+		time.Sleep(time.Until(moment))
+		resp, err := http.Get("http://" + l.Addr + MallocsPath) //nolint:noctx // of a server of ours, on loopback
+		if err != nil {
+			return 0, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		if closeErr := resp.Body.Close(); err == nil {
+			err = closeErr
+		}
+		if err == nil {
+			at[i], err = strconv.ParseFloat(string(body), 64)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return at[1] - at[0], nil
 }
 
 // client is one connection. It speaks just enough HTTP, as net/http's client
@@ -86,10 +119,11 @@ func (l Load) client(counted, end time.Time) ([]time.Duration, error) {
 
 var (
 	statusOK      = []byte("HTTP/1.1 200 ")
-	contentLength = []byte("Content-Length: ")
+	contentLength = []byte("content-length: ")
+	chunked       = []byte("transfer-encoding: chunked")
 )
 
-// readResponse reads one response that has a Content-Length.
+// readResponse reads one response that has a Content-Length or is chunked.
 func readResponse(r *bufio.Reader) error {
 	status, err := r.ReadSlice('\n')
 	if err != nil {
@@ -98,7 +132,7 @@ func readResponse(r *bufio.Reader) error {
 	if !bytes.HasPrefix(status, statusOK) {
 		return fmt.Errorf("web: the server answered %q", status)
 	}
-	length := -1
+	length, inChunks := -1, false
 	for {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
@@ -108,15 +142,40 @@ func readResponse(r *bufio.Reader) error {
 		if len(line) == 0 {
 			break
 		}
-		if v, ok := bytes.CutPrefix(line, contentLength); ok {
-			if length, err = strconv.Atoi(string(v)); err != nil {
+		if hasFold(line, contentLength) {
+			if length, err = strconv.Atoi(string(line[len(contentLength):])); err != nil {
 				return err
 			}
 		}
+		inChunks = inChunks || hasFold(line, chunked)
+	}
+	if inChunks {
+		return readChunks(r)
 	}
 	if length < 0 {
-		return errors.New("web: the response has no Content-Length")
+		return errors.New("web: the response has no Content-Length and no chunks")
 	}
-	_, err = io.CopyN(io.Discard, r, int64(length))
+	_, err = r.Discard(length)
 	return err
+}
+
+func hasFold(line, prefix []byte) bool {
+	return len(line) >= len(prefix) && bytes.EqualFold(line[:len(prefix)], prefix)
+}
+
+// readChunks reads a chunked body without trailers.
+func readChunks(r *bufio.Reader) error {
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimRight(line, "\r\n")), 16, 32)
+		if err != nil {
+			return err
+		}
+		if _, err := r.Discard(int(size) + len("\r\n")); err != nil || size == 0 {
+			return err
+		}
+	}
 }

@@ -7,14 +7,20 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/pool"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// Path is the server's one route.
-const Path = "/order"
+// Path is the route that is measured. The answer to MallocsPath is how many
+// allocations the process has made so far.
+const (
+	Path        = "/order"
+	MallocsPath = "/mallocs"
+)
 
 // Routes is what the route does before it answers: nothing, so that the server
 // has all the processors it can get to answer more; and a wait as for a database.
@@ -35,26 +41,35 @@ type Variant struct {
 
 // Names that tables and targets refer to.
 const (
-	Plain  = "plain route"
-	After  = "**Afterglow**, three callbacks after"
-	BareGo = "three bare `go`"
-	Inline = "three inline"
+	Plain      = "plain route"
+	Middleware = "**Afterglow**, no callback"
+	After      = "**Afterglow**, three callbacks after"
+	ByHand     = "three goroutines by hand"
+	BareGo     = "three bare `go`"
+	NextJS     = "Next.js 16, three `after()`" // a server of its own, no Variant
 )
 
-// Variants lists them. Besides what must be told apart there are two that say
-// where the difference comes from: the middleware alone, and bare goroutines,
-// whose timers and wake-ups nobody can save.
+// names are those of the callbacks.
+var names = [Callbacks]string{"order.email", "order.webhook", "order.log"}
+
+// workers is how many callbacks may run at once: as many as can wait at the rates
+// of this machine. Each is a goroutine, and bare `go` has as many of them.
+const workers = 16_384
+
+// Variants lists them. Two of them say where a difference comes from: the
+// middleware alone; and bare goroutines, which have no deadline, recovery, bound
+// or metrics.
 func Variants() []Variant {
 	return []Variant{
 		{Plain, func(route http.HandlerFunc, _ *http.Server) (http.Handler, func()) {
 			return route, func() {}
 		}},
-		{"**Afterglow**, no callback", func(route http.HandlerFunc, srv *http.Server) (http.Handler, func()) {
+		{Middleware, func(route http.HandlerFunc, srv *http.Server) (http.Handler, func()) {
 			return serveAfter(route, srv)
 		}},
 		{After, func(route http.HandlerFunc, srv *http.Server) (http.Handler, func()) {
 			return serveAfter(func(w http.ResponseWriter, r *http.Request) {
-				for _, name := range [Callbacks]string{"order.email", "order.webhook", "order.log"} {
+				for _, name := range names {
 					if err := runner.After(r.Context(), name, wait); err != nil {
 						http.Error(w, err.Error(), http.StatusServiceUnavailable) // the load counts it
 						return
@@ -63,19 +78,20 @@ func Variants() []Variant {
 				route(w, r)
 			}, srv)
 		}},
-		{BareGo, func(route http.HandlerFunc, _ *http.Server) (http.Handler, func()) {
+		{ByHand, func(route http.HandlerFunc, _ *http.Server) (http.Handler, func()) {
+			h := newByHand()
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				ctx := context.WithoutCancel(r.Context())
-				for range Callbacks {
-					go func() { _ = wait(ctx) }()
+				for i := range names {
+					h.start(r.Context(), i, wait)
 				}
 				route(w, r)
 			}), func() {}
 		}},
-		{Inline, func(route http.HandlerFunc, _ *http.Server) (http.Handler, func()) {
+		{BareGo, func(route http.HandlerFunc, _ *http.Server) (http.Handler, func()) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				for range Callbacks {
-					_ = wait(r.Context())
+				ctx := context.WithoutCancel(r.Context())
+				for range names {
+					go func() { _ = wait(ctx) }()
 				}
 				route(w, r)
 			}), func() {}
@@ -83,11 +99,9 @@ func Variants() []Variant {
 	}
 }
 
-// serveAfter is the route behind a runner with full metrics. Its workers are as
-// many as callbacks can wait at once at the rates of this machine: each is a
-// goroutine, and goroutines that wait are what bare `go` has as well.
+// serveAfter is the route behind a runner with full metrics.
 func serveAfter(route http.HandlerFunc, srv *http.Server) (http.Handler, func()) {
-	r := pool.NewObserved(runner.Config{Workers: 16_384, Queue: 65_536}, pool.NoopTracer)
+	r := pool.NewObserved(runner.Config{Workers: workers, Queue: 4 * workers}, pool.NoopTracer)
 	r.Bind(srv)
 	return r.Middleware(route), r.Close
 }
@@ -119,6 +133,12 @@ func answer(w http.ResponseWriter) {
 	io.WriteString(w, `{"status":"Order placed successfully"}`+"\n") //nolint:errcheck // the load sees it
 }
 
+func mallocs(w http.ResponseWriter, _ *http.Request) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	io.WriteString(w, strconv.FormatUint(m.Mallocs, 10)) //nolint:errcheck // the load sees it
+}
+
 // Server is one that runs.
 type Server struct {
 	Addr  string
@@ -136,6 +156,7 @@ func Serve(v Variant, routeTakes time.Duration) (*Server, error) {
 	mux := http.NewServeMux()
 	handler, closer := v.wrap(answerAfter(routeTakes), srv)
 	mux.Handle("POST "+Path, handler)
+	mux.HandleFunc("GET "+MallocsPath, mallocs)
 	srv.Handler = mux
 	go srv.Serve(listener) //nolint:errcheck // Close ends it, which is its error
 	return &Server{listener.Addr().String(), srv, closer}, nil

@@ -35,11 +35,12 @@ func TestTheLoadSeesWhatTheServerServes(t *testing.T) {
 	require.Equal(t, web.Plain, variant.Name)
 	s, err := web.Serve(variant, time.Millisecond)
 	require.NoError(t, err)
-	seen, err := web.Load{Addr: s.Addr, Connections: 4, Warm: 10 * time.Millisecond, For: 100 * time.Millisecond}.Run()
+	seen, err := web.Load{Addr: s.Addr, Connections: 4, Warm: 10 * time.Millisecond, For: 100 * time.Millisecond, Mallocs: true}.Run()
 	require.NoError(t, err)
 	require.Positive(t, seen.Requests)
 	require.InDelta(t, float64(seen.Requests)*10, seen.PerSecond, 0.01)
 	require.LessOrEqual(t, seen.P50, seen.P99)
+	require.Positive(t, seen.Allocs)
 	require.NoError(t, s.Close())
 }
 
@@ -57,4 +58,20 @@ func TestTheLoadFailsWithoutAServer(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err = web.Load{Addr: addr, Connections: 2, For: time.Second}.Run()
 	require.Error(t, err)
+}
+
+func TestTheLoadReadsChunks(t *testing.T) {
+	requests := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		for range 3 {
+			io.WriteString(w, "a chunk of the body\n") //nolint:errcheck // the load fails without it
+			w.(http.Flusher).Flush()
+		}
+	}))
+	defer s.Close()
+	seen, err := web.Load{Addr: s.Listener.Addr().String(), Connections: 1, For: 20 * time.Millisecond}.Run()
+	require.NoError(t, err)
+	require.Positive(t, seen.Requests)
+	require.GreaterOrEqual(t, requests, seen.Requests)
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // What Prometheus asks for.
@@ -124,8 +125,8 @@ func exposed(t *testing.T) (*client.Registry, []run) {
 // durations is the series of the callback's durations.
 func durations(suffix string, more ...string) string {
 	return labels.FromStrings(append([]string{
-		model.MetricNameLabel, telemetry.MetricCallbackDuration + suffix,
-		telemetry.LabelRunner, "shop", telemetry.LabelCallback, "order.email", telemetry.LabelResult, telemetry.ResultSuccess,
+		model.MetricNameLabel, names.MetricCallbackDuration + suffix,
+		names.LabelRunner, "shop", names.LabelCallback, "order.email", names.LabelResult, names.ResultSuccess,
 	}, more...)...).String()
 }
 
@@ -214,8 +215,8 @@ func TestPrometheusFindsTheTraceOfTheLatestRunOfEachClassicBucket(t *testing.T) 
 			if lower < one.took.Seconds() && one.took.Seconds() <= b.seconds {
 				e = exemplar.Exemplar{
 					Labels: labels.FromStrings(
-						telemetry.ExemplarTraceID, one.asker.TraceID().String(),
-						telemetry.ExemplarSpanID, one.asker.SpanID().String()),
+						names.ExemplarTraceID, one.asker.TraceID().String(),
+						names.ExemplarSpanID, one.asker.SpanID().String()),
 					Value: one.took.Seconds(), Ts: one.until.UnixMilli(), HasTs: true,
 				}
 			}

@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // annotations mark on every panel what is known to change behavior, on whatever
@@ -12,7 +12,7 @@ import (
 // target.
 func (b *board) annotations() {
 	service := b.config.In(rateInterval, matchJob)
-	built := service.Series(telemetry.MetricBuildInfo)
+	built := service.Series(names.MetricBuildInfo)
 	b.annotation("Deploys", "blue",
 		// A version or an instance that was not there before.
 		"count by (version) ("+built+" unless "+built+" offset "+rateInterval+")", "new: version {{version}}")

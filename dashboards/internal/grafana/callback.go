@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // callback is about one callback: what becomes of it, and why it fails.
@@ -15,7 +15,7 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.annotations()
 
 	b.row("$callback: is it OK?")
-	b.add(4, b.callbackSuccess(), b.callbackRate(), b.callbackFailures(), b.callbackTimeoutShare(), b.callbackLastSuccess(), b.callbackOverrunning())
+	b.add(4, b.callbackSuccess(), b.callbackRate(), b.callbackFailures(), b.callbackTimeoutShare(), b.callbackLastSuccess(), b.callbackStuck())
 
 	b.row("Rate and outcomes")
 	b.add(8, b.askedAndEnded(8), b.outcomes(8), b.failureStates())
@@ -27,7 +27,7 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.add(10, b.failureLogs(), b.failedTraces())
 
 	b.row("Trouble on its way")
-	b.add(7, b.retries(6), b.inFlight(6), b.overrunning("callback", 6), b.lastSuccess())
+	b.add(7, b.retries(6), b.inFlight(6), b.stuck("callback", 6), b.lastSuccess())
 	return b.build()
 }
 
@@ -50,8 +50,8 @@ func (b *board) callbackSuccess() view {
 func (b *board) callbackRate() view {
 	return panel{
 		title: "Asked for", unit: "ops", width: 4,
-		description: "How often it is asked for, refused ones included.",
-		targets:     []target{{expr: b.ofCallback().Rate(telemetry.MetricScheduled)}},
+		description: "How often it is asked for, rejected ones included.",
+		targets:     []target{{expr: b.ofCallback().Rate(names.MetricAsked)}},
 		steps:       plain(),
 	}.stat()
 }
@@ -59,9 +59,9 @@ func (b *board) callbackRate() view {
 func (b *board) callbackFailures() view {
 	return panel{
 		title: "Failed in 24 h", unit: "short", width: 4,
-		description: "How many ended badly in the last 24 hours, refused and lost ones included.",
+		description: "How many ended badly in the last 24 hours, rejected and lost ones included.",
 		targets: []target{{
-			expr: b.ofCallback().Over("1d").With(query.BadOutcomes()).Increase(telemetry.MetricCallbacks),
+			expr: b.ofCallback().Over("1d").With(query.BadOutcomes()).Increase(names.MetricCallbacks),
 		}},
 		steps: none(), decimals: ptr(0.),
 		links: follow("error=true"),
@@ -86,11 +86,11 @@ func (b *board) callbackLastSuccess() view {
 	}.stat()
 }
 
-func (b *board) callbackOverrunning() view {
+func (b *board) callbackStuck() view {
 	return panel{
-		title: "Overrunning", unit: "short", width: 4,
+		title: "Stuck", unit: "short", width: 4,
 		description: "Runs that go on past their deadline and do not listen: each is a goroutine that leaks. The log says on which line it hangs.",
-		targets:     []target{{expr: b.ofCallback().Sum(telemetry.MetricOverrunning)}},
+		targets:     []target{{expr: b.ofCallback().Sum(names.MetricStuck)}},
 		steps:       none(), decimals: ptr(0.),
 		links: follow("error=true"),
 	}.stat()
@@ -101,7 +101,7 @@ func (b *board) failureStates() view {
 	return panel{
 		title: "When it failed", unit: "ops", width: 8,
 		description: "Which bad outcomes there were when. A line would hide the one failure of a night.",
-		targets:     []target{{expr: s.Rate(telemetry.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
+		targets:     []target{{expr: s.Rate(names.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
 		steps:       []step{{color: green}, {1e-9, orange}, {1, red}}, decimals: ptr(2.),
 		links: follow("error=true"),
 	}.states()
@@ -109,7 +109,7 @@ func (b *board) failureStates() view {
 
 func (b *board) callbackDurations() view {
 	s := b.ofCallback()
-	targets := append(quantiles(s, telemetry.MetricCallbackDuration), target{expr: s.Max(telemetry.MetricCallbackTimeout), legend: "timeout"})
+	targets := append(quantiles(s, names.MetricCallbackDuration), target{expr: s.Max(names.MetricCallbackTimeout), legend: "timeout"})
 	targets[0].exemplars = true // one query's are enough
 	return panel{
 		title: "Run time against timeout", unit: "s", width: 8,
@@ -124,10 +124,10 @@ func (b *board) durationByResult() view {
 		title: "Run time p95, by result", unit: "s", width: 8,
 		description: "Whether it fails fast or slowly.",
 		targets: []target{{
-			expr:   b.ofCallback().Quantile(0.95, telemetry.MetricCallbackDuration, "result"),
+			expr:   b.ofCallback().Quantile(0.95, names.MetricCallbackDuration, "result"),
 			legend: "{{result}}", exemplars: true,
 		}},
-		colors: palette{{telemetry.ResultSuccess, green}, {telemetry.ResultFailure, red}},
+		colors: palette{{names.ResultSuccess, green}, {names.ResultFailure, red}},
 		links:  follow(""),
 	}.lines()
 }
@@ -143,18 +143,18 @@ func (b *board) failedTraces() view {
 	return panel{
 		title: "Its failed traces", width: 10,
 		description: "Spans of runs that ended in an error. Each links to the request that asked for it.",
-	}.traces(telemetry.SpanProcess+" ${callback}", "error=true")
+	}.traces(names.SpanProcess+" ${callback}", "error=true")
 }
 
-func (b *board) overrunning(by string, width uint32) view {
+func (b *board) stuck(by string, width uint32) view {
 	s := b.ofRunner()
 	if by == "callback" {
 		s = b.ofCallback()
 	}
 	return panel{
-		title: "Overrunning, by " + by, unit: "short", width: width,
+		title: "Stuck, by " + by, unit: "short", width: width,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
-		targets:     []target{{expr: s.Sum(telemetry.MetricOverrunning, by), legend: "{{" + by + "}}"}},
+		targets:     []target{{expr: s.Sum(names.MetricStuck, by), legend: "{{" + by + "}}"}},
 		stacked:     true,
 	}.lines()
 }

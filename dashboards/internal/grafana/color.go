@@ -21,7 +21,7 @@ const (
 type palette []struct{ legend, color string }
 
 // byOutcome is the same on every panel: what went well is green, failures of
-// the callback's own are red to orange, what was refused or lost is yellow to
+// the callback's own are red to orange, what was rejected or lost is yellow to
 // purple, and what was not meant to run is gray and blue.
 var byOutcome = palette{
 	{runner.Success.String(), "green"},

@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // quantiles are the three that latency panels draw.
@@ -20,7 +20,7 @@ func (b *board) queueWait() view {
 	return panel{
 		title: "Queue wait", unit: "s", width: 8,
 		description: "From due to started: do the workers keep up? The objective is a second.",
-		targets:     quantiles(b.ofRunner(), telemetry.MetricQueueWait), colors: byQuantile,
+		targets:     quantiles(b.ofRunner(), names.MetricQueueWait), colors: byQuantile,
 		steps: []step{{color: green}, {1, red}}, showSteps: true,
 		links: []dashboard.DashboardLink{toRuntime()},
 	}.lines()
@@ -30,7 +30,7 @@ func (b *board) queueWaitHeat() view {
 	return panel{
 		title: "Queue wait, all of them", unit: "s", width: 8,
 		description: "How many callbacks waited how long. Two bands are two populations, which quantiles hide.",
-		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricQueueWait), legend: "{{le}}"}},
+		targets:     []target{{expr: b.ofRunner().Buckets(names.MetricQueueWait), legend: "{{le}}"}},
 	}.heat("Blues")
 }
 
@@ -39,7 +39,7 @@ func (b *board) durations() view {
 		title: "Run time p99, by callback", unit: "s", width: 8,
 		description: "How long callbacks run, failures included. The dots are exemplars: each leads to its trace, and from there to its log.",
 		targets: []target{{
-			expr:   b.ofCallback().Quantile(0.99, telemetry.MetricCallbackDuration, "callback"),
+			expr:   b.ofCallback().Quantile(0.99, names.MetricCallbackDuration, "callback"),
 			legend: "{{callback}}", exemplars: true,
 		}},
 		links: []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
@@ -50,7 +50,7 @@ func (b *board) responseDelay() view {
 	return panel{
 		title: "Response delay", unit: "s", width: 8,
 		description: "From asked for to the end of the response: slow handlers and clients, not slow workers.",
-		targets:     quantiles(b.ofRunner(), telemetry.MetricResponseDelay), colors: byQuantile,
+		targets:     quantiles(b.ofRunner(), names.MetricResponseDelay), colors: byQuantile,
 	}.lines()
 }
 
@@ -58,7 +58,7 @@ func (b *board) responseDelayHeat() view {
 	return panel{
 		title: "Response delay, all of them", unit: "s", width: 8,
 		description: "How many callbacks waited how long for their response to end.",
-		targets:     []target{{expr: b.ofRunner().Buckets(telemetry.MetricResponseDelay), legend: "{{le}}"}},
+		targets:     []target{{expr: b.ofRunner().Buckets(names.MetricResponseDelay), legend: "{{le}}"}},
 	}.heat("Purples")
 }
 
@@ -66,6 +66,6 @@ func (b *board) durationHeat(width uint32) view {
 	return panel{
 		title: "Run time, all of them", unit: "s", width: width,
 		description: "How many callbacks ran how long. The dots are exemplars: each leads to its trace.",
-		targets:     []target{{expr: b.ofCallback().Buckets(telemetry.MetricCallbackDuration), legend: "{{le}}", exemplars: true}},
+		targets:     []target{{expr: b.ofCallback().Buckets(names.MetricCallbackDuration), legend: "{{le}}", exemplars: true}},
 	}.heat("Oranges")
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // The dashboards' uids. Alerts link to them.
@@ -45,7 +45,7 @@ func toSLO() dashboard.DashboardLink { return dataLink("SLO", "/d/"+uidSLO+"?"+s
 // such as ${callback}; tags are in logfmt.
 func toTraces(callback, tags string) dashboard.DashboardLink {
 	return explore("Traces", varTraces, map[string]any{
-		"queryType": "search", "service": "${job}", "operation": telemetry.SpanProcess + " " + callback, "tags": tags, "limit": 20,
+		"queryType": "search", "service": "${job}", "operation": names.SpanProcess + " " + callback, "tags": tags, "limit": 20,
 	})
 }
 

@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // overview answers whether it is OK: its first screen does at a glance.
@@ -99,7 +99,7 @@ func (b *board) utilizationNow() view {
 func (b *board) fillNow() view {
 	return panel{
 		title: "Queue filled", unit: "percentunit", width: 3,
-		description: "How full the fullest queue of all instances is. At 100 % callbacks are refused.",
+		description: "How full the fullest queue of all instances is. At 100 % callbacks are rejected.",
 		targets:     []target{{expr: b.ofRunner().Fill()}},
 		steps:       rising(0.5, 0.8), max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
@@ -109,7 +109,7 @@ func (b *board) fillNow() view {
 func (b *board) lostToday() view {
 	return panel{
 		title: "Lost in 24 h", unit: "short", width: 3,
-		description: "Callbacks that were refused, dropped, canceled or abandoned in the last 24 hours: work that was asked for and not done.",
+		description: "Callbacks that were rejected, dropped, canceled or abandoned in the last 24 hours: work that was asked for and not done.",
 		targets:     []target{{expr: b.ofCallback().Over("1d").Lost()}},
 		steps:       none(), decimals: ptr(0.),
 	}.stat()
@@ -145,10 +145,10 @@ func (b *board) askedAndEnded(width uint32) view {
 	s := b.ofCallback()
 	return panel{
 		title: "Asked for and ended", unit: "ops", width: width,
-		description: "Callbacks asked for, refused ones included, and callbacks that came to an end. The lines part while work piles up.",
+		description: "Callbacks asked for, rejected ones included, and callbacks that came to an end. The lines part while work piles up.",
 		targets: []target{
-			{expr: s.Rate(telemetry.MetricScheduled), legend: "asked for"},
-			{expr: s.Rate(telemetry.MetricCallbacks), legend: "ended"},
+			{expr: s.Rate(names.MetricAsked), legend: "asked for"},
+			{expr: s.Rate(names.MetricCallbacks), legend: "ended"},
 		},
 		colors: palette{{"asked for", blue}, {"ended", green}},
 	}.lines()
@@ -158,7 +158,7 @@ func (b *board) outcomes(width uint32) view {
 	return panel{
 		title: "Outcomes", unit: "ops", width: width,
 		description: "How callbacks ended, stacked. Each outcome has its color on every panel.",
-		targets:     []target{{expr: b.ofCallback().Rate(telemetry.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
+		targets:     []target{{expr: b.ofCallback().Rate(names.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
 		colors:      byOutcome, stacked: true,
 	}.lines()
 }
@@ -169,7 +169,7 @@ func (b *board) worst() view {
 		title: "Callbacks that fail most", unit: "ops", width: 8,
 		description: "The five callbacks with most bad ends, and how they ended. Follow a series to its callback.",
 		targets: []target{{
-			expr:   "topk(5, " + s.Rate(telemetry.MetricCallbacks, "callback", "outcome") + " > 0)",
+			expr:   "topk(5, " + s.Rate(names.MetricCallbacks, "callback", "outcome") + " > 0)",
 			legend: "{{callback}}: {{outcome}}",
 		}},
 		noValue: "none failed",
@@ -179,9 +179,9 @@ func (b *board) worst() view {
 
 func (b *board) rejections() view {
 	return panel{
-		title: "Refused, by reason", unit: "ops", width: 8,
-		description: "Callbacks refused when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
-		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricRejected, "reason"), legend: "{{reason}}"}},
+		title: "Rejected, by reason", unit: "ops", width: 8,
+		description: "Callbacks rejected when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
+		targets:     []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}},
 		stacked:     true,
 		links:       []dashboard.DashboardLink{toRuntime()},
 	}.lines()
@@ -191,7 +191,7 @@ func (b *board) retries(width uint32) view {
 	return panel{
 		title: "Retries", unit: "ops", width: width,
 		description: "Attempts beyond the first, by callback.",
-		targets:     []target{{expr: b.ofCallback().Rate(telemetry.MetricRetries, "callback"), legend: "{{callback}}"}},
+		targets:     []target{{expr: b.ofCallback().Rate(names.MetricRetries, "callback"), legend: "{{callback}}"}},
 		links:       []dashboard.DashboardLink{toCallback()},
 	}.lines()
 }
@@ -211,7 +211,7 @@ func (b *board) telemetryErrors() view {
 		title: "Telemetry errors", unit: "ops", width: 8,
 		description: "Failures of the telemetry itself: panics and runtime.Goexit, unusable answers of Config.RelationFor, snapshots that could not be " +
 			"written. And panics of other observers. While there are any, the other panels may be wrong.",
-		targets: []target{{expr: b.ofJob().Rate(telemetry.MetricTelemetryErrors, "signal"), legend: "{{signal}}"}},
+		targets: []target{{expr: b.ofJob().Rate(names.MetricTelemetryErrors, "signal"), legend: "{{signal}}"}},
 	}.lines()
 }
 
@@ -219,7 +219,7 @@ func (b *board) namesFolded() view {
 	return panel{
 		title: "Callbacks counted as other", unit: "ops", width: 8,
 		description: "Callbacks whose name came after telemetry.Config.MaxNames others. Names are meant to be constants.",
-		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricNamesFolded, "runner"), legend: "{{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Rate(names.MetricNamesFolded, "runner"), legend: "{{runner}}"}},
 	}.lines()
 }
 
@@ -228,7 +228,7 @@ func (b *board) versions() view {
 		title: "Instances, by version", unit: "short", width: 8,
 		description: "How many instances run which version of Afterglow, built by which Go.",
 		targets: []target{{
-			expr:   "count by (version, goversion) (" + b.ofJob().Series(telemetry.MetricBuildInfo) + ")",
+			expr:   "count by (version, goversion) (" + b.ofJob().Series(names.MetricBuildInfo) + ")",
 			legend: "{{version}}, {{goversion}}",
 		}},
 		stacked: true,

@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // runtime is about single processes: which of them is not well.
@@ -15,12 +15,12 @@ func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.annotations()
 
 	b.row("Instances")
-	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.overrunningNow(), b.lastDrain(), b.lostAtShutdown())
+	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.stuckNow(), b.lastDrain(), b.lostAtShutdown())
 	b.add(6, b.up(), b.saturated())
 
 	b.row("Runner, by instance")
 	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
-	b.add(8, b.oldestByInstance(), b.overrunning("instance", 8), b.instanceRate())
+	b.add(8, b.oldestByInstance(), b.stuck("instance", 8), b.instanceRate())
 
 	b.row("Shutdowns")
 	b.add(7, b.drains(), b.lostByInstance(), b.restarts())
@@ -35,7 +35,7 @@ func (b *board) instancesUp() view {
 	return panel{
 		title: "Instances up", unit: "short", width: 4,
 		description: "Instances that the last scrape reached and that expose Afterglow's metrics.",
-		targets:     []target{{expr: "count(" + b.ofJob().Series(telemetry.MetricBuildInfo) + ") or vector(0)"}},
+		targets:     []target{{expr: "count(" + b.ofJob().Series(names.MetricBuildInfo) + ") or vector(0)"}},
 		steps:       []step{{color: red}, {1, green}}, decimals: ptr(0.),
 	}.stat()
 }
@@ -53,16 +53,16 @@ func (b *board) longestNow() view {
 	return panel{
 		title: "Longest running", unit: "s", width: 4,
 		description: "For how long the callback has run that has been running longest. It shows what hangs before it ends.",
-		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricLongestRunning)}},
+		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning)}},
 		steps:       rising(30, 300),
 	}.stat()
 }
 
-func (b *board) overrunningNow() view {
+func (b *board) stuckNow() view {
 	return panel{
-		title: "Overrunning", unit: "short", width: 4,
+		title: "Stuck", unit: "short", width: 4,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
-		targets:     []target{{expr: b.ofRunner().Sum(telemetry.MetricOverrunning)}},
+		targets:     []target{{expr: b.ofRunner().Sum(names.MetricStuck)}},
 		steps:       none(), decimals: ptr(0.),
 	}.stat()
 }
@@ -72,7 +72,7 @@ func (b *board) lastDrain() view {
 		title: "Longest drain", unit: "s", width: 4,
 		description: "The longest of the instances' last drains within the time range. It must be shorter than the time that a deploy leaves.",
 		targets: []target{{
-			expr: b.ofRunner().Over("$__range").Peak(telemetry.MetricShutdownDuration),
+			expr: b.ofRunner().Over("$__range").Peak(names.MetricShutdownDuration),
 		}},
 		steps: rising(15, 25), noValue: "none seen",
 	}.stat()
@@ -82,7 +82,7 @@ func (b *board) lostAtShutdown() view {
 	return panel{
 		title: "Lost at shutdown, 24 h", unit: "short", width: 4,
 		description: "Callbacks that a drain kept from coming to their own end in the last 24 hours. The log names them.",
-		targets:     []target{{expr: b.ofRunner().Over("1d").Increase(telemetry.MetricShutdownLost)}},
+		targets:     []target{{expr: b.ofRunner().Over("1d").Increase(names.MetricShutdownLost)}},
 		steps:       none(), decimals: ptr(0.),
 	}.stat()
 }
@@ -111,8 +111,8 @@ func (b *board) instanceDepth() view {
 		title: "Queue depth", unit: "short", width: 8,
 		description: "Places of the queue taken on each instance, and the most there are on one.",
 		targets: []target{
-			{expr: s.Sum(telemetry.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}"},
-			{expr: s.Max(telemetry.MetricQueueCapacity), legend: "capacity"},
+			{expr: s.Sum(names.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Max(names.MetricQueueCapacity), legend: "capacity"},
 		},
 		limits: []string{"capacity"},
 	}.lines()
@@ -124,8 +124,8 @@ func (b *board) instanceBusy() view {
 		title: "Workers busy", unit: "short", width: 8,
 		description: "Workers that run a callback on each instance, and the most there are on one.",
 		targets: []target{
-			{expr: s.Sum(telemetry.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}"},
-			{expr: s.Max(telemetry.MetricWorkers), legend: "workers"},
+			{expr: s.Sum(names.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Max(names.MetricWorkers), legend: "workers"},
 		},
 		limits: []string{"workers"},
 	}.lines()
@@ -135,7 +135,7 @@ func (b *board) longest() view {
 	return panel{
 		title: "Longest running", unit: "s", width: 8,
 		description: "For how long the callback has run that has been running longest, on each instance.",
-		targets:     []target{{expr: b.ofRunner().Max(telemetry.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }
 
@@ -151,7 +151,7 @@ func (b *board) instanceRate() view {
 	return panel{
 		title: "Callbacks ended", unit: "ops", width: 8,
 		description: "How many callbacks each instance brings to an end. One that gets its requests and ends none is stuck.",
-		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricCallbacks, "instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofRunner().Rate(names.MetricCallbacks, "instance"), legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -159,7 +159,7 @@ func (b *board) drains() view {
 	return panel{
 		title: "Last drain", unit: "s", width: 8,
 		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.", noValue: "none seen",
-		targets: []target{{expr: b.ofRunner().Peak(telemetry.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets: []target{{expr: b.ofRunner().Peak(names.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }
 
@@ -167,7 +167,7 @@ func (b *board) lostByInstance() view {
 	return panel{
 		title: "Lost at shutdown", unit: "ops", width: 8,
 		description: "Callbacks that a drain kept from coming to their own end.",
-		targets:     []target{{expr: b.ofRunner().Rate(telemetry.MetricShutdownLost, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Rate(names.MetricShutdownLost, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 		bars:        true,
 	}.lines()
 }
@@ -183,7 +183,7 @@ func (b *board) restarts() view {
 func (b *board) goroutines() view {
 	return panel{
 		title: "Goroutines", unit: "short", width: 8,
-		description: "A line that only rises is a leak: look for callbacks that overrun.",
+		description: "A line that only rises is a leak: look for callbacks that are stuck.",
 		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
 	}.lines()
 }

@@ -3,7 +3,7 @@ package grafana
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func (b *board) depth() view {
@@ -12,9 +12,9 @@ func (b *board) depth() view {
 		title: "Queue depth", unit: "short", width: 8,
 		description: "Places taken, the most taken at once within the last one to two minutes, and the places there are. All instances.",
 		targets: []target{
-			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "taken"},
-			{expr: s.Sum(telemetry.MetricQueueHighWater), legend: "high water"},
-			{expr: s.Sum(telemetry.MetricQueueCapacity), legend: "capacity"},
+			{expr: s.Sum(names.MetricQueueDepth), legend: "taken"},
+			{expr: s.Sum(names.MetricQueueHighWater), legend: "high water"},
+			{expr: s.Sum(names.MetricQueueCapacity), legend: "capacity"},
 		},
 		colors: palette{{"taken", blue}, {"high water", orange}}, limits: []string{"capacity"},
 		links: []dashboard.DashboardLink{toRuntime()},
@@ -27,9 +27,9 @@ func (b *board) busy() view {
 		title: "Workers", unit: "short", width: 8,
 		description: "Workers that run a callback, at the moment of the scrape and on average, and the workers there are. All instances.",
 		targets: []target{
-			{expr: s.Sum(telemetry.MetricWorkersBusy), legend: "busy now"},
-			{expr: s.Rate(telemetry.MetricWorkerBusyTime), legend: "busy on average"},
-			{expr: s.Sum(telemetry.MetricWorkers), legend: "workers"},
+			{expr: s.Sum(names.MetricWorkersBusy), legend: "busy now"},
+			{expr: s.Rate(names.MetricWorkerBusyTime), legend: "busy on average"},
+			{expr: s.Sum(names.MetricWorkers), legend: "workers"},
 		},
 		colors: palette{{"busy now", blue}, {"busy on average", orange}}, limits: []string{"workers"},
 		links: []dashboard.DashboardLink{toRuntime()},
@@ -60,8 +60,8 @@ func (b *board) forecast() view {
 		description: "Where the depth leads if it goes on as in the last 15 minutes, its capacity at most. All instances.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
-			{expr: s.Sum(telemetry.MetricQueueDepth), legend: "now"},
-			{expr: s.Sum(telemetry.MetricQueueCapacity), legend: "capacity"},
+			{expr: s.Sum(names.MetricQueueDepth), legend: "now"},
+			{expr: s.Sum(names.MetricQueueCapacity), legend: "capacity"},
 		},
 		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity"},
 	}.lines()

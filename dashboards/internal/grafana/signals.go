@@ -9,13 +9,13 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/loki"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // failures are the messages of records about callbacks that did not do well.
 var failures = []string{
-	telemetry.LogFailed, telemetry.LogPanicked, telemetry.LogTimedOut, telemetry.LogCanceled,
-	telemetry.LogDropped, telemetry.LogAbandoned, telemetry.LogOverran, telemetry.LogRejected,
+	names.LogFailed, names.LogPanicked, names.LogTimedOut, names.LogCanceled,
+	names.LogDropped, names.LogAbandoned, names.LogStuck, names.LogRejected,
 }
 
 // logsOf is LogQL for the failure records of the service's callbacks. The keys
@@ -23,7 +23,7 @@ var failures = []string{
 // then there is no JSON, which is no error.
 func logsOf(callback string) string {
 	return `{service_name="${job}"} |~ "` + strings.Join(failures, "|") + `" | json | drop __error__, __error_details__ | ` +
-		telemetry.KeyCallback + `=~"` + callback + `"`
+		names.KeyCallback + `=~"` + callback + `"`
 }
 
 // records shows log records.
@@ -59,7 +59,7 @@ func (JaegerQuery) ImplementsDataqueryVariant() {}
 // DataqueryType is the kind of its data source.
 func (JaegerQuery) DataqueryType() string { return "jaeger" }
 
-// Equals tells whether two queries are the same one.
+// Equals reports whether two queries are the same one.
 func (q JaegerQuery) Equals(other variants.Dataquery) bool {
 	o, ok := other.(JaegerQuery)
 	return ok && o == q

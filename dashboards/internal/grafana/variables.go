@@ -5,7 +5,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // The names of the variables.
@@ -15,8 +15,8 @@ const (
 	varLogs     = "logs"
 	varJob      = "job"
 	varInstance = "instance"
-	varRunner   = telemetry.LabelRunner
-	varCallback = telemetry.LabelCallback
+	varRunner   = names.LabelRunner
+	varCallback = names.LabelCallback
 )
 
 // The matchers that the variables are used by. There is one job at a time: it
@@ -32,8 +32,8 @@ const (
 const rateInterval = "$__rate_interval"
 
 // variables are defined in the order they are given.
-func (b *board) variables(names ...string) {
-	for _, name := range names {
+func (b *board) variables(which ...string) {
+	for _, name := range which {
 		b.builder.WithVariable(b.variable(name))
 	}
 }
@@ -49,16 +49,16 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 		return datasource(name, "Loki", "loki", "Loki that keeps the service's logs, under the label service_name")
 	case varJob:
 		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
-			b.config.Selector(b.config.Metric(telemetry.MetricBuildInfo)))
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo)))
 	case varInstance:
 		return all(b.labelValues(name, "Instance", "Process of the service",
-			b.config.Selector(b.config.Metric(telemetry.MetricBuildInfo), matchJob)))
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchJob)))
 	case varRunner:
 		return all(b.labelValues(name, "Runner", "runner.Config.Name",
-			b.config.Selector(b.config.Metric(telemetry.MetricWorkers), matchJob)))
+			b.config.Selector(b.config.Metric(names.MetricWorkers), matchJob)))
 	default:
 		v := b.labelValues(varCallback, "Callback", "Name of a callback",
-			b.config.Selector(b.config.Metric(telemetry.MetricScheduled), matchJob, matchRunner))
+			b.config.Selector(b.config.Metric(names.MetricAsked), matchJob, matchRunner))
 		if b.uid == uidCallback {
 			return v // one at a time
 		}

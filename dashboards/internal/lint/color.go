@@ -36,7 +36,7 @@ func colored(p dashboard.Panel, report reporter) {
 	}
 }
 
-// drawn tells whether a panel draws its thresholds as lines.
+// drawn reports whether a panel draws its thresholds as lines.
 func drawn(custom any) bool {
 	lines, ok := custom.(*timeseries.FieldConfig)
 	return ok && lines.ThresholdsStyle != nil && lines.ThresholdsStyle.Mode != common.GraphThresholdsStyleModeOff

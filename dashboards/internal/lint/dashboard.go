@@ -232,7 +232,7 @@ func links(raw any, uids []string, report reporter) {
 	})
 }
 
-// readable tells whether what Explore is given has a query for a data source.
+// readable reports whether what Explore is given has a query for a data source.
 func readable(to string) bool {
 	values, err := url.ParseQuery(variable.ReplaceAllString(to, "x"))
 	if err != nil {

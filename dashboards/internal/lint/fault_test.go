@@ -66,8 +66,8 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 			replace(t, panelOf(t, d, outcomes), "afterglow_callbacks_total", "afterglow_queue_depth")
 		}, "rate of afterglow_queue_depth, which is not a counter"},
 		{"a counter under predict_linear()", func(t *testing.T, d object) {
-			replace(t, panelOf(t, d, "Queue depth in 15 minutes"), "afterglow_queue_depth", "afterglow_scheduled_total")
-		}, "predict_linear of afterglow_scheduled_total, which is a counter"},
+			replace(t, panelOf(t, d, "Queue depth in 15 minutes"), "afterglow_queue_depth", "afterglow_asked_total")
+		}, "predict_linear of afterglow_asked_total, which is a counter"},
 		{"a rate over a fixed window", func(t *testing.T, d object) {
 			replace(t, panelOf(t, d, outcomes), "$__rate_interval", "5m")
 		}, "not over $__rate_interval"},

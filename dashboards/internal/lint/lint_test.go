@@ -24,6 +24,7 @@ import (
 	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 var uids = []string{"afterglow-overview", "afterglow-callback", "afterglow-slo", "afterglow-runtime"}
@@ -81,25 +82,25 @@ func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map
 var recordLine = regexp.MustCompile(`(?m)^\s*- record: (\S+)$`)
 
 func recorded(rulesText string) []string {
-	var names []string
+	var series []string
 	for _, m := range recordLine.FindAllStringSubmatch(rulesText, -1) {
-		names = append(names, m[1])
+		series = append(series, m[1])
 	}
-	return names
+	return series
 }
 
 func TestTheDashboardsHaveNoFaults(t *testing.T) {
 	_, catalog := exposed(t)
 	files, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
-	names := recorded(rulesText)
-	require.NotEmpty(t, names)
+	series := recorded(rulesText)
+	require.NotEmpty(t, series)
 	seen := make(map[string]bool)
 	for name, text := range files {
 		if !strings.HasSuffix(name, ".json") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			require.Empty(t, catalog.Dashboard(text, names, uids))
+			require.Empty(t, catalog.Dashboard(text, series, uids))
 		})
 		var d dashboard.Dashboard
 		require.NoError(t, json.Unmarshal(text, &d))
@@ -113,7 +114,7 @@ func TestTheDashboardsHaveNoFaults(t *testing.T) {
 
 func TestEveryExposedMetricIsUsedOnAPanelOrInARule(t *testing.T) {
 	ours, _ := exposed(t)
-	require.Contains(t, ours, telemetry.MetricShutdownDuration, "the registry shows only a part")
+	require.Contains(t, ours, names.MetricShutdownDuration, "the registry shows only a part")
 	files, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
 	used := rulesText
 	for _, text := range files {
@@ -155,7 +156,7 @@ func TestTheRulesAskForWhatIsExposedOrRecorded(t *testing.T) {
 	files, err := rules.Files(q, rules.DefaultOptions())
 	require.NoError(t, err)
 	_, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
-	names := recorded(rulesText)
+	series := recorded(rulesText)
 	checked := 0
 	for name, text := range files {
 		if !strings.HasSuffix(name, ".rules.yml") {
@@ -169,7 +170,7 @@ func TestTheRulesAskForWhatIsExposedOrRecorded(t *testing.T) {
 		require.NoError(t, yaml.Unmarshal(text, &file))
 		for _, g := range file.Groups {
 			for _, r := range g.Rules {
-				require.Empty(t, catalog.PromQL(lint.Query{Expr: r.Expr}, names), r.Record+r.Alert)
+				require.Empty(t, catalog.PromQL(lint.Query{Expr: r.Expr}, series), r.Record+r.Alert)
 				checked++
 			}
 		}

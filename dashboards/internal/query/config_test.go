@@ -12,6 +12,7 @@ import (
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestMatchersAreInEverySelectorAndKeptByAggregations(t *testing.T) {
@@ -20,13 +21,13 @@ func TestMatchersAreInEverySelectorAndKeptByAggregations(t *testing.T) {
 	c, err := query.New(o)
 	require.NoError(t, err)
 	require.Equal(t, `afterglow_workers{cluster="eu", env=~"prod.*", runner="mail"}`,
-		c.Selector(c.Metric(telemetry.MetricWorkers), `runner="mail"`))
+		c.Selector(c.Metric(names.MetricWorkers), `runner="mail"`))
 	require.Equal(t, "cluster, env, job, runner", c.Labels("runner"))
 
 	o.Matcher = `env=~"prod.*", env!="prod-old"`
 	c, err = query.New(o)
 	require.NoError(t, err)
-	require.Equal(t, `afterglow_workers{env=~"prod.*", env!="prod-old"}`, c.Selector(c.Metric(telemetry.MetricWorkers)))
+	require.Equal(t, `afterglow_workers{env=~"prod.*", env!="prod-old"}`, c.Selector(c.Metric(names.MetricWorkers)))
 	require.Equal(t, "env, job", c.Labels())
 }
 
@@ -35,7 +36,7 @@ func TestTheNamespaceReplacesAfterglow(t *testing.T) {
 	o.Namespace = "shop_after"
 	c, err := query.New(o)
 	require.NoError(t, err)
-	require.Equal(t, "shop_after_callbacks_total", c.Metric(telemetry.MetricCallbacks))
+	require.Equal(t, "shop_after_callbacks_total", c.Metric(names.MetricCallbacks))
 	require.Equal(t, "runner:shop_after_callbacks_bad:rate5m", c.RecordedBad())
 }
 
@@ -90,16 +91,16 @@ func TestNoMatcherIsOnALabelThatOurSeriesHave(t *testing.T) {
 	require.NoError(t, err)
 	families, err := registry.Gather()
 	require.NoError(t, err)
-	names := map[string]bool{"le": true, "quantile": true, "alertname": true, "alertstate": true, "severity": true}
+	labels := map[string]bool{"le": true, "quantile": true, "alertname": true, "alertstate": true, "severity": true}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {
-				names[l.GetName()] = true
+				labels[l.GetName()] = true
 			}
 		}
 	}
-	require.Greater(t, len(names), 10)
-	for name := range names {
+	require.Greater(t, len(labels), 10)
+	for name := range labels {
 		for _, operator := range []string{"=", "!=", "=~", "!~"} {
 			o := query.DefaultOptions()
 			o.Matcher = `cluster="eu",` + name + operator + `"x"`

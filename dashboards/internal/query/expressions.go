@@ -1,7 +1,7 @@
 package query
 
 import (
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // What callbacks that were asked for but did not come to their own end ended
@@ -11,63 +11,63 @@ const lost = `outcome=~"rejected|dropped|canceled|abandoned"`
 // SuccessRatio is the share of callbacks that ended well, of those that ended
 // well or badly. There is none without traffic.
 func (s Scope) SuccessRatio(by ...string) string {
-	return s.With(`outcome="success"`).Rate(telemetry.MetricCallbacks, by...) +
-		" / (" + s.With(CountedOutcomes()).Rate(telemetry.MetricCallbacks, by...) + " > 0)"
+	return s.With(`outcome="success"`).Rate(names.MetricCallbacks, by...) +
+		" / (" + s.With(CountedOutcomes()).Rate(names.MetricCallbacks, by...) + " > 0)"
 }
 
-// Lost are the callbacks that were refused, dropped, canceled or abandoned
+// Lost are the callbacks that were rejected, dropped, canceled or abandoned
 // over the window.
 func (s Scope) Lost(by ...string) string {
-	return s.With(lost).Increase(telemetry.MetricCallbacks, by...)
+	return s.With(lost).Increase(names.MetricCallbacks, by...)
 }
 
 // InFlight are the callbacks asked for that have not ended.
 func (s Scope) InFlight(by ...string) string {
-	return s.Sum(telemetry.MetricScheduled, by...) + " - " + s.Sum(telemetry.MetricCallbacks, by...)
+	return s.Sum(names.MetricAsked, by...) + " - " + s.Sum(names.MetricCallbacks, by...)
 }
 
 // OldestAge is for how many seconds the longest-waiting callback has been due;
 // 0 when none waits.
 func (s Scope) OldestAge(by ...string) string {
-	oldest := s.Series(telemetry.MetricQueueOldest)
+	oldest := s.Series(names.MetricQueueOldest)
 	return aggregate("max", by, "time() - ("+oldest+" > 0) or "+oldest)
 }
 
 // Utilization is the share of the workers' time that callbacks take.
 func (s Scope) Utilization(by ...string) string {
-	return s.Rate(telemetry.MetricWorkerBusyTime, by...) + " / " + s.Sum(telemetry.MetricWorkers, by...)
+	return s.Rate(names.MetricWorkerBusyTime, by...) + " / " + s.Sum(names.MetricWorkers, by...)
 }
 
 // Fill is how full the fullest queue is, as a share of its capacity.
 func (s Scope) Fill(by ...string) string {
-	return aggregate("max", by, s.Series(telemetry.MetricQueueDepth)+" / "+s.Series(telemetry.MetricQueueCapacity))
+	return aggregate("max", by, s.Series(names.MetricQueueDepth)+" / "+s.Series(names.MetricQueueCapacity))
 }
 
 // TimeToDrain is how many seconds the queue would take to get empty at the
 // present rate if nothing came: 0 when it is empty, an hour at most.
 func (s Scope) TimeToDrain(by ...string) string {
-	depth := s.Sum(telemetry.MetricQueueDepth, by...)
-	return "clamp_max((" + depth + " > 0) / " + s.Rate(telemetry.MetricQueueWait+"_count", by...) + " or " + depth + ", 3600)"
+	depth := s.Sum(names.MetricQueueDepth, by...)
+	return "clamp_max((" + depth + " > 0) / " + s.Rate(names.MetricQueueWait+"_count", by...) + " or " + depth + ", 3600)"
 }
 
 // Forecast is how deep all queues together will be after this many seconds if
 // it goes on as over the window. They cannot be emptier than empty, nor fuller
 // than full.
 func (s Scope) Forecast(seconds string) string {
-	ahead := "sum(predict_linear(" + s.Series(telemetry.MetricQueueDepth) + "[" + s.window + "], " + seconds + "))"
-	return "clamp(" + ahead + ", 0, scalar(" + s.Sum(telemetry.MetricQueueCapacity) + "))"
+	ahead := "sum(predict_linear(" + s.Series(names.MetricQueueDepth) + "[" + s.window + "], " + seconds + "))"
+	return "clamp(" + ahead + ", 0, scalar(" + s.Sum(names.MetricQueueCapacity) + "))"
 }
 
 // TimeoutShare is the 99th percentile of the run time as a share of the
 // callback's timeout. There is none without traffic.
 func (s Scope) TimeoutShare(by ...string) string {
-	return s.Quantile(0.99, telemetry.MetricCallbackDuration, by...) +
-		" / " + s.Max(telemetry.MetricCallbackTimeout, by...) + " >= 0"
+	return s.Quantile(0.99, names.MetricCallbackDuration, by...) +
+		" / " + s.Max(names.MetricCallbackTimeout, by...) + " >= 0"
 }
 
 // SinceSuccess is how many seconds ago a callback last succeeded.
 func (s Scope) SinceSuccess(by ...string) string {
-	return "time() - " + s.Max(telemetry.MetricLastSuccess, by...)
+	return "time() - " + s.Max(names.MetricLastSuccess, by...)
 }
 
 // BudgetLeft is the share of a budget that is left over the window: 1 none

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // parseMatcher reads what is to be added to every selector.
@@ -50,10 +50,10 @@ func unfit(label string) string {
 	switch label {
 	case model.MetricNameLabel:
 		return "every query names its metrics itself: use -namespace if yours do not start with " + DefaultNamespace
-	case model.InstanceLabel, telemetry.LabelRunner, telemetry.LabelCallback:
+	case model.InstanceLabel, names.LabelRunner, names.LabelCallback:
 		return "dashboards let you choose it, and alerts tell it apart: " + instead
-	case telemetry.LabelOutcome, telemetry.LabelReason, telemetry.LabelResult, telemetry.LabelSignal,
-		telemetry.LabelVersion, telemetry.LabelGoVersion,
+	case names.LabelOutcome, names.LabelReason, names.LabelResult, names.LabelSignal,
+		names.LabelVersion, names.LabelGoVersion,
 		model.BucketLabel, model.QuantileLabel, model.AlertNameLabel, "alertstate", "severity":
 		return "only some series have this label, and queries match it themselves: " + instead
 	}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // leastBad is how many callbacks must have gone wrong in the long window of a
@@ -70,12 +70,12 @@ func (w writer) budgetAlerts() []alert {
 		},
 		{
 			// No critical twin: what starts late is not lost, and a queue that
-			// stands still, or refuses, has critical alerts of its own.
+			// stands still, or rejects, has critical alerts of its own.
 			name: "AfterglowLatencyBudgetBurn", severity: Warning,
 			expr: all("("+slow(fastBurn, "1h", "5m")+" or "+slow(6, "6h", "30m")+")",
 				w.enough(fmt.Sprintf("(%s - %s)",
-					w.sum(w.increase("6h", telemetry.MetricQueueWait+"_count"), "runner"),
-					w.sum(w.increase("6h", telemetry.MetricQueueWait+"_bucket", withinASecond), "runner")))),
+					w.sum(w.increase("6h", names.MetricQueueWait+"_count"), "runner"),
+					w.sum(w.increase("6h", names.MetricQueueWait+"_bucket", withinASecond), "runner")))),
 			hold:    "1m",
 			keep:    "5m",
 			summary: "Callbacks of runner {{ $labels.runner }} start late",
@@ -89,7 +89,7 @@ func (w writer) budgetAlerts() []alert {
 
 // bad is how many callbacks of each runner have ended badly.
 func (w writer) bad(window string) string {
-	return w.sum(w.increase(window, telemetry.MetricCallbacks, query.BadOutcomes()), "runner")
+	return w.sum(w.increase(window, names.MetricCallbacks, query.BadOutcomes()), "runner")
 }
 
 func (writer) enough(count string) string { return fmt.Sprintf("%s >= %d", count, leastBad) }

@@ -5,23 +5,23 @@ import (
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // callbackAlerts tell of callbacks that misbehave, by name. They are warnings:
 // if it matters how many there are, the error budget burns.
 func (w writer) callbackAlerts() []alert {
-	timeouts := w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.TimedOut)), "runner", "callback")
-	ended := w.sum(w.increase("15m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
+	timeouts := w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.TimedOut)), "runner", "callback")
+	ended := w.sum(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
 	succeeded := w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success))
 	if w.o.MayBeSilent != "" {
-		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success), fmt.Sprintf("%s!~%q", telemetry.LabelCallback, w.o.MayBeSilent))
+		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success), fmt.Sprintf("%s!~%q", names.LabelCallback, w.o.MayBeSilent))
 	}
 	return []alert{
 		{
 			name: "AfterglowPanics", severity: Warning,
 			// At once: one panic is a mistake in the code, however rare.
-			expr:    above(w.sum(w.increase("15m", telemetry.MetricCallbacks, outcome(runner.Panicked)), "runner", "callback"), "0"),
+			expr:    above(w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.Panicked)), "runner", "callback"), "0"),
 			keep:    "15m", // one notification for panics that come now and then
 			summary: "Callback {{ $labels.callback }} panics",
 			description: "Panics of callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
@@ -39,15 +39,15 @@ func (w writer) callbackAlerts() []alert {
 			dashboard: callback, panel: "Run time against timeout", labels: ofCallback,
 		},
 		{
-			name: "AfterglowOverrunning", severity: Warning,
-			expr:    above(w.gauge(telemetry.MetricOverrunning), "0"),
+			name: "AfterglowCallbackStuck", severity: Warning,
+			expr:    above(w.gauge(names.MetricStuck), "0"),
 			hold:    "2m", // a slow end is no leak
 			keep:    "5m",
-			summary: "Callback {{ $labels.callback }} ignores its deadline on {{ $labels.instance }}",
+			summary: "Callback {{ $labels.callback }} is stuck on {{ $labels.instance }}",
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
-				"that run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
+				"that are stuck, as they run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
 				"The log has the stack that it hangs on.",
-			dashboard: callback, panel: "Overrunning, by callback", labels: []string{"job", "instance", "runner", "callback"},
+			dashboard: callback, panel: "Stuck, by callback", labels: []string{"job", "instance", "runner", "callback"},
 		},
 		{
 			name: "AfterglowCallbackSilent", severity: Warning,
@@ -58,7 +58,7 @@ func (w writer) callbackAlerts() []alert {
 			expr: fmt.Sprintf("%s unless (time() - max by (%[2]s) (%[3]s) < %[4]s) unless on (%[2]s) %[5]s == 0",
 				above("3600 * "+w.sum(w.before("1h", fmt.Sprintf("quantile_over_time(0.1, %s[%s])", succeeded, w.window("3h"))),
 					"runner", "callback"), "0"),
-				w.q.Labels("runner", "callback"), w.gauge(telemetry.MetricLastSuccess), w.seconds("1h"),
+				w.q.Labels("runner", "callback"), w.gauge(names.MetricLastSuccess), w.seconds("1h"),
 				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", succeeded, w.window("2h")))),
 			hold:    "5m", // after a restart there is no last success until the first
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",

@@ -4,15 +4,15 @@ import (
 	"fmt"
 
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // lossAlerts tell of work that was promised and is not done, for reasons that
 // are the runner's and not the callback's.
 func (w writer) lossAlerts() []alert {
-	lost := w.sum(w.increase("15m", telemetry.MetricShutdownLost), "instance", "runner")
-	dropped := w.sum(w.increase("5m", telemetry.MetricCallbacks, outcome(runner.Dropped)), "instance", "runner", "callback")
-	closed := w.increase("5m", telemetry.MetricRejected, telemetry.LabelReason+`="closed"`)
+	lost := w.sum(w.increase("15m", names.MetricShutdownLost), "instance", "runner")
+	dropped := w.sum(w.increase("5m", names.MetricCallbacks, outcome(runner.Dropped)), "instance", "runner", "callback")
+	closed := w.increase("5m", names.MetricRejected, names.LabelReason+`="closed"`)
 	return []alert{
 		{
 			name: "AfterglowCallbacksDropped", severity: Warning,
@@ -31,17 +31,17 @@ func (w writer) lossAlerts() []alert {
 		{
 			name: "AfterglowCallbacksRejected", severity: Warning,
 			// At once: each is work that a request asked for and did not get. But
-			// an instance that ends refuses what is asked for meanwhile, in every
-			// deploy. It is told if it goes on refusing five minutes later: then
+			// an instance that ends rejects what is asked for meanwhile, in every
+			// deploy. It is told if it goes on rejecting five minutes later: then
 			// it serves without its runner.
 			expr: above(w.sum(fmt.Sprintf("%s or (%s)",
-				w.increase("5m", telemetry.MetricRejected, telemetry.LabelReason+`!="closed"`),
+				w.increase("5m", names.MetricRejected, names.LabelReason+`!="closed"`),
 				all(above(closed, "0"), above(w.before("10m", closed), "0"))), "runner", "reason"), "0"),
 			keep:    "10m", // as above
-			summary: "Runner {{ $labels.runner }} refuses callbacks: {{ $labels.reason }}",
-			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} refused when they were asked for, in the last five " +
+			summary: "Runner {{ $labels.runner }} rejects callbacks: {{ $labels.reason }}",
+			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} rejected when they were asked for, in the last five " +
 				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run.",
-			dashboard: overview, panel: "Refused, by reason", labels: ofRunner,
+			dashboard: overview, panel: "Rejected, by reason", labels: ofRunner,
 		},
 		{
 			name: "AfterglowShutdownLostWork", severity: Warning,
@@ -58,5 +58,5 @@ func (w writer) lossAlerts() []alert {
 
 // outcome selects one outcome.
 func outcome(o runner.Outcome) string {
-	return fmt.Sprintf("%s=%q", telemetry.LabelOutcome, o.String())
+	return fmt.Sprintf("%s=%q", names.LabelOutcome, o.String())
 }

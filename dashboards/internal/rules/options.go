@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Options are what a user may choose about the rules. The zero value is not
@@ -56,7 +56,7 @@ func (o Options) validate() error {
 	if !(o.Compress >= 1) || math.IsInf(o.Compress, 1) {
 		return fmt.Errorf("compress %v: use 1 for real time, or a larger number", o.Compress)
 	}
-	if _, err := labels.NewMatcher(labels.MatchNotRegexp, telemetry.LabelCallback, o.MayBeSilent); err != nil {
+	if _, err := labels.NewMatcher(labels.MatchNotRegexp, names.LabelCallback, o.MayBeSilent); err != nil {
 		return fmt.Errorf("callbacks that may be silent: use a regular expression of their names: %w", err)
 	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {

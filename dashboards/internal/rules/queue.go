@@ -3,21 +3,21 @@ package rules
 import (
 	"fmt"
 
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // queueAlerts tell of a pool that does not keep up. Each queue is one
 // instance's, so they do not add instances up.
 func (w writer) queueAlerts() []alert {
-	age := fmt.Sprintf("(time() - (%s > 0))", w.gauge(telemetry.MetricQueueOldest)) // 0: none waits
-	depth, capacity := w.gauge(telemetry.MetricQueueDepth), w.gauge(telemetry.MetricQueueCapacity)
+	age := fmt.Sprintf("(time() - (%s > 0))", w.gauge(names.MetricQueueOldest)) // 0: none waits
+	depth, capacity := w.gauge(names.MetricQueueDepth), w.gauge(names.MetricQueueCapacity)
 	return []alert{
 		{
 			name: "AfterglowQueueStuck", severity: Critical,
 			// With a worker free, what is due waits for Limits of its name, and
 			// nothing is stuck. Replaced workers are not busy, as they are none.
-			expr: all(above(age, w.seconds("1m")), w.increase("5m", telemetry.MetricQueueWait+"_count")+" == 0",
-				fmt.Sprintf("%s >= %s", w.gauge(telemetry.MetricWorkersBusy), w.gauge(telemetry.MetricWorkers))),
+			expr: all(above(age, w.seconds("1m")), w.increase("5m", names.MetricQueueWait+"_count")+" == 0",
+				fmt.Sprintf("%s >= %s", w.gauge(names.MetricWorkersBusy), w.gauge(names.MetricWorkers))),
 			// The five minutes without a start are long enough; this is for a
 			// queue that starts to move as we look.
 			hold: "1m",
@@ -50,12 +50,12 @@ func (w writer) queueAlerts() []alert {
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} is filling up",
 			description: "The queue of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} is nearly full, or will be within " +
 				"half an hour if it goes on as in the last 15 minutes: {{ $value | humanize }} callbacks will then want a place in it. " +
-				"A full queue refuses callbacks, or does what its Overflow says.",
+				"A full queue rejects callbacks, or does what its Overflow says.",
 			dashboard: runtime, panel: "Queue depth", labels: ofInstance,
 		},
 		{
 			name: "AfterglowWorkersSaturated", severity: Warning,
-			expr:    above(fmt.Sprintf("%s / %s", w.rate("5m", telemetry.MetricWorkerBusyTime), w.gauge(telemetry.MetricWorkers)), "0.9"),
+			expr:    above(fmt.Sprintf("%s / %s", w.rate("5m", names.MetricWorkerBusyTime), w.gauge(names.MetricWorkers)), "0.9"),
 			hold:    "10m", // busy workers are no harm; workers without a pause are the harm to come
 			keep:    "5m",
 			summary: "The workers of runner {{ $labels.runner }} on {{ $labels.instance }} have no time left",

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // withinASecond selects the bucket of what started within a second. Prometheus
@@ -21,37 +21,37 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 		return nil, err
 	}
 	traffic := Group{Name: "afterglow-traffic", Rules: []Rule{
-		{Record: q.RecordedOutcomes(), Expr: w.sum(w.rate("5m", telemetry.MetricCallbacks), "runner", "callback", "outcome")},
+		{Record: q.RecordedOutcomes(), Expr: w.sum(w.rate("5m", names.MetricCallbacks), "runner", "callback", "outcome")},
 		{Record: q.RecordedBadRatio(), Expr: ratio(
-			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.BadOutcomes()), "runner"),
-			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner"))},
+			w.sum(w.rate("5m", names.MetricCallbacks, query.BadOutcomes()), "runner"),
+			w.sum(w.rate("5m", names.MetricCallbacks, query.CountedOutcomes()), "runner"))},
 		{Record: q.RecordedCallbackBadRatio(), Expr: ratio(
-			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.BadOutcomes()), "runner", "callback"),
-			w.sum(w.rate("5m", telemetry.MetricCallbacks, query.CountedOutcomes()), "runner", "callback"))},
+			w.sum(w.rate("5m", names.MetricCallbacks, query.BadOutcomes()), "runner", "callback"),
+			w.sum(w.rate("5m", names.MetricCallbacks, query.CountedOutcomes()), "runner", "callback"))},
 		{Record: q.RecordedUtilization(), Expr: ratio(
-			w.sum(w.rate("5m", telemetry.MetricWorkerBusyTime), "runner"),
-			w.sum(q.Selector(q.Metric(telemetry.MetricWorkers)), "runner"))},
+			w.sum(w.rate("5m", names.MetricWorkerBusyTime), "runner"),
+			w.sum(q.Selector(q.Metric(names.MetricWorkers)), "runner"))},
 		{Record: q.RecordedDurationP99(), Expr: fmt.Sprintf("histogram_quantile(0.99, %s)",
-			w.sum(w.rate("5m", telemetry.MetricCallbackDuration+"_bucket"), "runner", "callback", "le"))},
+			w.sum(w.rate("5m", names.MetricCallbackDuration+"_bucket"), "runner", "callback", "le"))},
 	}}
 	errors := budget{
 		name: "afterglow-error-budget", share: q.ErrorBudget(), all: q.RecordedCounted(), bad: q.RecordedBad(), burn: q.RecordedBurn,
 		rateAll: func(d string) string {
-			return w.sum(w.rate(d, telemetry.MetricCallbacks, query.CountedOutcomes()), "runner")
+			return w.sum(w.rate(d, names.MetricCallbacks, query.CountedOutcomes()), "runner")
 		},
 		rateBad: func(d string) string {
-			return w.sum(w.rate(d, telemetry.MetricCallbacks, query.BadOutcomes()), "runner")
+			return w.sum(w.rate(d, names.MetricCallbacks, query.BadOutcomes()), "runner")
 		},
 	}
 	latency := budget{
 		name: "afterglow-latency-budget", share: q.LatencyBudget(), all: q.RecordedStarts(), bad: q.RecordedLate(), burn: q.RecordedLatencyBurn,
 		rateAll: func(d string) string {
-			return w.sum(w.rate(d, telemetry.MetricQueueWait+"_count"), "runner")
+			return w.sum(w.rate(d, names.MetricQueueWait+"_count"), "runner")
 		},
 		rateBad: func(d string) string { // what is not among those in time; reading rounds may differ by a hair
 			return fmt.Sprintf("clamp_min(%s - %s, 0)",
-				w.sum(w.rate(d, telemetry.MetricQueueWait+"_count"), "runner"),
-				w.sum(w.rate(d, telemetry.MetricQueueWait+"_bucket", withinASecond), "runner"))
+				w.sum(w.rate(d, names.MetricQueueWait+"_count"), "runner"),
+				w.sum(w.rate(d, names.MetricQueueWait+"_bucket", withinASecond), "runner"))
 		},
 	}
 	return tidy([]Group{traffic, w.burn(errors), w.burn(latency)})

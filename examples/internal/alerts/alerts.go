@@ -58,7 +58,7 @@ type News struct {
 	told map[string]string // status by fingerprint; guarded by mu
 }
 
-// Is tells whether the alert fires or is resolved since the last call.
+// Is reports whether the alert fires or is resolved since the last call.
 func (n *News) Is(a Alert) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

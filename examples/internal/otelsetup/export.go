@@ -130,7 +130,7 @@ func (o *OTel) export(ctx context.Context, s settings) error {
 	return nil
 }
 
-// wanted tells whether a signal is exported, and notes where to.
+// wanted reports whether a signal is exported, and notes where to.
 func (o *OTel) wanted(signal string) bool {
 	upper := strings.ToUpper(signal)
 	exporter := os.Getenv("OTEL_" + upper + "_EXPORTER")

@@ -98,7 +98,7 @@ func (f *failures) Handle(err error) {
 	}
 }
 
-// speak tells whether to log now, and how many were suppressed before.
+// speak reports whether to log now, and how many were suppressed before.
 func (f *failures) speak(about string, now time.Time) (suppressed int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

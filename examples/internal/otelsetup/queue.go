@@ -18,7 +18,7 @@ type queue struct {
 	waiting atomic.Int64
 }
 
-// enter tells whether there is room for one more.
+// enter reports whether there is room for one more.
 func (q *queue) enter() bool {
 	if q.waiting.Add(1) > q.size {
 		q.waiting.Add(-1)

@@ -16,9 +16,10 @@ import (
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-func withScheduleSpans(cfg *telemetry.Config) { cfg.ScheduleSpans = true }
+func withAskSpans(cfg *telemetry.Config) { cfg.AskSpans = true }
 
 // line is that of its caller.
 func line() int64 {
@@ -26,8 +27,8 @@ func line() int64 {
 	return int64(n)
 }
 
-func TestAScheduleSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
-	g := newRig(t, withScheduleSpans)
+func TestAnAskSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
+	g := newRig(t, withAskSpans)
 	r := g.runner(runner.Config{Name: "shop", Queue: 7})
 	ctx, request, release := g.request(r)
 	var here int64
@@ -37,48 +38,48 @@ func TestAScheduleSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
 	release()
 	g.shutdown(r)
 
-	schedule, process := g.span("schedule order.email"), g.span("process order.email")
-	require.Equal(t, trace.SpanKindProducer, schedule.SpanKind)
-	require.Equal(t, request.SpanContext().SpanID(), schedule.Parent.SpanID())
-	require.Equal(t, request.SpanContext().TraceID(), schedule.SpanContext.TraceID())
-	require.Equal(t, codes.Unset, schedule.Status.Code)
-	got := attrs(schedule.Attributes)
-	require.Contains(t, got["code.file.path"], "schedule_test.go")
+	ask, process := g.span("ask order.email"), g.span("process order.email")
+	require.Equal(t, trace.SpanKindProducer, ask.SpanKind)
+	require.Equal(t, request.SpanContext().SpanID(), ask.Parent.SpanID())
+	require.Equal(t, request.SpanContext().TraceID(), ask.SpanContext.TraceID())
+	require.Equal(t, codes.Unset, ask.Status.Code)
+	got := attrs(ask.Attributes)
+	require.Contains(t, got["code.file.path"], "ask_test.go")
 	delete(got, "code.file.path")
 	require.Equal(t, map[string]any{
 		"afterglow.runner": "shop", "afterglow.callback.name": "order.email",
 		"afterglow.queue.depth": int64(2), "afterglow.queue.capacity": int64(7),
-		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestAScheduleSpanStandsBetweenTheRequestAndItsCallback",
+		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestAnAskSpanStandsBetweenTheRequestAndItsCallback",
 		"code.line.number":   here,
 	}, got)
 
 	require.False(t, process.Parent.IsValid())
 	require.Len(t, process.Links, 1)
-	require.Equal(t, schedule.SpanContext, process.Links[0].SpanContext)
+	require.Equal(t, ask.SpanContext, process.Links[0].SpanContext)
 	require.Equal(t, here, attrs(process.Attributes)["code.line.number"])
-	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
-	require.True(t, hasEvent(g.span("POST /api/orders"), telemetry.EventScheduled), "the request's span names it all the same")
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
+	require.True(t, hasEvent(g.span("POST /api/orders"), names.EventAccepted), "the request's span names it all the same")
 }
 
-func TestAScheduleSpanIsTheParentOfAChild(t *testing.T) {
+func TestAnAskSpanIsTheParentOfAChild(t *testing.T) {
 	for relation, links := range map[telemetry.Relation]int{telemetry.Child: 0, telemetry.ChildAndLink: 1} {
-		g := newRig(t, func(cfg *telemetry.Config) { cfg.ScheduleSpans, cfg.Relation = true, relation })
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.AskSpans, cfg.Relation = true, relation })
 		r := g.runner(runner.Config{})
 		ctx, _, release := g.request(r)
 		require.NoError(t, r.After(ctx, "a", succeed))
 		release()
 		g.shutdown(r)
-		schedule, process := g.span("schedule a"), g.span("process a")
-		require.Equal(t, schedule.SpanContext.SpanID(), process.Parent.SpanID())
+		ask, process := g.span("ask a"), g.span("process a")
+		require.Equal(t, ask.SpanContext.SpanID(), process.Parent.SpanID())
 		require.Len(t, process.Links, links)
 		for _, l := range process.Links {
-			require.Equal(t, schedule.SpanContext, l.SpanContext)
+			require.Equal(t, ask.SpanContext, l.SpanContext)
 		}
 	}
 }
 
-func TestARefusedCallbackHasAScheduleSpanWithTheReason(t *testing.T) {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.ScheduleSpans, cfg.MaxNames = true, 1 })
+func TestARejectedCallbackHasAnAskSpanWithTheReason(t *testing.T) {
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.AskSpans, cfg.MaxNames = true, 1 })
 	r := g.runner(runner.Config{Name: "shop", Queue: 1})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
@@ -87,7 +88,7 @@ func TestARefusedCallbackHasAScheduleSpanWithTheReason(t *testing.T) {
 	release()
 	g.shutdown(r)
 
-	span := g.span("schedule order.webhook")
+	span := g.span("ask order.webhook")
 	require.Equal(t, trace.SpanKindProducer, span.SpanKind)
 	require.Equal(t, request.SpanContext().SpanID(), span.Parent.SpanID())
 	require.Equal(t, codes.Error, span.Status.Code)
@@ -97,15 +98,15 @@ func TestARefusedCallbackHasAScheduleSpanWithTheReason(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"afterglow.runner": "shop", "afterglow.callback.name": "order.webhook",
 		"afterglow.outcome": "rejected", "afterglow.reason": "queue_full", "error.type": "rejected",
-		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestARefusedCallbackHasAScheduleSpanWithTheReason",
+		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestARejectedCallbackHasAnAskSpanWithTheReason",
 		"code.line.number":   here,
 	}, got)
 	require.Empty(t, g.spans("process order.webhook"))
 }
 
-func TestAScheduleSpanLastsFromTheCallToItsAnswer(t *testing.T) {
+func TestAnAskSpanLastsFromTheCallToItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, withScheduleSpans)
+		g := newRig(t, withAskSpans)
 		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Minute})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		require.NoError(t, r.Go(ctx, "running", takes(3*time.Second)))
@@ -116,43 +117,43 @@ func TestAScheduleSpanLastsFromTheCallToItsAnswer(t *testing.T) {
 			<-time.After(time.Second)
 			cancel(hostile{})
 		}()
-		require.Error(t, r.Go(ctx, "refused", succeed))
+		require.Error(t, r.Go(ctx, "rejected", succeed))
 		g.shutdown(r)
 
-		waits, refused := g.span("schedule waits"), g.span("schedule refused")
+		waits, rejected := g.span("ask waits"), g.span("ask rejected")
 		require.Equal(t, 3*time.Second, waits.EndTime.Sub(waits.StartTime))
-		require.Equal(t, time.Second, refused.EndTime.Sub(refused.StartTime))
-		require.Equal(t, "canceled", attrs(refused.Attributes)["afterglow.reason"])
-		require.LessOrEqual(t, len(refused.Status.Description), 256)
-		require.True(t, utf8.ValidString(refused.Status.Description))
+		require.Equal(t, time.Second, rejected.EndTime.Sub(rejected.StartTime))
+		require.Equal(t, "canceled", attrs(rejected.Attributes)["afterglow.reason"])
+		require.LessOrEqual(t, len(rejected.Status.Description), 256)
+		require.True(t, utf8.ValidString(rejected.Status.Description))
 		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 0, "observer": 0}, g.errors())
 	})
 }
 
-func TestWithoutARequestAScheduleSpanIsARootAndNoRequestIsNamed(t *testing.T) {
-	g := newRig(t, withScheduleSpans)
+func TestWithoutARequestAnAskSpanIsARootAndNoRequestIsNamed(t *testing.T) {
+	g := newRig(t, withAskSpans)
 	g.run(g.runner(runner.Config{}), "cron", func(context.Context) error { return errors.New("no") })
-	schedule := g.span("schedule cron")
-	require.False(t, schedule.Parent.IsValid())
-	require.Equal(t, schedule.SpanContext, g.span("process cron").Links[0].SpanContext)
-	require.NotContains(t, g.record(slog.LevelError, telemetry.LogFailed), "request.trace_id")
+	ask := g.span("ask cron")
+	require.False(t, ask.Parent.IsValid())
+	require.Equal(t, ask.SpanContext, g.span("process cron").Links[0].SpanContext)
+	require.NotContains(t, g.record(slog.LevelError, names.LogFailed), "request.trace_id")
 }
 
-func TestEveryAttemptIsLinkedToTheOneScheduleSpan(t *testing.T) {
-	g := newRig(t, withScheduleSpans)
+func TestEveryAttemptIsLinkedToTheOneAskSpan(t *testing.T) {
+	g := newRig(t, withAskSpans)
 	r := g.runner(runner.Config{})
 	g.run(r, "a", func(context.Context) error { return errors.New("no") },
 		runner.Retry(3, func(int) time.Duration { return 0 }))
-	schedule, attempts := g.span("schedule a"), g.spans("process a")
+	ask, attempts := g.span("ask a"), g.spans("process a")
 	require.Len(t, attempts, 3)
 	for _, attempt := range attempts {
-		require.Equal(t, schedule.SpanContext, attempt.Links[0].SpanContext)
-		require.Equal(t, attrs(schedule.Attributes)["code.line.number"], attrs(attempt.Attributes)["code.line.number"])
+		require.Equal(t, ask.SpanContext, attempt.Links[0].SpanContext)
+		require.Equal(t, attrs(ask.Attributes)["code.line.number"], attrs(attempt.Attributes)["code.line.number"])
 	}
 }
 
-func TestANestedCallbackIsScheduledByTheOneThatAskedForIt(t *testing.T) {
-	g := newRig(t, withScheduleSpans)
+func TestTheAskSpanOfANestedCallbackBelongsToTheOneThatAskedForIt(t *testing.T) {
+	g := newRig(t, withAskSpans)
 	r := g.runner(runner.Config{})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
@@ -161,8 +162,8 @@ func TestANestedCallbackIsScheduledByTheOneThatAskedForIt(t *testing.T) {
 	release()
 	require.NoError(t, runner.Wait(ctx))
 	g.shutdown(r)
-	outer, schedule := g.span("process outer"), g.span("schedule inner")
-	require.Equal(t, outer.SpanContext.SpanID(), schedule.Parent.SpanID())
-	require.Equal(t, schedule.SpanContext, g.span("process inner").Links[0].SpanContext)
-	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, telemetry.LogFailed)["request.trace_id"])
+	outer, ask := g.span("process outer"), g.span("ask inner")
+	require.Equal(t, outer.SpanContext.SpanID(), ask.Parent.SpanID())
+	require.Equal(t, ask.SpanContext, g.span("process inner").Links[0].SpanContext)
+	require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
 }

@@ -1,0 +1,62 @@
+package names
+
+// The names of the metrics. They are API: dashboards and alerts use no other.
+// Each says which question it answers; what it counts is in its help text.
+const (
+	MetricCallbacks        = "afterglow_callbacks_total"                // What share of the promised work was done?
+	MetricAsked            = "afterglow_asked_total"                    // How much was asked for? Minus the one above: how much is in flight?
+	MetricRejected         = "afterglow_rejected_total"                 // Why was work rejected?
+	MetricRetries          = "afterglow_retries_total"                  // How much work is done again?
+	MetricStuck            = "afterglow_callbacks_stuck"                // Which callbacks leak goroutines?
+	MetricNamesFolded      = "afterglow_names_folded_total"             // Are callback names made of data?
+	MetricQueueWait        = "afterglow_queue_wait_seconds"             // Do the workers keep up?
+	MetricResponseDelay    = "afterglow_response_delay_seconds"         // Is it a slow handler, and not a slow pool?
+	MetricCallbackDuration = "afterglow_callback_duration_seconds"      // How long do callbacks run?
+	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"       // How close do they come to their limit?
+	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds" // Has steady work stopped succeeding?
+	MetricQueueDepth       = "afterglow_queue_depth"                    // How full is the queue?
+	MetricQueueCapacity    = "afterglow_queue_capacity"                 // Of how much?
+	MetricQueueHighWater   = "afterglow_queue_depth_high_water"         // How full was it between two scrapes?
+	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Is the queue stuck? Histograms see only what starts.
+	MetricWorkers          = "afterglow_workers"                        // How many may run at once?
+	MetricWorkersBusy      = "afterglow_workers_busy"                   // How many do?
+	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"      // What is the true utilization, whenever it is scraped?
+	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Is a callback stuck that has not ended?
+	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
+	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
+	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"         // Does the telemetry itself fail?
+	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
+)
+
+// The labels of the metrics. Their values are constants of the code: no ids, no
+// paths, no texts of errors.
+const (
+	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
+	LabelCallback  = "callback"  // Name of the callback, or Other.
+	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
+	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it.
+	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
+	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalMetrics and those beside it.
+	LabelVersion   = "version"   // Version of this module.
+	LabelGoVersion = "goversion" // Version of Go that built the program.
+)
+
+// The keys of exemplars. Only sampled spans leave exemplars.
+const (
+	ExemplarTraceID = "trace_id" // Trace of the process span that was observed.
+	ExemplarSpanID  = "span_id"  // That span.
+)
+
+// Values of labels.
+const (
+	Other = "other" // The callback label of every name beyond telemetry.Config.MaxNames.
+
+	ResultSuccess = "success" // The outcome is success.
+	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
+
+	SignalMetrics  = "metrics"  // Panics while metrics were counted.
+	SignalTraces   = "traces"   // Panics of a tracer or of telemetry.Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
+	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.
+	SignalFlight   = "flight"   // Snapshots that could not be written. Only with a FlightRecorder.
+	SignalObserver = "observer" // Panics of any observer of a watched runner.
+)
