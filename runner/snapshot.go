@@ -18,6 +18,7 @@ type Snapshot struct {
 	Callbacks []CallbackStats // by name, in the order of the names
 	Folded    uint64          // callbacks whose names are beyond Config.MaxNames: they are counted as "other"
 
+	Durations     *histogram.Layout  // of the run times of Callbacks
 	QueueWait     histogram.Snapshot // from being due to being started by a worker
 	ResponseDelay histogram.Snapshot // from being asked for to the end of the response
 }
@@ -55,7 +56,7 @@ func (r *Runner) Snapshot() Snapshot {
 		room = need.make()
 		now = r.lock()
 	}
-	s := Snapshot{Stats: r.statsLocked(now), Folded: r.folded}
+	s := Snapshot{Stats: r.statsLocked(now), Folded: r.folded, Durations: r.runTimes}
 	oldestDue, oldestRunning := r.oldestDueLocked(), r.oldestStartLocked()
 	s.QueueWait, room.blocks = r.queueWait.Snapshot(room.blocks)
 	s.ResponseDelay, room.blocks = r.responseDelay.Snapshot(room.blocks)

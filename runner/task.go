@@ -193,7 +193,13 @@ func (l *taskList) overtake(t, old *task) {
 
 // callback returns what every event says of t.
 func (t *task) callback(clocks reading) Callback {
-	return Callback{Runner: t.runner.cfg.Name, Name: t.name, Timeout: t.timeout, Asked: clocks.at(t.asked)}
+	return Callback{
+		Runner:  t.runner.cfg.Name,
+		Name:    t.name,
+		Folded:  t.book.name != t.name,
+		Timeout: t.timeout,
+		Asked:   clocks.at(t.asked),
+	}
 }
 
 // startedInfo returns what the events of a started task say.
