@@ -38,9 +38,9 @@ type Observer struct {
 	// some 200 ns to find out.
 	WantsCaller func(ctx context.Context) bool
 
-	// Folded is called once, with the first name beyond Config.MaxNames, inside the
-	// call that asks for it.
-	Folded func(ctx context.Context, name string)
+	// Folded is called once, with the first callback whose name is beyond
+	// Config.MaxNames, inside the call that asks for it.
+	Folded func(ctx context.Context, first Callback)
 
 	// Accepted is called inside After, Go or Do once the callback is taken
 	// in. ctx is the asker's. The returned context takes its place from here on; nil

@@ -93,7 +93,7 @@ func (r *Runner) tell(t *task) (last uint32) {
 		case 0, turnReport, turnProceed:
 			return event
 		case turnFolded:
-			notify(r, t.ctx.asker, t.name, func(o *Observer) func(context.Context, string) { return o.Folded })
+			notify(r, t.ctx.asker, t.callback(r.readClocks()), func(o *Observer) func(context.Context, Callback) { return o.Folded })
 		case turnAccepted:
 			r.tellAccepted(t)
 		case turnRejected:

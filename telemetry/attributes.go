@@ -16,7 +16,7 @@ func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.
 	attrs := append(make([]attribute.KeyValue, 0, 12),
 		attribute.String(names.AttrOutcome, outcome.String()),
 		attribute.Float64(names.AttrQueueWait, info.QueueWait().Seconds()))
-	if info.AfterResponse {
+	if info.AskedAfter {
 		attrs = append(attrs, attribute.Float64(names.AttrResponseDelay, info.ResponseDelay().Seconds()))
 	}
 	if info.Timeout > 0 {

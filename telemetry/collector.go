@@ -2,116 +2,143 @@ package telemetry
 
 import (
 	"runtime"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/afterglow-go/afterglow/histogram"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// collector is what is registered: one for everything, because the order of a
-// scrape is a promise. A registry calls its collectors concurrently, but it
-// takes what one of them sends in the order it was sent, and reads each value
-// as it takes it.
+// collector exposes the books of the observed runners. It reads each runner once a
+// scrape, so what a scrape shows of a runner is of one moment and balances.
 type collector struct {
-	metrics *metrics
+	*metrics
+
+	runners *runners
 	catalog *catalog
-	state   *state
 	signals *signals
 
-	telemetryErrors *prometheus.Desc
-	buildInfo       prometheus.Metric
+	mu         sync.Mutex
+	histograms map[series]*histogramSeries // guarded by mu, as what it points to is
 }
 
-func newCollector(m *metrics, c *catalog, s *state, own *signals) *collector {
-	built := desc(names.MetricBuildInfo, "", "Always 1; the labels tell what was built.", names.LabelVersion, names.LabelGoVersion)
-	return &collector{
-		metrics: m, catalog: c, state: s, signals: own,
-		telemetryErrors: desc(names.MetricTelemetryErrors, "",
-			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of a watched runner.",
-			names.LabelSignal),
-		buildInfo: prometheus.MustNewConstMetric(built, prometheus.GaugeValue, 1, version(), runtime.Version()),
-	}
+// series is what tells one histogram from another.
+type series struct {
+	desc                     *prometheus.Desc
+	runner, callback, result string
+}
+
+func newCollector(rs *runners, c *catalog, own *signals) *collector {
+	return &collector{metrics: newMetrics(), runners: rs, catalog: c, signals: own, histograms: make(map[series]*histogramSeries)}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	m := c.metrics
-	for _, d := range []*prometheus.Desc{
-		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess,
-		m.queueWait, m.responseDelay, m.ranFor, c.telemetryErrors, c.buildInfo.Desc(),
-	} {
+	for _, d := range c.all() {
 		ch <- d
 	}
-	for _, v := range c.vectors() {
-		v.Describe(ch)
-	}
-	c.state.describe(ch)
 }
 
-// Collect implements [prometheus.Collector]. It sends what has ended before what
-// was asked for. A callback is counted as asked for before it is counted under
-// an outcome; so whatever the first reading has seen, the second one has seen as
-// well. The second one looks for runners and names anew, as there may be more.
+// Collect implements [prometheus.Collector].
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	for _, r := range *c.catalog.runners.Load() {
-		r.each(func(_ string, cb *callbackEntry) {
-			for _, o := range outcomesByName {
-				ch <- cb.outcomes[o]
-			}
-		})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Exemplars are read first: what is one of them is counted in what is read
+	// afterwards.
+	exemplars := c.catalog.readExemplars()
+	var panics uint64
+	for _, r := range c.runners.read() {
+		c.collectRunner(ch, &r)
+		for i := range r.Callbacks {
+			c.collectCallback(ch, &r, &r.Callbacks[i], exemplars)
+		}
+		panics += r.ObserverPanics
 	}
-	for _, r := range *c.catalog.runners.Load() {
-		r.each(func(_ string, cb *callbackEntry) { c.collectCallback(ch, cb) })
-		ch <- r.queueWait
-		ch <- r.responseDelay
-	}
-	for _, v := range c.vectors() {
-		v.Collect(ch)
-	}
-	panics := c.state.collect(ch)
-	failed := func(signal string, n uint64) {
-		ch <- prometheus.MustNewConstMetric(c.telemetryErrors, prometheus.CounterValue, float64(n), signal)
+	for m, n := range runner.Misuses() {
+		ch <- total(c.misuse, n, nil, runner.Misuse(m).String())
 	}
 	for _, s := range c.signals.all() {
-		failed(s.name, s.failures.Load())
+		ch <- total(c.telemetryErrors, s.failures.Load(), nil, s.name)
 	}
-	failed(names.SignalObserver, panics)
-	ch <- c.buildInfo
+	ch <- total(c.telemetryErrors, panics, nil, names.SignalObserver)
+	ch <- gauge(c.buildInfo, 1, version(), runtime.Version())
 }
 
-// collectCallback sends what a name has besides its outcomes.
-func (c *collector) collectCallback(ch chan<- prometheus.Metric, cb *callbackEntry) {
-	ch <- cb.asked
-	ch <- cb.retries
-	ch <- cb.failure
-	ch <- cb.success
-	ch <- newGauge(c.metrics.stuck, float64(cb.stuck.Load()), cb.labels...)
-	if t := cb.timeout.Load(); t > 0 {
-		ch <- newGauge(c.metrics.timeout, time.Duration(t).Seconds(), cb.labels...)
+// collectRunner sends what a runner has.
+func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
+	for reason, n := range r.Rejections {
+		ch <- total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
 	}
-	if t := cb.lastSuccess.Load(); t != 0 {
-		ch <- newGauge(c.metrics.lastSuccess, unixSeconds(time.Unix(0, t)), cb.labels...)
+	ch <- total(c.folded, r.Folded, r.opened, r.Name)
+	ch <- total(c.shutdownLost, uint64(r.Lost), r.opened, r.Name)
+	if r.Drain > 0 {
+		ch <- gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
 	}
+	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
+	ch <- c.histogram(series{desc: c.responseDelay, runner: r.Name}, r, r.ResponseDelay, nil)
+	ch <- gauge(c.depth, float64(r.Depth), r.Name)
+	ch <- gauge(c.capacity, float64(r.Capacity), r.Name)
+	ch <- gauge(c.highWater, float64(r.HighWater), r.Name)
+	ch <- gauge(c.workers, float64(r.Workers), r.Name)
+	ch <- gauge(c.busy, float64(r.Busy), r.Name)
+	ch <- gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
+	longest := 0.0
+	if !r.OldestRunning.IsZero() {
+		longest = time.Since(r.OldestRunning).Seconds()
+	}
+	ch <- gauge(c.longestRun, longest, r.Name)
+	ch <- counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }
 
-// vectors lists what is kept by client_golang: what each runner has but few of.
-func (c *collector) vectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		c.metrics.rejected, c.metrics.namesFolded, c.metrics.shutdownDuration, c.metrics.shutdownLost,
+// collectCallback sends what a callback's name has. Every outcome exists at 0 from
+// the first time on, so that rate sees the first failure.
+func (c *collector) collectCallback(ch chan<- prometheus.Metric, r *read, cb *runner.CallbackStats, exemplars exemplarsByName) {
+	for o, n := range cb.Outcomes {
+		ch <- total(c.callbacks, n, r.opened, r.Name, cb.Name, runner.Outcome(o).String())
 	}
+	ch <- total(c.asked, cb.Asked, r.opened, r.Name, cb.Name)
+	ch <- total(c.retries, cb.Retries, r.opened, r.Name, cb.Name)
+	ch <- gauge(c.stuck, float64(cb.Stuck), r.Name, cb.Name)
+	if cb.Timeout > 0 {
+		ch <- gauge(c.timeout, cb.Timeout.Seconds(), r.Name, cb.Name)
+	}
+	if !cb.LastSuccess.IsZero() {
+		ch <- gauge(c.lastSuccess, unixSeconds(cb.LastSuccess), r.Name, cb.Name)
+	}
+	kept := exemplars[nameOf{r.Name, cb.Name}]
+	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultFailure}, r, cb.Failure, kept.failure)
+	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultSuccess}, r, cb.Success, kept.success)
 }
 
-// outcomesByName are in the order in which a registry sorts their series, which
-// is less work if they are sorted already.
-var outcomesByName = func() []runner.Outcome {
-	all := make([]runner.Outcome, runner.NumOutcomes)
-	for o := range all {
-		all[o] = runner.Outcome(o)
+// histogram returns a histogram as it is now.
+func (c *collector) histogram(id series, r *read, s histogram.Snapshot, exemplars []*exemplar) prometheus.Metric {
+	h := c.histograms[id]
+	if h == nil {
+		labelValues := []string{id.runner}
+		if id.callback != "" {
+			labelValues = append(labelValues, id.callback, id.result)
+		}
+		h = newHistogramSeries(id.desc, r.opened, labelValues...)
+		c.histograms[id] = h
 	}
-	slices.SortFunc(all, func(a, b runner.Outcome) int { return strings.Compare(a.String(), b.String()) })
-	return all
-}()
+	return h.metric(s, exemplars)
+}
+
+func total(d *prometheus.Desc, n uint64, created *timestamppb.Timestamp, labelValues ...string) prometheus.Metric {
+	return counter(d, float64(n), created, labelValues...)
+}
+
+func counter(d *prometheus.Desc, value float64, created *timestamppb.Timestamp, labelValues ...string) prometheus.Metric {
+	if created == nil {
+		return prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labelValues...)
+	}
+	return prometheus.MustNewConstMetricWithCreatedTimestamp(d, prometheus.CounterValue, value, created.AsTime(), labelValues...)
+}
+
+func gauge(d *prometheus.Desc, value float64, labelValues ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labelValues...)
+}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
@@ -37,7 +35,7 @@ type Config struct {
 	// RelationFor chooses the relation by the names of the runner and the
 	// callback. It is asked when the first callback of a name starts on a runner,
 	// and by others that start before it has answered; then the first answer
-	// holds. For names beyond MaxNames it is asked at each start. With a
+	// holds. For names beyond runner.Config.MaxNames it is asked at each start. With a
 	// TracerProvider of package noop it is asked only for callbacks that were
 	// asked for within a span. It must be safe for concurrent use, and may ask for
 	// callbacks itself. If it panics, or returns what is no Relation, that is
@@ -54,23 +52,6 @@ type Config struct {
 	// much again as a callback's telemetry costs without, and one more span to
 	// export (COST.md).
 	AskSpans bool
-
-	// DurationBuckets are the upper bounds of the classic buckets for run
-	// times, in seconds, increasing.
-	// Empty: 1 ms to 60 s in 15 steps.
-	DurationBuckets []float64
-
-	// WaitBuckets are the same for queue waits and response delays. Keep 1 as
-	// one of them if an objective says that callbacks start within a second.
-	// Empty: 0.1 ms to 60 s in 18 steps.
-	WaitBuckets []float64
-
-	// MaxNames is how many callback names each runner has in the metrics.
-	// Names are meant to be constants; should they not be, those beyond are
-	// counted together as names.Other, and a record warns once. Spans and records
-	// keep the names.
-	// 0: 100.
-	MaxNames int
 
 	// LogRate is how many records of failures may be written at once, and in
 	// each second from then on, of each message for each runner and callback
@@ -92,33 +73,13 @@ type Config struct {
 	FlightRecorder *FlightRecorder
 }
 
-const (
-	defaultMaxNames = 100
-	defaultLogRate  = 10
-)
-
-func defaultDurationBuckets() []float64 {
-	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-}
-
-func defaultWaitBuckets() []float64 {
-	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-}
+const defaultLogRate = 10
 
 // validate reports every field that cannot be used, joined.
 func (c Config) validate() error {
 	var errs []error
 	if c.Relation >= numRelations {
 		errs = append(errs, fmt.Errorf("telemetry: Config.Relation is %v: use Link, Child or ChildAndLink", c.Relation))
-	}
-	if c.MaxNames < 0 {
-		errs = append(errs, fmt.Errorf("telemetry: Config.MaxNames is %d: use 0 for the default, or a positive number", c.MaxNames))
-	}
-	if !increasing(c.DurationBuckets) {
-		errs = append(errs, fmt.Errorf("telemetry: Config.DurationBuckets are %v: use finite bounds, each above the one before", c.DurationBuckets))
-	}
-	if !increasing(c.WaitBuckets) {
-		errs = append(errs, fmt.Errorf("telemetry: Config.WaitBuckets are %v: use finite bounds, each above the one before", c.WaitBuckets))
 	}
 	if c.FlightRecorder != nil {
 		errs = append(errs, c.FlightRecorder.validate())
@@ -138,28 +99,8 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	c.DurationBuckets = slices.Clone(c.DurationBuckets)
-	if len(c.DurationBuckets) == 0 {
-		c.DurationBuckets = defaultDurationBuckets()
-	}
-	c.WaitBuckets = slices.Clone(c.WaitBuckets)
-	if len(c.WaitBuckets) == 0 {
-		c.WaitBuckets = defaultWaitBuckets()
-	}
-	if c.MaxNames == 0 {
-		c.MaxNames = defaultMaxNames
-	}
 	if c.LogRate == 0 {
 		c.LogRate = defaultLogRate
 	}
 	return c
-}
-
-func increasing(bounds []float64) bool {
-	for i, b := range bounds {
-		if math.IsNaN(b) || math.IsInf(b, 0) || i > 0 && b <= bounds[i-1] {
-			return false
-		}
-	}
-	return true
 }

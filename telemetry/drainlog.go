@@ -134,12 +134,12 @@ func (r *runnerEntry) leftOut() (all []leftOut) {
 	take("", names.LogRejected, slog.LevelWarn, &r.rejections)
 	take("", names.LogDropped, slog.LevelWarn, &r.evictions)
 	take("", names.LogSlowStart, slog.LevelWarn, &r.slowStarts)
-	take("", names.LogRetried, slog.LevelWarn, &r.retries)
 	r.each(func(name string, cb *callbackEntry) {
 		for o := range cb.ends {
 			level, message := finishedRecord(runner.Outcome(o))
 			take(name, message, level, &cb.ends[o])
 		}
+		take(name, names.LogRetried, slog.LevelWarn, &cb.retries)
 		take(name, names.LogStuck, slog.LevelError, &cb.foundStuck)
 		take(name, names.LogStuckEnded, slog.LevelInfo, &cb.stuckEnded)
 	})

@@ -22,7 +22,7 @@ type failure struct {
 // panicked is the panic that the callback ended in, or nil.
 func (f *failure) panicked() *runner.PanicError {
 	var p *runner.PanicError
-	if f.outcome == runner.Panicked && errors.As(f.err, &p) {
+	if f.outcome == runner.OutcomePanic && errors.As(f.err, &p) {
 		return p
 	}
 	return nil
@@ -83,7 +83,7 @@ func errorTypeOf(o runner.Outcome, err error) (name string) {
 		}
 	}()
 	switch {
-	case o != runner.Failed:
+	case o != runner.OutcomeError:
 		return o.String()
 	case errors.Is(err, runner.ErrGoexit):
 		return "goexit"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -16,7 +15,6 @@ import (
 type logging struct {
 	logger    *slog.Logger
 	processes processKey
-	maxNames  int       // of the catalog, for the record that says so
 	omitIDs   bool      // Config.OmitTraceIDs
 	failures  rate      // of each kind of record of each callback's name
 	start     time.Time // the limiters count from here
@@ -24,26 +22,22 @@ type logging struct {
 
 // runnerLogs is what logging keeps for one runner.
 type runnerLogs struct {
-	rejections, evictions, slowStarts, retries limiter
-	foldingTold                                atomic.Bool
+	rejections, evictions, slowStarts limiter
 }
 
 // callbackLogs is what logging keeps for one callback's name: a limiter for
 // each message, so that errors do not hide a panic.
 type callbackLogs struct {
-	ends                   [runner.NumOutcomes]limiter
-	foundStuck, stuckEnded limiter
+	ends                            [runner.NumOutcomes]limiter
+	retries, foundStuck, stuckEnded limiter
 }
-
-// slowStart is the queue wait from which a start is worth a record.
-const slowStart = time.Second
 
 // oneASecond is the rate of what overload repeats, whatever the callback.
 func oneASecond() rate { return perSecond(1) }
 
 func newLogging(cfg Config, processes processKey) *logging {
 	return &logging{
-		logger: cfg.Logger, processes: processes, maxNames: cfg.MaxNames, omitIDs: cfg.OmitTraceIDs,
+		logger: cfg.Logger, processes: processes, omitIDs: cfg.OmitTraceIDs,
 		failures: perSecond(cfg.LogRate), start: time.Now(),
 	}
 }
@@ -75,45 +69,42 @@ func (l *logging) limited(limit *limiter, r rate, snapshot string, write func(no
 	written = true
 }
 
-// folded warns once that names are folded, as one was.
-func (l *logging) folded(ctx context.Context, e entry, cb runner.Callback) {
-	if e.runner.foldingTold.Load() || !e.runner.foldingTold.CompareAndSwap(false, true) {
-		return
-	}
+// folded warns that names are folded from now on.
+func (l *logging) folded(ctx context.Context, first runner.Callback) {
 	if l.logger.Enabled(ctx, slog.LevelWarn) {
-		l.write(ctx, slog.LevelWarn, names.LogNamesFolded, cb, slog.Int(names.KeyMaxNames, l.maxNames))
+		l.write(ctx, slog.LevelWarn, names.LogNamesFolded, first)
 	}
 }
 
-func (l *logging) rejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
+func (l *logging) rejected(ctx context.Context, r *runnerEntry, info *runner.RejectedInfo, why *failure) {
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	l.limited(&e.runner.rejections, oneASecond(), "", func(notes []slog.Attr) {
+	l.limited(&r.rejections, oneASecond(), "", func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, names.LogRejected, info.Callback, append(notes,
-			slog.String(names.KeyReason, string(info.Reason)),
+			slog.String(names.KeyReason, info.Reason.String()),
 			slog.String(names.KeyError, why.text()))...)
 	})
 }
 
-func (l *logging) startedLate(ctx context.Context, e entry, info *runner.StartedInfo) {
+func (l *logging) startedLate(ctx context.Context, r *runnerEntry, info *runner.StartedInfo) {
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	l.limited(&e.runner.slowStarts, oneASecond(), "", func(notes []slog.Attr) {
+	l.limited(&r.slowStarts, oneASecond(), "", func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, names.LogSlowStart, info.Callback, append(notes,
 			slog.Float64(names.KeyQueueWait, info.QueueWait().Seconds()))...)
 	})
 }
 
 func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo, why *failure, snapshot string) {
-	if info.Overran {
+	if info.Stuck {
 		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	if !l.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
-	l.limited(&e.runner.retries, oneASecond(), snapshot, func(notes []slog.Attr) {
+	l.limited(&e.callback.retries, oneASecond(), snapshot, func(notes []slog.Attr) {
 		l.write(ctx, slog.LevelWarn, names.LogRetried, info.Callback, append(notes,
 			slog.Int(names.KeyAttempt, info.Attempt),
 			slog.Float64(names.KeyWait, info.Wait.Seconds()),
@@ -123,7 +114,7 @@ func (l *logging) retried(ctx context.Context, e entry, info *runner.RetriedInfo
 	})
 }
 
-func (l *logging) foundStuck(ctx context.Context, e entry, info *runner.OverrunInfo, snapshot string) {
+func (l *logging) foundStuck(ctx context.Context, e entry, info *runner.StuckInfo, snapshot string) {
 	if !l.logger.Enabled(ctx, slog.LevelError) {
 		return
 	}
@@ -146,7 +137,7 @@ func (l *logging) stuckEnded(ctx context.Context, e entry, cb runner.Callback, r
 }
 
 func (l *logging) finished(ctx context.Context, e entry, info *runner.FinishedInfo, why *failure, snapshot string) {
-	if info.Overran && info.Outcome != runner.Abandoned {
+	if info.Stuck && info.Outcome != runner.OutcomeAbandoned {
 		l.stuckEnded(ctx, e, info.Callback, info.Duration())
 	}
 	level, message := finishedRecord(info.Outcome)
@@ -155,7 +146,7 @@ func (l *logging) finished(ctx context.Context, e entry, info *runner.FinishedIn
 	}
 	limit, r := &e.callback.ends[info.Outcome], l.failures
 	switch {
-	case info.Outcome == runner.Dropped && errors.Is(info.Err, runner.ErrEvicted):
+	case info.Outcome == runner.OutcomeDropped && errors.Is(info.Err, runner.ErrEvicted):
 		limit, r = &e.runner.evictions, oneASecond()
 	case level == slog.LevelDebug: // who asks for these wants them all
 		r = rate{}

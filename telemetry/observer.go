@@ -2,128 +2,152 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// Observer returns what records a runner's callbacks, for
-// [runner.Config.Observers]. The same one may be given to several runners.
+// Observer returns what observes a runner, for [runner.Config.Observers]: with
+// this one line its metrics are exposed, its callbacks have spans, and its events
+// are logged. The same one may be given to several runners, whose names must
+// differ: otherwise New of the runner fails, unless the one before is shut down.
 // Put it first if other observers start spans or write records of their own:
 // they then find the process span in the context.
 //
-// For that very reason a runner is observed by one Telemetry. A second one would
+// It has a function only for the events that it needs. If the TracerProvider is
+// that of package noop, there is no FlightRecorder, and the Logger does not write
+// records of level debug when Observer is called, then a callback that succeeds
+// calls no function of it: metrics are read from the runner's books.
+//
+// A runner is observed by one Telemetry. A second one would
 // take the first one's process span for the span that asked, and link to it; and
 // the records of the first would have the ids of the second's span, which is the
 // innermost. To send the signals to two places, give Config a TracerProvider
 // with two processors, a Logger with two handlers, and gather from one Registry.
 //
-// This is the one place where the signals meet. Each is called on its own, so
-// that a panic in one is counted and does not stop the others; and what follows
-// another is deferred, so that it comes even if that one ends the goroutine with
-// runtime.Goexit. Where a callback ends, the counters come last: who has seen it
-// counted finds its span and its record.
+// A runner's name is never forgotten, nor are the series of its callbacks, which
+// runner.Config.MaxNames bounds: names of runners are constants, as those of
+// callbacks are, and not made of tenants or requests.
 func (t *Telemetry) Observer() runner.Observer {
-	return runner.Observer{
-		Accepted: func(ctx context.Context, info runner.AcceptedInfo) context.Context { return t.accepted(ctx, &info) },
-		Rejected: func(ctx context.Context, info runner.RejectedInfo) { t.rejected(ctx, &info) },
-		Started:  func(ctx context.Context, info runner.StartedInfo) context.Context { return t.started(ctx, &info) },
-		Retried:  func(ctx context.Context, info runner.RetriedInfo) { t.retried(ctx, &info) },
-		Overrun:  func(ctx context.Context, info runner.OverrunInfo) { t.foundStuck(ctx, &info) },
-		Finished: func(ctx context.Context, info runner.FinishedInfo) { t.finished(ctx, &info) },
+	o := runner.Observer{
+		Opened:  t.opened,
+		TraceID: TraceID,
+		Folded:  t.folded,
+
+		Rejected:    func(ctx context.Context, info runner.RejectedInfo) { t.rejected(ctx, &info) },
+		StartedLate: func(ctx context.Context, info runner.StartedInfo) { t.startedLate(ctx, &info) },
+		Retried:     func(ctx context.Context, info runner.RetriedInfo) { t.retried(ctx, &info) },
+		Stuck:       func(ctx context.Context, info runner.StuckInfo) { t.stuck(ctx, &info) },
+		Failed:      func(ctx context.Context, info runner.FinishedInfo) { t.finished(ctx, &info) },
 
 		DrainStarted:  t.drainStarted,
 		DrainFinished: t.drainFinished,
 	}
+	if !t.tracing.isNoop {
+		o.WantsCaller = t.tracing.wantsCaller
+		o.Accepted = func(ctx context.Context, info runner.AcceptedInfo) context.Context { return t.accepted(ctx, &info) }
+	}
+	if !t.tracing.isNoop || t.flight != nil {
+		o.Started = func(ctx context.Context, info runner.StartedInfo) context.Context { return t.started(ctx, &info) }
+	}
+	if o.Started != nil || t.logging.logger.Enabled(context.Background(), slog.LevelDebug) {
+		o.Finished, o.Failed = o.Failed, nil
+	}
+	return o
+}
+
+func (t *Telemetry) opened(r *runner.Runner) error {
+	if err := t.runners.open(r); err != nil {
+		return err
+	}
+	s := r.Snapshot()
+	t.catalog.runner(s.Name).layout.Store(s.Durations)
+	return nil
+}
+
+// Each signal is called on its own, so that a panic in one is counted and does
+// not stop the others; and what follows another is deferred, so that it comes even
+// if that one ends the goroutine with runtime.Goexit.
+
+func (t *Telemetry) folded(ctx context.Context, first runner.Callback) {
+	t.signals.logs.shield(ctx, func() { t.logging.folded(ctx, first) })
 }
 
 func (t *Telemetry) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
-	e := t.catalog.entry(info.Runner, info.Name)
-	t.signals.metrics.shield(ctx, func() { t.metrics.askedOne(e, &info.Callback) })
-	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, e, info) })
-	if e.folded {
-		t.signals.logs.shield(ctx, func() { t.logging.folded(ctx, e, info.Callback) })
-	}
+	t.signals.traces.shield(ctx, func() { ctx = t.tracing.accepted(ctx, info) })
 	return ctx
 }
 
 func (t *Telemetry) rejected(ctx context.Context, info *runner.RejectedInfo) {
-	e := t.catalog.entry(info.Runner, info.Name)
-	why := failure{outcome: runner.Rejected, err: info.Err}
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.rejectedOne(e, info) })
-	defer t.signals.logs.shield(ctx, func() {
-		if e.folded {
-			t.logging.folded(ctx, e, info.Callback)
-		}
-		t.logging.rejected(ctx, e, info, &why)
-	})
-	t.signals.traces.shield(ctx, func() { t.tracing.rejected(ctx, e, info, &why) })
+	why := failure{outcome: runner.OutcomeRejected, err: info.Err}
+	defer t.signals.logs.shield(ctx, func() { t.logging.rejected(ctx, t.catalog.runner(info.Runner), info, &why) })
+	if !t.tracing.isNoop {
+		t.signals.traces.shield(ctx, func() { t.tracing.rejected(ctx, info, &why) })
+	}
+}
+
+func (t *Telemetry) startedLate(ctx context.Context, info *runner.StartedInfo) {
+	t.signals.logs.shield(ctx, func() { t.logging.startedLate(ctx, t.catalog.runner(info.Runner), info) })
 }
 
 func (t *Telemetry) started(ctx context.Context, info *runner.StartedInfo) context.Context {
-	e := t.catalog.entry(info.Runner, info.Name)
 	// The process is in the context even if its span cannot be started: Finished
 	// must not take the asker's process for this one's.
-	p := t.processes.begin(ctx, e)
+	p := t.processes.begin(ctx, t.catalog.entry(&info.Callback))
 	ctx = p
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.started(e, info) })
 	t.signals.traces.shield(ctx, func() {
-		ctx = t.tracing.started(p, e, info)
+		ctx = t.tracing.started(p, info)
 		ctx = p.beginTask(ctx, info)
 	})
-	if info.QueueWait() > slowStart {
-		t.signals.logs.shield(ctx, func() { t.logging.startedLate(ctx, e, info) })
-	}
 	return ctx
 }
 
 func (t *Telemetry) finished(ctx context.Context, info *runner.FinishedInfo) {
-	p, e := t.processOf(ctx, info)
+	var p *process
+	if !info.Started.IsZero() {
+		p = t.processes.from(ctx)
+	}
 	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.takeSnapshotOfEnd(ctx, &info.Callback, info.Outcome)
 	defer p.endTask()
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.finished(e, p, info) })
 	defer t.signals.traces.shield(ctx, func() {
+		p.keepExemplar(&info.StartedInfo, info)
 		p.noteSnapshot(snapshot)
 		t.tracing.finished(p, info, &why)
 	})
-	t.signals.logs.shield(ctx, func() { t.logging.finished(ctx, e, info, &why, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.finished(ctx, t.entryOf(p, &info.Callback), info, &why, snapshot) })
 }
 
-// processOf returns the process that ends, nil if it never began, and what is
-// kept for its name.
-func (t *Telemetry) processOf(ctx context.Context, info *runner.FinishedInfo) (*process, entry) {
-	if !info.Started.IsZero() {
-		if p := t.processes.from(ctx); p != nil {
-			return p, p.entry
-		}
+// entryOf returns what is kept for the name of a callback, whose process is p if it
+// has begun.
+func (t *Telemetry) entryOf(p *process, cb *runner.Callback) entry {
+	if p != nil {
+		return p.entry
 	}
-	return nil, t.catalog.entry(info.Runner, info.Name)
+	return t.catalog.entry(cb)
 }
 
 func (t *Telemetry) retried(ctx context.Context, info *runner.RetriedInfo) {
-	e := t.catalog.entry(info.Runner, info.Name)
 	p := t.processes.from(ctx)
 	why := failure{outcome: info.Outcome, err: info.Err}
 	snapshot := t.takeSnapshotOfEnd(ctx, &info.Callback, info.Outcome)
 	defer p.endTask()
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.retried(e, p, info) })
 	defer t.signals.traces.shield(ctx, func() {
+		p.keepExemplar(&info.StartedInfo, &runner.FinishedInfo{StartedInfo: info.StartedInfo, Outcome: info.Outcome, Finished: info.Finished})
 		p.noteSnapshot(snapshot)
 		t.tracing.retried(p, info, &why)
 	})
-	t.signals.logs.shield(ctx, func() { t.logging.retried(ctx, e, info, &why, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.retried(ctx, t.entryOf(nil, &info.Callback), info, &why, snapshot) })
 }
 
-func (t *Telemetry) foundStuck(ctx context.Context, info *runner.OverrunInfo) {
-	e := t.catalog.entry(info.Runner, info.Name)
+func (t *Telemetry) stuck(ctx context.Context, info *runner.StuckInfo) {
 	p := t.processes.from(ctx)
 	snapshot := t.takeSnapshot(ctx, info.Callback, causeStuck)
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.foundStuck(e) })
 	defer t.signals.traces.shield(ctx, func() {
 		p.noteSnapshot(snapshot)
 		t.tracing.foundStuck(p, info)
 	})
-	t.signals.logs.shield(ctx, func() { t.logging.foundStuck(ctx, e, info, snapshot) })
+	t.signals.logs.shield(ctx, func() { t.logging.foundStuck(ctx, t.catalog.entry(&info.Callback), info, snapshot) })
 }
 
 func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) context.Context {
@@ -135,8 +159,6 @@ func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) con
 }
 
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
-	r := t.catalog.runner(report.Runner)
-	defer t.signals.metrics.shield(ctx, func() { t.metrics.drainFinished(r, report) })
 	defer t.signals.traces.shield(ctx, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
-	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, r, t.signals, report) })
+	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, t.catalog.runner(report.Runner), t.signals, report) })
 }

@@ -5,6 +5,8 @@ import (
 	runtimetrace "runtime/trace"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 // process is what is known of a callback from its start to its end. It travels
@@ -29,11 +31,6 @@ func (k processKey) begin(ctx context.Context, e entry) *process {
 	p := &process{Context: ctx, key: k, entry: e}
 	p.request, p.site = k.origin(ctx)
 	return p
-}
-
-// accept returns what is known of a callback that is accepted with ctx.
-func (k processKey) accept(ctx context.Context) *acceptance {
-	return &acceptance{Context: ctx, key: k, request: k.request(ctx)}
 }
 
 // from returns the innermost process of ctx, or nil. In an event that comes
@@ -69,20 +66,50 @@ func (k processKey) origin(ctx context.Context) (request trace.TraceID, site cal
 }
 
 // acceptance is what is known of a callback before its start. It travels in the
-// context that its asker's becomes, as a process does.
+// context that its asker's becomes, as a process does. It keeps the asker's span:
+// the context may belong to another request when the callback starts.
 type acceptance struct {
-	context.Context // with the ask span, if there is one
-	key             processKey
-	request         trace.TraceID // as a process has it
-	site            callSite
+	context.Context
+	key     processKey
+	span    trace.Span    // the asker's, or the ask span
+	request trace.TraceID // as a process has it
+	site    callSite
+}
+
+// accept returns what is known of a callback that is accepted with ctx and goes on
+// with another context.
+func (k processKey) accept(ctx, with context.Context, asker trace.Span, site uintptr) *acceptance {
+	return &acceptance{Context: with, key: k, span: asker, request: k.request(ctx), site: callSite(site)}
 }
 
 // Value finds what is known; everything else is the asker's.
 func (a *acceptance) Value(key any) any {
+	if key == spanKey {
+		return a.span
+	}
 	if k, ok := key.(processKey); ok && k == a.key {
 		return a
 	}
 	return a.Context.Value(key)
+}
+
+// spanKey is the key by which OpenTelemetry finds the span of a context.
+var spanKey = func() any {
+	probe := &probe{Context: context.Background()}
+	trace.SpanFromContext(probe)
+	return probe.key
+}()
+
+// probe is a context that notes the last key it was asked for.
+type probe struct {
+	context.Context
+	key any
+}
+
+// Value implements [context.Context].
+func (p *probe) Value(key any) any {
+	p.key = key
+	return nil
 }
 
 // anyProcess finds the innermost process of a context, whichever Telemetry's.
@@ -108,4 +135,12 @@ func (p *process) spanContext() trace.SpanContext {
 		return trace.SpanContext{}
 	}
 	return p.span.SpanContext()
+}
+
+// keepExemplar makes the callback, or the attempt, an exemplar of its run time.
+func (p *process) keepExemplar(info *runner.StartedInfo, end *runner.FinishedInfo) {
+	if p == nil || info.Started.IsZero() {
+		return
+	}
+	p.entry.callback.exemplars.keep(p.entry.runner.layout.Load(), end.Outcome == runner.OutcomeSuccess, end.Duration(), p.spanContext(), end.Finished)
 }

@@ -13,17 +13,17 @@ import (
 // finishedRecord is the level and message for an outcome.
 func finishedRecord(o runner.Outcome) (slog.Level, string) {
 	switch o {
-	case runner.Failed:
+	case runner.OutcomeError:
 		return slog.LevelError, names.LogFailed
-	case runner.Panicked:
+	case runner.OutcomePanic:
 		return slog.LevelError, names.LogPanicked
-	case runner.TimedOut:
+	case runner.OutcomeTimeout:
 		return slog.LevelWarn, names.LogTimedOut
-	case runner.Canceled:
+	case runner.OutcomeCanceled:
 		return slog.LevelWarn, names.LogCanceled
-	case runner.Dropped:
+	case runner.OutcomeDropped:
 		return slog.LevelWarn, names.LogDropped
-	case runner.Abandoned:
+	case runner.OutcomeAbandoned:
 		return slog.LevelWarn, names.LogAbandoned
 	default:
 		return slog.LevelDebug, names.LogFinished
@@ -39,7 +39,7 @@ func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.At
 		attrs = append(attrs,
 			slog.Float64(names.KeyQueueWait, info.QueueWait().Seconds()),
 			slog.Float64(names.KeyDuration, info.Duration().Seconds()))
-		if info.AfterResponse {
+		if info.AskedAfter {
 			attrs = append(attrs, slog.Float64(names.KeyResponseDelay, info.ResponseDelay().Seconds()))
 		}
 	}
@@ -53,7 +53,7 @@ func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.At
 		attrs = append(attrs, slog.String(names.KeyStack, bounded(info.Stack, maxStack)))
 	}
 	switch {
-	case info.Outcome == runner.Panicked:
+	case info.Outcome == runner.OutcomePanic:
 		for _, a := range why.exception() {
 			attrs = append(attrs, slog.String(string(a.Key), a.Value.AsString()))
 		}

@@ -12,22 +12,22 @@ import (
 
 // signals are the parts of the telemetry, each of which may fail alone.
 type signals struct {
-	metrics, traces, logs, flight signal
+	traces, logs, flight signal
 
 	hasFlight bool // not written after New
 }
 
 func newSignals(cfg Config) *signals {
 	return &signals{
-		metrics: signal{name: names.SignalMetrics}, traces: signal{name: names.SignalTraces},
-		logs: signal{name: names.SignalLogs}, flight: signal{name: names.SignalFlight},
+		traces: signal{name: names.SignalTraces},
+		logs:   signal{name: names.SignalLogs}, flight: signal{name: names.SignalFlight},
 		hasFlight: cfg.FlightRecorder != nil,
 	}
 }
 
 // all lists those that there are.
 func (s *signals) all() []*signal {
-	all := []*signal{&s.metrics, &s.traces, &s.logs}
+	all := []*signal{&s.traces, &s.logs}
 	if s.hasFlight {
 		all = append(all, &s.flight)
 	}

@@ -35,7 +35,7 @@ func (t *Telemetry) takeSnapshot(ctx context.Context, cb runner.Callback, cause 
 // takeSnapshotOfEnd is the same for a callback, or an attempt, that has ended: what
 // led to a panic or a timeout is kept.
 func (t *Telemetry) takeSnapshotOfEnd(ctx context.Context, cb *runner.Callback, o runner.Outcome) (path string) {
-	if o != runner.Panicked && o != runner.TimedOut {
+	if o != runner.OutcomePanic && o != runner.OutcomeTimeout {
 		return ""
 	}
 	return t.takeSnapshot(ctx, *cb, o.String())

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/afterglow-go/afterglow/runner"
 )
 
 // Telemetry is the metrics, spans and records of any number of runners. It is
@@ -16,12 +14,11 @@ import (
 // been shut down.
 type Telemetry struct {
 	catalog   *catalog
-	metrics   *metrics
+	runners   *runners
 	tracing   *tracing
 	logging   *logging
 	processes processKey
 	drains    drainKey
-	state     *state
 	signals   *signals
 	flight    *FlightRecorder // nil: none
 }
@@ -34,8 +31,8 @@ func New(cfg Config) (*Telemetry, error) {
 	}
 	cfg = cfg.withDefaults()
 	t := &Telemetry{
-		metrics: newMetrics(cfg),
-		state:   newState(),
+		catalog: new(catalog),
+		runners: &runners{byName: make(map[string]*observed)},
 		signals: newSignals(cfg),
 		flight:  cfg.FlightRecorder,
 	}
@@ -43,9 +40,8 @@ func New(cfg Config) (*Telemetry, error) {
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes)
 	t.signals.tellTo(t.logging)
-	t.catalog = newCatalog(t.metrics, t.tracing, cfg.MaxNames)
 
-	err := cfg.Registerer.Register(newCollector(t.metrics, t.catalog, t.state, t.signals))
+	err := cfg.Registerer.Register(newCollector(t.runners, t.catalog, t.signals))
 	if already := (prometheus.AlreadyRegisteredError{}); errors.As(err, &already) {
 		return nil, fmt.Errorf("telemetry: this Registerer has the metrics of a Telemetry already: share that one between the runners, or set another Config.Registerer: %w", err)
 	}
@@ -54,25 +50,4 @@ func New(cfg Config) (*Telemetry, error) {
 			err, strings.Join(ownLabels(), ", "))
 	}
 	return t, nil
-}
-
-// Watch adds r to those whose [runner.Stats] are read at each scrape: queue,
-// workers, longest run. Watching a runner again changes nothing. A runner of
-// the same name as one watched before is an error as long as that one has not
-// been shut down, and takes its place once it has; the counters go on from
-// where they were, with what the first one still runs. One that is itself shut
-// down takes nobody's place.
-//
-// A runner's name is never forgotten, nor are the series of its callbacks, which
-// Config.MaxNames bounds for each runner: names of runners are constants, as
-// those of callbacks are, and not made of tenants or requests.
-//
-// Watch alone records no callbacks; for that the runner needs the Observer.
-func (t *Telemetry) Watch(r *runner.Runner) error {
-	name, err := t.state.watch(r)
-	if err != nil {
-		return err
-	}
-	t.catalog.runner(name) // Its counters exist at 0 from here on.
-	return nil
 }

@@ -23,17 +23,15 @@ type tracing struct {
 	isNoop    bool // the tracer is that of package noop: it makes no spans
 	relations relations
 	askSpans  bool
-	sites     *callSites
+	sites     callSites
+
+	// recorded is set once a process span has recorded: then the line that asks
+	// without a span is worth knowing.
+	recorded atomic.Bool
 }
 
 // callbackSpans is what tracing keeps for one name of a runner.
 type callbackSpans struct {
-	askStart *spanStart // nil without Config.AskSpans
-
-	// recorded tells that a process span of this name has recorded, so that the
-	// next one's call site is worth looking for if no asker's span tells.
-	recorded atomic.Bool
-
 	processStart atomic.Pointer[spanStart] // nil until its relation is decided
 }
 
@@ -45,7 +43,7 @@ type spanStart struct {
 }
 
 // TraceID returns the trace id of ctx's span, and "" if there is none. It is
-// for [runner.Config.TraceID], with which a drain's report names traces.
+// for [runner.Observer].TraceID, with which a drain's report names traces.
 func TraceID(ctx context.Context) string {
 	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
 		return sc.TraceID().String()
@@ -62,7 +60,6 @@ func newTracing(cfg Config, own *signal) *tracing {
 			trace.WithSchemaURL(semconv.SchemaURL)),
 		relations: relations{always: cfg.Relation, choose: cfg.RelationFor, signal: own},
 		askSpans:  cfg.AskSpans,
-		sites:     newCallSites(),
 	}
 }
 
@@ -86,7 +83,7 @@ func newProcessStart(runnerName, name string, relation Relation) *spanStart {
 // processStart returns the same, made once a name. Only metrics fold: a span
 // costs the same under any name.
 func (t *tracing) processStart(ctx context.Context, e entry, cb *runner.Callback) *spanStart {
-	if e.folded {
+	if cb.Folded {
 		return newProcessStart(cb.Runner, cb.Name, t.relations.of(ctx, cb.Runner, cb.Name))
 	}
 	if known := e.callback.processStart.Load(); known != nil {
@@ -108,30 +105,30 @@ func (t *tracing) decideProcessStart(ctx context.Context, kept *callbackEntry, c
 	return decided
 }
 
-// accepted notes on the asker's span that it asked for a callback, and returns
-// the context that the callback goes on with. That it stays the asker's, at no
-// cost, is what a program without a tracer mostly gets. Where the callback was
-// asked for is looked for only if a span may tell it, which those of an
-// unsampled request do not.
-func (t *tracing) accepted(ctx context.Context, e entry, info *runner.AcceptedInfo) context.Context {
+// wantsCaller reports whether a span may say where a callback was asked for: if
+// the asker's span records or, without a valid one, once a process span has
+// recorded.
+func (t *tracing) wantsCaller(ctx context.Context) bool {
 	asker := trace.SpanFromContext(ctx)
-	isTold := asker.IsRecording()
-	if isTold {
+	return asker.IsRecording() || t.recorded.Load() && !asker.SpanContext().IsValid()
+}
+
+// accepted notes on the asker's span that it asked for a callback, and returns
+// the context that the callback goes on with. It stays the asker's, at no cost, if
+// there is nothing to be kept.
+func (t *tracing) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
+	asker := trace.SpanFromContext(ctx)
+	if asker.IsRecording() {
 		addAccepted(asker, info)
-	} else if e.callback.recorded.Load() {
-		isTold = !asker.SpanContext().IsValid()
 	}
-	if !isTold && !t.askSpans {
+	a := ctx
+	if t.askSpans {
+		a, asker = t.askAccepted(ctx, asker, info)
+	}
+	if info.Caller == 0 && !asker.SpanContext().IsValid() {
 		return ctx
 	}
-	a := processKey{owner: t}.accept(ctx)
-	if t.askSpans {
-		a.Context, a.site = t.askAccepted(ctx, e, info)
-	}
-	if isTold && a.site == 0 {
-		a.site = t.sites.here()
-	}
-	return a
+	return processKey{owner: t}.accept(ctx, a, asker, info.Caller)
 }
 
 // addAccepted notes on the asker's span that it asked for a callback.
@@ -142,15 +139,15 @@ func addAccepted(asker trace.Span, info *runner.AcceptedInfo) {
 }
 
 // rejected notes on the asker's span that a callback was rejected.
-func (t *tracing) rejected(ctx context.Context, e entry, info *runner.RejectedInfo, why *failure) {
+func (t *tracing) rejected(ctx context.Context, info *runner.RejectedInfo, why *failure) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddEvent(names.EventRejected, trace.WithAttributes(
 			attribute.String(names.AttrRunner, info.Runner),
 			attribute.String(names.AttrCallbackName, info.Name),
-			attribute.String(names.AttrReason, string(info.Reason))))
+			attribute.String(names.AttrReason, info.Reason.String())))
 	}
 	if t.askSpans {
-		t.askRejected(ctx, e, info, why)
+		t.askRejected(ctx, info, why)
 	}
 }
 
@@ -169,14 +166,14 @@ func (t *tracing) start(ctx context.Context, name string, options ...trace.SpanS
 
 // started starts the process span and returns the context that holds it. What
 // there is to say of it is said at its end, all at once.
-func (t *tracing) started(p *process, e entry, info *runner.StartedInfo) context.Context {
+func (t *tracing) started(p *process, info *runner.StartedInfo) context.Context {
 	asker := trace.SpanContextFromContext(p.Context)
 	if t.isNoop && !asker.IsValid() {
 		return p // which is all that a tracer without an SDK would return
 	}
-	ctx := t.startProcess(p, t.processStart(p, e, &info.Callback), asker, info.Started)
-	if p.span.IsRecording() && !e.callback.recorded.Load() { // A cache line that many read.
-		e.callback.recorded.Store(true)
+	ctx := t.startProcess(p, t.processStart(p, p.entry, &info.Callback), asker, info.Started)
+	if p.span.IsRecording() && !t.recorded.Load() { // A cache line that many read.
+		t.recorded.Store(true)
 	}
 	return ctx
 }
@@ -198,7 +195,7 @@ func (t *tracing) finished(p *process, info *runner.FinishedInfo, why *failure) 
 		return // A span that does not record needs no end.
 	}
 	attrs := t.describe(p, &info.StartedInfo, info.Outcome)
-	if info.Outcome == runner.Abandoned && info.Stack != "" {
+	if info.Outcome == runner.OutcomeAbandoned && info.Stack != "" {
 		attrs = append(attrs, semconv.CodeStacktrace(bounded(info.Stack, maxStack)))
 	}
 	end(p.span, attrs, info, why)
@@ -219,7 +216,7 @@ func (t *tracing) retried(p *process, info *runner.RetriedInfo, why *failure) {
 
 // foundStuck notes on the process span that the callback was found stuck, and
 // where it hangs.
-func (t *tracing) foundStuck(p *process, info *runner.OverrunInfo) {
+func (t *tracing) foundStuck(p *process, info *runner.StuckInfo) {
 	if !p.isRecording() {
 		return
 	}
@@ -236,11 +233,11 @@ func end(span trace.Span, attrs []attribute.KeyValue, info *runner.FinishedInfo,
 	if info.Timeout > 0 && info.Duration() > info.Timeout {
 		span.AddEvent(names.EventDeadline, trace.WithTimestamp(info.Started.Add(info.Timeout)))
 	}
-	if info.Outcome == runner.Success {
+	if info.Outcome == runner.OutcomeSuccess {
 		return
 	}
 	span.SetStatus(codes.Error, bounded(why.text(), maxStatus))
-	if info.Outcome != runner.Abandoned { // That one has thrown nothing yet.
+	if info.Outcome != runner.OutcomeAbandoned { // That one has thrown nothing yet.
 		span.AddEvent(semconv.ExceptionEventName, trace.WithTimestamp(info.Finished), trace.WithAttributes(why.exception()...))
 	}
 	span.SetAttributes(semconv.ErrorTypeKey.String(why.kind()))

@@ -48,7 +48,6 @@ const (
 	KeyTimeout             = "timeout_seconds"        // How long it may run; absent without a limit.
 	KeyQueueWait           = "queue_wait_seconds"     // From being due to the start.
 	KeyResponseDelay       = "response_delay_seconds" // From being asked for to the end of the response, if it had to wait for that.
-	KeyMaxNames            = "max_names"              // telemetry.Config.MaxNames.
 	KeyAttempt             = "attempt"                // Number of the attempt, from 1; absent on a first attempt that no other is to follow.
 	KeyWait                = "wait_seconds"           // Until the next attempt.
 	KeyStack               = "stack"                  // Where a callback hangs, at most 8,192 bytes.

@@ -24,6 +24,7 @@ const (
 	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Is a callback stuck that has not ended?
 	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
 	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
+	MetricMisuse           = "afterglow_misuse_total"                   // Does a call ask for nothing, because it is wrong?
 	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"         // Does the telemetry itself fail?
 	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
 )
@@ -34,9 +35,9 @@ const (
 	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
-	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it.
+	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
-	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalMetrics and those beside it.
+	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
 	LabelVersion   = "version"   // Version of this module.
 	LabelGoVersion = "goversion" // Version of Go that built the program.
 )
@@ -49,14 +50,13 @@ const (
 
 // Values of labels.
 const (
-	Other = "other" // The callback label of every name beyond telemetry.Config.MaxNames.
+	Other = "other" // The callback label of every name beyond runner.Config.MaxNames.
 
 	ResultSuccess = "success" // The outcome is success.
 	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
 
-	SignalMetrics  = "metrics"  // Panics while metrics were counted.
 	SignalTraces   = "traces"   // Panics of a tracer or of telemetry.Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
 	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.
 	SignalFlight   = "flight"   // Snapshots that could not be written. Only with a FlightRecorder.
-	SignalObserver = "observer" // Panics of any observer of a watched runner.
+	SignalObserver = "observer" // Panics of any observer of an observed runner.
 )

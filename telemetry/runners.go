@@ -1,0 +1,142 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/afterglow-go/afterglow/histogram"
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// runners are the observed runners, whose books are read at each scrape.
+type runners struct {
+	mu     sync.Mutex
+	byName map[string]*observed // guarded by mu, as what it points to is; by runner.Config.Name
+}
+
+// observed is a runner, with what the runners that had its name before leave
+// behind: counters must not go back when one takes another's place.
+type observed struct {
+	*runner.Runner
+	opened   *timestamppb.Timestamp // the first one of the name
+	draining []*runner.Runner       // before it, and not everything of theirs has ended
+	before   runner.Snapshot        // of all others before it
+}
+
+// open adds r. A runner of the same name that has been shut down is replaced.
+func (rs *runners) open(r *runner.Runner) error {
+	st := r.Stats()
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	o := rs.byName[st.Name]
+	switch {
+	case o == nil:
+		rs.byName[st.Name] = &observed{Runner: r, opened: timestamppb.Now()}
+	case !o.Stats().Closed:
+		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
+	default:
+		o.draining = append(o.draining, o.Runner)
+		o.Runner = r
+	}
+	return nil
+}
+
+// read returns the books of all runners, in the order of their names.
+func (rs *runners) read() (all []read) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, o := range rs.byName {
+		all = append(all, read{o.read(), o.opened})
+	}
+	slices.SortFunc(all, func(a, b read) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// read is the books of all runners of a name at one moment.
+type read struct {
+	runner.Snapshot
+	opened *timestamppb.Timestamp
+}
+
+// read returns the books of the runner, with what was counted before it.
+func (o *observed) read() runner.Snapshot {
+	o.draining = slices.DeleteFunc(o.draining, func(r *runner.Runner) bool {
+		s := r.Snapshot()
+		if s.Pending() > 0 {
+			return false
+		}
+		o.before = sum(o.before, s)
+		return true
+	})
+	total := o.before
+	for _, r := range o.draining {
+		total = sum(total, r.Snapshot())
+	}
+	return sum(total, o.Snapshot())
+}
+
+// sum adds what a runner has counted to what an older one of its name has. What is
+// no count is the newer one's.
+func sum(older, newer runner.Snapshot) runner.Snapshot {
+	if older.Name == "" { // there was none
+		return newer
+	}
+	total := newer
+	total.Rejections = older.Rejections
+	for i, n := range newer.Rejections {
+		total.Rejections[i] += n
+	}
+	total.BusyTime += older.BusyTime
+	total.Lost += older.Lost
+	total.ObserverPanics += older.ObserverPanics
+	total.Folded += older.Folded
+	if total.Drain == 0 {
+		total.Drain = older.Drain
+	}
+	total.QueueWait = added(older.QueueWait, newer.QueueWait)
+	total.ResponseDelay = added(older.ResponseDelay, newer.ResponseDelay)
+	total.Callbacks = slices.Clone(newer.Callbacks)
+	for _, cb := range older.Callbacks {
+		i, found := slices.BinarySearchFunc(total.Callbacks, cb.Name, func(c runner.CallbackStats, name string) int { return strings.Compare(c.Name, name) })
+		if !found {
+			total.Callbacks = slices.Insert(total.Callbacks, i, cb)
+			continue
+		}
+		total.Callbacks[i] = sumOf(cb, total.Callbacks[i])
+	}
+	return total
+}
+
+func sumOf(older, newer runner.CallbackStats) runner.CallbackStats {
+	total := newer
+	total.Asked += older.Asked
+	for o, n := range older.Outcomes {
+		total.Outcomes[o] += n
+	}
+	total.Retries += older.Retries
+	total.Stuck += older.Stuck
+	total.LastSuccess = latest(older.LastSuccess, newer.LastSuccess)
+	total.Success, total.Failure = added(older.Success, newer.Success), added(older.Failure, newer.Failure)
+	return total
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// added adds two histograms. If their buckets differ, the older one is left out,
+// which Prometheus takes for the restart of a process.
+func added(older, newer histogram.Snapshot) histogram.Snapshot {
+	if total, ok := older.Add(newer); ok {
+		return total
+	}
+	return newer
+}
