@@ -40,7 +40,7 @@ func Bind(srv *http.Server) {
 			ctx = connContext(ctx, nc)
 		}
 		// net/http panics on a nil context, and says why.
-		if ctx == nil || connectionFrom(ctx) != nil || !reflect.ValueOf(nc).Comparable() {
+		if ctx == nil || connectionFrom(ctx) != nil || !isKey(nc) {
 			return ctx
 		}
 		c := new(connection)
@@ -51,7 +51,7 @@ func Bind(srv *http.Server) {
 		if connState != nil {
 			connState(nc, state)
 		}
-		if !reflect.ValueOf(nc).Comparable() {
+		if !isKey(nc) {
 			return
 		}
 		c, ok := connections.Load(nc)
@@ -66,6 +66,12 @@ func Bind(srv *http.Server) {
 		}
 		c.(*connection).changed(state)
 	}
+}
+
+// isKey reports whether nc can be a key of a map. Almost every connection is a
+// pointer, and for these the question costs no allocation.
+func isKey(nc net.Conn) bool {
+	return reflect.TypeOf(nc).Kind() == reflect.Pointer || reflect.ValueOf(nc).Comparable()
 }
 
 // multiplexed reports whether TLS has just negotiated HTTP/2. Requests that such a
