@@ -44,6 +44,8 @@ type book struct {
 
 	success, failure histogram.Histogram // run times of attempts
 
+	free *worker // those without a goroutine that ran this name last, the last one freed first
+
 	// Config.Limits: taken callbacks are on their way through the queue and the
 	// workers; more wait in held.
 	limit, taken int // limit 0: none

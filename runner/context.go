@@ -26,8 +26,6 @@ type callbackContext struct {
 	labels context.Context
 
 	deadline moment // 0: none. Written at the start
-	linked   bool   // asker has the values of a callback
-	inCaller bool   // Do runs it
 
 	// endedBy is nil before the context ends. watched is set before anybody can
 	// wait for that: whoever ends the context looks at watched afterwards, and
@@ -35,6 +33,9 @@ type callbackContext struct {
 	// other.
 	endedBy atomic.Pointer[ending]
 	watched atomic.Bool
+
+	linked   bool // asker has the values of a callback
+	inCaller bool // Do runs it
 
 	mu     sync.Mutex
 	done   chan struct{}      // guarded by mu; nil: not asked for before the end

@@ -99,7 +99,7 @@ func (r *Runner) startInCaller(t *task) *worker {
 	if t.phase != phaseReserved {
 		return nil
 	}
-	w := r.newWorkerLocked()
+	w := r.newWorkerLocked(t.book)
 	w.inCaller = true
 	t.released, t.due, t.waiting = t.asked, t.asked, t.asked
 	r.startLocked(w, t, now)

@@ -26,23 +26,38 @@ func (w *worker) mark(t *task) context.Context {
 
 func (w *worker) contextOf(t *task) context.Context {
 	if t.askerLabels != nil {
-		return pprof.WithLabels(t.askerLabels, w.labels(t.name))
+		return pprof.WithLabels(t.askerLabels, w.labelSet(t.name))
 	}
-	if w.lastCtx != nil && w.last == t.name {
-		return w.lastCtx
+	if w.labels == nil {
+		w.labels, w.name = w.newLabels(t.name), t.name
 	}
-	ctx := w.byName[t.name]
+	if w.name == t.name {
+		return w.labels
+	}
+	return w.otherLabels(t.name)
+}
+
+// otherLabels makes those of another name the first to be looked at.
+func (w *worker) otherLabels(name string) context.Context {
+	if w.byName == nil {
+		w.byName = make(map[string]context.Context)
+	}
+	if len(w.byName) < maxLabelSets {
+		w.byName[w.name] = w.labels
+	}
+	ctx := w.byName[name]
 	if ctx == nil {
-		ctx = pprof.WithLabels(context.Background(), w.labels(t.name))
-		if len(w.byName) < maxLabelSets {
-			w.byName[t.name] = ctx
-		}
+		ctx = w.newLabels(name)
 	}
-	w.last, w.lastCtx = t.name, ctx
+	w.labels, w.name = ctx, name
 	return ctx
 }
 
-func (w *worker) labels(name string) pprof.LabelSet {
+func (w *worker) newLabels(name string) context.Context {
+	return pprof.WithLabels(context.Background(), w.labelSet(name))
+}
+
+func (w *worker) labelSet(name string) pprof.LabelSet {
 	return pprof.Labels(labelRunner, w.runner.cfg.Name, labelCallback, name, labelWorker, w.label)
 }
 
@@ -63,8 +78,8 @@ func (a *askerLabels) Value(key any) any {
 // labelsOf returns the pprof labels that ctx has, as package pprof keeps them;
 // nil if there are none.
 func labelsOf(ctx context.Context) any {
-	if labelsKey == nil {
-		return nil
+	if s, ok := ctx.(*scope); ok { // mostly: a handler asks with its request's context
+		return s.labels()
 	}
 	return ctx.Value(labelsKey)
 }

@@ -24,6 +24,8 @@ type Runner struct {
 
 	mu sync.Mutex // guards what follows; see lock and unlock
 
+	latest moment // the time, as of the last lock
+
 	books
 
 	reserved, queue, paused taskList
@@ -104,10 +106,14 @@ func (r *Runner) tellLaterLocked(t *task) {
 	r.todo.last = t
 }
 
-// lock locks mu and returns the time.
+// lock locks mu and returns the time. The clock is read before, as others want
+// the lock; the latest time that was read makes times follow the order of the
+// locks all the same.
 func (r *Runner) lock() moment {
+	now := r.now()
 	r.mu.Lock()
-	return r.now()
+	r.latest = max(r.latest, now)
+	return r.latest
 }
 
 // unlock unlocks mu and does what was left to be done. No other function unlocks

@@ -22,6 +22,9 @@ type scope struct {
 	state   atomic.Uint32
 	pattern atomic.Pointer[string] // see SetPattern
 
+	lookLabels sync.Once
+	labelsSeen any // pprof's, of the context around the scope; written by lookLabels
+
 	// request is what the scope runs after. It is written before frozen is set,
 	// and not afterwards.
 	request Request
@@ -56,6 +59,13 @@ func (s *scope) Value(key any) any {
 		return s
 	}
 	return s.Context.Value(key)
+}
+
+// labels returns the pprof labels of the context around the scope. It looks once, as
+// a handler often asks for several callbacks.
+func (s *scope) labels() any {
+	s.lookLabels.Do(func() { s.labelsSeen = s.Context.Value(labelsKey) })
+	return s.labelsSeen
 }
 
 // String implements [fmt.Stringer]: fmt would read what others write.

@@ -9,11 +9,10 @@ import (
 // what goroutines need for that, and its goroutine lives as long as there is
 // work.
 type pool struct {
-	slots    int     // workers that run, without the replaced ones; Config.Workers at most
-	running  int     // workers that have a goroutine
-	replaced int     // workers of stuck callbacks whose slot was given to another
-	free     *worker // those without a goroutine, the last one freed first
-	made     int     // workers ever made
+	slots    int // workers that run, without the replaced ones; Config.Workers at most
+	running  int // workers that have a goroutine
+	replaced int // workers of stuck callbacks whose slot was given to another
+	made     int // workers ever made; book.free has those without a goroutine
 
 	busy       int    // tasks that take a worker's time
 	busySince  moment // sum of the starts of these
@@ -23,12 +22,12 @@ type pool struct {
 // worker runs one task after the other. Its goroutine alone uses what stands
 // before the empty line, and the one that takes its place after runtime.Goexit.
 type worker struct {
-	runner  *Runner
-	run     func() // its goroutine
-	label   string // tells it from all others, in the goroutine's labels
-	byName  map[string]context.Context
-	last    string // the name used last, which is mostly the next one too
-	lastCtx context.Context
+	runner *Runner
+	run    func()                     // its goroutine
+	label  string                     // tells it from all others, in the goroutine's labels
+	labels context.Context            // with the labels of the task before, whose name is
+	name   string                     // this one, and mostly the next one's too
+	byName map[string]context.Context // with those of other names; nil: none yet
 
 	task     *task
 	step     step
@@ -42,7 +41,7 @@ type worker struct {
 	// Guarded by the runner's mu.
 	inCaller  bool // Do runs it on the caller's goroutine
 	holdsSlot bool
-	next      *worker // in pool.free or todo.workers
+	next      *worker // in book.free or todo.workers
 }
 
 // step is what a worker does next with its task. A worker sets it before it calls
@@ -58,21 +57,30 @@ const (
 	stepNext                // take the next task
 )
 
-// newWorkerLocked returns a worker without a goroutine.
-func (r *Runner) newWorkerLocked() *worker {
-	if w := r.free; w != nil {
-		r.free, w.next = w.next, nil
+// newWorkerLocked returns a worker without a goroutine for a callback of a book:
+// the one that was freed last among those that have run that name, whose labels are
+// made already.
+func (r *Runner) newWorkerLocked(b *book) *worker {
+	if w := b.free; w != nil {
+		b.free, w.next = w.next, nil
 		return w
 	}
+	if r.made >= r.cfg.Workers+r.cfg.MaxStuck {
+		for _, other := range r.inOrder {
+			if other.free != nil {
+				return r.newWorkerLocked(other)
+			}
+		}
+	}
 	r.made++
-	w := &worker{runner: r, label: fmt.Sprintf("%p/%d", r, r.made), byName: make(map[string]context.Context)}
+	w := &worker{runner: r, label: fmt.Sprintf("%p/%d", r, r.made)}
 	w.run = w.work
 	return w
 }
 
 // startWorkerLocked has a worker of its own start t.
 func (r *Runner) startWorkerLocked(t *task, now moment) {
-	w := r.newWorkerLocked()
+	w := r.newWorkerLocked(t.book)
 	w.holdsSlot = true
 	r.slots++
 	r.running++
@@ -200,7 +208,7 @@ func (w *worker) nextLocked(now moment) (goesOn bool, done *task) {
 	w.task, w.err, w.again, w.exited, w.reports, w.proceeds = nil, nil, nil, false, false, false
 	if w.inCaller {
 		w.inCaller = false
-		w.next, r.free = r.free, w
+		w.next, t.book.free = t.book.free, w
 		return false, done
 	}
 	if !w.holdsSlot && r.slots < r.cfg.Workers { // its task was stuck, and has ended
@@ -216,7 +224,7 @@ func (w *worker) nextLocked(now moment) (goesOn bool, done *task) {
 		r.slots--
 	}
 	r.running--
-	w.next, r.free = r.free, w
+	w.next, t.book.free = t.book.free, w
 	r.progressLocked()
 	return false, done
 }
