@@ -11,27 +11,27 @@ import (
 type Callback struct {
 	Name string
 
-	// Accepted is nil if the callback was refused.
+	// Accepted is nil if the callback was rejected.
 	Accepted *runner.AcceptedInfo
-	// Rejected is nil unless the callback was refused; it is then all there is.
+	// Rejected is nil unless the callback was rejected; it is then all there is.
 	Rejected *runner.RejectedInfo
 	// Started has one element for each attempt; none if it never started.
 	Started []runner.StartedInfo
 	// Retried has one element for each attempt that was followed by another.
 	Retried []runner.RetriedInfo
-	// Overran has one element for each attempt that ran on past its deadline and
-	// Config.Grace.
-	Overran []runner.OverrunInfo
+	// Stuck has one element for each attempt that ran on past its deadline and
+	// Config.StuckAfter.
+	Stuck []runner.StuckInfo
 	// Finished is nil until the callback has ended.
 	Finished *runner.FinishedInfo
 }
 
-// Outcome is how the callback ended, [runner.Rejected] included. ok is false if
+// Outcome is how the callback ended, [runner.OutcomeRejected] included. ok is false if
 // it has not ended.
 func (c Callback) Outcome() (o runner.Outcome, ok bool) {
 	switch {
 	case c.Rejected != nil:
-		return runner.Rejected, true
+		return runner.OutcomeRejected, true
 	case c.Finished != nil:
 		return c.Finished.Outcome, true
 	default:
@@ -39,7 +39,7 @@ func (c Callback) Outcome() (o runner.Outcome, ok bool) {
 	}
 }
 
-// Err is the callback's error, or for one that was refused the error that After
+// Err is the callback's error, or for one that was rejected the error that After
 // returned. It is nil if there is none, or not yet.
 func (c Callback) Err() error {
 	switch {
@@ -52,7 +52,7 @@ func (c Callback) Err() error {
 	}
 }
 
-// String tells the callback in one line, for failures and logs: its name, what
+// String describes the callback in one line, for failures and logs: its name, what
 // became of it, its attempts if there were several, and its error.
 func (c Callback) String() string {
 	s := c.Name + ": " + c.state()
@@ -75,26 +75,26 @@ func (c Callback) state() string {
 		return "not started"
 	case len(c.Started) == len(c.Retried):
 		return "waiting for its next attempt"
-	case len(c.Overran) > len(c.Retried):
-		return "overrunning"
+	case len(c.Stuck) > len(c.Retried):
+		return "stuck"
 	default:
 		return "running"
 	}
 }
 
-// lastStack is where the callback was when it was last found overrunning.
+// lastStack is where the callback was when it was last found stuck.
 func (c Callback) lastStack() string {
-	if len(c.Overran) == 0 {
+	if len(c.Stuck) == 0 {
 		return ""
 	}
-	return c.Overran[len(c.Overran)-1].Stack
+	return c.Stuck[len(c.Stuck)-1].Stack
 }
 
 // endsBy is when an open callback that heeds its context ends its attempt, if
 // it is run now or, between two attempts, when their wait is over. ok is false
 // if it has no timeout, or is past that.
 func (c Callback) endsBy(now time.Time) (by time.Time, ok bool) {
-	if c.Accepted.Timeout == 0 || len(c.Overran) > len(c.Retried) {
+	if c.Accepted.Timeout == 0 || len(c.Stuck) > len(c.Retried) {
 		return time.Time{}, false
 	}
 	by = now.Add(c.Accepted.Timeout)

@@ -15,15 +15,16 @@
 //		}
 //	}
 //
-// [Runner.Serve] sends a request through a handler, [Runner.Do] does the same
-// for a function without a request, and [Runner.WaitIdle] is for all that
-// comes another way: a real server, [runner.Runner.Go], a goroutine. Each
+// [Runner.Serve] sends a request through a handler. [Runner.Run] does the same
+// for a function without a request, such as the method of an RPC service, and
+// hands its error to the callbacks as an RPC server does. [Runner.WaitIdle] is for
+// all that comes another way: a real server, [runner.Runner.Go], a goroutine. Each
 // returns when the callbacks have ended, so nothing needs to be polled for or
 // locked: callbacks have one worker and run one after the other, in the order
 // in which they became due. The worker is a goroutine of the runner, so a
 // callback fails the test with t.Error and not with t.Fatal.
 //
-// [Recorder] tells what became of each callback: its attempts, outcome and
+// [Recorder] knows what became of each callback: its attempts, outcome and
 // error. Code that makes a runner of its own takes a Recorder as an observer;
 // it needs nothing else of this package.
 //
@@ -35,8 +36,8 @@
 //
 // # Failures
 //
-// A callback that does not end cannot hang the test: some seconds after its
-// timeout and grace the wait is given up and the test fails, with the
+// A callback that does not end cannot hang the test: some seconds after it was
+// found stuck the wait is given up and the test fails, with the
 // callback's name and the stack it hangs on. Set Config.Timeout to make that
 // early. At the end of the test the runner is shut down, and what is left over
 // fails the test: see [New].

@@ -36,7 +36,7 @@ func (rt *Runner) end() {
 
 // leftover says what a callback that the end of the test has lost was doing.
 func leftover(l runner.Lost) string {
-	if l.Outcome == runner.Dropped {
+	if l.Outcome == runner.OutcomeDropped {
 		return fmt.Sprintf("callback %s was asked for and never started: was its scope released?", l.Name)
 	}
 	s := fmt.Sprintf("callback %s had not ended at the end of the test (%s, %v after its start)", l.Name, l.Outcome, l.Ran.Round(time.Millisecond))

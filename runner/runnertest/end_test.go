@@ -20,8 +20,8 @@ func hangHere(release <-chan struct{}) error {
 
 func TestACallbackThatHangsFailsTheWaitWithItsStack(t *testing.T) {
 	waits := map[string]func(rt *runnertest.Runner, hang func(context.Context) error){
-		"Do": func(rt *runnertest.Runner, hang func(context.Context) error) {
-			rt.Do(func(ctx context.Context) { _ = runner.After(ctx, "order.email", hang) })
+		"Run": func(rt *runnertest.Runner, hang func(context.Context) error) {
+			runIn(rt, func(ctx context.Context) { _ = runner.After(ctx, "order.email", hang) })
 		},
 		"Serve": func(rt *runnertest.Runner, hang func(context.Context) error) {
 			rt.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -44,9 +44,9 @@ func TestACallbackThatHangsFailsTheWaitWithItsStack(t *testing.T) {
 					close(release) // or it would be a leftover too
 				})
 				if d := time.Since(start); d != 8*time.Second {
-					t.Errorf("gave up after %v; want timeout + grace + 5 s", d)
+					t.Errorf("gave up after %v; want timeout + StuckAfter + 5 s", d)
 				}
-				oneFailure(t, failures, name+": callbacks have not ended", "order.email: overrunning", "runnertest_test.hangHere")
+				oneFailure(t, failures, name+": callbacks have not ended", "order.email: stuck", "runnertest_test.hangHere")
 			})
 		})
 	}
@@ -55,7 +55,7 @@ func TestACallbackThatHangsFailsTheWaitWithItsStack(t *testing.T) {
 func TestACallbackWithoutATimeoutIsWaitedForAsLongAsItTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{})
-		rt.Do(func(ctx context.Context) {
+		runIn(rt, func(ctx context.Context) {
 			must(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(24 * time.Hour); return nil }, runner.Timeout(-1)))
 		})
 	})
@@ -64,7 +64,7 @@ func TestACallbackWithoutATimeoutIsWaitedForAsLongAsItTakes(t *testing.T) {
 func TestALongQueueIsWaitedForAsLongAsItMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{Timeout: 2 * time.Second})
-		rt.Do(func(ctx context.Context) {
+		runIn(rt, func(ctx context.Context) {
 			for range 100 {
 				must(t, runner.After(ctx, "slow", func(context.Context) error { time.Sleep(time.Second); return nil }))
 			}
@@ -89,7 +89,7 @@ func TestWaitIdleNamesWhatWaitsForAScope(t *testing.T) {
 			ctx, release := rt.Scope(t.Context())
 			_ = runner.After(ctx, "order.email", nothing)
 			rt.WaitIdle()
-			release()
+			release(nil)
 		}), "WaitIdle", "order.email: not started")
 	})
 }
@@ -141,7 +141,7 @@ func TestPanicsFailTheTestUnlessTheyAreWanted(t *testing.T) {
 	boom := func(opts ...runnertest.Option) []string {
 		return failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{}, opts...)
-			rt.Do(func(ctx context.Context) {
+			runIn(rt, func(ctx context.Context) {
 				_ = runner.After(ctx, "order.email", func(context.Context) error { panic("boom") })
 			})
 		})
@@ -154,15 +154,15 @@ func TestErrorsFailTheTestOnlyIfTheyAreUnwanted(t *testing.T) {
 	broken := func(opts ...runnertest.Option) []string {
 		return failuresOf(func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{Queue: 1}, opts...)
-			rt.Do(func(ctx context.Context) {
+			runIn(rt, func(ctx context.Context) {
 				_ = runner.After(ctx, "order.email", func(context.Context) error { return errBroken })
 				_ = runner.After(ctx, "order.log", nothing)
 			})
 		})
 	}
 	none(t, broken())
-	oneFailure(t, broken(runnertest.FailOn(runner.Failed)), "order.email: error: broken")
-	oneFailure(t, broken(runnertest.FailOn(runner.Rejected)), "order.log: rejected", "queue full")
+	oneFailure(t, broken(runnertest.FailOn(runner.OutcomeError)), "order.email: error: broken")
+	oneFailure(t, broken(runnertest.FailOn(runner.OutcomeRejected)), "order.log: rejected", "queue full")
 }
 
 func TestAnObserversPanicFailsTheTest(t *testing.T) {
@@ -170,6 +170,6 @@ func TestAnObserversPanicFailsTheTest(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{Observers: []runner.Observer{{
 			Finished: func(context.Context, runner.FinishedInfo) { panic("boom") },
 		}}})
-		rt.Do(func(ctx context.Context) { _ = runner.After(ctx, "order.email", nothing) })
+		runIn(rt, func(ctx context.Context) { _ = runner.After(ctx, "order.email", nothing) })
 	}), "observers panicked 1 times")
 }

@@ -22,7 +22,7 @@ func ExampleRecorder() {
 	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil })
 	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil }, runner.Once("7"))
 	_ = runner.After(ctx, "order.email", func(context.Context) error { return nil }, runner.Once("7"))
-	release()
+	release(nil)
 	_ = rec.Wait(context.Background())
 	for _, c := range rec.All() {
 		fmt.Println(c)
@@ -36,16 +36,15 @@ func ExampleRecorder() {
 func ExampleRecorder_Outcomes() {
 	test := func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{})
-		rt.Do(func(ctx context.Context) {
-			for _, stock := range []int{3, 0} {
-				_ = runner.After(ctx, "stock.check", func(context.Context) error {
-					if stock == 0 {
-						return errors.New("sold out")
-					}
-					return nil
-				})
-			}
-		})
+		check := func(stock int) runner.Call {
+			return runner.Call{Name: "stock.check", Func: func(context.Context) error {
+				if stock == 0 {
+					return errors.New("sold out")
+				}
+				return nil
+			}}
+		}
+		_ = rt.Run(func(ctx context.Context) error { return runner.AfterAll(ctx, check(3), check(0)) })
 		fmt.Printf("%v\n", rt.Recorder.Outcomes("stock.check"))
 	}
 	fmt.Println("failures:", failuresOf(test))
@@ -82,9 +81,9 @@ func ExampleCallback() {
 	synctest.Test(new(testing.T), func(*testing.T) { // stands for the test's own
 		test := func(t runnertest.T) {
 			rt := runnertest.New(t, runner.Config{})
-			rt.Do(func(ctx context.Context) {
-				_ = runner.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") },
-					runner.Retry(2, func(int) time.Duration { return time.Minute }), runner.Timeout(5*time.Second))
+			_ = rt.Run(func(ctx context.Context) error {
+				return runner.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") },
+					runner.RetryBackoff(2, func(int) time.Duration { return time.Minute }), runner.Timeout(5*time.Second))
 			})
 			c := rt.Recorder.Named("order.webhook")[0]
 			outcome, ended := c.Outcome()

@@ -41,7 +41,7 @@ func Example() {
 	// failures: []
 }
 
-// The queue has one place, so the second callback of a request is refused.
+// The queue has one place, so the second callback of a request is rejected.
 func ExampleRunner_Serve() {
 	placeOrder := func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"order.email", "order.audit"} {
@@ -66,27 +66,27 @@ func ExampleRunner_Serve() {
 }
 
 // Callbacks run one after the other, those that they ask for included.
-func ExampleRunner_Do() {
+func ExampleRunner_Run() {
 	test := func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{})
-		rt.Do(func(ctx context.Context) {
-			_ = runner.After(ctx, "cache.renew", func(ctx context.Context) error {
+		err := rt.Run(func(ctx context.Context) error {
+			defer fmt.Println("now")
+			return runner.After(ctx, "cache.renew", func(ctx context.Context) error {
 				fmt.Println("after")
 				return runner.After(ctx, "cache.announce", func(context.Context) error {
 					fmt.Println("after that")
 					return nil
 				})
 			})
-			fmt.Println("now")
 		})
-		fmt.Println("all done")
+		fmt.Println("all done, error:", err)
 	}
 	fmt.Println("failures:", failuresOf(test))
 	// Output:
 	// now
 	// after
 	// after that
-	// all done
+	// all done, error: <nil>
 	// failures: []
 }
 
@@ -101,7 +101,7 @@ func ExampleRunner_WaitIdle() {
 			})
 			fmt.Fprint(w, "hello")
 		})))
-		rt.Bind(srv.Config)
+		runner.Bind(srv.Config)
 		srv.Start()
 		defer srv.Close()
 
@@ -121,21 +121,47 @@ func ExampleRunner_WaitIdle() {
 	// failures: []
 }
 
+// A method of an RPC service fails, and the callback that is for successes only is
+// skipped.
+func ExampleRunner_Run_error() {
+	placeOrder := func(ctx context.Context) error {
+		_ = runner.After(ctx, "order.email", nothing, runner.When(runner.Request.Succeeded))
+		_ = runner.After(ctx, "order.audit", func(ctx context.Context) error {
+			req, _ := runner.RequestFrom(ctx)
+			fmt.Println("audit:", req.Err)
+			return nil
+		})
+		return errors.New("out of stock")
+	}
+
+	test := func(t runnertest.T) {
+		rt := runnertest.New(t, runner.Config{})
+		fmt.Println("error:", rt.Run(placeOrder))
+		fmt.Println("email:", rt.Recorder.Outcomes("order.email"))
+	}
+	fmt.Println("failures:", failuresOf(test))
+	// Output:
+	// audit: out of stock
+	// error: out of stock
+	// email: [skipped]
+	// failures: []
+}
+
 // In a bubble, half an hour of waiting between attempts passes at once.
 func ExampleNew_bubble() {
 	t := new(testing.T) // stands for the test's own
 	synctest.Test(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{})
 		start, attempts := time.Now(), 0
-		rt.Do(func(ctx context.Context) {
+		_ = rt.Run(func(ctx context.Context) error {
 			webhook := func(context.Context) error {
 				if attempts++; attempts < 3 {
 					return errors.New("503 Service Unavailable")
 				}
 				return nil
 			}
-			_ = runner.After(ctx, "order.webhook", webhook,
-				runner.Retry(5, func(int) time.Duration { return 15 * time.Minute }))
+			return runner.After(ctx, "order.webhook", webhook,
+				runner.RetryBackoff(5, func(int) time.Duration { return 15 * time.Minute }))
 		})
 		fmt.Println(rt.Recorder.Named("order.webhook")[0], "after", time.Since(start))
 	})
@@ -162,9 +188,9 @@ func ExampleNew_leftovers() {
 // Errors are not a test's failures, unless it says so.
 func ExampleFailOn() {
 	test := func(t runnertest.T) {
-		rt := runnertest.New(t, runner.Config{}, runnertest.FailOn(runner.Panicked, runner.Failed))
-		rt.Do(func(ctx context.Context) {
-			_ = runner.After(ctx, "order.email", func(context.Context) error { return errors.New("no such mailbox") })
+		rt := runnertest.New(t, runner.Config{}, runnertest.FailOn(runner.OutcomePanic, runner.OutcomeError))
+		_ = rt.Run(func(ctx context.Context) error {
+			return runner.After(ctx, "order.email", func(context.Context) error { return errors.New("no such mailbox") })
 		})
 	}
 	for _, failure := range failuresOf(test) {

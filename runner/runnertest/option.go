@@ -10,8 +10,8 @@ import (
 type Option struct{ failOn []runner.Outcome }
 
 // FailOn says which outcomes fail the test at its end, whichever callback has
-// them: FailOn(runner.Panicked, runner.Failed, runner.TimedOut,
-// runner.Rejected) for a test in which everything must go well, FailOn() for
+// them: FailOn(runner.OutcomePanic, runner.OutcomeError, runner.OutcomeTimeout,
+// runner.OutcomeRejected) for a test in which everything must go well, FailOn() for
 // one that looks at the outcomes itself. Without this option it is
-// FailOn(runner.Panicked). Of several the last one counts.
+// FailOn(runner.OutcomePanic). Of several the last one counts.
 func FailOn(outcomes ...runner.Outcome) Option { return Option{failOn: slices.Clone(outcomes)} }

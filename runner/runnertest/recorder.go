@@ -33,10 +33,10 @@ type Recorder struct {
 // entry is one callback in the making.
 type entry struct {
 	Callback
-	batch *batch // nil: asked for neither in Do nor in Serve
+	batch *batch // nil: asked for neither in Run nor in Serve
 }
 
-// batch counts what one call of Do or Serve has asked for.
+// batch counts what one call of Run or Serve has asked for.
 type batch struct{ open int } // guarded by the recorder's mu
 
 // A context carries one of each, for each recorder.
@@ -69,8 +69,8 @@ func (rec *Recorder) Observer() runner.Observer {
 		Retried: func(ctx context.Context, info runner.RetriedInfo) {
 			rec.note(rec.entryOf(ctx), func(e *entry) { e.Retried = append(e.Retried, info) })
 		},
-		Overrun: func(ctx context.Context, info runner.OverrunInfo) {
-			rec.note(rec.entryOf(ctx), func(e *entry) { e.Overran = append(e.Overran, info) })
+		Stuck: func(ctx context.Context, info runner.StuckInfo) {
+			rec.note(rec.entryOf(ctx), func(e *entry) { e.Stuck = append(e.Stuck, info) })
 		},
 		Finished: func(ctx context.Context, info runner.FinishedInfo) {
 			rec.note(rec.entryOf(ctx), func(e *entry) {
@@ -78,8 +78,15 @@ func (rec *Recorder) Observer() runner.Observer {
 					panic("runnertest: callback " + e.Name + " has finished twice: is the Recorder an observer twice?")
 				}
 				e.Finished = &info
-				rec.leave(e)
+				if !info.Outcome.IsFailure() {
+					rec.leave(e)
+				}
 			})
+		},
+		// The observers before this one may have Failed too: the end is counted when
+		// they have seen it.
+		Failed: func(ctx context.Context, _ runner.FinishedInfo) {
+			rec.note(rec.entryOf(ctx), rec.leave)
 		},
 		DrainFinished: func(_ context.Context, report runner.Report) {
 			rec.mu.Lock()
@@ -134,9 +141,9 @@ func (rec *Recorder) count(e *entry, n int) {
 	}
 }
 
-// progress tells whether all of b has ended, of all batches if b is nil. If not,
+// progress reports whether all of b has ended, of all batches if b is nil. If not,
 // changed is closed when there is news, and until is when there should be at
-// the latest; zero: a callback without a timeout may take for ever.
+// the latest; zero: a callback without a timeout may take any time.
 func (rec *Recorder) progress(b *batch) (done bool, changed <-chan struct{}, until time.Time) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -169,7 +176,7 @@ func (rec *Recorder) Wait(ctx context.Context) error {
 	}
 }
 
-// All returns what was seen of every callback so far, refused ones included,
+// All returns what was seen of every callback so far, rejected ones included,
 // in the order they were asked for. Later events do not change it.
 func (rec *Recorder) All() []Callback {
 	return rec.matching(func(*entry) bool { return true })
@@ -180,7 +187,7 @@ func (rec *Recorder) Named(name string) []Callback {
 	return rec.matching(func(e *entry) bool { return e.Name == name })
 }
 
-// Outcomes returns how the callbacks of one name have ended, refused ones
+// Outcomes returns how the callbacks of one name have ended, rejected ones
 // included, in the order they were asked for. Those that have not ended are
 // left out.
 func (rec *Recorder) Outcomes(name string) []runner.Outcome {
@@ -195,8 +202,8 @@ func (rec *Recorder) Outcomes(name string) []runner.Outcome {
 
 // Drains returns what each Shutdown that has ended has reported: one
 // [runner.Report] for each runner that was shut down, however often Shutdown was
-// called. It is for programs that shut their runner down themselves, at a signal
-// say, and keep the Report to themselves.
+// called. It is for programs that shut their runner down themselves, for example at
+// a signal, and keep the Report to themselves.
 func (rec *Recorder) Drains() []runner.Report {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -213,7 +220,7 @@ func (rec *Recorder) matching(match func(*entry) bool) []Callback {
 			c := e.Callback
 			c.Started = slices.Clone(c.Started)
 			c.Retried = slices.Clone(c.Retried)
-			c.Overran = slices.Clone(c.Overran)
+			c.Stuck = slices.Clone(c.Stuck)
 			found = append(found, c)
 		}
 	}

@@ -17,9 +17,9 @@ func TestTheRecorderTellsEachWayOfACallback(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{Workers: 2, Queue: 4, Timeout: time.Second}, runnertest.FailOn())
 		backoff := func(int) time.Duration { return time.Minute }
 		var refused error
-		rt.Do(func(ctx context.Context) {
+		runIn(rt, func(ctx context.Context) {
 			must(t, runner.After(ctx, "good", nothing))
-			must(t, runner.After(ctx, "bad", func(context.Context) error { return errBroken }, runner.Retry(2, backoff)))
+			must(t, runner.After(ctx, "bad", func(context.Context) error { return errBroken }, runner.RetryBackoff(2, backoff)))
 			must(t, runner.After(ctx, "late", func(context.Context) error { time.Sleep(4 * time.Second); return nil }))
 			must(t, runner.After(ctx, "panics", func(context.Context) error { panic("boom") }))
 			refused = runner.After(ctx, "refused", nothing)
@@ -42,10 +42,10 @@ func TestTheRecorderTellsEachWayOfACallback(t *testing.T) {
 			t.Errorf("%+v", bad)
 		}
 		late := rec.Named("late")[0]
-		if len(late.Overran) != 1 || !strings.Contains(late.Overran[0].Stack, "recorder_test.go") || !late.Finished.Overran {
+		if len(late.Stuck) != 1 || !strings.Contains(late.Stuck[0].Stack, "recorder_test.go") || !late.Finished.Stuck {
 			t.Errorf("%+v", late)
 		}
-		equal(t, rec.Outcomes("refused"), runner.Rejected)
+		equal(t, rec.Outcomes("refused"), runner.OutcomeRejected)
 		equal(t, rec.Outcomes("never asked for"))
 		if c := rec.Named("refused")[0]; c.Accepted != nil || !errors.Is(c.Err(), runner.ErrQueueFull) {
 			t.Errorf("%+v", c)
@@ -60,7 +60,7 @@ func TestACallbackSaysWhereItIsOnItsWay(t *testing.T) {
 		must(t, runner.After(ctx, "a", func(context.Context) error {
 			time.Sleep(5 * time.Second)
 			return errBroken
-		}, runner.Retry(2, func(int) time.Duration { return time.Second })))
+		}, runner.RetryBackoff(2, func(int) time.Duration { return time.Second })))
 		var states []string
 		note := func() {
 			synctest.Wait()
@@ -71,7 +71,7 @@ func TestACallbackSaysWhereItIsOnItsWay(t *testing.T) {
 			}
 		}
 		note()
-		release()
+		release(nil)
 		note()
 		time.Sleep(3 * time.Second)
 		note()
@@ -80,7 +80,7 @@ func TestACallbackSaysWhereItIsOnItsWay(t *testing.T) {
 		time.Sleep(time.Second)
 		note()
 		rt.WaitIdle()
-		equal(t, states, "a: not started", "a: running", "a: overrunning", "a: waiting for its next attempt", "a: running in 2 attempts")
+		equal(t, states, "a: not started", "a: running", "a: stuck", "a: waiting for its next attempt", "a: running in 2 attempts")
 	})
 }
 
@@ -159,10 +159,11 @@ func TestARecorderThatIsAnObserverTwiceIsFoundOut(t *testing.T) {
 	var rec runnertest.Recorder
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{rec.Observer(), rec.Observer()}})
 	must(t, err)
-	must(t, r.Go(t.Context(), "a", nothing))
+	must(t, r.Go(t.Context(), "good", nothing))
+	must(t, r.Go(t.Context(), "bad", func(context.Context) error { return errBroken }))
 	_, err = r.Shutdown(t.Context())
 	must(t, err)
-	if n := r.Stats().ObserverPanics; n != 1 {
+	if n := r.Stats().ObserverPanics; n != 2 {
 		t.Error(n)
 	}
 }

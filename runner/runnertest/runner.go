@@ -2,6 +2,7 @@ package runnertest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,10 +12,9 @@ import (
 )
 
 const (
-	// defaultGrace is what Config.Grace is if it says nothing.
-	defaultGrace = time.Second
-	// slack is how long past its deadline and grace a callback is waited for.
-	// The runner finds it overrunning within a second.
+	// defaultStuckAfter is what Config.StuckAfter is if it says nothing.
+	defaultStuckAfter = time.Second
+	// slack is how long a callback is waited for after it was found stuck.
 	slack = 5 * time.Second
 	// drainTime is what callbacks get to end in at the end of the test.
 	drainTime = 5 * time.Second
@@ -27,19 +27,19 @@ type Runner struct {
 	// Recorder has seen every callback of this runner.
 	Recorder *Recorder
 
-	t      T
-	grace  time.Duration
-	failOn []runner.Outcome
+	t          T
+	stuckAfter time.Duration
+	failOn     []runner.Outcome
 }
 
 // New returns a runner that is shut down at the end of the test. cfg is used
-// as it is but for Workers: 0 means 1 here, so that callbacks run one after the
+// as it is, with one exception: Workers of 0 means 1 here, so that callbacks run one after the
 // other and a test needs no locks. A test whose callbacks wait for one another
 // must ask for more. In a bubble, t must be the bubble's.
 //
 // The end of the test waits up to 5 s for the callbacks that are left. It fails
 // the test for each one that has not ended then, by name: its scope was never
-// released, or it hangs, and the stack tells where. Callbacks that a call of
+// released, or it hangs, and the stack shows where. Callbacks that a call of
 // Shutdown by the test itself has lost are in the Report that it got. Panics of
 // callbacks fail the test too, unless [FailOn] says otherwise, and so do those
 // of observers.
@@ -50,9 +50,9 @@ func New(t T, cfg runner.Config, opts ...Option) *Runner {
 	if cfg.Workers == 0 {
 		cfg.Workers = 1
 	}
-	rt := &Runner{Recorder: new(Recorder), t: t, grace: cfg.Grace, failOn: []runner.Outcome{runner.Panicked}}
-	if rt.grace == 0 {
-		rt.grace = defaultGrace
+	rt := &Runner{Recorder: new(Recorder), t: t, stuckAfter: cfg.StuckAfter, failOn: []runner.Outcome{runner.OutcomePanic}}
+	if rt.stuckAfter == 0 {
+		rt.stuckAfter = defaultStuckAfter
 	}
 	for _, o := range opts {
 		rt.failOn = o.failOn
@@ -69,25 +69,33 @@ func New(t T, cfg runner.Config, opts ...Option) *Runner {
 	return rt
 }
 
-// Do calls fn with the context of a scope, as a handler has it, releases the
-// scope, and returns when everything has ended that was asked for with that
-// context: with After, Go or Track, by fn or, to any depth, by the callbacks. A
-// goroutine that fn leaves behind is not waited for. If fn panics or fails the
-// test, the callbacks run all the same, and then it goes on.
+// Run calls fn with the context of a scope, as an RPC or a command has it. It
+// releases the scope with fn's error, which callbacks find in Request.Err, and
+// returns that error when everything has ended that was asked for with the
+// context: with After, AfterAll, Go or Do, by fn or, to any depth, by the callbacks.
+// A goroutine that fn leaves behind is not waited for. If fn panics or fails the
+// test, the scope is released with an error, the callbacks run, and then the panic
+// or the failure goes on.
 //
 // The context is the test's: its values, and its end with the test.
-func (rt *Runner) Do(fn func(ctx context.Context)) {
+func (rt *Runner) Run(fn func(ctx context.Context) error) error {
 	rt.t.Helper()
 	b := new(batch)
 	ctx, release := rt.Scope(rt.Recorder.with(rt.t.Context(), b))
-	defer rt.wait("Do", b)
-	defer release()
-	fn(ctx)
+	err := errNotReturned
+	defer rt.wait("Run", b)
+	defer func() { release(err) }()
+	err = fn(ctx)
+	return err
 }
+
+// errNotReturned is what a scope is released with if its function panics or calls
+// runtime.Goexit.
+var errNotReturned = errors.New("runnertest: the function has not returned")
 
 // Serve sends req, which [httptest.NewRequest] makes, through this runner's
 // Middleware and h, and returns the response when everything has ended that was
-// asked for with the request's context: see [Runner.Do]. h may bring a
+// asked for with the request's context: see [Runner.Run]. h may bring a
 // Middleware of its own, of this runner or others; only callbacks of this one
 // are waited for. With [runner.Runner.Hold] it is h that waits, and one that
 // hangs holds Serve until go test's own timeout.
@@ -124,7 +132,7 @@ func (rt *Runner) wait(what string, b *batch) {
 			return
 		}
 		if !until.IsZero() {
-			until = until.Add(rt.grace + slack)
+			until = until.Add(rt.stuckAfter + slack)
 		}
 		if !before(until, changed) {
 			rt.t.Errorf("runnertest: %s: callbacks have not ended:\n%s", what, rt.Recorder.unfinished(b))
@@ -133,7 +141,7 @@ func (rt *Runner) wait(what string, b *batch) {
 	}
 }
 
-// before waits for c and tells whether it was closed by the time given; zero
+// before waits for c and reports whether it was closed by the time given; zero
 // means that there is no hurry.
 func before(until time.Time, c <-chan struct{}) bool {
 	if until.IsZero() {

@@ -21,6 +21,11 @@ var (
 	errBroken = errors.New("broken")
 )
 
+// runIn is rt.Run for a function without an error.
+func runIn(rt *runnertest.Runner, fn func(ctx context.Context)) {
+	_ = rt.Run(func(ctx context.Context) error { fn(ctx); return nil })
+}
+
 func nothing(context.Context) error { return nil }
 
 // both runs a test in a bubble and outside of one.
@@ -44,11 +49,11 @@ func equal[E comparable](t *testing.T, got []E, want ...E) {
 	}
 }
 
-func TestDoReturnsWhenTheNestedCallbacksHaveEndedToo(t *testing.T) {
+func TestRunReturnsWhenTheNestedCallbacksHaveEndedToo(t *testing.T) {
 	both(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{})
 		var order []string // needs no lock: one worker, and Do waits
-		rt.Do(func(ctx context.Context) {
+		runIn(rt, func(ctx context.Context) {
 			must(t, runner.After(ctx, "outer", func(ctx context.Context) error {
 				order = append(order, "outer")
 				must(t, rt.Go(ctx, "gone", func(ctx context.Context) error {
@@ -73,46 +78,105 @@ func TestDoReturnsWhenTheNestedCallbacksHaveEndedToo(t *testing.T) {
 	})
 }
 
-func TestDoWaitsForTrackedWork(t *testing.T) {
+// The goroutine is left behind, but what it has the runner do is known.
+func TestRunWaitsForWhatDoRuns(t *testing.T) {
 	both(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{})
-		ended := false
-		rt.Do(func(ctx context.Context) {
-			_, done, err := rt.Track(ctx, "upload")
-			must(t, err)
+		begun, leave, ended := make(chan struct{}), make(chan struct{}), false
+		runIn(rt, func(ctx context.Context) {
 			go func() {
-				ended = true
-				done(nil)
+				must(t, rt.Do(ctx, "upload", func(context.Context) error {
+					close(begun)
+					<-leave
+					ended = true
+					return nil
+				}))
 			}()
+			<-begun
+			must(t, runner.After(ctx, "last", func(context.Context) error { close(leave); return nil }))
 		})
 		if !ended {
-			t.Error("the tracked work has not ended")
+			t.Error("what Do runs has not ended")
+		}
+		equal(t, rt.Recorder.Outcomes("upload"), runner.OutcomeSuccess)
+	})
+}
+
+func TestRunWaitsForAllThatAfterAllTakesIn(t *testing.T) {
+	both(t, func(t *testing.T) {
+		rt := runnertest.New(t, runner.Config{Queue: 3})
+		var order []string
+		call := func(name string) runner.Call {
+			return runner.Call{Name: name, Func: func(context.Context) error { order = append(order, name); return nil }}
+		}
+		var refused error
+		runIn(rt, func(ctx context.Context) {
+			must(t, runner.AfterAll(ctx, call("a"), call("b")))
+			refused = runner.AfterAll(ctx, call("c"), call("d"))
+		})
+		equal(t, order, "a", "b")
+		if !errors.Is(refused, runner.ErrQueueFull) {
+			t.Error(refused)
+		}
+		var all []string
+		for _, c := range rt.Recorder.All() {
+			all = append(all, c.String())
+		}
+		equal(t, all, "a: success", "b: success", "c: rejected: "+refused.Error(), "d: rejected: "+refused.Error())
+	})
+}
+
+func TestRunReleasesTheScopeWithTheFunctionsError(t *testing.T) {
+	both(t, func(t *testing.T) {
+		for _, want := range []error{nil, errBroken} {
+			rt := runnertest.New(t, runner.Config{})
+			var seen runner.Request
+			got := rt.Run(func(ctx context.Context) error {
+				must(t, runner.After(ctx, "always", func(ctx context.Context) error {
+					seen, _ = runner.RequestFrom(ctx)
+					return nil
+				}))
+				must(t, runner.After(ctx, "gated", nothing, runner.When(runner.Request.Succeeded)))
+				return want
+			})
+			if !errors.Is(got, want) || !errors.Is(seen.Err, want) || (got == nil) != (want == nil) {
+				t.Error(got, seen.Err, want)
+			}
+			if want == nil {
+				equal(t, rt.Recorder.Outcomes("gated"), runner.OutcomeSuccess)
+			} else {
+				equal(t, rt.Recorder.Outcomes("gated"), runner.OutcomeSkipped)
+			}
 		}
 	})
 }
 
-func TestDoRunsTheCallbacksOfAFunctionThatPanics(t *testing.T) {
+func TestRunRunsTheCallbacksOfAFunctionThatPanics(t *testing.T) {
 	rt := runnertest.New(t, runner.Config{})
-	ran := false
+	ran, succeeded := false, true
 	func() {
 		defer func() {
 			if v := recover(); v != "boom" {
 				t.Errorf("recovered %v", v)
 			}
 		}()
-		rt.Do(func(ctx context.Context) {
-			must(t, runner.After(ctx, "a", func(context.Context) error { ran = true; return nil }))
+		runIn(rt, func(ctx context.Context) {
+			must(t, runner.After(ctx, "a", func(ctx context.Context) error {
+				req, _ := runner.RequestFrom(ctx)
+				ran, succeeded = true, req.Succeeded()
+				return nil
+			}))
 			panic("boom")
 		})
 	}()
-	if !ran {
-		t.Error("the callback has not run")
+	if !ran || succeeded {
+		t.Error("the callback has not run, or takes the panic for a success")
 	}
 }
 
-func TestDoGivesTheTestsContext(t *testing.T) {
+func TestRunGivesTheTestsContext(t *testing.T) {
 	rt := runnertest.New(t, runner.Config{})
-	rt.Do(func(ctx context.Context) {
+	runIn(rt, func(ctx context.Context) {
 		stop := context.AfterFunc(t.Context(), func() {})
 		defer stop()
 		if ctx.Done() != t.Context().Done() {
@@ -148,7 +212,7 @@ func TestServeWaitsBehindTheHandlersOwnMiddleware(t *testing.T) {
 			must(t, runner.After(r.Context(), "mail", nothing))
 		}))
 		rt.Serve(app, httptest.NewRequest(http.MethodGet, "/", nil))
-		equal(t, rt.Recorder.Outcomes("mail"), runner.Success)
+		equal(t, rt.Recorder.Outcomes("mail"), runner.OutcomeSuccess)
 	})
 }
 
@@ -158,11 +222,11 @@ func TestServeWaitsThoughTheClientHasLeft(t *testing.T) {
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		cancel()
 		must(t, runner.After(r.Context(), "always", nothing))
-		must(t, runner.After(r.Context(), "gated", nothing, runner.When(runner.NotAborted)))
+		must(t, runner.After(r.Context(), "gated", nothing, runner.When(runner.Request.NotAborted)))
 	})
 	rt.Serve(h, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
-	equal(t, rt.Recorder.Outcomes("always"), runner.Success)
-	equal(t, rt.Recorder.Outcomes("gated"), runner.Skipped)
+	equal(t, rt.Recorder.Outcomes("always"), runner.OutcomeSuccess)
+	equal(t, rt.Recorder.Outcomes("gated"), runner.OutcomeSkipped)
 }
 
 func TestServePassesOnAHandlersPanicAfterTheCallbacks(t *testing.T) {
@@ -171,7 +235,7 @@ func TestServePassesOnAHandlersPanicAfterTheCallbacks(t *testing.T) {
 		if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very value
 			t.Errorf("recovered %v", v)
 		}
-		equal(t, rt.Recorder.Outcomes("mail"), runner.Success)
+		equal(t, rt.Recorder.Outcomes("mail"), runner.OutcomeSuccess)
 	}()
 	rt.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		must(t, runner.After(r.Context(), "mail", nothing))
@@ -201,7 +265,7 @@ func TestWaitIdleWaitsForTheCallbacksOfARealServer(t *testing.T) {
 	srv := httptest.NewUnstartedServer(rt.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		must(t, runner.After(r.Context(), "mail", nothing))
 	})))
-	rt.Bind(srv.Config)
+	runner.Bind(srv.Config)
 	srv.Start()
 	defer srv.Close()
 	for range 20 {
@@ -219,33 +283,34 @@ func TestRetriesAndTimeoutsPassAtOnceInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{})
 		start, attempts := time.Now(), 0
-		rt.Do(func(ctx context.Context) {
+		runIn(rt, func(ctx context.Context) {
 			must(t, runner.After(ctx, "webhook", func(ctx context.Context) error {
 				if attempts++; attempts < 3 {
 					<-ctx.Done() // the default timeout is 30 s
 					return ctx.Err()
 				}
 				return nil
-			}, runner.Retry(3, func(int) time.Duration { return time.Hour })))
+			}, runner.RetryBackoff(3, func(int) time.Duration { return time.Hour })))
 		})
 		if d := time.Since(start); d != 2*time.Hour+time.Minute {
 			t.Error(d)
 		}
-		equal(t, rt.Recorder.Outcomes("webhook"), runner.Success)
+		equal(t, rt.Recorder.Outcomes("webhook"), runner.OutcomeSuccess)
 	})
 }
 
 func TestTheUsersObserversHaveSeenAllWhenAWaitIsOver(t *testing.T) {
 	both(t, func(t *testing.T) {
-		finished := 0
+		finished, failed := 0, 0
 		rt := runnertest.New(t, runner.Config{Observers: []runner.Observer{{
 			Finished: func(context.Context, runner.FinishedInfo) { finished++ },
+			Failed:   func(context.Context, runner.FinishedInfo) { failed++ },
 		}}})
 		for n := 1; n <= 100; n++ {
-			must(t, rt.Go(t.Context(), "a", nothing))
+			must(t, rt.Go(t.Context(), "a", func(context.Context) error { return errBroken }))
 			rt.WaitIdle()
-			if finished != n {
-				t.Fatal(finished, n)
+			if finished != n || failed != n {
+				t.Fatal(finished, failed, n)
 			}
 		}
 	})
