@@ -38,7 +38,7 @@ func ranges(e *env) {
 		}
 		defer f.Close()
 		http.ServeContent(w, req, "file.bin", time.Time{}, f)
-	})), r)
+	})))
 	for range 3 {
 		if got := e.get(client, "/", 200); got != string(content) {
 			e.Errorf("%d bytes have come", len(got))
@@ -64,7 +64,7 @@ func sendfile(e *env) {
 	r := e.runner(runner.Config{})
 	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		http.ServeFile(w, req, path)
-	})), r)
+	})))
 	for i := range 3 {
 		if got := e.get(client, "/", 200); got != string(content) {
 			e.Errorf("%d bytes have come", len(got))

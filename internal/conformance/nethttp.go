@@ -25,7 +25,7 @@ const (
 )
 
 // NetHTTP is a server of net/http, with or without Bind. mount puts its handler
-// under a router, say; nil leaves it as it is.
+// for example under a router; nil leaves it as it is.
 func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Server {
 	s := Server{Name: string(p) + " unbound"}
 	if bind {
@@ -39,7 +39,7 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 			Sendfile:   "it puts a file into frames",
 		}
 	}
-	s.HTTP = func(t testing.TB, ln net.Listener, dial Dial, h http.Handler, runners ...*runner.Runner) *http.Client {
+	s.HTTP = func(t testing.TB, ln net.Listener, dial Dial, h http.Handler) *http.Client {
 		t.Helper()
 		if mount != nil {
 			h = mount(h)
@@ -49,9 +49,7 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 		srv.Listener = ln
 		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		if bind {
-			for _, r := range runners {
-				r.Bind(srv.Config)
-			}
+			runner.Bind(srv.Config)
 		}
 		transport := &http.Transport{ExpectContinueTimeout: patience, DisableCompression: true}
 		switch p {

@@ -33,7 +33,7 @@ func bodiless(e *env) {
 		default:
 			w.WriteHeader(statuses[req.URL.Path])
 		}
-	})), r)
+	})))
 	for range 3 {
 		for path, status := range statuses {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -59,7 +59,7 @@ func aborts(e *env) {
 			}
 		}
 		panic(http.ErrAbortHandler)
-	})), r)
+	})))
 	for range 3 {
 		for _, path := range []string{"/", "/flushed"} {
 			if _, err := e.do(client, http.MethodPut, e.url(client, path), nil); err == nil {
@@ -102,7 +102,7 @@ func frozen(e *env) {
 		}
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, "mine")
-	})), r)
+	})))
 	for range 10 {
 		res, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader("body"), "Cookie", "session=s1", "X-Shop", "7")
 		if err != nil {

@@ -100,14 +100,14 @@ func (e *env) serve(h Handler, runners ...*runner.Runner) Client {
 	for i := len(runners) - 1; i >= 0; i-- {
 		wrapped = runners[i].Middleware(wrapped)
 	}
-	client := e.server.HTTP(e.TB, ln, e.meter.dial, wrapped, runners...)
+	client := e.server.HTTP(e.TB, ln, e.meter.dial, wrapped)
 	return asClient(client, ln.Addr().String())
 }
 
-// serveHTTP serves h, which has the runners' Middleware in it.
-func (e *env) serveHTTP(h http.Handler, runners ...*runner.Runner) *http.Client {
+// serveHTTP serves h, which has the Middleware of runners in it.
+func (e *env) serveHTTP(h http.Handler) *http.Client {
 	e.Helper()
-	return e.server.HTTP(e.TB, e.listen(), e.meter.dial, h, runners...)
+	return e.server.HTTP(e.TB, e.listen(), e.meter.dial, h)
 }
 
 // url is a path of the server that serveHTTP has started.
@@ -152,7 +152,7 @@ func (e *env) askOf(ctx context.Context, how after) (returned func()) {
 		return nil
 	})
 	if err != nil {
-		e.Errorf("a callback was refused: %v", err)
+		e.Errorf("a callback was rejected: %v", err)
 	}
 	return func() { over.Store(true) }
 }

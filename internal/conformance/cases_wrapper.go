@@ -35,7 +35,7 @@ func inTime(e *env, around bool) {
 	} else {
 		h = r.Middleware(http.TimeoutHandler(e.watchHTTP(hello), patience, "too slow"))
 	}
-	client := e.serveHTTP(h, r)
+	client := e.serveHTTP(h)
 	for range 20 {
 		if got := e.get(client, "/", 200); got != "hello" {
 			e.Errorf("got %q", got)
@@ -53,7 +53,7 @@ func timeoutAround(e *env) {
 	client := e.serveHTTP(http.TimeoutHandler(r.Middleware(e.watchHTTP(func(_ http.ResponseWriter, req *http.Request) {
 		<-req.Context().Done()
 		<-leave
-	})), soon, "too slow"), r)
+	})), soon, "too slow"))
 	for range 3 {
 		if got := e.get(client, "/", 503); got != "too slow" {
 			e.Errorf("got %q", got)
@@ -75,7 +75,7 @@ func timeoutWithin(e *env) {
 			e.Error(err)
 		}
 	})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(http.TimeoutHandler(slow, soon, "too slow").ServeHTTP)), r)
+	client := e.serveHTTP(r.Middleware(e.watchHTTP(http.TimeoutHandler(slow, soon, "too slow").ServeHTTP)))
 	for range 3 {
 		if got := e.get(client, "/", 503); got != "too slow" {
 			e.Errorf("got %q", got)
@@ -96,7 +96,7 @@ func maxBytes(e *env) {
 		if errors.As(err, &tooLong) {
 			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		}
-	})), 10), r)
+	})), 10))
 	for _, size := range []int{5, 100, 5} {
 		res, err := e.do(client, http.MethodPost, e.url(client, "/"), strings.NewReader(strings.Repeat("x", size)))
 		if err != nil {
@@ -120,7 +120,7 @@ func aroundProxy(e *env) {
 	e.Cleanup(transport.CloseIdleConnections)
 	proxy := proxyTo(e, backend.URL, transport)
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(proxy.ServeHTTP)), r)
+	client := e.serveHTTP(r.Middleware(e.watchHTTP(proxy.ServeHTTP)))
 	for range 20 {
 		if got := e.get(client, "/", 200); got != "from the backend" {
 			e.Errorf("got %q", got)
@@ -133,7 +133,7 @@ func behindProxy(e *env) {
 	r := e.runner(runner.Config{})
 	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "for "+req.Header.Get("X-Forwarded-For"))
-	})), r)
+	})))
 	front := httptest.NewServer(proxyTo(e, e.url(client, "/"), client.Transport))
 	e.Cleanup(front.Close)
 	outside := &http.Client{Transport: new(http.Transport)}

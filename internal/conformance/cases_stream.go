@@ -31,7 +31,7 @@ func events(e *env) {
 			}
 			<-next
 		}
-	})), r)
+	})))
 	response := e.open(client, "/")
 	defer response.Close()
 	body := bufio.NewReader(response)
@@ -65,7 +65,7 @@ func slowReader(e *env) {
 				return
 			}
 		}
-	})), r)
+	})))
 	response := e.open(client, "/")
 	defer response.Close()
 	taken := make([]byte, len(chunk))

@@ -22,6 +22,8 @@ var callbackCases = []kase{
 	{"asked for by a goroutine that outlives its handler", nil, outlives},
 	{"values of the context stay, its end does not reach", nil, values},
 	{"error, panic and Goexit are reported once and hurt no other", nil, outcomes},
+	{"callbacks for successes only, after success and failure", nil, gated},
+	{"several callbacks are accepted together or not at all", nil, allOrNone},
 	{"two wrappers built on After compose", nil, wrappers},
 	{"two runners in one chain", []Capability{Nesting}, twoRunners},
 }
@@ -96,7 +98,7 @@ func nested(e *env) {
 		}
 		e.eventually("the runner is at rest", func() bool { s := r.Stats(); return s.Running == 0 && s.Depth == 0 })
 	}
-	if n := r.Stats().Outcomes[runner.Success]; n != 15 {
+	if n := r.Stats().Outcomes[runner.OutcomeSuccess]; n != 15 {
 		e.Errorf("%d callbacks have succeeded, not 15", n)
 	}
 }
@@ -215,6 +217,49 @@ func outcomes(e *env) {
 	defer mu.Unlock()
 	if fmt.Sprint(finished) != fmt.Sprint(want) {
 		e.Errorf("reported %v, want %v", finished, want)
+	}
+}
+
+func gated(e *env) {
+	r := e.runner(runner.Config{})
+	client := e.serve(e.watch(func(c Call) error {
+		err := runner.After(c.Context, "gated", func(context.Context) error { return nil }, runner.When(runner.Request.Succeeded))
+		if c.Request == "fail" {
+			return errFailed
+		}
+		return err
+	}), r)
+	const calls = 10
+	for range calls {
+		e.must(client(e.Context(), ""))
+		e.promise()
+		if _, err := client(e.Context(), "fail"); err == nil {
+			e.Error("the client sees no failure")
+		}
+		e.promise()
+	}
+	e.eventually("each gate has answered", func() bool {
+		o := r.Stats().Outcomes
+		return o[runner.OutcomeSkipped] == calls && o[runner.OutcomeSuccess] == 3*calls
+	})
+}
+
+func allOrNone(e *env) {
+	r := e.runner(runner.Config{Queue: 2})
+	nothing := runner.Call{Name: "nothing", Func: func(context.Context) error { return nil }}
+	client := e.serve(func(c Call) error {
+		if err := runner.AfterAll(c.Context, nothing, nothing, nothing); !errors.Is(err, runner.ErrQueueFull) {
+			e.Errorf("three callbacks for two places: %v", err)
+		}
+		return runner.AfterAll(c.Context, nothing, nothing)
+	}, r)
+	const calls = 10
+	for i := range uint64(calls) {
+		e.must(client(e.Context(), ""))
+		e.eventually("both callbacks have run", func() bool { return r.Stats().Outcomes[runner.OutcomeSuccess] == 2*(i+1) })
+	}
+	if n := r.Stats().Outcomes[runner.OutcomeRejected]; n != 3*calls {
+		e.Errorf("%d callbacks were rejected, not %d", n, 3*calls)
 	}
 }
 

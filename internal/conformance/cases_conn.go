@@ -35,7 +35,7 @@ func hijacked(e *env) {
 		}
 		close(sent)
 		<-leave
-	})), r)
+	})))
 	go func() {
 		<-sent
 		if s := r.Stats(); s.Reserved != 1 {
@@ -57,7 +57,7 @@ func continues(e *env) {
 			return
 		}
 		_, _ = io.Copy(w, req.Body)
-	})), r)
+	})))
 	for _, path := range []string{"/", "/refuse", "/"} {
 		var continued atomic.Bool
 		ctx := httptrace.WithClientTrace(e.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued.Store(true) }})
@@ -84,7 +84,7 @@ func pipelined(e *env) {
 	r := e.runner(runner.Config{Workers: 1})
 	e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "x")
-	})), r)
+	})))
 	conn, err := e.meter.dial(e.Context(), "tcp", e.addr)
 	if err != nil {
 		e.Fatal(err)

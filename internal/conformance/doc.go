@@ -1,6 +1,6 @@
 // Package conformance tests what a server under a runner promises: nothing
-// runs before the response is done, whatever the handler and the client do, and
-// every callback runs, once, and is in nobody's way.
+// runs before the response is done, whatever the handler and the client do. Every
+// callback runs once, and holds up neither a response nor another callback.
 //
 // # Usage
 //

@@ -123,7 +123,9 @@ func fails(e *env) {
 		if _, err := client(e.Context(), ""); err == nil {
 			e.Error("the client sees no failure")
 		}
-		e.promise()
+		if s := e.promise(); s.request.Succeeded() {
+			e.Error("the frozen request says that it has succeeded")
+		}
 	}
 }
 
@@ -141,7 +143,11 @@ func panics(e *env, late bool) {
 		if _, err := client(e.Context(), ""); err == nil {
 			e.Error("the client sees no failure")
 		}
-		if s := e.promise(); s.request.Method != "" && !s.request.Panicked {
+		s := e.promise()
+		if s.request.Succeeded() {
+			e.Error("the frozen request says that it has succeeded")
+		}
+		if s.request.Method != "" && !s.request.Panicked {
 			e.Error("the frozen request says that its handler has not panicked")
 		}
 	}

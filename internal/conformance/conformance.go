@@ -76,10 +76,10 @@ type Server struct {
 	Serve func(t testing.TB, ln net.Listener, dial Dial, h Handler, runners ...*runner.Runner) Client
 
 	// HTTP serves h on ln until the end of the test. h has the Middleware of
-	// the runners in it; a server that makes its promise by Bind binds them.
+	// runners in it; a server that makes its promise by Bind binds itself.
 	// The client it returns connects by dial only.
 	// nil: the server is Without Handlers.
-	HTTP func(t testing.TB, ln net.Listener, dial Dial, h http.Handler, runners ...*runner.Runner) *http.Client
+	HTTP func(t testing.TB, ln net.Listener, dial Dial, h http.Handler) *http.Client
 }
 
 // kase is one row of the table.
