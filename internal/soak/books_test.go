@@ -16,7 +16,7 @@ type books struct {
 }
 
 type totals struct {
-	Taken, NotTaken    uint64 // by what After and Track returned
+	Taken, NotTaken    uint64 // by what After, AfterAll and Do returned
 	HangsTaken         uint64
 	Accepted, Rejected uint64 // by the observer
 	Started, Retried   uint64
@@ -24,7 +24,7 @@ type totals struct {
 	Twice              uint64 // callbacks with a second Finished
 	Outcomes           runner.Outcomes
 	Reasons            map[runner.Reason]uint64
-	HangsFound         uint64 // by Overrun
+	HangsFound         uint64 // by the observer's Stuck
 	HangsEnded         uint64 // Finished said that they had been stuck
 	OthersFound        uint64 // found stuck though they heed their context: the machine was late
 	WithoutStack       uint64 // found without a stack that names the function they hang in
@@ -78,7 +78,7 @@ func (b *books) observer() runner.Observer {
 			return nil
 		},
 		Retried: func(context.Context, runner.RetriedInfo) { b.note(func(t *totals) { t.Retried++ }) },
-		Overrun: func(_ context.Context, i runner.OverrunInfo) { b.overrun(i) },
+		Stuck:   func(_ context.Context, i runner.StuckInfo) { b.stuck(i) },
 		Finished: func(ctx context.Context, i runner.FinishedInfo) {
 			ends, _ := ctx.Value(endKey{}).(*atomic.Int32)
 			again := ends == nil || ends.Add(1) > 1
@@ -87,7 +87,7 @@ func (b *books) observer() runner.Observer {
 	}
 }
 
-func (b *books) overrun(i runner.OverrunInfo) {
+func (b *books) stuck(i runner.StuckInfo) {
 	b.note(func(t *totals) {
 		if i.Name != hangName {
 			t.OthersFound++
@@ -107,7 +107,7 @@ func (b *books) finished(i runner.FinishedInfo, again bool) {
 		if again {
 			t.Twice++
 		}
-		if i.Name == hangName && i.Overran {
+		if i.Name == hangName && i.Stuck {
 			t.HangsEnded++
 		}
 	})

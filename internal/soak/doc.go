@@ -19,8 +19,9 @@
 // machine falls on both alike.
 //
 // Of the callbacks 5 % panic, 5 % hang (deaf to their context until two
-// seconds past deadline and grace), and 5 % wait for their timeout. Others
-// fail, retry, nest, end with Goexit, are gated, merged, limited or tracked.
+// seconds after they count as stuck), and 5 % wait for their timeout. Others
+// fail, retry, nest, end with Goexit, are gated, merged or limited, are asked for in
+// twos or run by Do.
 // The rest succeed. All of them wait, as for I/O: callbacks that compute take
 // CPU time from the handlers like any other goroutine, which says something
 // about the number of cores and nothing about the runner.

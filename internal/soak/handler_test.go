@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -16,10 +17,10 @@ const (
 	databaseTime    = 5 * time.Millisecond
 	callbacks       = 3 // of a request to the busy server
 	callbackTimeout = 100 * time.Millisecond
-	callbackGrace   = 100 * time.Millisecond
+	stuckAfter      = 100 * time.Millisecond
 	// hangTime is how long a hanging callback is deaf: long enough that it must
-	// have been found, a second after its grace at the latest.
-	hangTime = callbackTimeout + callbackGrace + 2*time.Second
+	// have been found.
+	hangTime = callbackTimeout + stuckAfter + 2*time.Second
 )
 
 var page = bytes.Repeat([]byte("Order placed successfully.\n"), 64)
@@ -44,6 +45,7 @@ func (nobody) ask(context.Context) {}
 type mix struct {
 	runner *runner.Runner
 	books  *books
+	doing  sync.WaitGroup // goroutines that run Do
 }
 
 func (m *mix) ask(ctx context.Context) {
@@ -69,19 +71,21 @@ func (m *mix) askOne(ctx context.Context) {
 				return errWanted
 			}
 			return nil
-		}, runner.Retry(3, runner.Exponential(20*time.Millisecond, 200*time.Millisecond)))
+		}, runner.RetryBackoff(3, runner.Exponential(20*time.Millisecond, 200*time.Millisecond)))
 	case n < 27:
 		m.after(ctx, "soak.nest", func(ctx context.Context) error { m.after(ctx, "soak.wait", wait); return nil })
 	case n < 28:
 		m.after(ctx, "soak.goexit", func(context.Context) error { runtime.Goexit(); return nil })
 	case n < 30:
-		m.after(ctx, "soak.gated", wait, runner.When(func(r runner.Request) bool { return !runner.Succeeded(r) }))
+		m.after(ctx, "soak.gated", wait, runner.When(func(r runner.Request) bool { return !r.Succeeded() }))
 	case n < 34:
 		m.after(ctx, "soak.merged", wait, runner.Coalesce("page"))
 	case n < 38:
 		m.after(ctx, "soak.limited", wait)
 	case n < 39:
-		m.track(ctx)
+		m.do(ctx)
+	case n < 43:
+		m.two(ctx)
 	default:
 		m.after(ctx, "soak.wait", wait)
 	}
@@ -92,12 +96,27 @@ func (m *mix) after(ctx context.Context, name string, fn func(context.Context) e
 	m.books.answered(name, m.runner.After(ctx, name, fn, opts...))
 }
 
-func (m *mix) track(ctx context.Context) {
-	tracked, done, err := m.runner.Track(ctx, "soak.tracked")
-	m.books.answered("soak.tracked", err)
-	if err == nil {
-		go func() { done(wait(tracked)) }()
-	}
+// two asks for two callbacks, which are accepted together or not at all.
+func (m *mix) two(ctx context.Context) {
+	one := runner.Call{Name: "soak.wait", Func: wait}
+	err := m.runner.AfterAll(ctx, one, one)
+	m.books.answered(one.Name, err)
+	m.books.answered(one.Name, err)
+}
+
+// do runs a callback on a goroutine of its own, which the request does not wait for.
+func (m *mix) do(ctx context.Context) {
+	m.doing.Go(func() {
+		called := false
+		err := m.runner.Do(context.WithoutCancel(ctx), "soak.do", func(ctx context.Context) error {
+			called = true
+			return wait(ctx)
+		})
+		if called {
+			err = nil // what it returned is no answer to having asked
+		}
+		m.books.answered("soak.do", err)
+	})
 }
 
 var errWanted = errors.New("soak: wanted")

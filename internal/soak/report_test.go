@@ -82,7 +82,7 @@ func (r *report) judgeBooks(s *sheet) {
 		s.line("  "+runner.Outcome(o).String(), fmt.Sprintf("%d (%.1f %%)", n, share))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(b.Reasons)) {
-		s.line("  rejected: "+string(reason), fmt.Sprint(b.Reasons[reason]))
+		s.line("  rejected: "+reason.String(), fmt.Sprint(b.Reasons[reason]))
 	}
 	s.line("attempts repeated", fmt.Sprint(b.Retried))
 	s.must("asked = sum of outcomes, at rest", fmt.Sprintf("%d = %d", st.Asked, st.Outcomes.Total()), "equal", st.Asked == st.Outcomes.Total(), true)
@@ -91,7 +91,7 @@ func (r *report) judgeBooks(s *sheet) {
 	s.must("rejected, by After's answer and observed", fmt.Sprintf("%d, %d", b.NotTaken, b.Rejected), "equal", b.NotTaken == b.Rejected, true)
 	s.must("accepted, and finished exactly once", fmt.Sprintf("%d, %d, %d twice", b.Accepted, b.Finished, b.Twice), "equal", b.Accepted == b.Finished && b.Twice == 0, true)
 	observed := b.Outcomes
-	observed[runner.Rejected] = b.Rejected
+	observed[runner.OutcomeRejected] = b.Rejected
 	s.must("outcomes observed = outcomes counted", fmt.Sprintf("%d, %d", observed.Total(), st.Outcomes.Total()), "equal, each", observed == st.Outcomes, true)
 	s.must("lost by the drain", fmt.Sprint(len(r.lost)), "none", len(r.lost) == 0, true)
 	s.must("panics of observers", fmt.Sprint(st.ObserverPanics), "none", st.ObserverPanics == 0, true)
@@ -99,11 +99,11 @@ func (r *report) judgeBooks(s *sheet) {
 
 func (r *report) judgeHanging(s *sheet) {
 	b := &r.books
-	s.must("hanging: accepted, found by Overrun, ended", fmt.Sprintf("%d, %d, %d", b.HangsTaken, b.HangsFound, b.HangsEnded), "equal, not 0",
+	s.must("hanging: accepted, found by Stuck, ended", fmt.Sprintf("%d, %d, %d", b.HangsTaken, b.HangsFound, b.HangsEnded), "equal, not 0",
 		b.HangsTaken > 0 && b.HangsTaken == b.HangsFound && b.HangsFound == b.HangsEnded, true)
 	s.must("found without the stack they hang on", fmt.Sprint(b.WithoutStack), "none", b.WithoutStack == 0, true)
 	s.line("others found stuck", fmt.Sprint(b.OthersFound))
-	s.must("stuck at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Overrunning, r.stats.Replaced), "none", r.stats.Overrunning+r.stats.Replaced == 0, true)
+	s.must("stuck at the end", fmt.Sprintf("%d, %d workers replaced", r.stats.Stuck, r.stats.Replaced), "none", r.stats.Stuck+r.stats.Replaced == 0, true)
 }
 
 func (r *report) judgeProcess(s *sheet) {

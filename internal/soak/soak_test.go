@@ -43,16 +43,17 @@ func TestSoak(t *testing.T) {
 	rep := report{length: *soakTime, goroutines: [2]int{runtime.NumGoroutine()}}
 
 	b := newBooks()
+	m := &mix{books: b}
 	busy := serve(t, runner.Config{
-		Name:           "busy",
-		Workers:        64,
-		Queue:          256,
-		Timeout:        callbackTimeout,
-		Grace:          callbackGrace,
-		MaxOverrunning: 256,
-		Limits:         map[string]int{"soak.limited": 8},
-		Observers:      []runner.Observer{b.observer()},
-	}, func(r *runner.Runner) asker { return &mix{runner: r, books: b} })
+		Name:       "busy",
+		Workers:    64,
+		Queue:      256,
+		Timeout:    callbackTimeout,
+		StuckAfter: stuckAfter,
+		MaxStuck:   256,
+		Limits:     map[string]int{"soak.limited": 8},
+		Observers:  []runner.Observer{b.observer()},
+	}, func(r *runner.Runner) asker { m.runner = r; return m })
 	idle := serve(t, runner.Config{Name: "idle"}, func(*runner.Runner) asker { return nobody{} })
 
 	watch := startWatch(t, busy, idle)
@@ -72,6 +73,7 @@ func TestSoak(t *testing.T) {
 	rep.unbalanced = watch.unbalanced
 	idle.stop(t)
 	rep.lost = busy.stop(t)
+	m.doing.Wait()
 	rep.books = b.totals()
 	settled := func() bool {
 		runtime.GC() // ends what finalizers hold
@@ -89,7 +91,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-func atRest(s runner.Stats) bool { return s.Reserved+s.Queued+s.Paused+s.Running == 0 }
+func atRest(s runner.Stats) bool { return s.Pending() == 0 }
 
 // site is a bound server on loopback.
 type site struct {
@@ -114,7 +116,7 @@ func serve(t *testing.T, cfg runner.Config, with func(*runner.Runner) asker) *si
 		ended:  make(chan error, 1),
 	}
 	s.server.ConnState = s.count
-	r.Bind(s.server)
+	runner.Bind(s.server)
 	go func() { s.ended <- s.server.Serve(l) }()
 	return s
 }

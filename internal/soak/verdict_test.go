@@ -19,12 +19,12 @@ func sound() *report {
 	}
 	r.load.Cycles = []cycleResult{c}
 	r.stats.Asked = 5
-	r.stats.Outcomes[runner.Success], r.stats.Outcomes[runner.Rejected] = 3, 2
+	r.stats.Outcomes[runner.OutcomeSuccess], r.stats.Outcomes[runner.OutcomeRejected] = 3, 2
 	r.books = totals{
 		Taken: 3, NotTaken: 2, HangsTaken: 1,
 		Accepted: 3, Rejected: 2, Started: 3, Finished: 3, HangsFound: 1, HangsEnded: 1,
 	}
-	r.books.Outcomes[runner.Success] = 3
+	r.books.Outcomes[runner.OutcomeSuccess] = 3
 	for s := range 600 {
 		r.samples = append(r.samples, sample{at: time.Duration(s) * time.Second, rss: 100 << 20, goroutines: 90})
 	}
@@ -43,10 +43,10 @@ func TestEachRequirementCanFail(t *testing.T) {
 		"rejected, by After":  func(r *report) { r.books.NotTaken++ },
 		"exactly once":        func(r *report) { r.books.Finished-- },
 		"0 twice|1 twice":     func(r *report) { r.books.Twice = 1 },
-		"outcomes observed":   func(r *report) { r.books.Outcomes[runner.Success], r.books.Outcomes[runner.Failed] = 2, 1 },
+		"outcomes observed":   func(r *report) { r.books.Outcomes[runner.OutcomeSuccess], r.books.Outcomes[runner.OutcomeError] = 2, 1 },
 		"lost by the drain":   func(r *report) { r.lost = make([]runner.Lost, 1) },
 		"panics of observers": func(r *report) { r.stats.ObserverPanics = 1 },
-		"found by Overrun":    func(r *report) { r.books.HangsFound = 0 },
+		"found by Stuck":      func(r *report) { r.books.HangsFound = 0 },
 		"without the stack":   func(r *report) { r.books.WithoutStack = 1 },
 		"stuck at the end":    func(r *report) { r.stats.Replaced = 1 },
 		"goroutines at start": func(r *report) { r.goroutines[1] = 8 },

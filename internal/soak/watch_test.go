@@ -40,8 +40,8 @@ func startWatch(t *testing.T, busy, idle *site) *watch {
 		defer close(w.ended)
 		for n := 1; ctx.Err() == nil; n++ {
 			pause(ctx, time.Until(start.Add(time.Duration(n)*time.Second)))
-			s := busy.runner.Stats()
-			if s.Asked != s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running) {
+			s := busy.runner.Snapshot()
+			if !balances(s) {
 				w.unbalanced++
 			}
 			now := sample{
@@ -51,11 +51,22 @@ func startWatch(t *testing.T, busy, idle *site) *watch {
 			w.samples = append(w.samples, now)
 			if n%30 == 15 { // not between two turns, where nothing is under way
 				t.Logf("%3.0f s: RSS %s, live heap %s, %d goroutines, %d connections, %d asked for, %d running of which %d stuck, %d queued, %d rejected",
-					now.at.Seconds(), megabytes(now.rss), megabytes(now.live), now.goroutines, now.connections, s.Asked, s.Running, s.Overrunning, s.Queued, s.Outcomes[runner.Rejected])
+					now.at.Seconds(), megabytes(now.rss), megabytes(now.live), now.goroutines, now.connections, s.Asked, s.Running, s.Stuck, s.Queued, s.Outcomes[runner.OutcomeRejected])
 			}
 		}
 	}()
 	return w
+}
+
+// balances reports whether the books add up, in all and for each name.
+func balances(s runner.Snapshot) bool {
+	ok := s.Asked == s.Outcomes.Total()+uint64(s.Pending())
+	var asked uint64
+	for _, c := range s.Callbacks {
+		asked += c.Asked
+		ok = ok && c.Asked == c.Outcomes.Total()+uint64(c.Reserved+c.Queued+c.Running+c.Paused)
+	}
+	return ok && asked == s.Asked
 }
 
 func (w *watch) stop() []sample {
