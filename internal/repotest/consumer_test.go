@@ -115,9 +115,13 @@ import (
 )
 
 func TestAfter(t *testing.T) {
-	runnertest.New(t, runner.Config{}).Do(func(ctx context.Context) {
-		_ = runner.After(ctx, "a", func(context.Context) error { return nil })
+	rt := runnertest.New(t, runner.Config{})
+	err := rt.Run(func(ctx context.Context) error {
+		return runner.After(ctx, "a", func(context.Context) error { return nil })
 	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 `)
 	c.do(t, "test", ".")

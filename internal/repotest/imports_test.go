@@ -16,9 +16,14 @@ func dependencies(t *testing.T, pkg string) []string {
 	return strings.Fields(out)
 }
 
-func TestTheRunnerImportsOnlyTheStandardLibrary(t *testing.T) {
-	require.Equal(t, []string{module + "/runner"}, dependencies(t, module+"/runner"))
-	require.Equal(t, []string{module + "/runner", module + "/runner/runnertest"}, dependencies(t, module+"/runner/runnertest"))
+func TestTheHistogramImportsOnlyTheStandardLibrary(t *testing.T) {
+	require.Equal(t, []string{module + "/histogram"}, dependencies(t, module+"/histogram"))
+}
+
+func TestTheRunnerImportsOnlyTheHistogramAndTheStandardLibrary(t *testing.T) {
+	deps := []string{module + "/histogram", module + "/runner"}
+	require.Equal(t, deps, dependencies(t, module+"/runner"))
+	require.Equal(t, append(deps, module+"/runner/runnertest"), dependencies(t, module+"/runner/runnertest"))
 }
 
 func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {
