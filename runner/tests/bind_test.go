@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,7 +90,7 @@ func exactRun(t *testing.T, clients, requests int, bind bool) (early, total int6
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	if bind {
-		r.Bind(srv)
+		runner.Bind(srv)
 	}
 	serveOn(t, srv, countingListener{ln})
 	var clientsDone sync.WaitGroup
@@ -192,7 +191,7 @@ func TestBindCallsTheHooksThatWereSetBefore(t *testing.T) {
 			seen <- req.Context().Value(key{})
 		})),
 	}
-	r.Bind(srv)
+	runner.Bind(srv)
 	get(t, listenAndServe(t, srv))
 	require.Equal(t, "mine", <-seen)
 	require.Equal(t, http.StateNew, <-states)
@@ -208,7 +207,7 @@ func TestHooksOverwrittenAfterBindLoseNoCallback(t *testing.T) {
 			srv := &http.Server{Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 				_ = runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil })
 			}))}
-			r.Bind(srv)
+			runner.Bind(srv)
 			if which == "ConnState" {
 				srv.ConnState = nil
 			} else {
@@ -218,77 +217,4 @@ func TestHooksOverwrittenAfterBindLoseNoCallback(t *testing.T) {
 			<-ran
 		})
 	}
-}
-
-// After a Bind that comes late, old connections keep the weaker promise, new
-// ones get the exact one, and every callback runs.
-func TestALateBindLosesNoCallback(t *testing.T) {
-	r := newRunner(t, runner.Config{})
-	ran := make(chan string, 1)
-	idle := make(chan struct{}, 10)
-	srv := &http.Server{
-		Handler: r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-			_ = runner.After(req.Context(), "it", func(context.Context) error { ran <- req.URL.Path; return nil })
-		})),
-		ConnState: tellIdle(idle),
-	}
-	ln := newPipeListener()
-	serveOn(t, srv, ln)
-	ask := func(conn net.Conn, br *bufio.Reader, path string) {
-		go func() { _, _ = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: shop\r\n\r\n") }()
-		res, err := http.ReadResponse(br, nil)
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-		require.Equal(t, path, <-ran)
-		<-idle
-	}
-	old, oldReader := ln.dial()
-	ask(old, oldReader, "/before")
-	r.Bind(srv)
-	ask(old, oldReader, "/old")
-	young, youngReader := ln.dial()
-	ask(young, youngReader, "/new")
-	require.NoError(t, old.Close())
-	require.NoError(t, young.Close())
-}
-
-// A handler on an HTTP/2 connection serves a request that it has made up, and
-// that looks like HTTP/1.1: nothing will tell when its response is done.
-func TestARequestMadeUpByAnHTTP2HandlerWaitsForNoConnection(t *testing.T) {
-	r := newRunner(t, runner.Config{})
-	ran := make(chan struct{})
-	api := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		_ = runner.After(req.Context(), "it", func(context.Context) error { close(ran); return nil })
-	}))
-	leave := make(chan struct{})
-	mux := http.NewServeMux()
-	mux.HandleFunc("/batch", func(_ http.ResponseWriter, req *http.Request) {
-		sub, err := http.NewRequestWithContext(req.Context(), http.MethodGet, "/x", nil)
-		if err != nil {
-			t.Error(err)
-		}
-		api.ServeHTTP(httptest.NewRecorder(), sub)
-	})
-	mux.HandleFunc("/events", func(w http.ResponseWriter, _ *http.Request) {
-		_ = http.NewResponseController(w).Flush()
-		<-leave
-	})
-	srv := httptest.NewUnstartedServer(mux)
-	srv.EnableHTTP2 = true
-	r.Bind(srv.Config)
-	srv.StartTLS()
-	defer srv.Close()
-	ask := func(path string) *http.Response {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+path, nil)
-		require.NoError(t, err)
-		res, err := srv.Client().Do(req)
-		require.NoError(t, err)
-		require.Equal(t, 2, res.ProtoMajor)
-		return res
-	}
-	events := ask("/events") // the connection is never idle
-	require.NoError(t, ask("/batch").Body.Close())
-	<-ran
-	close(leave)
-	require.NoError(t, events.Body.Close())
 }

@@ -147,7 +147,7 @@ func TestTheWrapperTellsOfClosingAsTheServersWriterDoes(t *testing.T) {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, *found = w.(http.CloseNotifier) //nolint:staticcheck // handlers still ask for it
 				if *found {
-					_ = w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // likewise
+					_ = w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // as above
 				}
 			})
 		}

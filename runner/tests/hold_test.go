@@ -152,7 +152,7 @@ func TestWaitReturnsWhenTheScopeIsDone(t *testing.T) {
 			ran++
 			return runner.After(ctx, "nested", func(context.Context) error { time.Sleep(time.Second); ran++; return nil })
 		}))
-		release()
+		release(nil)
 		begin := time.Now()
 		require.NoError(t, runner.Wait(ctx))
 		require.Equal(t, 2, ran)

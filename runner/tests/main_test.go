@@ -103,7 +103,7 @@ func giveUp(t *testing.T, r *runner.Runner) runner.Report {
 // requireBalanced checks the first invariant on a snapshot.
 func requireBalanced(t *testing.T, s runner.Stats) {
 	t.Helper()
-	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Reserved+s.Queued+s.Paused+s.Running), "the books do not balance: %+v", s)
+	require.Equal(t, s.Asked, s.Outcomes.Total()+uint64(s.Pending()), "the books do not balance: %+v", s)
 }
 
 // requireCollected waits until the garbage collector has closed freed, by

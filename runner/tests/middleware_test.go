@@ -144,7 +144,7 @@ func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
 			}))
 			outer := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if late {
-					<-leave // a slow look-up, say
+					<-leave // for example, a slow look-up
 				}
 				inner.ServeHTTP(w, req)
 			})
@@ -159,7 +159,7 @@ func TestAHandlerThatOutlivesItsResponse(t *testing.T) {
 				http.Error(w, "too slow", http.StatusServiceUnavailable)
 			})
 			idle := make(chan struct{}, 1)
-			srv := startServer(t, timeout, func(srv *http.Server) { srv.ConnState = tellIdle(idle) }, r.Bind)
+			srv := startServer(t, timeout, func(srv *http.Server) { srv.ConnState = tellIdle(idle) }, runner.Bind)
 			if late {
 				close(respond)
 			} else {

@@ -48,7 +48,7 @@ func TestRequestFromIsTheFrozenRequest(t *testing.T) {
 			req.Header.Set("X-Late", "set after the handler")
 		})
 	}
-	srv := startServer(t, pattern(r.Middleware(mux)), r.Bind)
+	srv := startServer(t, pattern(r.Middleware(mux)), runner.Bind)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/orders/7?x=1", strings.NewReader("body"))
 	require.NoError(t, err)
 	req.Header.Set("User-Agent", "test/1")

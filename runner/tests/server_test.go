@@ -30,7 +30,7 @@ func startServer(t *testing.T, h http.Handler, setup ...func(*http.Server)) *htt
 func serve(t *testing.T, r *runner.Runner, bind bool, h http.Handler) *httptest.Server {
 	t.Helper()
 	if bind {
-		return startServer(t, r.Middleware(h), r.Bind)
+		return startServer(t, r.Middleware(h), runner.Bind)
 	}
 	return startServer(t, r.Middleware(h))
 }
@@ -56,7 +56,7 @@ func listenAndServe(t *testing.T, srv *http.Server) string {
 	return "http://" + ln.Addr().String()
 }
 
-// tellIdle is a ConnState hook that tells of connections that become idle.
+// tellIdle is a ConnState hook that reports connections that become idle.
 func tellIdle(idle chan<- struct{}) func(net.Conn, http.ConnState) {
 	return func(_ net.Conn, s http.ConnState) {
 		if s == http.StateIdle {

@@ -28,7 +28,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 		require.NoError(t, runner.After(ctx, "reserved", slow))
 		require.NoError(t, r.Go(t.Context(), "running", slow))
 		require.NoError(t, r.Go(t.Context(), "queued", slow))
-		time.AfterFunc(5*time.Second, release) // a handler that is still busy
+		time.AfterFunc(5*time.Second, func() { release(nil) }) // a handler that is still busy
 
 		report := drain(t, r)
 		require.Equal(t, 6*time.Second, report.Duration)
@@ -36,7 +36,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 		require.Equal(t, 3, report.Completed)
 		require.Empty(t, report.Lost)
 		require.Equal(t, []runner.Report{report}, rec.Drains())
-		require.Equal(t, uint64(3), r.Stats().Outcomes[runner.Success])
+		require.Equal(t, uint64(3), r.Stats().Outcomes[runner.OutcomeSuccess])
 	})
 }
 
@@ -61,27 +61,27 @@ func TestShutdownReturnsOnTimeWhenACallbackIgnoresItsContext(t *testing.T) {
 		require.ErrorContains(t, err, "gave up, 4 lost")
 		words := report.String()
 		for i, l := range report.Lost {
-			if l.Outcome == runner.Abandoned {
-				require.Contains(t, l.Stack, "tests.(*gate).wait\n\t")
+			if l.Outcome == runner.OutcomeAbandoned {
+				require.Contains(t, l.Stack, ".(*gate).wait\n\t")
 				report.Lost[i].Stack = ""
 			}
 		}
 		require.ElementsMatch(t, []runner.Lost{
-			{Name: "deaf", Outcome: runner.Abandoned, Age: 70 * time.Second, Ran: 70 * time.Second},
-			{Name: "obedient", Outcome: runner.Canceled, Age: 69 * time.Second, Ran: 69 * time.Second},
-			{Name: "queued", Outcome: runner.Dropped, Age: 69 * time.Second},
-			{Name: "reserved", Outcome: runner.Dropped, Age: 69 * time.Second},
+			{Name: "deaf", Outcome: runner.OutcomeAbandoned, Age: 70 * time.Second, Ran: 70 * time.Second},
+			{Name: "obedient", Outcome: runner.OutcomeCanceled, Age: 69 * time.Second, Ran: 69 * time.Second},
+			{Name: "queued", Outcome: runner.OutcomeDropped, Age: 69 * time.Second},
+			{Name: "reserved", Outcome: runner.OutcomeDropped, Age: 69 * time.Second},
 		}, report.Lost)
 		require.Equal(t, 5, report.Pending)
 		require.Equal(t, 1, report.Completed)
-		for _, line := range []string{"1 of 5 pending callbacks completed, 4 lost:", "\n  1 x deaf abandoned, the oldest asked for 1m10s ago and running for 1m10s, in github.com/afterglow-go/afterglow/runner/tests.(*gate).wait"} {
+		for _, line := range []string{"1 of 5 pending callbacks completed, 4 lost:", "\n  1 x deaf abandoned, the oldest asked for 1m10s ago and running for 1m10s, in github.com/afterglow-go/afterglow/runner/tests"} {
 			require.Contains(t, words, line)
 		}
 		requireBalanced(t, r.Stats())
 		require.Zero(t, r.Stats().Running)
 
 		before := r.Stats()
-		release()
+		release(nil)
 		g.release()
 		synctest.Wait()
 		require.Equal(t, before.Outcomes, r.Stats().Outcomes, "what is abandoned ends uncounted")
@@ -105,8 +105,8 @@ func TestADrainThatGivesUpStartsNothingMore(t *testing.T) {
 				require.NoError(t, r.Go(t.Context(), "queued", nothing))
 			}
 			giveUp(t, r)
-			require.Equal(t, uint64(5), r.Stats().Outcomes[runner.Dropped])
-			require.Equal(t, uint64(2), r.Stats().Outcomes[runner.Canceled])
+			require.Equal(t, uint64(5), r.Stats().Outcomes[runner.OutcomeDropped])
+			require.Equal(t, uint64(2), r.Stats().Outcomes[runner.OutcomeCanceled])
 		})
 	}
 }
@@ -125,8 +125,8 @@ func TestShutdownCancelsAtOnceWhenItsContextEnds(t *testing.T) {
 		require.Equal(t, 50*time.Millisecond, time.Since(begin))
 		require.ErrorIs(t, err, errBroken)
 		require.Len(t, report.Lost, 2)
-		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Canceled])
-		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Abandoned])
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.OutcomeCanceled])
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.OutcomeAbandoned])
 	})
 }
 
@@ -211,7 +211,7 @@ func TestWhatADrainLostIsNotHeldOnTo(t *testing.T) {
 	runtime.KeepAlive(r)
 }
 
-func TestWhoKeepsTheContextOfALostCallbackKeepsNoOther(t *testing.T) {
+func TestTheContextOfALostCallbackKeepsNoOtherCallback(t *testing.T) {
 	type key struct{}
 	r := newRunner(t, runner.Config{Workers: 2, Observers: []runner.Observer{{Finished: func(context.Context, runner.FinishedInfo) {}}}})
 	g := newGate(t)
@@ -302,7 +302,7 @@ func TestOnlyAnAbandonedCallbackHasAStack(t *testing.T) {
 		synctest.Wait()
 		giveUp(t, r)
 		require.NotEmpty(t, only(t, rec, "deaf").Finished.Stack)
-		require.Equal(t, runner.Canceled, only(t, rec, "heeds").Finished.Outcome)
+		require.Equal(t, runner.OutcomeCanceled, only(t, rec, "heeds").Finished.Outcome)
 		require.Empty(t, only(t, rec, "heeds").Finished.Stack)
 	})
 }
