@@ -8,15 +8,19 @@ MAKEFLAGS += --no-print-directory
 # The modules of go.work. This is the one place that lists them for make.
 MODULES := . benchmarks dashboards examples
 # Modules of build tools: outside go.work, as their requirements conflict.
-TOOLS := tools/lint tools/jaeger tools/prometheus tools/alertmanager
-# What internal/tool builds of them, as tests run against it.
-SERVERS := jaeger prometheus promtool alertmanager amtool
+TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager
 
-# A tool must be rebuilt when Go changes, so Go's version is in the path.
+# Where internal/tool builds what these modules have.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
 LINT := $(BIN)/golangci-lint
-# Always asked for, as Go itself knows best whether it is up to date.
-GOTEST = go build -o $(BIN)/gotest ./internal/gotest && $(BIN)/gotest $(addprefix -C ,$(MODULES))
+GOTESTSUM := $(BIN)/gotestsum
+# What tests run against.
+SERVERS := $(addprefix $(BIN)/,jaeger prometheus promtool alertmanager amtool)
+
+# One run over all modules. It ends in how many tests there were, and fails if
+# there was none.
+GOTEST = $(GOTESTSUM) --format-hide-empty-pkg --post-run-command='sh -c "[ $$TESTS_TOTAL != 0 ] || { echo no test ran; exit 1; }"'
+PACKAGES := $(MODULES:%=./%/...)
 
 # What a user may set: make fuzz FUZZTIME=5m, make sim SIMFLAGS=-sim.seed=7 …
 ARGS ?=
@@ -45,18 +49,11 @@ run: ## start the example shop (ARGS='-load 50' places orders by itself)
 .PHONY: setup
 setup: ## install a C compiler and Chromium, and build the servers that tests run against
 	@./tools/setup.sh
-	@go run ./internal/tool/build $(SERVERS)
+	@go run ./internal/tool/build $(notdir $(SERVERS) $(GOTESTSUM))
 
 .PHONY: test
 test: setup ## run every test of every module under the race detector
-	@$(GOTEST) -race -shuffle=on $(TESTFLAGS) ./...
-
-# Loki's module is not among TOOLS: its requirements alone take a while to load.
-.PHONY: test-logs
-test-logs: setup ## run the tests of what is asked of Loki, which takes ten minutes to build, once
-	@GOWORK=off go -C tools/loki mod tidy -diff >/dev/null || { echo 'not tidy; run GOWORK=off go mod tidy in tools/loki' >&2; exit 1; }
-	@go run ./internal/tool/build loki
-	@go -C examples test -race -count=1 -tags=loki -run='^TestLogs' $(TESTFLAGS) ./stack
+	@$(GOTEST) -- -race -shuffle=on $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: race
 race: test ## the same as test, which always runs under the race detector
@@ -68,8 +65,8 @@ check: static short ## the quick gate before each commit: static checks and shor
 static: format vet tidy ## the static half of check: gofmt, go vet, go mod tidy
 
 .PHONY: short
-short: ## the tests that are quick, without the race detector
-	@$(GOTEST) -short -shuffle=on $(TESTFLAGS) ./...
+short: $(SERVERS) $(GOTESTSUM) ## the tests that are quick, without the race detector
+	@$(GOTEST) --hide-summary=skipped -- -short -shuffle=on $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: format
 format:
@@ -77,13 +74,12 @@ format:
 	if [ -n "$$bad" ]; then echo "not formatted; run: gofmt -w" $$bad >&2; exit 1; fi
 
 # GOWORK=off proves that each module builds with its own go.mod alone; the
-# tests run in the workspace and so cover the other half. The tag is that of the
-# tests that test-logs runs. The library is vetted for the systems that its tests
-# do not run on here.
+# tests run in the workspace and so cover the other half. The library is vetted
+# for the systems that its tests do not run on here.
 .PHONY: vet
 vet: export GOWORK := off
 vet:
-	$(call each,go vet -tags=loki ./...)
+	$(call each,go vet ./...)
 	@for os in darwin windows; do \
 		CGO_ENABLED=0 GOOS=$$os go vet ./... || { echo "make vet: failed for GOOS=$$os" >&2; exit 1; }; \
 	done
@@ -98,13 +94,9 @@ tidy:
 lint: $(LINT) ## run the linters of .golangci.yml on every module
 	$(call each,$(LINT) run $(LINTFLAGS) ./...)
 
-# -trimpath and -s -w keep the binary small; the first build takes minutes, the
-# Go build cache makes later ones quick.
-$(LINT): tools/lint/go.mod tools/lint/go.sum
-	@echo 'building golangci-lint (once; a minute or two)'
-	@mkdir -p $(@D)
-	@GOWORK=off go -C tools/lint build -trimpath -ldflags='-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@touch $@
+# go build knows whether a tool is up to date. If so, it only renews the file's time.
+$(BIN)/%: $(wildcard tools/*/go.mod)
+	@go run ./internal/tool/build $*
 
 .PHONY: sim
 sim: ## run the runner's simulator for a million steps (SIMFLAGS='-sim.seed=N -sim.steps=N')

@@ -2,47 +2,40 @@ package tool
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 )
 
-// family is a module under tools/, whose tools are built together.
-type family struct {
-	dir  string // under tools/
-	tags string // build tags, comma-separated
+// modules says which module under tools/ builds a tool.
+var modules = map[string]string{
+	"alertmanager":  "alertmanager",
+	"amtool":        "alertmanager",
+	"golangci-lint": "lint",
+	"gotestsum":     "gotestsum",
+	"jaeger":        "jaeger",
+	"prometheus":    "prometheus",
+	"promtool":      "prometheus",
 }
 
-var (
-	alertmanager = family{dir: "alertmanager"}
-	jaeger       = family{dir: "jaeger"}
-	loki         = family{dir: "loki"}
-	// Service discovery of every cloud would be most of the build; what is
-	// watched here is listed in the configuration.
-	prometheus = family{dir: "prometheus", tags: "remove_all_sd"}
-)
+// tags are the build tags of a module. Service discovery of every cloud would be
+// most of Prometheus' build, and no test uses it.
+var tags = map[string]string{"prometheus": "remove_all_sd"}
 
-// families says where each binary is built.
-var families = map[string]family{
-	"alertmanager": alertmanager,
-	"amtool":       alertmanager,
-	"jaeger":       jaeger,
-	"loki":         loki,
-	"prometheus":   prometheus,
-	"promtool":     prometheus,
-}
+// built has the modules that this process has built.
+var built sync.Map // directory -> nothing
 
-// Binary returns the path of a tool, such as "jaeger". It builds the tool, and
-// says so on progress, if that has not been done with this version of Go and
-// these versions of its modules; that takes minutes. It may be called from any
-// directory of the repository, by many processes at once.
+// Binary returns the path of a tool, such as "jaeger". The first call of a process
+// runs go build on the tool's module. This takes a second if the tool is up to
+// date. It takes minutes if the tool is not there, and Binary then says so on
+// progress. Many goroutines and processes may call Binary at once, from any
+// directory of the repository: the go command replaces a file in one step.
 func Binary(ctx context.Context, name string, progress io.Writer) (string, error) {
-	f, ok := families[name]
+	module, ok := modules[name]
 	if !ok {
 		return "", fmt.Errorf("tool: no tool is called %q", name)
 	}
@@ -50,85 +43,41 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if err != nil {
 		return "", err
 	}
-	module := filepath.Join(root, "tools", f.dir)
-	dir := filepath.Join(root, "bin", runtime.Version())
+	source := filepath.Join(root, "tools", module)
+	dir := filepath.Join(root, "bin", runtime.Version()) // a tool must be rebuilt when Go changes
 	path := filepath.Join(dir, name)
-	stamp := filepath.Join(dir, f.dir+".sum") // says what the family has been built of
-	sum, err := sumOf(module, f.tags)
-	if err != nil {
-		return "", fmt.Errorf("tool: %w", err)
-	}
-	if isBuilt(path, stamp, sum) {
+	if _, done := built.Load(source); done {
 		return path, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("tool: %w", err)
+	if _, err := os.Stat(path); err != nil {
+		fmt.Fprintf(progress, "building %s (once; it may take minutes)\n", module)
 	}
-	unlock, err := lock(ctx, filepath.Join(dir, f.dir+".lock"))
-	if err != nil {
-		return "", fmt.Errorf("tool: %w", err)
+	if err := build(ctx, source, tags[module], dir); err != nil {
+		return "", fmt.Errorf("tool: building %s: %w", module, err)
 	}
-	defer unlock()
-	if isBuilt(path, stamp, sum) { // by who held the lock
-		return path, nil
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("tool: %s has no such tool: %w", filepath.Join(source, "go.mod"), err)
 	}
-	fmt.Fprintf(progress, "building %s (once; a few minutes)\n", f.dir)
-	if err := build(ctx, module, f.tags, dir); err != nil {
-		return "", fmt.Errorf("tool: building %s: %w", f.dir, err)
-	}
-	if err := os.WriteFile(stamp, []byte(sum), 0o644); err != nil {
-		return "", fmt.Errorf("tool: %w", err)
-	}
-	if !isBuilt(path, stamp, sum) {
-		return "", fmt.Errorf("tool: %s has no tool called %s", filepath.Join(module, "go.mod"), name)
-	}
+	built.Store(source, nil)
 	return path, nil
 }
 
-// build builds every tool of the module into dir.
-func build(ctx context.Context, module, tags, dir string) error {
-	// Not into dir at once: a build that is cut off must leave nothing there.
-	fresh, err := os.MkdirTemp(dir, "build")
+// build builds those tools of a module that are not up to date in dir. `go tool`
+// would keep them in Go's cache, but it takes no build tags.
+func build(ctx context.Context, source, tags, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	// The go command renames what it has built, which needs one file system. From
+	// another one it copies, and somebody might start half a tool.
+	tmp, err := os.MkdirTemp(dir, "build")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(fresh) //nolint:errcheck // what it leaves is never looked at
+	defer os.RemoveAll(tmp) //nolint:errcheck // what it leaves is never looked at
 	// No flags meant for the tests' own build; -trimpath and -s -w keep binaries small.
-	if err := Go(ctx, module, fresh, []string{"GOWORK=off", "GOFLAGS=-buildvcs=false"},
-		"build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", fresh+string(filepath.Separator), "tool"); err != nil {
-		return err
-	}
-	built, err := os.ReadDir(fresh)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, b := range built {
-		errs = append(errs, os.Rename(filepath.Join(fresh, b.Name()), filepath.Join(dir, b.Name())))
-	}
-	return errors.Join(errs...)
-}
-
-// isBuilt tells whether the binary is there, and built of what sum stands for.
-func isBuilt(binary, stamp, sum string) bool {
-	_, err := os.Stat(binary)
-	built, _ := os.ReadFile(stamp) // none: not built
-	return err == nil && string(built) == sum
-}
-
-// sumOf stands for the versions that a module pins, and the build tags. Times
-// of files would not do, as git changes them at will.
-func sumOf(module, tags string) (string, error) {
-	hash := sha256.New()
-	hash.Write([]byte(tags))
-	for _, file := range []string{"go.mod", "go.sum"} {
-		b, err := os.ReadFile(filepath.Join(module, file))
-		if err != nil {
-			return "", err
-		}
-		hash.Write(b)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return Go(ctx, source, tmp, []string{"GOWORK=off", "GOFLAGS=-buildvcs=false"},
+		"build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", dir+string(filepath.Separator), "tool")
 }
 
 // Root returns the repository's top directory: where go.work and tools/ are.

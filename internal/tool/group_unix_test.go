@@ -3,7 +3,6 @@
 package tool_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,27 +47,7 @@ func TestABuildThatIsCutOffLeavesNoProcess(t *testing.T) {
 		"the compiler has ended")
 }
 
-func TestWhoWaitsForABuildOfAnotherStopsWithItsContext(t *testing.T) {
-	newCheckout(t)
-	_, err := tool.Binary(t.Context(), "jaeger", new(bytes.Buffer))
-	require.NoError(t, err)
-	locks, err := filepath.Glob("../../../bin/*/jaeger.lock")
-	require.NoError(t, err)
-	require.Len(t, locks, 1)
-	held, err := os.Open(locks[0])
-	require.NoError(t, err)
-	defer held.Close()
-	require.NoError(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
-
-	// Of other versions now, so that it is to be built.
-	require.NoError(t, os.WriteFile("../../../tools/jaeger/go.sum", []byte("\n"), 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err = tool.Binary(ctx, "jaeger", new(bytes.Buffer))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-}
-
-// isZombie tells whether a process has ended and nobody has waited for it: where
+// isZombie reports whether a process has ended and nobody has waited for it: where
 // no init does that, the orphans of a test stay.
 func isZombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -35,23 +35,18 @@ func NewObserved(cfg runner.Config, t Telemetry) Observed {
 // observe discards the log: no contestant is measured with a log.
 func observe(cfg runner.Config, t *tracing, on bool) Observed {
 	o := Observed{tracing: t, metrics: prometheus.NewRegistry()}
-	var tel *telemetry.Telemetry
 	var err error
 	if on {
-		tel, err = telemetry.New(telemetry.Config{
+		tel, err := telemetry.New(telemetry.Config{
 			TracerProvider: t.provider,
 			Registerer:     o.metrics,
 			Logger:         slog.New(slog.DiscardHandler),
 		})
 		must(err)
 		cfg.Observers = append(cfg.Observers, tel.Observer())
-		cfg.TraceID = telemetry.TraceID
 	}
 	o.Runner, err = runner.New(cfg)
 	must(err)
-	if on {
-		must(tel.Watch(o.Runner))
-	}
 	return o
 }
 
@@ -59,7 +54,10 @@ func observe(cfg runner.Config, t *tracing, on bool) Observed {
 func (o Observed) Request() (context.Context, func()) { return o.tracing.request() }
 
 // Snapshot copies the books by name, and reports whether this runner has them.
-func (o Observed) Snapshot() bool { return false }
+func (o Observed) Snapshot() bool {
+	o.Runner.Snapshot()
+	return true
+}
 
 // Scrape is what a scrape of the metrics costs the process.
 func (o Observed) Scrape() {
@@ -77,7 +75,7 @@ func (o Observed) Close() {
 // blocking is the runner's configuration as a pool. It blocks for as long as a
 // task may take: a producer that was refused would count as lost work.
 func blocking(s Size) runner.Config {
-	return runner.Config{Workers: s.Workers, Queue: s.Queue, Timeout: Timeout, Overflow: runner.Block, MaxWait: Timeout}
+	return runner.Config{Workers: s.Workers, Queue: s.Queue, Timeout: Timeout, Overflow: runner.Block(Timeout)}
 }
 
 // direct asks with Go: its callbacks are due at once.
@@ -104,7 +102,10 @@ func (p scoped) Prepare(task func()) Submit {
 	return func(ctx context.Context) { must(runner.After(ctx, Name, run)) }
 }
 
-func (p scoped) Open(ctx context.Context) (context.Context, func()) { return p.Scope(ctx) }
+func (p scoped) Open(ctx context.Context) (context.Context, func()) {
+	ctx, release := p.Scope(ctx)
+	return ctx, func() { release(nil) }
+}
 
 // WithNames is a runner with full metrics of so many names, after ten callbacks
 // of each, of different lengths, of which one has failed.

@@ -102,7 +102,7 @@ func Variants() []Variant {
 // serveAfter is the route behind a runner with full metrics.
 func serveAfter(route http.HandlerFunc, srv *http.Server) (http.Handler, func()) {
 	r := pool.NewObserved(runner.Config{Workers: workers, Queue: 4 * workers}, pool.NoopTracer)
-	r.Bind(srv)
+	runner.Bind(srv)
 	return r.Middleware(route), r.Close
 }
 
