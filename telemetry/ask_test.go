@@ -35,7 +35,7 @@ func TestAnAskSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
 	require.NoError(t, r.After(ctx, "first", succeed))
 	here = line() + 1
 	require.NoError(t, r.After(ctx, "order.email", func(context.Context) error { return errors.New("no") }))
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	ask, process := g.span("ask order.email"), g.span("process order.email")
@@ -67,7 +67,7 @@ func TestAnAskSpanIsTheParentOfAChild(t *testing.T) {
 		r := g.runner(runner.Config{})
 		ctx, _, release := g.request(r)
 		require.NoError(t, r.After(ctx, "a", succeed))
-		release()
+		release(nil)
 		g.shutdown(r)
 		ask, process := g.span("ask a"), g.span("process a")
 		require.Equal(t, ask.SpanContext.SpanID(), process.Parent.SpanID())
@@ -79,13 +79,13 @@ func TestAnAskSpanIsTheParentOfAChild(t *testing.T) {
 }
 
 func TestARejectedCallbackHasAnAskSpanWithTheReason(t *testing.T) {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.AskSpans, cfg.MaxNames = true, 1 })
-	r := g.runner(runner.Config{Name: "shop", Queue: 1})
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.AskSpans = true })
+	r := g.runner(runner.Config{Name: "shop", Queue: 1, MaxNames: 1})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
 	here := line() + 1
 	require.ErrorIs(t, r.After(ctx, "order.webhook", succeed), runner.ErrQueueFull) // its name folds
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	span := g.span("ask order.webhook")
@@ -107,7 +107,7 @@ func TestARejectedCallbackHasAnAskSpanWithTheReason(t *testing.T) {
 func TestAnAskSpanLastsFromTheCallToItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, withAskSpans)
-		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Minute})
+		r := g.runner(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Minute)})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		require.NoError(t, r.Go(ctx, "running", takes(3*time.Second)))
 		synctest.Wait()
@@ -126,7 +126,7 @@ func TestAnAskSpanLastsFromTheCallToItsAnswer(t *testing.T) {
 		require.Equal(t, "canceled", attrs(rejected.Attributes)["afterglow.reason"])
 		require.LessOrEqual(t, len(rejected.Status.Description), 256)
 		require.True(t, utf8.ValidString(rejected.Status.Description))
-		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 0, "observer": 0}, g.errors())
+		require.Equal(t, map[string]float64{"traces": 0, "logs": 0, "observer": 0}, g.errors())
 	})
 }
 
@@ -143,7 +143,7 @@ func TestEveryAttemptIsLinkedToTheOneAskSpan(t *testing.T) {
 	g := newRig(t, withAskSpans)
 	r := g.runner(runner.Config{})
 	g.run(r, "a", func(context.Context) error { return errors.New("no") },
-		runner.Retry(3, func(int) time.Duration { return 0 }))
+		runner.RetryBackoff(3, func(int) time.Duration { return 0 }))
 	ask, attempts := g.span("ask a"), g.spans("process a")
 	require.Len(t, attempts, 3)
 	for _, attempt := range attempts {
@@ -159,7 +159,7 @@ func TestTheAskSpanOfANestedCallbackBelongsToTheOneThatAskedForIt(t *testing.T) 
 	require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
 		return r.After(ctx, "inner", func(context.Context) error { return errors.New("no") })
 	}))
-	release()
+	release(nil)
 	require.NoError(t, runner.Wait(ctx))
 	g.shutdown(r)
 	outer, ask := g.span("process outer"), g.span("ask inner")

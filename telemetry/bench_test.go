@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/trace/noop"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -15,14 +15,15 @@ import (
 // runner: asked for, started, finished.
 func BenchmarkEvents(b *testing.B) {
 	g := newRig(b, func(cfg *telemetry.Config) {
-		cfg.TracerProvider, cfg.Logger = noop.NewTracerProvider(), slog.New(slog.DiscardHandler)
+		cfg.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	})
 	o := g.tel.Observer()
 	ctx := b.Context()
 	now := time.Now()
 	accepted := runner.AcceptedInfo{Callback: runner.Callback{Runner: "default", Name: "order.email", Asked: now}}
-	started := runner.StartedInfo{Callback: accepted.Callback, AfterResponse: true, Released: now, Due: now, Started: now, Attempt: 1}
-	finished := runner.FinishedInfo{StartedInfo: started, Outcome: runner.Success, Finished: now}
+	started := runner.StartedInfo{Callback: accepted.Callback, AskedAfter: true, Released: now, Due: now, Started: now, Attempt: 1}
+	finished := runner.FinishedInfo{StartedInfo: started, Outcome: runner.OutcomeSuccess, Finished: now}
 	within := o.Started(ctx, started)
 	for _, c := range []struct {
 		name string

@@ -10,37 +10,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
-	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/histogram"
 	"github.com/afterglow-go/afterglow/telemetry"
-	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// oddBuckets are bounds that a classic histogram may have, some of which no
-// duration is exactly at, and some that are native bounds as well.
-func oddBuckets() []float64 {
-	return []float64{-1, 0, 1e-10, 1e-9, 1.5e-9, 1e-6, .1, .25, 1. / 3, .5, 1, math.Nextafter(1, 2), 2, 60, 1e6, 4e9, 1e11}
+// bounds are classic buckets, some of which are native bounds as well.
+func bounds() []time.Duration {
+	return []time.Duration{1, time.Microsecond, 100 * time.Millisecond, 250 * time.Millisecond, time.Second / 3, 500 * time.Millisecond, time.Second, time.Second + 1, 2 * time.Second, time.Minute, 277 * time.Hour}
 }
 
-// waits is a rig of which only the histograms of queue waits are used: one for
-// each runner.
-type waits struct {
-	*rig
-	observer runner.Observer
-}
-
-func newWaits(t testing.TB, buckets []float64) waits {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider, cfg.WaitBuckets = noop.NewTracerProvider(), buckets })
-	return waits{g, g.tel.Observer()}
-}
-
-func (w waits) observe(name string, wait time.Duration) {
-	due := time.Unix(1, 0)
-	w.observer.Started(w.t.Context(), runner.StartedInfo{
-		Callback: runner.Callback{Runner: name, Name: "a", Asked: due},
-		Due:      due, Started: due.Add(wait), Attempt: 1,
-	})
+func inSeconds(all []time.Duration) (seconds []float64) {
+	for _, d := range all {
+		seconds = append(seconds, d.Seconds())
+	}
+	return seconds
 }
 
 // histogramsOf returns the histograms of a metric by the value of a label.
@@ -62,8 +46,8 @@ func histogramsOf(t testing.TB, g prometheus.Gatherer, metric, label string) map
 
 // oracle is a histogram of client_golang with native buckets that grow by some
 // factor at most, as many as there are.
-func oracle(buckets []float64, factor float64) prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "oracle", Buckets: buckets, NativeHistogramBucketFactor: factor})
+func oracle(factor float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "oracle", Buckets: inSeconds(bounds()), NativeHistogramBucketFactor: factor})
 }
 
 // requireSame requires the same buckets of both kinds and the same count.
@@ -95,57 +79,49 @@ func requireSame(t testing.TB, want prometheus.Metric, got *dto.Histogram) {
 	require.Empty(t, got.GetNegativeSpan())
 }
 
-// edges returns what is just at, below and above a bound in seconds.
-func edges(bound float64) (all []time.Duration) {
-	at := math.Round(bound * 1e9)
-	for _, by := range []float64{-1024, -513, -512, -1, 0, 1, 512, 513, 1024} {
-		if d := at + by; d >= 0 && d < math.MaxInt64 {
-			all = append(all, time.Duration(d))
-		}
-	}
-	return all
-}
-
 // spread returns a duration between 2^from and 2^to seconds, as often of each
 // power of two.
 func spread(random *rand.Rand, from, to float64) time.Duration {
 	return time.Duration(math.Min(math.Exp2(from+random.Float64()*(to-from))*1e9, math.MaxInt64-1024))
 }
 
+// exposed is a histogram and the series that exposes it.
+type exposed struct {
+	histogram.Histogram
+	write func(histogram.Snapshot) *dto.Histogram
+}
+
+func newExposed(t testing.TB) *exposed {
+	layout, err := histogram.NewLayout(bounds())
+	require.NoError(t, err)
+	return &exposed{histogram.New(layout), telemetry.NewSeries()}
+}
+
+func (e *exposed) scrape() *dto.Histogram {
+	s, _ := e.Snapshot(nil)
+	return e.write(s)
+}
+
 func TestDurationsAreInTheBucketsOfClientGolang(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	w := newWaits(t, oddBuckets())
-	oracles := make(map[string]prometheus.Histogram)
-	// A few powers of two for each runner, lest buckets are merged.
+	// A few powers of two at a time, lest buckets are merged.
 	const step = 8
-	for from := -30; from < 34; from += step {
-		name := time.Duration(from).String()
-		want := oracle(oddBuckets(), 1.1)
-		oracles[name] = want
+	for from := -30; from < 20; from += step {
+		got, want := newExposed(t), oracle(1.1)
 		durations := []time.Duration{0}
 		for range 12_000 {
 			durations = append(durations, spread(random, float64(from), float64(from+step)))
 		}
-		for i := range step * 8 {
-			durations = append(durations, edges(math.Exp2(float64(from)+float64(i)/8))...)
-		}
-		if from+step > 33 {
-			durations = append(durations, math.MaxInt64, math.MaxInt64-1)
-		}
-		for _, b := range oddBuckets() {
-			if math.Exp2(float64(from)) <= b && b < math.Exp2(float64(from+step)) {
-				durations = append(durations, edges(b)...)
+		for _, b := range bounds() {
+			if math.Exp2(float64(from)) <= b.Seconds() && b.Seconds() < math.Exp2(float64(from+step)) {
+				durations = append(durations, b-1, b, b+1)
 			}
 		}
 		for _, d := range durations {
-			w.observe(name, d)
+			got.Observe(d)
 			want.Observe(d.Seconds())
 		}
-	}
-	got := histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)
-	require.Len(t, got, len(oracles))
-	for name, want := range oracles {
-		requireSame(t, want, got[name])
+		requireSame(t, want, got.scrape())
 	}
 }
 
@@ -163,40 +139,28 @@ func TestTooManyNativeBucketsAreMergedAndStaySo(t *testing.T) {
 		"everything": {-30, 33, 1.5, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, want := newWaits(t, oddBuckets()), oracle(oddBuckets(), c.factor)
+			e, want := newExposed(t), oracle(c.factor)
 			observe := func(d time.Duration) {
-				w.observe("a", d)
+				e.Observe(d)
 				want.Observe(d.Seconds())
 			}
 			observe(time.Second)
-			scrape := func() *dto.Histogram {
-				return histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)["a"]
-			}
-			require.EqualValues(t, 3, scrape().GetSchema())
+			require.EqualValues(t, 3, e.scrape().GetSchema())
 			for range 20_000 {
 				observe(spread(random, c.from, c.to))
 			}
-			got := scrape()
+			got := e.scrape()
 			require.Equal(t, c.schema, got.GetSchema())
 			require.LessOrEqual(t, len(got.GetPositiveDelta()), 160)
 			requireSame(t, want, got)
 			observe(time.Minute)
-			requireSame(t, want, scrape())
+			requireSame(t, want, e.scrape())
+			few := newExposed(t)
+			few.Observe(time.Second)
+			s, _ := few.Snapshot(nil)
+			require.Equal(t, c.schema, e.write(s).GetSchema(), "a schema that rises again is a restart")
 		})
 	}
-}
-
-func TestATimeLessThanNothingCountsAsNothing(t *testing.T) {
-	w := newWaits(t, nil)
-	w.observe("a", time.Second)
-	w.observe("a", -time.Hour)
-	w.observe("a", math.MinInt64)
-	h := histogramsOf(t, w.registry, names.MetricQueueWait, names.LabelRunner)["a"]
-	require.EqualValues(t, 3, h.GetSampleCount())
-	require.EqualValues(t, 2, h.GetZeroCount())
-	require.InDelta(t, 1, h.GetSampleSum(), 0, "a sum that falls is a restart")
-	require.EqualValues(t, 2, h.GetBucket()[0].GetCumulativeCount())
-	requireValid(t, h)
 }
 
 // requireValid requires what Prometheus does of a histogram, or it drops it: the

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -42,7 +43,7 @@ func (c *callSites) attrs(site callSite) []attribute.KeyValue {
 
 func (site callSite) resolve() []attribute.KeyValue {
 	f, _ := runtime.CallersFrames([]uintptr{uintptr(site)}).Next()
-	if f.Function == "" {
+	if f.Function == "" || strings.HasPrefix(f.Function, "runtime.") { // a go statement, or a panic that runs what was deferred
 		return nil
 	}
 	return []attribute.KeyValue{

@@ -3,6 +3,8 @@ package telemetry_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -56,10 +57,11 @@ func TestASpanTellsTheLineThatAskedForIt(t *testing.T) {
 	require.NoError(t, r.After(ctx, "method", succeed))
 	at["go"] = line() + 1
 	require.NoError(t, r.Go(ctx, "go", succeed, runner.Timeout(time.Minute)))
-	at["track"] = line() + 1
-	_, done, err := r.Track(ctx, "track")
-	require.NoError(t, err)
-	done(nil)
+	at["do"] = line() + 1
+	require.NoError(t, r.Do(ctx, "do", succeed))
+	at["all"] = line() + 1
+	require.NoError(t, runner.AfterAll(ctx, runner.Call{Name: "all", Func: succeed}))
+	var err error
 	at["wrapped"], err = sendMail(ctx, r)
 	require.NoError(t, err)
 	func() {
@@ -67,33 +69,29 @@ func TestASpanTellsTheLineThatAskedForIt(t *testing.T) {
 		defer func() { require.NoError(t, err) }()
 		defer func() { err = r.After(ctx, "deferred", succeed) }()
 	}()
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	const test = "TestASpanTellsTheLineThatAskedForIt"
 	for name, function := range map[string]string{
-		"function": test, "method": test, "go": test, "track": test, "wrapped": "sendMail",
+		"function": test, "method": test, "go": test, "do": test, "all": test, "wrapped": "sendMail",
 	} {
 		require.Equal(t, site{function, at[name]}, siteOf(t, g.span("process "+name)))
 	}
 	require.Equal(t, at["deferred"], siteOf(t, g.span("process deferred")).line)
 }
 
-func TestACallbackThatAPanicsDeferredCallAskedForIsOfTheFunctionThatPanicked(t *testing.T) {
+func TestACallbackThatAPanicsDeferredCallAskedForHasNoLine(t *testing.T) {
 	g := newRig(t, nil)
 	r := g.runner(runner.Config{})
 	ctx, _, release := g.request(r)
-	var at int64
 	require.Panics(t, func() {
 		defer r.After(ctx, "a", succeed) //nolint:errcheck // its span is awaited
-		at = line() + 1
 		panic("mine")
 	})
-	release()
+	release(nil)
 	g.shutdown(r)
-	got := siteOf(t, g.span("process a"))
-	require.Equal(t, at, got.line)
-	require.Contains(t, got.function, "TestACallbackThatAPanicsDeferredCallAskedFor")
+	require.Equal(t, site{}, siteOf(t, g.span("process a")), "the runtime has made the call")
 }
 
 func TestAGoroutineThatDoesNothingButAskHasNoLine(t *testing.T) {
@@ -102,7 +100,7 @@ func TestAGoroutineThatDoesNothingButAskHasNoLine(t *testing.T) {
 	ctx, _, release := g.request(r)
 	go r.Go(ctx, "a", succeed) //nolint:errcheck // its span is awaited
 	require.Eventually(t, func() bool { return len(g.spans("process a")) == 1 }, 10*time.Second, time.Millisecond)
-	release()
+	release(nil)
 	g.shutdown(r)
 	require.Equal(t, site{}, siteOf(t, g.span("process a")), "there is no line of a user's on its stack")
 }
@@ -135,8 +133,8 @@ func TestEachCallbackOfAChainAndEachAttemptHasItsOwnLine(t *testing.T) {
 	require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
 		inner = line() + 1
 		return errors.Join(errors.New("no"), r.After(ctx, "inner", succeed))
-	}, runner.Retry(3, func(int) time.Duration { return 0 })))
-	release()
+	}, runner.RetryBackoff(3, func(int) time.Duration { return 0 })))
+	release(nil)
 	require.NoError(t, runner.Wait(ctx))
 	g.shutdown(r)
 	for name, want := range map[string]int64{"process outer": outer, "process inner": inner} {
@@ -176,7 +174,7 @@ func TestALineThatWasNotLookedForIsNotTakenFromTheAsker(t *testing.T) {
 	require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
 		return r.After(ctx, "inner", succeed)
 	}))
-	release()
+	release(nil)
 	require.NoError(t, runner.Wait(ctx))
 	g.shutdown(r)
 	require.Empty(t, g.spans("process outer"))
@@ -189,7 +187,7 @@ func TestARequestThatIsNotSampledPaysForNoLine(t *testing.T) {
 	for range 2 {
 		ctx, _, release := g.request(r)
 		require.NoError(t, r.After(ctx, "a", succeed))
-		release()
+		release(nil)
 		require.NoError(t, runner.Wait(ctx))
 	}
 	g.shutdown(r)
@@ -217,7 +215,7 @@ func TestTheLineIsFoundBelowObserversThatAreWrapped(t *testing.T) {
 	ctx, _, release := g.request(r)
 	here := line() + 1
 	require.NoError(t, r.After(ctx, "a", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 	require.Equal(t, site{"TestTheLineIsFoundBelowObserversThatAreWrapped", here}, siteOf(t, g.span("process a")))
 }
@@ -231,7 +229,7 @@ func TestTheNameOfAFunctionIsBounded(t *testing.T) {
 	r := g.runner(runner.Config{})
 	ctx, _, release := g.request(r)
 	require.NoError(t, theNameOfAFunctionMayBeAsLongAsItsAuthorLikesAndThisOneIsLongerThanWhatASpanIsToCarryOfItSoItMustBeCutWhereTheBoundIsThoughNobodyShouldEverCallAFunctionLikeThisOneWhichGoesOnAndOnUntilItHasMoreThanTwoHundredAndFiftySixLettersAndThatIsNearlyHereAndNowItIs(ctx, r))
-	release()
+	release(nil)
 	g.shutdown(r)
 	name := attrs(g.span("process a").Attributes)["code.function.name"].(string)
 	require.Len(t, name, 256)
@@ -245,25 +243,39 @@ func TestTwoTelemetriesEachTellTheLine(t *testing.T) {
 	ctx, _, release := a.request(r)
 	here := line() + 1
 	require.NoError(t, r.After(ctx, "a", succeed))
-	release()
+	release(nil)
 	a.shutdown(r)
 	require.Equal(t, here, siteOf(t, a.span("process a")).line)
 	require.Equal(t, here, siteOf(t, b.span("process a")).line)
 }
 
 func TestWhatDoesNotRecordPaysForNoLine(t *testing.T) {
-	for name, provider := range map[string]trace.TracerProvider{
-		"no-op":     noop.NewTracerProvider(),
-		"unsampled": sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())),
-	} {
-		g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = provider })
-		o := g.tel.Observer()
-		info := runner.AcceptedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: time.Now()}}
-		request, _ := provider.Tracer("server").Start(t.Context(), "POST /api/orders")
-		for _, ctx := range []context.Context{t.Context(), request} {
-			o.Started(ctx, runner.StartedInfo{Callback: info.Callback, Started: time.Now()})
-			require.Equal(t, ctx, o.Accepted(ctx, info), "%s: nothing is to be carried", name)
-			require.Zero(t, testing.AllocsPerRun(100, func() { o.Accepted(ctx, info) }), name)
-		}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = provider })
+	r := g.runner(runner.Config{})
+	o := g.tel.Observer()
+	request, _ := provider.Tracer("server").Start(t.Context(), "POST /api/orders")
+	for _, ctx := range []context.Context{t.Context(), request} {
+		require.NoError(t, r.Do(ctx, "a", succeed))
+		require.False(t, o.WantsCaller(ctx))
+		require.Zero(t, testing.AllocsPerRun(100, func() { o.WantsCaller(ctx) }))
 	}
+	info := runner.AcceptedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: time.Now()}}
+	require.Equal(t, t.Context(), o.Accepted(t.Context(), info), "nothing is to be carried")
+	g.shutdown(r)
+}
+
+func TestACallbackThatSucceedsCallsNoFunctionThatNothingNeeds(t *testing.T) {
+	info := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // a level is what matters
+	o := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider, cfg.Logger = noop.NewTracerProvider(), info }).tel.Observer()
+	require.Nil(t, o.WantsCaller)
+	require.Nil(t, o.Accepted)
+	require.Nil(t, o.Started)
+	require.Nil(t, o.Finished)
+	require.NotNil(t, o.Failed)
+
+	o = newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = noop.NewTracerProvider() }).tel.Observer()
+	require.NotNil(t, o.Finished, "the logger writes records of level debug")
+	require.Nil(t, o.Failed)
+	require.Nil(t, o.Started)
 }

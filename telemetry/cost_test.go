@@ -91,7 +91,7 @@ func BenchmarkCost(b *testing.B) {
 
 func newSetup(b *testing.B, name string, cfg *telemetry.Config) *setup {
 	s := &setup{name: name, tracer: noop.NewTracerProvider().Tracer("server")}
-	rc := runner.Config{Workers: 4, Overflow: runner.Block, MaxWait: time.Minute}
+	rc := runner.Config{Workers: 4, Overflow: runner.Block(time.Minute)}
 	if cfg != nil {
 		g := newRig(b, func(c *telemetry.Config) {
 			cfg.Registerer = c.Registerer

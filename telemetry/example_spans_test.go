@@ -48,7 +48,7 @@ func ExampleConfig_relationFor() {
 		fmt.Println(err)
 	}
 	request.End()
-	release()
+	release(nil)
 	if _, err := r.Shutdown(context.Background()); err != nil {
 		fmt.Println(err)
 	}

@@ -36,10 +36,6 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	if err := tel.Watch(r); err != nil {
-		fmt.Println(err)
-		return
-	}
 	shop := r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		err := runner.After(req.Context(), "order.email", func(context.Context) error { return nil })
 		if err != nil {

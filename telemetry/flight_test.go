@@ -67,11 +67,11 @@ func TestAPanicATimeoutAndAStuckCallbackLeaveASnapshotThatRecordAndSpanName(t *t
 		// However late it wakes up, it must not be found stuck before: only
 		// the first one to be told in an interval has a snapshot.
 		"timeout": {
-			runner.Config{Timeout: time.Millisecond, Grace: time.Hour},
+			runner.Config{Timeout: time.Millisecond, StuckAfter: time.Hour},
 			func(<-chan struct{}) func(context.Context) error { return hang }, slog.LevelWarn, names.LogTimedOut,
 		},
 		"stuck": {
-			runner.Config{Timeout: time.Millisecond, Grace: time.Millisecond},
+			runner.Config{Timeout: time.Millisecond, StuckAfter: time.Millisecond},
 			hangsFor, slog.LevelError, names.LogStuck,
 		},
 	} {
@@ -206,7 +206,7 @@ func TestADirectoryThatFailsIsCountedAndToldOnceAnIntervalAndHurtsNoCallback(t *
 			for range 50 {
 				require.NoError(t, r.After(ctx, "a", explode))
 			}
-			release()
+			release(nil)
 			g.shutdown(r)
 			flight.Stop()
 			s := g.series()

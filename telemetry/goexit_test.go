@@ -69,7 +69,7 @@ func attempt(err error) runner.FinishedInfo {
 		StartedInfo: runner.StartedInfo{
 			Callback: runner.Callback{Runner: "web", Name: "a", Asked: now}, Due: now, Started: now, Attempt: 1,
 		},
-		Outcome: runner.Failed, Err: err, Finished: now,
+		Outcome: runner.OutcomeError, Err: err, Finished: now,
 	}
 }
 
@@ -83,19 +83,19 @@ func TestGoexitInOneSignalIsCountedAndCostsNoOther(t *testing.T) {
 	}{
 		{
 			name: "an error", err: departing{}, spans: 1,
-			errors: map[string]float64{"metrics": 0, "traces": 1, "logs": 1, "observer": 0},
+			errors: map[string]float64{"traces": 1, "logs": 1, "observer": 0},
 		},
 		{
 			name: "a log handler", err: &mailError{}, spans: 1,
 			change: func(cfg *telemetry.Config) { cfg.Logger = slog.New(departingHandler{}) },
-			errors: map[string]float64{"metrics": 0, "traces": 0, "logs": 1, "observer": 0},
+			errors: map[string]float64{"traces": 0, "logs": 1, "observer": 0},
 		},
 		{
 			name: "a span processor", err: &mailError{},
 			change: func(cfg *telemetry.Config) {
 				cfg.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(departingProcessor{}))
 			},
-			errors: map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0},
+			errors: map[string]float64{"traces": 1, "logs": 0, "observer": 0},
 		},
 	} {
 		t.Run(c.name+", finished", func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestARelationForThatDoesNotReturnLeavesTheRelationOfTheConfig(t *testing.T)
 
 	r := g.runner(runner.Config{Name: "web"})
 	ctx, request, release := g.request(r)
-	release()
+	release(nil)
 	require.NoError(t, r.Go(ctx, "a", succeed))
 	g.shutdown(r)
 	require.Equal(t, request.SpanContext().SpanID(), g.span("process a").Parent.SpanID())

@@ -162,8 +162,8 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 var callbackLabel = regexp.MustCompile(`(?m)^afterglow_asked_total\{callback="(.*)",runner="default"\} 1(?:\.0)?$`)
 
 func TestEveryNameThatTheRunnerAcceptsIsAFineLabel(t *testing.T) {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.MaxNames = 1000 })
-	r := g.runner(runner.Config{})
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{MaxNames: 1000})
 	var accepted, scraped, rejected []string
 	for c := range 256 {
 		for _, name := range []string{string([]byte{byte(c)}), "a" + string([]byte{byte(c)}) + "b"} {

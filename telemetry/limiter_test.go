@@ -112,8 +112,8 @@ func TestANoisyCallbackHidesNoOtherAndErrorsHideNoPanic(t *testing.T) {
 
 func TestFoldedNamesShareOneLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, func(cfg *telemetry.Config) { cfg.MaxNames = 1 })
-		r := g.runner(runner.Config{Queue: 2000})
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{Queue: 2000, MaxNames: 1})
 		for i := range 1000 {
 			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), fail))
 		}
@@ -127,7 +127,7 @@ func TestFoldedNamesShareOneLimit(t *testing.T) {
 func TestRecordsOfStuckCallbacksAreLimitedAsFailuresAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 2 })
-		r := g.runner(runner.Config{Workers: 5, MaxOverrunning: 5, Timeout: time.Second})
+		r := g.runner(runner.Config{Workers: 5, MaxStuck: 5, Timeout: time.Second})
 		hang := make(chan struct{})
 		for range 5 {
 			require.NoError(t, r.Go(t.Context(), "deaf", hangsFor(hang)))
@@ -180,11 +180,10 @@ func TestADrainThatLosesThousandsWritesFewRecordsAndCountsThemAll(t *testing.T) 
 func TestWhatWasLeftOutIsToldAtTheHighestLevelOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) {
-			cfg.MaxNames = 30
 			handler := cfg.Logger.Handler()
 			cfg.Logger = slog.New(above{slog.LevelError, handler})
 		})
-		r := g.runner(runner.Config{Workers: 1})
+		r := g.runner(runner.Config{Workers: 1, MaxNames: 30})
 		for i := range 330 {
 			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%02d", i%30), fail))
 		}

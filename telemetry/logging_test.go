@@ -40,7 +40,7 @@ func TestAFailedCallbackIsAnErrorRecordThatLeadsToItsSpanAndItsRequest(t *testin
 			return errors.New("mailbox full")
 		}))
 		time.Sleep(time.Second)
-		release()
+		release(nil)
 		g.shutdown(r)
 
 		record := g.record(slog.LevelError, names.LogFailed)
@@ -89,7 +89,7 @@ func TestRejectionsAreWarnedOfOnceASecondWithTheNumberLeftOut(t *testing.T) {
 			require.Error(t, r.After(ctx, "b", succeed))
 			time.Sleep(10 * time.Millisecond)
 		}
-		release()
+		release(nil)
 		g.shutdown(r)
 		records := g.records(names.LogRejected)
 		require.Len(t, records, 3)
@@ -135,7 +135,7 @@ func TestEvictionsAreLimitedAsRejectionsAre(t *testing.T) {
 		require.NoError(t, r.After(ctx, "a", succeed))
 		require.Error(t, r.After(ctx, "a", succeed))
 		require.Len(t, g.records(names.LogRejected), 1, "one kind does not hold back the other")
-		release()
+		release(nil)
 		g.shutdown(r)
 	})
 }
@@ -185,7 +185,7 @@ func TestADrainThatLosesWorkNamesIt(t *testing.T) {
 		ctx, _, release := g.request(r)
 		require.NoError(t, r.After(ctx, "deaf", takes(time.Hour)))
 		require.NoError(t, r.After(ctx, "patient", hang))
-		release()
+		release(nil)
 		synctest.Wait()
 		require.NoError(t, r.Go(ctx, "waiting", succeed))
 		require.NoError(t, r.Go(ctx, "waiting", succeed))
@@ -217,7 +217,7 @@ func TestADrainNamesNoMoreThanTwentyOfWhatItLost(t *testing.T) {
 	g := newRig(t, nil)
 	report := runner.Report{Runner: "shop"}
 	for i := range 1000 {
-		report.Lost = append(report.Lost, runner.Lost{Name: fmt.Sprintf("callback.%d", i), Outcome: runner.Dropped})
+		report.Lost = append(report.Lost, runner.Lost{Name: fmt.Sprintf("callback.%d", i), Outcome: runner.OutcomeDropped})
 	}
 	g.tel.Observer().DrainFinished(t.Context(), report)
 	lost := g.record(slog.LevelWarn, names.LogDrainFinished)["lost_callbacks"].([]any)

@@ -59,22 +59,21 @@ func newRig(t testing.TB, change func(*telemetry.Config)) *rig {
 	return g
 }
 
-// runner starts a watched runner that is observed by the rig.
+// runner starts a runner that is observed by the rig.
 func (g *rig) runner(cfg runner.Config) *runner.Runner {
 	cfg.Observers = append(cfg.Observers, g.tel.Observer())
 	r, err := runner.New(cfg)
 	require.NoError(g.t, err)
-	require.NoError(g.t, g.tel.Watch(r))
 	return r
 }
 
 // request begins a span as a server would, and a scope within it.
-func (g *rig) request(r *runner.Runner) (ctx context.Context, span trace.Span, release func()) {
+func (g *rig) request(r *runner.Runner) (ctx context.Context, span trace.Span, release func(error)) {
 	ctx, span = g.provider.Tracer("server").Start(context.Background(), "POST /api/orders")
 	ctx, done := r.Scope(ctx)
-	return ctx, span, func() {
+	return ctx, span, func(err error) {
 		span.End()
-		done()
+		done(err)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestACallbackIsTheRootOfItsOwnTraceLinkedToTheRequest(t *testing.T) {
 	r := g.runner(runner.Config{Name: "shop"})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	span := g.span("process order.email")
@@ -47,7 +47,7 @@ func TestAChildIsInTheTraceOfTheRequest(t *testing.T) {
 	r := g.runner(runner.Config{})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	span := g.span("process order.email")
@@ -64,7 +64,7 @@ func TestANestedCallbackIsLinkedToTheOneThatAskedForIt(t *testing.T) {
 		require.NoError(t, r.After(ctx, "outer", func(ctx context.Context) error {
 			return r.After(ctx, "inner", func(context.Context) error { return errors.New("no") })
 		}))
-		release()
+		release(nil)
 		synctest.Wait()
 		g.shutdown(r)
 
@@ -82,7 +82,7 @@ func TestAChildAndLinkIsBoth(t *testing.T) {
 	r := g.runner(runner.Config{})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	span := g.span("process order.email")
@@ -105,7 +105,6 @@ func TestTheRelationCanBeChosenForEachRunnerAndCallback(t *testing.T) {
 	var mu sync.Mutex
 	asked := make(map[string]int)
 	g := newRig(t, func(cfg *telemetry.Config) {
-		cfg.MaxNames = 2
 		cfg.RelationFor = func(runnerName, callback string) telemetry.Relation {
 			mu.Lock()
 			defer mu.Unlock()
@@ -119,7 +118,7 @@ func TestTheRelationCanBeChosenForEachRunnerAndCallback(t *testing.T) {
 			return telemetry.Link
 		}
 	})
-	web, cron := g.runner(runner.Config{Name: "web", Workers: 1}), g.runner(runner.Config{Name: "cron", Workers: 1})
+	web, cron := g.runner(runner.Config{Name: "web", Workers: 1, MaxNames: 2}), g.runner(runner.Config{Name: "cron", Workers: 1})
 	ctx, request, release := g.request(web)
 	for range 3 {
 		for _, name := range []string{"order.email", "order.webhook", "folded"} {
@@ -127,7 +126,7 @@ func TestTheRelationCanBeChosenForEachRunnerAndCallback(t *testing.T) {
 		}
 		require.NoError(t, cron.Go(ctx, "order.email", succeed))
 	}
-	release()
+	release(nil)
 	g.shutdown(web)
 	g.shutdown(cron)
 
@@ -175,14 +174,14 @@ func TestARelationThatCannotBeUsedIsCountedAndTheConfiguredOneHolds(t *testing.T
 			ctx, request, release := g.request(r)
 			require.NoError(t, r.After(ctx, "a", succeed))
 			require.NoError(t, r.After(ctx, "a", succeed))
-			release()
+			release(nil)
 			g.shutdown(r)
 			for _, span := range g.exporter.GetSpans() {
 				if span.Name == "process a" {
 					require.Equal(t, request.SpanContext().SpanID(), span.Parent.SpanID())
 				}
 			}
-			require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+			require.Equal(t, map[string]float64{"traces": 1, "logs": 0, "observer": 0}, g.errors())
 		})
 	}
 }
@@ -200,11 +199,11 @@ func TestARelationForThatAsksForCallbacksOfItsNameHangsUpNobody(t *testing.T) {
 		ask func(r *runner.Runner) error
 	}{
 		"and one runs in its caller": {
-			cfg: runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller},
-			ask: func(r *runner.Runner) error { return ask(r, 2) },
+			cfg: runner.Config{Workers: 1},
+			ask: func(r *runner.Runner) error { return r.Do(context.Background(), "a", succeed) },
 		},
 		"and one waits for a place": {
-			cfg: runner.Config{Workers: 2, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour},
+			cfg: runner.Config{Workers: 2, Queue: 1, Overflow: runner.Block(time.Hour)},
 			ask: func(r *runner.Runner) error { return ask(r, 3) },
 		},
 		"and waits for them": {
@@ -231,7 +230,7 @@ func TestARelationForThatAsksForCallbacksOfItsNameHangsUpNobody(t *testing.T) {
 			})
 			r = g.runner(c.cfg)
 			ctx, request, release := g.request(r)
-			release()
+			release(nil)
 			require.NoError(t, r.Go(ctx, "a", succeed))
 			select {
 			case err := <-answered:
@@ -266,7 +265,7 @@ func TestTheFirstAnswerOfARelationForHoldsForAllThatStartAfterIt(t *testing.T) {
 	})
 	r := g.runner(runner.Config{Workers: 2})
 	ctx, request, release := g.request(r)
-	release()
+	release(nil)
 	for range 2 {
 		require.NoError(t, r.Go(ctx, "a", succeed))
 	}

@@ -28,8 +28,8 @@ func TestEachAttemptHasASpanAndARecordAndTheOutcomeIsCountedOnce(t *testing.T) {
 				return errors.New("451 later")
 			}
 			return nil
-		}, runner.Retry(3, func(int) time.Duration { return 10 * time.Second })))
-		release()
+		}, runner.RetryBackoff(3, func(int) time.Duration { return 10 * time.Second })))
+		release(nil)
 		g.shutdown(r)
 
 		s := g.series()
@@ -79,7 +79,7 @@ func TestAHangingCallbackIsSeenWhileItHangsAndWhenItEnds(t *testing.T) {
 		ctx, _, release := g.request(r)
 		hang := make(chan struct{})
 		require.NoError(t, r.After(ctx, "order.webhook", hangsFor(hang)))
-		release()
+		release(nil)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 
@@ -104,7 +104,7 @@ func TestAHangingCallbackIsSeenWhileItHangsAndWhenItEnds(t *testing.T) {
 func TestAnAbandonedCallbackLeavesItsStackAndTheReportItsTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
-		r := g.runner(runner.Config{Name: "shop", Timeout: time.Second, TraceID: telemetry.TraceID})
+		r := g.runner(runner.Config{Name: "shop", Timeout: time.Second})
 		hang := make(chan struct{})
 		require.NoError(t, r.Go(context.Background(), "order.webhook", hangsFor(hang)))
 		time.Sleep(time.Minute)

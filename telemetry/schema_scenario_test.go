@@ -44,7 +44,7 @@ func shopScenario(t *testing.T, seen *evidence) {
 						return errors.New("451 later")
 					}
 					return nil
-				}, runner.Retry(2, func(int) time.Duration { return 2 * time.Second })),
+				}, runner.RetryBackoff(2, func(int) time.Duration { return 2 * time.Second })),
 				r.After(ctx, "order.gift", succeed, runner.When(func(runner.Request) bool { return false })),
 				r.After(ctx, "order.stock", succeed, runner.Once("7")),
 				r.After(ctx, "order.stock", succeed, runner.Once("7")),
@@ -96,7 +96,7 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		g.shutdown(full)
 		require.ErrorIs(t, full.Go(ctx, "rejected", succeed), runner.ErrClosed)
 
-		blocks := g.runner(runner.Config{Name: "blocks", Workers: 1, Queue: 1, Overflow: runner.Block})
+		blocks := g.runner(runner.Config{Name: "blocks", Workers: 1, Queue: 1, Overflow: runner.Block(time.Second)})
 		var nested error
 		require.NoError(t, blocks.Go(ctx, "busy", func(ctx context.Context) error {
 			<-time.After(time.Second)
@@ -113,14 +113,14 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		g.shutdown(blocks)
 		require.ErrorIs(t, nested, runner.ErrNested)
 
-		drops := g.runner(runner.Config{Name: "drops", Workers: 1, Queue: 1, Overflow: runner.DropOldest, MaxOverrunning: 1})
+		drops := g.runner(runner.Config{Name: "drops", Workers: 1, Queue: 1, Overflow: runner.DropOldest, MaxStuck: 1})
 		release := make(chan struct{})
 		require.NoError(t, drops.Go(ctx, "deaf", hangsFor(release), runner.Timeout(time.Second)))
 		synctest.Wait()
 		require.NoError(t, drops.Go(ctx, "evicted", succeed))
 		require.NoError(t, drops.Go(ctx, "waits", succeed))
 		time.Sleep(5 * time.Second)
-		require.ErrorIs(t, drops.Go(ctx, "rejected", succeed), runner.ErrOverrunning)
+		require.ErrorIs(t, drops.Go(ctx, "rejected", succeed), runner.ErrStuck)
 		close(release)
 		g.shutdown(drops)
 		seen.take(t, g)
@@ -145,7 +145,6 @@ func (h fragile) Handle(ctx context.Context, r slog.Record) error {
 func brokenScenario(t *testing.T, seen *evidence) {
 	g := newRig(t, func(cfg *telemetry.Config) {
 		cfg.Logger = slog.New(fragile{cfg.Logger.Handler()})
-		cfg.MaxNames = 2
 		cfg.RelationFor = func(_, callback string) telemetry.Relation {
 			if callback == "trace" {
 				panic("no relation")
@@ -153,7 +152,7 @@ func brokenScenario(t *testing.T, seen *evidence) {
 			return telemetry.Link
 		}
 	})
-	r := g.runner(runner.Config{Name: "broken", Observers: []runner.Observer{{
+	r := g.runner(runner.Config{Name: "broken", MaxNames: 2, Observers: []runner.Observer{{
 		Finished: func(context.Context, runner.FinishedInfo) { panic("mine") },
 	}}})
 	for _, name := range []string{"trace", "log", "folded"} {

@@ -3,6 +3,7 @@
 package telemetry_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,43 +25,19 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-// BenchmarkScrape is one scrape of a hundred callback names after a million
-// runs, as a server writes it. A tenth of the runs fails and every span is
-// sampled. Usual: the times of a name are within some tens of its median, which
-// is between a millisecond and ten seconds. Worst: the times of each name are
-// anything from microseconds to minutes, so that all buckets are full. Idle:
+// BenchmarkScrape is one scrape of a hundred callback names, as a server writes it.
+// Each name has run some hundred times, for between some microseconds and a tenth
+// of a second; a tenth of the runs has failed and every span is sampled. Idle:
 // nothing has run since the last scrape; busy: each name has. ms/fastest
 // is the time of the fastest scrape, in which least of what else runs on the
 // machine is.
 func BenchmarkScrape(b *testing.B) {
-	const names = 100
-	random := rand.New(rand.NewPCG(1, 2))
-	lognormal := func(median time.Duration, sigma float64) time.Duration {
-		return time.Duration(math.Exp(random.NormFloat64()*sigma) * float64(median))
-	}
-	for _, c := range []struct {
-		name string
-		took func(callback int) time.Duration
-	}{
-		{"usual", func(callback int) time.Duration {
-			return lognormal(time.Duration(math.Pow(10_000, float64(callback)/names)*float64(time.Millisecond)), 0.5)
-		}},
-		{"worst", func(int) time.Duration { return lognormal(20*time.Millisecond, 2) }},
+	h, again := afterManyRuns(b, 100)
+	for name, accept := range map[string]string{
+		"text": textFormat, "openmetrics": openMetrics, "protobuf": string(expfmt.NewFormat(expfmt.TypeProtoDelim)),
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			h, again := afterAMillionRuns(b, names, func(callback int) (time.Duration, error) {
-				if random.IntN(10) == 0 {
-					return c.took(callback), errors.ErrUnsupported
-				}
-				return c.took(callback), nil
-			})
-			for name, accept := range map[string]string{
-				"text": textFormat, "openmetrics": openMetrics, "protobuf": string(expfmt.NewFormat(expfmt.TypeProtoDelim)),
-			} {
-				b.Run("idle/"+name, func(b *testing.B) { benchmarkScrape(b, h, accept, func() {}) })
-				b.Run("busy/"+name, func(b *testing.B) { benchmarkScrape(b, h, accept, again) })
-			}
-		})
+		b.Run("idle/"+name, func(b *testing.B) { benchmarkScrape(b, h, accept, func() {}) })
+		b.Run("busy/"+name, func(b *testing.B) { benchmarkScrape(b, h, accept, again) })
 	}
 }
 
@@ -100,43 +78,32 @@ func (c *byteCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// afterAMillionRuns returns what serves the metrics of a million callbacks
-// under some names, and what runs each of them some times again. They do not run: how long each took, and whether it failed,
-// is told by took.
-func afterAMillionRuns(b *testing.B, names int, took func(callback int) (time.Duration, error)) (scrape http.Handler, again func()) {
-	const runs = 1_000_000
+// afterManyRuns returns what serves the metrics of callbacks under some names, and
+// what runs each of them some times again.
+func afterManyRuns(b *testing.B, names int) (scrape http.Handler, again func()) {
+	random := rand.New(rand.NewPCG(1, 2))
 	registry := prometheus.NewRegistry() // A pedantic one costs more.
 	g := newRig(b, func(cfg *telemetry.Config) { cfg.Registerer, cfg.Logger = registry, slog.New(slog.DiscardHandler) })
-	r := g.runner(runner.Config{})
-	o := g.tel.Observer()
-	run := func(i int) {
-		now := time.Now()
-		callback := runner.Callback{Runner: "default", Name: fmt.Sprintf("callback.%d", i%names), Asked: now, Timeout: time.Minute}
-		ctx := o.Accepted(b.Context(), runner.AcceptedInfo{Callback: callback})
-		ran, err := took(i % names)
-		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Attempt: 1}
-		started.Released = now.Add(ran)
-		started.Due = started.Released
-		started.Started = started.Due.Add(ran)
-		finished := runner.FinishedInfo{StartedInfo: started, Finished: started.Started.Add(ran), Err: err}
-		if err != nil {
-			finished.Outcome = runner.Failed
+	r := g.runner(runner.Config{Workers: 4096, Queue: 1 << 16})
+	run := func(runs int) {
+		var ended sync.WaitGroup
+		for i := range runs {
+			ran := time.Duration(math.Exp(random.NormFloat64()*1.5) * float64(2*time.Millisecond))
+			var err error
+			if random.IntN(10) == 0 {
+				err = errors.ErrUnsupported
+			}
+			ended.Add(1)
+			require.NoError(b, r.Go(b.Context(), fmt.Sprintf("callback.%d", i%names), func(context.Context) error {
+				defer ended.Done()
+				<-time.After(min(ran, 100*time.Millisecond))
+				return err
+			}))
 		}
-		o.Finished(o.Started(ctx, started), finished)
-	}
-	for i := range runs {
-		run(i)
-		if i%1000 == 0 {
-			g.exporter.Reset()
-		}
-	}
-	g.shutdown(r)
-	g.exporter.Reset()
-	again = func() {
-		for i := range 4 * names {
-			run(i)
-		}
+		ended.Wait()
 		g.exporter.Reset()
 	}
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError}), again
+	run(200 * names)
+	b.Cleanup(func() { g.shutdown(r) })
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError}), func() { run(4 * names) }
 }

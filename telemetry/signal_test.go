@@ -50,7 +50,7 @@ func TestAPanicOfTheTelemetryIsRecordedWithItsTextAndItsPlace(t *testing.T) {
 	r := g.runner(runner.Config{})
 	ctx, request, release := g.request(r)
 	require.NoError(t, r.After(ctx, "a", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 	record := g.record(slog.LevelError, names.LogTelemetryFailed)
 	stack := record["exception.stacktrace"].(string)
@@ -172,7 +172,7 @@ func TestALoggerThatPanicsIsToldOfItOnceAMinuteAndNotOfThatAgain(t *testing.T) {
 		require.EqualValues(t, 1, told.Load())
 		g.shutdown(r)
 		require.EqualValues(t, 1, told.Load())
-		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 50 + 2, "observer": 0}, g.errors(),
+		require.Equal(t, map[string]float64{"traces": 0, "logs": 50 + 2, "observer": 0}, g.errors(),
 			"each end, and the drain's two")
 	})
 }

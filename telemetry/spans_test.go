@@ -29,7 +29,7 @@ func TestTheNamesOfSpansAndOfWhatTheyCarryAreTheGoldenOnes(t *testing.T) {
 			return errors.Join(
 				r.After(ctx, "order.email", takes(4*time.Second)), // is found stuck
 				r.After(ctx, "order.webhook", func(context.Context) error { return errors.New("503") },
-					runner.Retry(2, func(int) time.Duration { return time.Second })),
+					runner.RetryBackoff(2, func(int) time.Duration { return time.Second })),
 				r.After(ctx, "order.analytics", func(context.Context) error { panic("nil map") }),
 				r.After(ctx, "cache.revalidate", hang),
 				r.After(ctx, "order.deaf", takes(time.Hour)))

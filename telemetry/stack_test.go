@@ -195,7 +195,7 @@ func stackSeen(t *testing.T, stack string) string {
 	now := time.Now()
 	info := runner.FinishedInfo{
 		StartedInfo: runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: now}, Due: now, Started: now},
-		Outcome:     runner.Panicked, Finished: now,
+		Outcome:     runner.OutcomePanic, Finished: now,
 		Err: errors.Join(&runner.PanicError{Value: "no", Stack: []byte(stack)}),
 	}
 	g.tel.Observer().Finished(t.Context(), info)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,7 +24,7 @@ import (
 func (g *rig) errors() map[string]float64 {
 	s := g.series()
 	counts := make(map[string]float64)
-	for _, signal := range []string{names.SignalMetrics, names.SignalTraces, names.SignalLogs, names.SignalObserver} {
+	for _, signal := range []string{names.SignalTraces, names.SignalLogs, names.SignalObserver} {
 		counts[signal] = s[names.MetricTelemetryErrors+`{signal="`+signal+`"}`]
 	}
 	return counts
@@ -70,13 +69,11 @@ func TestARegistererThatAddsALabelOfOursIsAnErrorThatNamesThem(t *testing.T) {
 
 func TestNewNamesEveryFieldItCannotUse(t *testing.T) {
 	_, err := telemetry.New(telemetry.Config{
-		Registerer:      prometheus.NewRegistry(),
-		Relation:        7,
-		MaxNames:        -1,
-		DurationBuckets: []float64{1, 1},
-		WaitBuckets:     []float64{1, math.Inf(1)},
+		Registerer:     prometheus.NewRegistry(),
+		Relation:       7,
+		FlightRecorder: new(telemetry.FlightRecorder),
 	})
-	for _, field := range []string{"Config.Relation is Relation(7)", "Config.MaxNames is -1", "Config.DurationBuckets", "Config.WaitBuckets"} {
+	for _, field := range []string{"Config.Relation is Relation(7)", "Config.FlightRecorder"} {
 		require.ErrorContains(t, err, field)
 	}
 	require.Equal(t, "Link", telemetry.Link.String())
@@ -106,10 +103,11 @@ func TestTheZeroConfigUsesWhatTheProcessHasSetGlobally(t *testing.T) {
 }
 
 func TestBucketsCanBeChosenAndAreCopied(t *testing.T) {
-	durations, waits := []float64{7}, []float64{8}
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.DurationBuckets, cfg.WaitBuckets = durations, waits })
-	durations[0], waits[0] = 70, 80
-	g.run(g.runner(runner.Config{}), "a", succeed) // the first of its runner and of its name
+	durations, waits := []time.Duration{7 * time.Second}, []time.Duration{8 * time.Second}
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{DurationBuckets: durations, WaitBuckets: waits})
+	durations[0], waits[0] = 70*time.Second, 80*time.Second
+	g.run(r, "a", succeed) // the first of its runner and of its name
 	s := g.series()
 	require.Contains(t, s, `afterglow_callback_duration_seconds_bucket{callback="a",result="success",runner="default",le="7"}`)
 	require.Contains(t, s, `afterglow_queue_wait_seconds_bucket{runner="default",le="8"}`)
@@ -143,23 +141,67 @@ func TestTwoTelemetriesObserveOneRunner(t *testing.T) {
 	require.NotEqual(t, spanA.SpanContext.SpanID(), spanB.SpanContext.SpanID())
 }
 
-func TestWatchTakesOneLiveRunnerOfAName(t *testing.T) {
+func TestARunnerIsRefusedTheNameOfALiveOne(t *testing.T) {
 	g := newRig(t, nil)
-	first, err := runner.New(runner.Config{Name: "web", Workers: 1})
-	require.NoError(t, err)
-	second, err := runner.New(runner.Config{Name: "web", Workers: 2})
-	require.NoError(t, err)
-
-	require.ErrorContains(t, g.tel.Watch(nil), "nil Runner: call it with what runner.New has returned, once its error is checked")
-	require.NoError(t, g.tel.Watch(first))
-	require.NoError(t, g.tel.Watch(first), "the same one again changes nothing")
-	require.ErrorContains(t, g.tel.Watch(second), `"web"`)
+	first := g.runner(runner.Config{Name: "web", Workers: 1})
+	cfg := runner.Config{Name: "web", Workers: 2, Observers: []runner.Observer{g.tel.Observer()}}
+	_, err := runner.New(cfg)
+	require.ErrorContains(t, err, `a runner called "web" is observed already and not shut down: give each runner.Config a Name of its own`)
 	require.InDelta(t, 1, g.series()[`afterglow_workers{runner="web"}`], 0)
 
 	g.shutdown(first)
-	require.NoError(t, g.tel.Watch(second))
+	second, err := runner.New(cfg)
+	require.NoError(t, err)
 	require.InDelta(t, 2, g.series()[`afterglow_workers{runner="web"}`], 0)
 	g.shutdown(second)
+}
+
+// The counters and histograms of runners of one name are added, whether the older
+// one has ended or not.
+func TestTheBooksOfRunnersOfOneNameAreAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		first := g.runner(runner.Config{})
+		require.NoError(t, first.Go(t.Context(), "a", succeed))
+		require.NoError(t, first.Go(t.Context(), "b", takes(time.Minute)))
+		synctest.Wait()
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			_, _ = first.Shutdown(context.Background())
+		}()
+		synctest.Wait()
+		second := g.runner(runner.Config{})
+		require.NoError(t, second.Go(t.Context(), "a", succeed))
+		require.ErrorIs(t, first.Go(t.Context(), "c", succeed), runner.ErrClosed)
+		synctest.Wait()
+		for _, c := range []struct {
+			when string
+			b    float64
+		}{{"the first one drains", 0}, {"it has ended", 1}} {
+			checkSums(t, g, c.when, c.b)
+			<-drained
+		}
+		g.shutdown(second)
+		checkSums(t, g, "both have ended", 1)
+	})
+}
+
+func checkSums(t *testing.T, g *rig, when string, b float64) {
+	t.Helper()
+	s := g.series()
+	for series, want := range map[string]float64{
+		`afterglow_asked_total{callback="a",runner="default"}`:                                      2,
+		`afterglow_asked_total{callback="b",runner="default"}`:                                      1,
+		`afterglow_callbacks_total{callback="a",outcome="success",runner="default"}`:                2,
+		`afterglow_callbacks_total{callback="b",outcome="success",runner="default"}`:                b,
+		`afterglow_callback_duration_seconds_count{callback="a",result="success",runner="default"}`: 2,
+		`afterglow_callback_duration_seconds_count{callback="b",result="success",runner="default"}`: b,
+		`afterglow_queue_wait_seconds_count{runner="default"}`:                                      3,
+		`afterglow_rejected_total{reason="closed",runner="default"}`:                                1,
+	} {
+		require.InDelta(t, want, s[series], 0, "%s: %s", when, series)
+	}
 }
 
 func TestCountersGoOnWhenARunnerTakesAnothersPlace(t *testing.T) {
@@ -198,8 +240,6 @@ func TestTheBusyTimeOfARunnerThatDrainsWhileAnotherHasItsPlaceIsCountedOnce(t *t
 		require.InDelta(t, 10+3, busy(), 1e-9, "a scrape changes nothing")
 		g.shutdown(second)
 
-		require.ErrorContains(t, g.tel.Watch(first), "before Shutdown", "it has been counted")
-		require.NoError(t, g.tel.Watch(second), "it still has the place")
 		third := g.runner(runner.Config{})
 		require.InDelta(t, 10+3, busy(), 1e-9)
 		g.shutdown(third)
@@ -234,7 +274,7 @@ func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
 		g.run(g.runner(runner.Config{}), "a", func(context.Context) error { return errors.New("no") })
 		require.Equal(t, "error", attrs(g.span("process a").Attributes)["afterglow.outcome"])
 		require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="error",runner="default"}`], 0)
-		require.Equal(t, map[string]float64{"metrics": 0, "traces": 0, "logs": 3, "observer": 0}, g.errors(), "failed, drain started, drain finished")
+		require.Equal(t, map[string]float64{"traces": 0, "logs": 3, "observer": 0}, g.errors(), "failed, drain started, drain finished")
 	})
 	t.Run("traces", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -246,12 +286,12 @@ func TestABrokenSignalIsCountedAndDoesNotStopTheOthers(t *testing.T) {
 				<-time.After(time.Second)
 				return err
 			}))
-			release()
+			release(nil)
 			synctest.Wait()
 			g.shutdown(r)
 			require.Equal(t, request.SpanContext().TraceID().String(), g.record(slog.LevelError, names.LogFailed)["request.trace_id"])
 			require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="bad",outcome="error",runner="default"}`], 0)
-			require.Equal(t, map[string]float64{"metrics": 0, "traces": 1, "logs": 0, "observer": 0}, g.errors())
+			require.Equal(t, map[string]float64{"traces": 1, "logs": 0, "observer": 0}, g.errors())
 
 			good := g.span("process good")
 			require.Equal(t, "success", attrs(good.Attributes)["afterglow.outcome"], "the end of the other one is not its own")
@@ -329,28 +369,4 @@ func TestASpanWithoutIdsLeavesNoExemplar(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = nowhereProvider{} })
 	g.run(g.runner(runner.Config{}), "a", succeed)
 	require.NotContains(t, g.scrape(openMetrics), "# {")
-}
-
-func TestFinishedWithoutStartedIsRecorded(t *testing.T) {
-	g := newRig(t, nil)
-	asked := time.Now()
-	g.tel.Observer().Finished(t.Context(), runner.FinishedInfo{
-		StartedInfo: runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: asked}},
-		Outcome:     runner.Success, Finished: asked,
-	})
-	require.Empty(t, g.exporter.GetSpans())
-	require.InDelta(t, 1, g.series()[`afterglow_callbacks_total{callback="a",outcome="success",runner="web"}`], 0)
-	require.InDelta(t, 0, g.series()[`afterglow_callback_duration_seconds_count{callback="a",result="success",runner="web"}`], 0)
-}
-
-func TestTheLastSuccessIsTheLatestWhateverTheOrderOfReports(t *testing.T) {
-	g := newRig(t, nil)
-	now := time.Unix(2_000_000_000, 0)
-	for _, ago := range []time.Duration{time.Minute, 0, time.Hour} {
-		g.tel.Observer().Finished(t.Context(), runner.FinishedInfo{
-			StartedInfo: runner.StartedInfo{Callback: runner.Callback{Runner: "web", Name: "a"}},
-			Outcome:     runner.Success, Finished: now.Add(-ago),
-		})
-	}
-	require.InDelta(t, 2e9, g.series()[`afterglow_last_success_timestamp_seconds{callback="a",runner="web"}`], 0)
 }

@@ -97,7 +97,7 @@ func TestTheRequestsSpanNamesWhatItAskedFor(t *testing.T) {
 	ctx, _, release := g.request(r)
 	require.NoError(t, r.After(ctx, "order.email", succeed))
 	require.Error(t, r.After(ctx, "order.webhook", succeed))
-	release()
+	release(nil)
 	g.shutdown(r)
 
 	request := g.span("POST /api/orders")
@@ -166,7 +166,7 @@ func TestADrainEndsTheSpansOfWhatItAbandonsAndStartsNoneForWhatItDrops(t *testin
 			return nil
 		}))
 		require.NoError(t, r.After(ctx, "waiting", succeed))
-		release()
+		release(nil)
 		synctest.Wait()
 		drain, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

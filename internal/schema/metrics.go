@@ -39,7 +39,7 @@ func scrape() (map[string]metric, error) {
 		return nil, err
 	}
 	ctx := context.Background()
-	err = errors.Join(tel.Watch(r), r.Go(ctx, "a", func(context.Context) error { return nil }))
+	err = r.Go(ctx, "a", func(context.Context) error { return nil })
 	_, stopped := r.Shutdown(ctx)
 	if err = errors.Join(err, stopped); err != nil {
 		return nil, err

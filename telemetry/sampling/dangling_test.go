@@ -72,7 +72,7 @@ func dangling(t *testing.T, sampler sdktrace.Sampler) (dangling, sampled int) {
 			return nil
 		}))
 		request.End()
-		release()
+		release(nil)
 		require.NoError(t, runner.Wait(ctx)) // one after the other, or the ids would be dealt out by chance
 		require.True(t, process.IsValid())
 		if request.SpanContext().IsSampled() != process.IsSampled() {

@@ -56,7 +56,7 @@ func ExampleLinked() {
 			requests++
 		}
 		request.End()
-		release()
+		release(nil)
 		if err := runner.Wait(ctx); err != nil {
 			fmt.Println(err)
 		}
