@@ -56,8 +56,8 @@ type Observer struct {
 	// The callback's own context is derived from the one returned; nil keeps ctx.
 	Started func(ctx context.Context, info StartedInfo) context.Context
 
-	// StartedLate is called just before Started for a callback that has waited more
-	// than a second for a worker.
+	// StartedLate is called right after Started, with the context that Started
+	// returned, for a callback that has waited more than a second for a worker.
 	StartedLate func(ctx context.Context, info StartedInfo)
 
 	// Retried is called after an attempt that has failed and will be followed by

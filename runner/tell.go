@@ -122,11 +122,10 @@ func (r *Runner) tellRejected(t *task) {
 
 func (r *Runner) tellStarted(t *task) {
 	info := t.startedInfo(r.readClocks())
-	ctx := t.ctx.observed()
+	t.ctx.values = follow(r, t.ctx.observed(), info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
 	if t.isLate() {
-		notify(r, ctx, info, func(o *Observer) func(context.Context, StartedInfo) { return o.StartedLate })
+		notify(r, t.ctx.values, info, func(o *Observer) func(context.Context, StartedInfo) { return o.StartedLate })
 	}
-	t.ctx.values = follow(r, ctx, info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
 }
 
 func (r *Runner) tellFinished(t *task) {

@@ -36,8 +36,7 @@ type Config struct {
 	// callback. It is asked when the first callback of a name starts on a runner,
 	// and by others that start before it has answered; then the first answer
 	// holds. For names beyond runner.Config.MaxNames it is asked at each start. With a
-	// TracerProvider of package noop it is asked only for callbacks that were
-	// asked for within a span. It must be safe for concurrent use, and may ask for
+	// TracerProvider of package noop it is not asked. It must be safe for concurrent use, and may ask for
 	// callbacks itself. If it panics, or returns what is no Relation, that is
 	// counted as an error of the signal traces, and Config.Relation holds.
 	// nil: Config.Relation for all.

@@ -245,7 +245,7 @@ func TestNothingIsComputedThatNobodyRecords(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { panic(secret) }))
 	g.shutdown(r)
 	require.Error(t, r.Go(t.Context(), "a", succeed))
-	require.EqualValues(t, 5, handler.asked.Load(), "two ends, a rejection, and the drain's two")
+	require.EqualValues(t, 6, handler.asked.Load(), "by Observer, at two ends, a rejection, and the drain's two")
 	require.Zero(t, handler.given.Load())
 	require.Zero(t, secret.asked.Load())
 }

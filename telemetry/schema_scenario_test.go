@@ -155,6 +155,8 @@ func brokenScenario(t *testing.T, seen *evidence) {
 	r := g.runner(runner.Config{Name: "broken", MaxNames: 2, Observers: []runner.Observer{{
 		Finished: func(context.Context, runner.FinishedInfo) { panic("mine") },
 	}}})
+	require.ErrorIs(t, runner.After(t.Context(), "mistake", succeed), runner.ErrNoScope)
+	require.ErrorIs(t, r.Go(t.Context(), "mistake", nil), runner.ErrNilFunc)
 	for _, name := range []string{"trace", "log", "folded"} {
 		require.NoError(t, r.Go(t.Context(), name, succeed))
 	}

@@ -25,6 +25,7 @@ var queries = map[string]string{
 	names.MetricLongestRunning:   `max by (runner) (afterglow_longest_running_seconds)`,
 	names.MetricShutdownDuration: `max by (runner) (max_over_time(afterglow_shutdown_duration_seconds[1d]))`,
 	names.MetricShutdownLost:     `sum by (runner) (increase(afterglow_shutdown_lost_total[1d]))`,
+	names.MetricMisuse:           `sum by (reason) (increase(afterglow_misuse_total[1h])) > 0`,
 	names.MetricTelemetryErrors:  `sum by (signal) (rate(afterglow_telemetry_errors_total[5m])) > 0`,
 	names.MetricBuildInfo:        `count by (version, goversion) (afterglow_build_info)`,
 }

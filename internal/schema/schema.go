@@ -37,8 +37,9 @@ const (
 // source is all that the schema is made of.
 type source struct {
 	names   []Group // of package telemetry/names
-	reasons []Name
-	ends    []Name // the outcomes
+	reasons []Name  // of rejections
+	misuses []Name  // the same label of MetricMisuse
+	ends    []Name  // the outcomes
 	profile []Name
 	metrics map[string]metric
 	taken   map[string]bool // which constants of names have a row
@@ -79,11 +80,22 @@ func (s *source) read(dir string) (err error) {
 		return err
 	}
 	core := filepath.Join(dir, "..", "runner")
-	reasons, err := Constants(filepath.Join(core, "observer.go"))
+	reasons, err := Constants(filepath.Join(core, "rejection.go"))
 	if err != nil {
 		return err
 	}
 	s.reasons = named(reasons, "Reason")
+	for i := range s.reasons {
+		s.reasons[i].Value = runner.Reason(i).String()
+	}
+	misuses, err := Constants(filepath.Join(core, "misuse.go"))
+	if err != nil {
+		return err
+	}
+	s.misuses = named(misuses, "Misuse")
+	for i := range s.misuses {
+		s.misuses[i].Value = runner.Misuse(i).String()
+	}
 	outcomes, err := Constants(filepath.Join(core, "outcome.go"))
 	if err != nil {
 		return err
@@ -166,7 +178,11 @@ func (s *source) metricTable() Section {
 			continue
 		}
 		delete(s.metrics, n.Value)
-		c := m.cardinality(s.values())
+		values := s.values()
+		if n.Value == names.MetricMisuse {
+			values[names.LabelReason] = len(s.misuses)
+		}
+		c := m.cardinality(values)
 		totals[c.of] += c.n
 		t.Rows = append(t.Rows, []string{code(m.name), m.kind, strings.Join(m.labels, ", "), m.unit, c.String(), m.help})
 	}
@@ -194,6 +210,7 @@ func (s *source) queryTable() Section {
 func (s *source) labelTable() Section {
 	t := Section{Title: Labels, Text: intro(s.names, "Label"), Columns: []string{"name", "values", "meaning"}}
 	values := s.values()
+	values[names.LabelReason] += len(s.misuses)
 	for _, n := range s.take("Label") {
 		bound := "1"
 		switch v := values[n.Value]; {
@@ -222,6 +239,7 @@ func (s *source) valueTable() Section {
 	add(names.LabelCallback, s.take("Other"))
 	add(names.LabelOutcome, s.ends)
 	add(names.LabelReason, s.reasons)
+	add(names.LabelReason, s.misuses)
 	add(names.LabelResult, s.take("Result"))
 	add(names.LabelSignal, s.take("Signal"))
 	return t
