@@ -20,12 +20,12 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 				events = append(events, "started")
 				return nil
 			},
-			Overrun: func(context.Context, runner.OverrunInfo) {
+			Stuck: func(context.Context, runner.StuckInfo) {
 				time.Sleep(time.Minute) // in a bubble only: the attempt ends meanwhile
 				events = append(events, "overrun")
 			},
 			Retried: func(_ context.Context, info runner.RetriedInfo) {
-				if info.Overran {
+				if info.Stuck {
 					events = append(events, "retried")
 				}
 			},
@@ -38,7 +38,7 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 			}
 			time.Sleep(10 * time.Second) // in a bubble only: it ignores its context
 			return errBroken
-		}, runner.Retry(2, every(0))))
+		}, runner.RetryBackoff(2, every(0))))
 		drain(t, r)
 		require.Equal(t, []string{"started", "overrun", "retried", "started", "finished"}, events)
 	})
@@ -69,8 +69,8 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 		how  func(*testing.T, *runner.Runner)
 		want runner.Outcome
 	}{
-		"canceled while it waits":      {cancelWhileItWaits, runner.Canceled},
-		"evicted once it is due again": {evictOnceItIsDueAgain, runner.Dropped},
+		"canceled while it waits":      {cancelWhileItWaits, runner.OutcomeCanceled},
+		"evicted once it is due again": {evictOnceItIsDueAgain, runner.OutcomeDropped},
 	}
 	for name, c := range end {
 		t.Run(name, func(t *testing.T) {
@@ -86,12 +86,12 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
 					time.Sleep(4 * time.Second) // in a bubble only: it overruns
 					return errBroken
-				}, runner.Retry(2, every(time.Minute))))
+				}, runner.RetryBackoff(2, every(time.Minute))))
 				c.how(t, r)
 				require.Len(t, ended, 1)
 				require.Equal(t, c.want, ended[0].Outcome)
 				require.Equal(t, 1, ended[0].Attempt)
-				require.False(t, ended[0].Overran, "Retried has told it")
+				require.False(t, ended[0].Stuck, "Retried has told it")
 				require.Zero(t, ended[0].Started)
 				require.Zero(t, ended[0].Duration())
 				require.Zero(t, ended[0].QueueWait())
@@ -120,12 +120,12 @@ func TestGoexitInWhatDecidesAboutAnotherAttemptEndsTheCallback(t *testing.T) {
 				r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Limits: map[string]int{"it": 1}})
 				runs := 0
 				for range 3 {
-					require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { runs++; return c.err }, runner.Retry(3, c.backoff)))
+					require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { runs++; return c.err }, runner.RetryBackoff(3, c.backoff)))
 					synctest.Wait()
 				}
 				require.Equal(t, 3, runs)
 				s := r.Stats()
-				require.Equal(t, uint64(3), s.Outcomes[runner.Failed])
+				require.Equal(t, uint64(3), s.Outcomes[runner.OutcomeError])
 				require.Zero(t, s.Depth)
 				require.Zero(t, s.Busy)
 				drain(t, r)

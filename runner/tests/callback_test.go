@@ -22,13 +22,13 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 		outcome runner.Outcome
 		err     func(*testing.T, error)
 	}{
-		{"nil", nothing, runner.Success, func(t *testing.T, err error) { require.NoError(t, err) }},
+		{"nil", nothing, runner.OutcomeSuccess, func(t *testing.T, err error) { require.NoError(t, err) }},
 		{
-			"error", func(context.Context) error { return errBroken }, runner.Failed,
+			"error", func(context.Context) error { return errBroken }, runner.OutcomeError,
 			func(t *testing.T, err error) { require.ErrorIs(t, err, errBroken) },
 		},
 		{
-			"panic", func(context.Context) error { panic("boom") }, runner.Panicked,
+			"panic", func(context.Context) error { panic("boom") }, runner.OutcomePanic,
 			func(t *testing.T, err error) {
 				var p *runner.PanicError
 				require.ErrorAs(t, err, &p)
@@ -37,7 +37,7 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 			},
 		},
 		{
-			"panic with an error", func(context.Context) error { panic(errBroken) }, runner.Panicked,
+			"panic with an error", func(context.Context) error { panic(errBroken) }, runner.OutcomePanic,
 			func(t *testing.T, err error) { require.ErrorIs(t, err, errBroken) },
 		},
 		{
@@ -45,15 +45,15 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 				var m map[string]int
 				m["x"] = 1 //nolint:govet,staticcheck // the very fault that is tried here
 				return nil
-			}, runner.Panicked,
+			}, runner.OutcomePanic,
 			func(t *testing.T, err error) { require.ErrorContains(t, err, "assignment to entry in nil map") },
 		},
 		{
-			"Goexit", func(context.Context) error { runtime.Goexit(); return nil }, runner.Failed,
+			"Goexit", func(context.Context) error { runtime.Goexit(); return nil }, runner.OutcomeError,
 			func(t *testing.T, err error) { require.ErrorIs(t, err, runner.ErrGoexit) },
 		},
 		{
-			"a foreign PanicError", func(context.Context) error { return &runner.PanicError{Value: "theirs"} }, runner.Failed,
+			"a foreign PanicError", func(context.Context) error { return &runner.PanicError{Value: "theirs"} }, runner.OutcomeError,
 			func(t *testing.T, err error) { require.ErrorContains(t, err, "theirs") },
 		},
 	}
@@ -64,7 +64,7 @@ func TestEachWayToEndHasItsOutcomeAndError(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), "bystander", nothing))
 			drain(t, r)
 
-			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.Success}}, outcomes(rec))
+			require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}, "bystander": {runner.OutcomeSuccess}}, outcomes(rec))
 			tt.err(t, only(t, rec, "it").Err())
 			require.Equal(t, uint64(2), r.Stats().Outcomes.Total())
 		})
@@ -84,7 +84,7 @@ func TestGoexitCostsNoWorker(t *testing.T) {
 	<-g.entered
 	g.release()
 	drain(t, r)
-	require.Equal(t, uint64(50), r.Stats().Outcomes[runner.Failed])
+	require.Equal(t, uint64(50), r.Stats().Outcomes[runner.OutcomeError])
 }
 
 func TestContextKeepsTheValuesAndDropsTheCancellation(t *testing.T) {
@@ -104,7 +104,7 @@ func TestContextKeepsTheValuesAndDropsTheCancellation(t *testing.T) {
 		return nil
 	}))
 	cancel()
-	release()
+	release(nil)
 	<-ran
 }
 
@@ -116,12 +116,12 @@ func TestTimeoutCancelsTheContextAndIsItsCause(t *testing.T) {
 		want    time.Duration // 0: no deadline
 		outcome runner.Outcome
 	}{
-		{"default", 0, nil, 30 * time.Second, runner.TimedOut},
-		{"of the runner", 2 * time.Second, nil, 2 * time.Second, runner.TimedOut},
-		{"of the callback", 2 * time.Second, []runner.Option{runner.Timeout(5 * time.Second)}, 5 * time.Second, runner.TimedOut},
-		{"0 of the callback", 2 * time.Second, []runner.Option{runner.Timeout(0)}, 2 * time.Second, runner.TimedOut},
-		{"none", -1, nil, 0, runner.Failed},
-		{"none for the callback", 2 * time.Second, []runner.Option{runner.Timeout(-1)}, 0, runner.Failed},
+		{"default", 0, nil, 30 * time.Second, runner.OutcomeTimeout},
+		{"of the runner", 2 * time.Second, nil, 2 * time.Second, runner.OutcomeTimeout},
+		{"of the callback", 2 * time.Second, []runner.Option{runner.Timeout(5 * time.Second)}, 5 * time.Second, runner.OutcomeTimeout},
+		{"0 of the callback", 2 * time.Second, []runner.Option{runner.Timeout(0)}, 2 * time.Second, runner.OutcomeTimeout},
+		{"none", -1, nil, 0, runner.OutcomeError},
+		{"none for the callback", 2 * time.Second, []runner.Option{runner.Timeout(-1)}, 0, runner.OutcomeError},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestNilAfterTheDeadlineIsSuccess(t *testing.T) {
 			return nil
 		}))
 		drain(t, r)
-		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Success])
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.OutcomeSuccess])
 	})
 }
 
@@ -182,7 +182,7 @@ func TestCallbacksOfAScopeStartInTheOrderAsked(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		require.NoError(t, runner.After(ctx, name, func(context.Context) error { order = append(order, name); return nil }))
 	}
-	release()
+	release(nil)
 	drain(t, r)
 	require.Equal(t, []string{"a", "b", "c", "d"}, order)
 }
@@ -194,7 +194,7 @@ func TestCallbacksOfAScopeRunConcurrently(t *testing.T) {
 	for range 4 {
 		require.NoError(t, runner.After(ctx, "it", g.wait))
 	}
-	release()
+	release(nil)
 	for range 3 {
 		<-g.entered // none of them has returned
 	}
@@ -212,8 +212,8 @@ func TestScopeIsReleasedOnceAndHoldsCallbacksUntilThen(t *testing.T) {
 		require.Zero(t, ran.Load())
 		require.Equal(t, 1, r.Stats().Reserved)
 
-		release()
-		release()
+		release(nil)
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, int32(1), ran.Load())
 
@@ -232,8 +232,8 @@ func TestAfterTakesTheInnermostRunnerAndTheMethodItsOwn(t *testing.T) {
 	require.NoError(t, a.After(ctx, "outer", nothing))
 	require.Equal(t, 1, a.Stats().Reserved)
 	require.Equal(t, 1, b.Stats().Reserved)
-	releaseB()
-	releaseA()
+	releaseB(nil)
+	releaseA(nil)
 
 	c := newRunner(t, runner.Config{Name: "c"})
 	require.ErrorIs(t, c.After(ctx, "elsewhere", nothing), runner.ErrNoScope)

@@ -30,10 +30,10 @@ func TestAfterWorksInsideCallbacksToAnyDepth(t *testing.T) {
 			} else {
 				ctx, release := r.Scope(t.Context())
 				require.NoError(t, runner.After(ctx, "start", nest(20)))
-				release()
+				release(nil)
 			}
 			require.Eventually(t, func() bool { return r.Stats().Outcomes.Total() == 41 }, 10*time.Second, time.Millisecond)
-			require.Equal(t, uint64(41), r.Stats().Outcomes[runner.Success])
+			require.Equal(t, uint64(41), r.Stats().Outcomes[runner.OutcomeSuccess])
 		})
 	}
 }

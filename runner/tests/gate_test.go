@@ -21,7 +21,7 @@ func TestGoexitInAGateEndsNothingButItsCallback(t *testing.T) {
 	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		for _, err := range []error{
 			runner.After(req.Context(), "exits", nothing, exit),
-			runner.After(req.Context(), "runs", nothing, runner.When(runner.Succeeded)),
+			runner.After(req.Context(), "runs", nothing, runner.When(runner.Request.Succeeded)),
 			runner.After(req.Context(), "exits", nothing, exit),
 			runner.After(req.Context(), "runs", nothing),
 		} {
@@ -37,11 +37,11 @@ func TestGoexitInAGateEndsNothingButItsCallback(t *testing.T) {
 	for range 8 {
 		switch info := <-finished; info.Name {
 		case "exits":
-			require.Equal(t, runner.Failed, info.Outcome)
+			require.Equal(t, runner.OutcomeError, info.Outcome)
 			require.ErrorIs(t, info.Err, runner.ErrGoexit)
 			require.Zero(t, info.Started)
 		default:
-			require.Equal(t, runner.Success, info.Outcome)
+			require.Equal(t, runner.OutcomeSuccess, info.Outcome)
 		}
 	}
 	require.Zero(t, r.Stats().Depth)

@@ -47,13 +47,13 @@ func TestAContextThatPanicsLaterHarmsNothing(t *testing.T) {
 		ctx := hostileContext{Context: scoped, armed: &armed, value: func() { panic("a recycled context") }}
 		ran := false
 		require.NoError(t, r.Go(ctx, "it", func(context.Context) error { ran = true; return nil }))
-		require.NoError(t, runner.After(ctx, "gated", nothing, runner.When(runner.Succeeded)))
+		require.NoError(t, runner.After(ctx, "gated", nothing, runner.When(runner.Request.Succeeded)))
 		armed = true
-		release()
+		release(nil)
 		g.release()
 		drain(t, r)
 		require.True(t, ran)
-		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.Panicked], "the gate could not be asked")
+		require.Equal(t, uint64(1), r.Stats().Outcomes[runner.OutcomePanic], "the gate could not be asked")
 	})
 }
 
@@ -69,7 +69,7 @@ func TestAContextThatCallsGoexitLaterEndsItsCallbackOnly(t *testing.T) {
 		g.release()
 		drain(t, r)
 		require.Equal(t, map[string][]runner.Outcome{
-			"busy": {runner.Success}, "it": {runner.Failed}, "bystander": {runner.Success},
+			"busy": {runner.OutcomeSuccess}, "it": {runner.OutcomeError}, "bystander": {runner.OutcomeSuccess},
 		}, outcomes(rec))
 		require.ErrorIs(t, only(t, rec, "it").Err(), runner.ErrGoexit)
 	})
@@ -95,7 +95,7 @@ func TestAContextCanBePrintedWhileItsCallbackRuns(t *testing.T) {
 func TestAnAskersDoneThatPanicsHarmsNothingUnderBlock(t *testing.T) {
 	for name, done := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
-			r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block})
+			r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Minute)})
 			g := fill(t, r)
 			armed := true
 			ctx := hostileContext{Context: t.Context(), armed: &armed, done: done}
@@ -116,7 +116,7 @@ func TestAnAskersDoneThatPanicsHarmsNothingUnderBlock(t *testing.T) {
 func TestAnAskersCauseIsNoReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reason runner.Reason
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, Observers: []runner.Observer{{
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Minute), Observers: []runner.Observer{{
 			Rejected: func(_ context.Context, info runner.RejectedInfo) { reason = info.Reason },
 		}}})
 		fill(t, r)
@@ -129,18 +129,20 @@ func TestAnAskersCauseIsNoReason(t *testing.T) {
 
 func TestTheLongestTimeoutAndGraceAreNoOverrun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Grace: math.MaxInt64, MaxOverrunning: 1})
+		r := newRunner(t, runner.Config{StuckAfter: math.MaxInt64, MaxStuck: 1})
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(math.MaxInt64)))
 		time.Sleep(5 * time.Second)
-		require.Zero(t, r.Stats().Overrunning)
+		require.Zero(t, r.Stats().Stuck)
 		g.release()
 	})
 }
 
 func TestGoexitInTraceIDCostsNoReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, TraceID: func(context.Context) string { runtime.Goexit(); return "" }})
+		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
+			TraceID: func(context.Context) string { runtime.Goexit(); return "" },
+		}}})
 		occupy(t, r, "busy")
 		require.NoError(t, r.Go(t.Context(), "waits", nothing))
 		report := giveUp(t, r)

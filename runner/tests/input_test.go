@@ -12,12 +12,21 @@ import (
 )
 
 func TestNewNamesEveryFieldThatCannotBeUsed(t *testing.T) {
-	_, err := runner.New(runner.Config{Name: "my runner", Workers: -1, Queue: -2, Overflow: 9, MaxWait: -time.Second, Grace: -time.Second, MaxOverrunning: -3, Limits: map[string]int{"a b": 1, "it": 0}})
-	for _, want := range []string{`Name "my runner"`, "Workers is -1", "Queue is -2", "Overflow is Overflow(9)", "MaxWait is -1s", "Grace is -1s", "MaxOverrunning is -3", `Limits["a b"]`, `Limits["it"]`} {
+	_, err := runner.New(runner.Config{
+		Name: "my runner", Workers: -1, Queue: -2, Overflow: -9, StuckAfter: -time.Second, MaxStuck: -3, MaxNames: -4,
+		Names: []string{"a", "a b"}, Limits: map[string]int{"a b": 1, "it": 0},
+		DurationBuckets: []time.Duration{1, 1}, WaitBuckets: []time.Duration{-1},
+	})
+	for _, want := range []string{
+		`Name "my runner"`, "Workers is -1", "Queue is -2", "Config.Overflow cannot be used", "StuckAfter is -1s", "MaxStuck is -3", "MaxNames is -4",
+		`Names[1] is "a b"`, `Limits["a b"]`, `Limits["it"]`, "Config.DurationBuckets", "Config.WaitBuckets",
+	} {
 		require.ErrorContains(t, err, want)
 	}
-	_, err = runner.New(runner.Config{MaxWait: time.Second, Overflow: runner.DropOldest})
-	require.ErrorContains(t, err, "only Block waits")
+	for _, never := range []time.Duration{0, -time.Second} {
+		_, err = runner.New(runner.Config{Overflow: runner.Block(never)})
+		require.ErrorContains(t, err, "Block with a positive duration")
+	}
 }
 
 func TestTheZeroConfigHasTheDocumentedDefaults(t *testing.T) {
@@ -32,7 +41,7 @@ func TestTheZeroConfigHasTheDocumentedDefaults(t *testing.T) {
 func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	ctx, release := r.Scope(t.Context())
-	defer release()
+	defer release(nil)
 
 	require.ErrorIs(t, r.Go(ctx, "it", nil), runner.ErrNilFunc)
 	require.ErrorIs(t, runner.After(ctx, "it", nil), runner.ErrNilFunc)
@@ -54,12 +63,12 @@ func TestClosedRunnerRefuses(t *testing.T) {
 
 	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrClosed)
 	require.ErrorIs(t, r.Go(ctx, "it", nothing), runner.ErrClosed)
-	release()
-	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Rejected, runner.Rejected}}, outcomes(rec))
+	release(nil)
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.OutcomeRejected, runner.OutcomeRejected}}, outcomes(rec))
 	require.Equal(t, runner.ReasonClosed, rec.All()[0].Rejected.Reason)
 	s := r.Stats()
 	require.True(t, s.Closed)
-	require.Equal(t, uint64(2), s.Outcomes[runner.Rejected])
+	require.Equal(t, uint64(2), s.Outcomes[runner.OutcomeRejected])
 	requireBalanced(t, s)
 }
 
@@ -79,10 +88,10 @@ func TestNilArgumentsPanicWithTheReasonWhereTheyAreGiven(t *testing.T) {
 	require.PanicsWithValue(t, "runner: nil Context", func() { r.Scope(none) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.After(none, "it", nothing) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.After(none, "it", nothing) })
-	require.PanicsWithValue(t, "runner: nil Context", func() { _, _, _ = r.Track(none, "it") })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.Do(none, "it", nothing) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.Wait(none) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _, _ = r.Shutdown(none) })
-	require.PanicsWithValue(t, "runner: Bind of a nil http.Server", func() { r.Bind(nil) })
+	require.PanicsWithValue(t, "runner: Bind of a nil http.Server", func() { runner.Bind(nil) })
 	require.PanicsWithValue(t, "runner: Middleware of a nil http.Handler", func() { r.Middleware(nil) })
 }
 

@@ -23,21 +23,21 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		ctx, release := r.Scope(t.Context())
 		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { time.Sleep(time.Second); return errBroken }, runner.Timeout(time.Minute)))
 		time.Sleep(2 * time.Second)
-		release()
+		release(nil)
 		drain(t, r)
 
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
-		started := runner.StartedInfo{Callback: callback, AfterResponse: true, Released: asked.Add(2 * time.Second), Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
+		started := runner.StartedInfo{Callback: callback, AskedAfter: true, Released: asked.Add(2 * time.Second), Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
 		it, busy := only(t, rec, "it"), only(t, rec, "busy")
 		require.Equal(t, callback, it.Accepted.Callback)
 		require.Equal(t, 9, it.Accepted.Capacity)
 		require.Positive(t, it.Accepted.Depth)
 		require.Equal(t, []runner.StartedInfo{started}, it.Started)
-		require.Equal(t, &runner.FinishedInfo{StartedInfo: started, Outcome: runner.Failed, Err: errBroken, Finished: asked.Add(6 * time.Second)}, it.Finished)
+		require.Equal(t, &runner.FinishedInfo{StartedInfo: started, Outcome: runner.OutcomeError, Err: errBroken, Finished: asked.Add(6 * time.Second)}, it.Finished)
 		require.Equal(t, 2*time.Second, started.ResponseDelay())
 		require.Equal(t, 3*time.Second, started.QueueWait())
 		require.Equal(t, time.Second, it.Finished.Duration())
-		require.False(t, busy.Started[0].AfterResponse)
+		require.False(t, busy.Started[0].AskedAfter)
 		require.Zero(t, busy.Started[0].ResponseDelay())
 	})
 }
@@ -126,7 +126,7 @@ func TestPanicOfAnObserverIsCountedAndHurtsNothing(t *testing.T) {
 	require.ErrorIs(t, r.Go(t.Context(), "late", nothing), runner.ErrClosed)
 
 	require.Equal(t, uint64(6), r.Stats().ObserverPanics)
-	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}, "late": {runner.Rejected}}, outcomes(&rec))
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.OutcomeSuccess}, "late": {runner.OutcomeRejected}}, outcomes(&rec))
 	require.Len(t, only(t, &rec, "it").Started, 1)
 	require.Len(t, rec.Drains(), 1)
 }
@@ -139,7 +139,7 @@ func TestACallbackIsDueWithItsScopeAlthoughItsAcceptanceIsStillObserved(t *testi
 		begin := time.Now()
 		go func() { _ = runner.After(ctx, "it", nothing) }()
 		time.Sleep(5 * time.Second)
-		release()
+		release(nil)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		started := only(t, rec, "it").Started[0]
@@ -170,7 +170,7 @@ func TestNothingStartsBeforeItIsDueNorEndsBeforeItStarts(t *testing.T) {
 			for range 1000 {
 				ctx, release := r.Scope(t.Context())
 				_ = runner.After(ctx, "it", nothing) // some are refused
-				release()
+				release(nil)
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestHighWaterKnowsADepthThatNobodyHasChangedForLong(t *testing.T) {
 			require.NoError(t, runner.After(ctx, "it", nothing))
 		}
 		time.Sleep(130 * time.Second)
-		release()
+		release(nil)
 		synctest.Wait()
 		time.Sleep(time.Second)
 		require.Equal(t, 100, r.Stats().HighWater)
@@ -231,7 +231,7 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		for range 5 {
 			require.NoError(t, runner.After(ctx, "it", nothing))
 		}
-		release()
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, 5, r.Stats().HighWater, "a peak that came and went between two looks")
 	})
@@ -259,7 +259,7 @@ func TestTheOldestIsTheOneThatWaitsForAWorkerLongest(t *testing.T) {
 }
 
 func TestBusyTimeNeverGoesBack(t *testing.T) {
-	r := newRunner(t, runner.Config{Workers: 4, Overflow: runner.Block})
+	r := newRunner(t, runner.Config{Workers: 4, Overflow: runner.Block(time.Minute)})
 	stop := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -289,7 +289,7 @@ func TestAnObserverThatCallsGoexitHoldsNothingUp(t *testing.T) {
 		"Accepted": {Accepted: func(context.Context, runner.AcceptedInfo) context.Context { exit(); return nil }},
 		"Started":  {Started: func(context.Context, runner.StartedInfo) context.Context { exit(); return nil }},
 		"Retried":  {Retried: func(context.Context, runner.RetriedInfo) { exit() }},
-		"Overrun":  {Overrun: func(context.Context, runner.OverrunInfo) { exit() }},
+		"Overrun":  {Stuck: func(context.Context, runner.StuckInfo) { exit() }},
 		"Finished": {Finished: func(context.Context, runner.FinishedInfo) { exit() }},
 		"drain": {
 			DrainStarted:  func(context.Context, runner.DrainInfo) context.Context { exit(); return nil },
@@ -301,7 +301,7 @@ func TestAnObserverThatCallsGoexitHoldsNothingUp(t *testing.T) {
 				r := newRunner(t, runner.Config{Workers: 1, Timeout: time.Second, Observers: []runner.Observer{o}})
 				for range 3 {
 					go func() {
-						_ = r.Go(t.Context(), "it", func(context.Context) error { time.Sleep(4 * time.Second); return errBroken }, runner.Retry(2, every(0)))
+						_ = r.Go(t.Context(), "it", func(context.Context) error { time.Sleep(4 * time.Second); return errBroken }, runner.RetryBackoff(2, every(0)))
 					}()
 				}
 				time.Sleep(time.Hour)

@@ -24,7 +24,7 @@ func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
 	require.Equal(t, 2, s.Depth)
 	require.Equal(t, 2, s.Reserved)
 	requireBalanced(t, s)
-	release()
+	release(nil)
 }
 
 func TestRejectRefusesAndCounts(t *testing.T) {
@@ -34,7 +34,7 @@ func TestRejectRefusesAndCounts(t *testing.T) {
 		require.ErrorIs(t, r.Go(t.Context(), "flood", nothing), runner.ErrQueueFull)
 	}
 	s := r.Stats()
-	require.Equal(t, uint64(1000), s.Outcomes[runner.Rejected])
+	require.Equal(t, uint64(1000), s.Outcomes[runner.OutcomeRejected])
 	require.Equal(t, 3, s.Depth)
 	require.Equal(t, 3, s.HighWater)
 	requireBalanced(t, s)
@@ -44,7 +44,7 @@ func TestRejectRefusesAndCounts(t *testing.T) {
 
 func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Minute})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Minute)})
 		g := fill(t, r)
 		var order []int
 		for i := range 5 {
@@ -67,7 +67,7 @@ func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
 
 func TestBlockGivesUpAfterMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: 3 * time.Second})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(3 * time.Second)})
 		fill(t, r)
 		begin := time.Now()
 		err := r.Go(t.Context(), "it", nothing)
@@ -80,7 +80,7 @@ func TestBlockGivesUpAfterMaxWait(t *testing.T) {
 
 func TestBlockEndsWithTheAskersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Hour)})
 		fill(t, r)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errBroken)
 		defer cancel()
@@ -94,7 +94,7 @@ func TestBlockEndsWithTheAskersContext(t *testing.T) {
 
 func TestBlockEndsWithShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Hour)})
 		fill(t, r)
 		got := make(chan error, 1)
 		go func() { got <- r.Go(t.Context(), "it", nothing) }()
@@ -109,7 +109,7 @@ func TestBlockEndsWithShutdown(t *testing.T) {
 // each order to happen.
 func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 	for i := range 3000 {
-		r, err := runner.New(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block})
+		r, err := runner.New(runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Minute)})
 		require.NoError(t, err)
 		g := newGate(t)
 		closing := make(chan struct{})
@@ -134,7 +134,7 @@ func TestBlockGrantedAPlaceAtTheMomentOfShutdown(t *testing.T) {
 }
 
 func TestBlockNeverWaitsInsideACallback(t *testing.T) {
-	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block, MaxWait: time.Hour})
+	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(time.Hour)})
 	got := make(chan error, 2)
 	require.NoError(t, r.Go(t.Context(), "outer", func(ctx context.Context) error {
 		got <- runner.After(ctx, "fits", nothing)
@@ -154,7 +154,7 @@ func TestDropOldestEvictsTheLongestDue(t *testing.T) {
 	for _, name := range []string{"first", "second", "third"} {
 		require.NoError(t, r.Go(t.Context(), name, nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"first": {runner.Dropped}}, outcomes(rec))
+	require.Equal(t, map[string][]runner.Outcome{"first": {runner.OutcomeDropped}}, outcomes(rec))
 	finished := only(t, rec, "first").Finished
 	require.ErrorIs(t, finished.Err, runner.ErrEvicted)
 	require.Zero(t, finished.Duration())
@@ -168,7 +168,7 @@ func TestDropOldestLeavesCallbacksOfOpenResponsesAlone(t *testing.T) {
 	ctx, release := r.Scope(t.Context())
 	require.NoError(t, runner.After(ctx, "reserved", nothing))
 	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrQueueFull)
-	release()
+	release(nil)
 }
 
 // valueContext calls its user's code when it is asked for a value.
@@ -180,8 +180,8 @@ type valueContext struct {
 func (c valueContext) Value(key any) any { c.value(); return c.Context.Value(key) }
 
 func TestNoLockIsHeldWhileTheAskersContextIsAskedForAValue(t *testing.T) {
-	for _, o := range []runner.Overflow{runner.Reject, runner.Block, runner.DropOldest, runner.RunInCaller} {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: o, MaxWait: map[bool]time.Duration{true: time.Millisecond}[o == runner.Block]})
+	for _, o := range []runner.Overflow{runner.Reject, runner.Block(time.Millisecond), runner.DropOldest} {
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: o})
 		fill(t, r)
 		_ = r.Go(valueContext{t.Context(), func() { r.Stats() }}, "it", nothing)
 	}
@@ -210,6 +210,6 @@ func TestAnEvictedCallbackEndsAfterItWasAskedFor(t *testing.T) {
 	require.Zero(t, wrong.Load())
 }
 
-func TestOverflowStringsAreTheNamesOfTheConstants(t *testing.T) {
-	require.Equal(t, "Reject Block DropOldest RunInCaller", runner.Reject.String()+" "+runner.Block.String()+" "+runner.DropOldest.String()+" "+runner.RunInCaller.String())
+func TestOverflowStringsAreHowThePoliciesAreWritten(t *testing.T) {
+	require.Equal(t, "Reject Block(1s) DropOldest", runner.Reject.String()+" "+runner.Block(time.Second).String()+" "+runner.DropOldest.String())
 }

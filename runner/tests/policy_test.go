@@ -24,7 +24,7 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 		}
 		require.NoError(t, runner.After(ctx, "it", count, runner.Once("b")))
 		require.Equal(t, 2, r.Stats().Depth)
-		release()
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, 2, ran)
 		require.NoError(t, runner.After(ctx, "it", count, runner.Once("a")))
@@ -33,13 +33,13 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 
 		other, release := r.Scope(t.Context())
 		require.NoError(t, runner.After(other, "it", count, runner.Once("a")))
-		release()
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, 3, ran)
 		s := r.Stats()
-		require.Equal(t, uint64(5), s.Outcomes[runner.Coalesced])
+		require.Equal(t, uint64(5), s.Outcomes[runner.OutcomeCoalesced])
 		requireBalanced(t, s)
-		once, merged := runner.Success, runner.Coalesced
+		once, merged := runner.OutcomeSuccess, runner.OutcomeCoalesced
 		require.Equal(t, map[string][]runner.Outcome{"it": {once, merged, merged, merged, merged, once, merged, once}}, outcomes(rec))
 
 		require.ErrorIs(t, r.Go(t.Context(), "it", count, runner.Once("a")), runner.ErrNoScope)
@@ -48,7 +48,7 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 
 func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.Block})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.Block(time.Minute)})
 		g := fill(t, r)
 		ran := 0
 		ctx, release := r.Scope(t.Context())
@@ -66,8 +66,8 @@ func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 		s := r.Stats()
 		require.Equal(t, 1, s.Reserved)
 		require.Equal(t, 1, s.Depth)
-		require.Equal(t, uint64(2), s.Outcomes[runner.Coalesced])
-		release()
+		require.Equal(t, uint64(2), s.Outcomes[runner.OutcomeCoalesced])
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, 1, ran)
 	})
@@ -89,8 +89,8 @@ func TestCoalesceRunsTheNewestFunctionOnceInTheOldestTurn(t *testing.T) {
 		g.release()
 		drain(t, r)
 		require.Equal(t, []int{4, -1, 9}, order)
-		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.Coalesced])
-		ran, merged := runner.Success, runner.Coalesced
+		require.Equal(t, uint64(4), r.Stats().Outcomes[runner.OutcomeCoalesced])
+		ran, merged := runner.OutcomeSuccess, runner.OutcomeCoalesced
 		require.Equal(t, map[string][]runner.Outcome{"busy": {ran}, "it": {merged, merged, merged, merged, ran, ran}, "behind": {ran}}, outcomes(rec))
 	})
 }
@@ -123,7 +123,7 @@ func TestCoalesceNeverRunsAFunctionBeforeItsOwnResponse(t *testing.T) {
 		g.release()
 		synctest.Wait()
 		require.Equal(t, []string{"old"}, ran)
-		release()
+		release(nil)
 		synctest.Wait()
 		require.Equal(t, []string{"old", "open"}, ran)
 	})
@@ -133,8 +133,8 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 	r, rec := recorded(t, runner.Config{})
 	srv := serve(t, r, true, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		for name, gate := range map[string]func(runner.Request) bool{
-			"if.succeeded": runner.Succeeded,
-			"if.stayed":    runner.NotAborted,
+			"if.succeeded": runner.Request.Succeeded,
+			"if.stayed":    runner.Request.NotAborted,
 			"if.panics":    func(runner.Request) bool { panic("gate") },
 			"if.418":       func(r runner.Request) bool { return r.Status == http.StatusTeapot },
 		} {
@@ -148,10 +148,10 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 	srv.Close()
 	drain(t, r)
 	require.Equal(t, map[string][]runner.Outcome{
-		"if.succeeded": {runner.Skipped},
-		"if.stayed":    {runner.Success},
-		"if.panics":    {runner.Panicked},
-		"if.418":       {runner.Success},
+		"if.succeeded": {runner.OutcomeSkipped},
+		"if.stayed":    {runner.OutcomeSuccess},
+		"if.panics":    {runner.OutcomePanic},
+		"if.418":       {runner.OutcomeSuccess},
 	}, outcomes(rec))
 	for name, starts := range map[string]int{"if.succeeded": 0, "if.stayed": 1, "if.panics": 0, "if.418": 1} {
 		require.Len(t, only(t, rec, name).Started, starts, "a gate's refusal starts nothing")
@@ -184,7 +184,7 @@ func TestALimitHoldsBackItsNameAndNoOther(t *testing.T) {
 		g.release()
 		others.release()
 		synctest.Wait()
-		require.Equal(t, uint64(12), r.Stats().Outcomes[runner.Success])
+		require.Equal(t, uint64(12), r.Stats().Outcomes[runner.OutcomeSuccess])
 	})
 }
 
@@ -209,7 +209,7 @@ func TestALimitKeepsTheOrderOfItsName(t *testing.T) {
 func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Limits: map[string]int{"limited": 1}})
-		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
+		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error { return errBroken }, runner.RetryBackoff(2, every(time.Hour))))
 		synctest.Wait()
 		ran := false
 		require.NoError(t, r.Go(t.Context(), "limited", func(context.Context) error { ran = true; return nil }))
@@ -224,7 +224,7 @@ func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
 	for range 3 {
 		require.NoError(t, r.Go(t.Context(), "limited", nothing))
 	}
-	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.Dropped}}, outcomes(rec))
+	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.OutcomeDropped}}, outcomes(rec))
 }
 
 func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
@@ -243,7 +243,7 @@ func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {
 		}
 		g.release()
 		synctest.Wait()
-		require.Equal(t, runner.Success, last.Outcome)
+		require.Equal(t, runner.OutcomeSuccess, last.Outcome)
 		require.Equal(t, begin.Add(2*time.Second), last.Asked)
 		require.Zero(t, last.ResponseDelay())
 		require.Equal(t, time.Second, last.QueueWait())
@@ -260,12 +260,12 @@ func TestACoalescedCallbackEndsNoSoonerThanItIsDue(t *testing.T) {
 		require.NoError(t, runner.After(ctx, "it", nothing, runner.Coalesce("")))
 		slow := sync.OnceFunc(func() {
 			time.Sleep(time.Second)
-			release()
+			release(nil)
 		})
 		require.NoError(t, r.Go(valueContext{t.Context(), slow}, "it", nothing, runner.Coalesce("")))
 		g.release()
 		synctest.Wait()
-		require.Equal(t, []runner.Outcome{runner.Coalesced, runner.Success}, outcomes(rec)["it"])
+		require.Equal(t, []runner.Outcome{runner.OutcomeCoalesced, runner.OutcomeSuccess}, outcomes(rec)["it"])
 		for _, c := range rec.All() {
 			require.False(t, c.Finished.Finished.Before(c.Finished.Due), "%+v", c.Finished)
 		}

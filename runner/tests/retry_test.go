@@ -28,10 +28,10 @@ func TestRetryRunsUntilItSucceedsAndCountsOnce(t *testing.T) {
 				return fmt.Errorf("attempt %d: %w", len(ran), errBroken)
 			}
 			return nil
-		}, runner.Retry(5, func(n int) time.Duration { return time.Duration(n) * time.Second })))
+		}, runner.RetryBackoff(5, func(n int) time.Duration { return time.Duration(n) * time.Second })))
 		drain(t, r)
 		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 6 * time.Second}, ran)
-		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Success}}, outcomes(rec))
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.OutcomeSuccess}}, outcomes(rec))
 		it := only(t, rec, "it")
 		require.Len(t, it.Retried, 3)
 		require.Equal(t, 2, it.Retried[1].Attempt)
@@ -51,20 +51,20 @@ func TestRetryEndsWithTheLastAttempt(t *testing.T) {
 		runs     int
 		outcome  runner.Outcome
 	}{
-		{"all fail", 3, func(context.Context) error { return errBroken }, 3, runner.Failed},
-		{"timeout is retried", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, runner.TimedOut},
-		{"panic is not", 3, func(context.Context) error { panic("boom") }, 1, runner.Panicked},
-		{"Goexit is not", 3, func(context.Context) error { runtime.Goexit(); return nil }, 1, runner.Failed},
-		{"permanent is not", 3, func(context.Context) error { return fmt.Errorf("no: %w", runner.Permanent(errBroken)) }, 1, runner.Failed},
-		{"one attempt", 1, func(context.Context) error { return errBroken }, 1, runner.Failed},
-		{"no attempts", 0, func(context.Context) error { return errBroken }, 1, runner.Failed},
+		{"all fail", 3, func(context.Context) error { return errBroken }, 3, runner.OutcomeError},
+		{"timeout is retried", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, runner.OutcomeTimeout},
+		{"panic is not", 3, func(context.Context) error { panic("boom") }, 1, runner.OutcomePanic},
+		{"Goexit is not", 3, func(context.Context) error { runtime.Goexit(); return nil }, 1, runner.OutcomeError},
+		{"permanent is not", 3, func(context.Context) error { return fmt.Errorf("no: %w", runner.Permanent(errBroken)) }, 1, runner.OutcomeError},
+		{"one attempt", 1, func(context.Context) error { return errBroken }, 1, runner.OutcomeError},
+		{"no attempts", 0, func(context.Context) error { return errBroken }, 1, runner.OutcomeError},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, rec := recorded(t, runner.Config{Workers: 1, Timeout: time.Second})
 				runs := 0
-				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { runs++; return tt.fn(ctx) }, runner.Retry(tt.attempts, nil)))
+				require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error { runs++; return tt.fn(ctx) }, runner.Retry(tt.attempts)))
 				drain(t, r)
 				require.Equal(t, tt.runs, runs)
 				require.Equal(t, map[string][]runner.Outcome{"it": {tt.outcome}}, outcomes(rec))
@@ -80,7 +80,7 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
 		fails := func(context.Context) error { return errBroken }
-		require.NoError(t, r.Go(t.Context(), "fails", fails, runner.Retry(2, every(time.Hour))))
+		require.NoError(t, r.Go(t.Context(), "fails", fails, runner.RetryBackoff(2, every(time.Hour))))
 		synctest.Wait()
 		s := r.Stats()
 		require.Equal(t, 1, s.Paused)
@@ -98,7 +98,7 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 		synctest.Wait()
 		s = r.Stats()
 		require.Zero(t, s.Depth)
-		require.Equal(t, uint64(1), s.Outcomes[runner.Failed])
+		require.Equal(t, uint64(1), s.Outcomes[runner.OutcomeError])
 		requireBalanced(t, s)
 	})
 }
@@ -106,10 +106,10 @@ func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
 func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
-		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.Retry(2, every(time.Hour))))
+		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.RetryBackoff(2, every(time.Hour))))
 		synctest.Wait()
 		report := giveUp(t, r)
-		require.Equal(t, runner.Canceled, report.Lost[0].Outcome)
+		require.Equal(t, runner.OutcomeCanceled, report.Lost[0].Outcome)
 		err := only(t, rec, "it").Err()
 		require.ErrorIs(t, err, runner.ErrShutdown)
 		require.ErrorIs(t, err, errBroken, "it says why it had to be tried again")
@@ -122,10 +122,10 @@ func TestABackoffThatPanicsEndsItsCallback(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
 		runs := 0
 		fn := func(context.Context) error { runs++; return errBroken }
-		require.NoError(t, r.Go(t.Context(), "it", fn, runner.Retry(3, func(int) time.Duration { panic("boom") })))
+		require.NoError(t, r.Go(t.Context(), "it", fn, runner.RetryBackoff(3, func(int) time.Duration { panic("boom") })))
 		drain(t, r)
 		require.Equal(t, 1, runs)
-		require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
+		require.Equal(t, map[string][]runner.Outcome{"it": {runner.OutcomePanic}}, outcomes(rec))
 		err := only(t, rec, "it").Err()
 		require.ErrorContains(t, err, "boom")
 		require.ErrorIs(t, err, errBroken)
@@ -139,9 +139,9 @@ func TestTheResponseDelayOfALaterAttemptIsThatOfTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{})
 		ctx, release := r.Scope(t.Context())
-		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { return errBroken }, runner.Retry(3, every(time.Hour))))
+		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { return errBroken }, runner.RetryBackoff(3, every(time.Hour))))
 		time.Sleep(time.Second)
-		release()
+		release(nil)
 		drain(t, r)
 		it := only(t, rec, "it")
 		require.Len(t, it.Started, 3)
@@ -183,7 +183,7 @@ func TestEachAttemptHasItsOwnContext(t *testing.T) {
 			seen = append(seen, ctx.Value(key{}))
 			<-ctx.Done()
 			return errors.New("again")
-		}, runner.Retry(3, every(0))))
+		}, runner.RetryBackoff(3, every(0))))
 		drain(t, r)
 		require.Equal(t, []any{1, 2, 3}, seen)
 		require.Equal(t, []any{nil, nil, nil}, parents)
@@ -201,7 +201,7 @@ func TestAnErrorWhoseMethodsPanicIsNotRetried(t *testing.T) {
 	require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
 		var none *brokenError
 		return none
-	}, runner.Retry(2, nil)))
+	}, runner.Retry(2)))
 	drain(t, r)
-	require.Equal(t, map[string][]runner.Outcome{"it": {runner.Panicked}}, outcomes(rec))
+	require.Equal(t, map[string][]runner.Outcome{"it": {runner.OutcomePanic}}, outcomes(rec))
 }

@@ -18,7 +18,7 @@ func hangHere(g *gate) error { return g.wait(nil) } //nolint:staticcheck // it t
 
 func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, rec := recorded(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, Grace: time.Second})
+		r, rec := recorded(t, runner.Config{Workers: 8, Timeout: 2 * time.Second, StuckAfter: time.Second})
 		g := newGate(t)
 		names := strings.Fields("a b c d e f g h")
 		for _, name := range names {
@@ -31,32 +31,32 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 
 		require.True(t, ninth, "the pool has kept its width")
 		for _, name := range names {
-			overran := only(t, rec, name).Overran
+			overran := only(t, rec, name).Stuck
 			require.Len(t, overran, 1, name)
 			require.Equal(t, 3*time.Second, overran[0].Ran, name)
 			require.Contains(t, overran[0].Stack, "tests.hangHere\n\t", name)
 			require.NotContains(t, overran[0].Stack, "runner.call")
 		}
 		s := r.Stats()
-		require.Equal(t, 8, s.Overrunning)
+		require.Equal(t, 8, s.Stuck)
 		require.Equal(t, 8, s.Replaced)
 		require.Equal(t, 8, s.Running)
 		require.Zero(t, s.Busy)
 		require.Equal(t, 24*time.Second, s.BusyTime, "a worker that was given back is not busy")
 		requireBalanced(t, s)
-		require.ErrorIs(t, r.Go(t.Context(), "tenth", nothing), runner.ErrOverrunning)
-		require.Equal(t, runner.ReasonOverrunning, only(t, rec, "tenth").Rejected.Reason)
+		require.ErrorIs(t, r.Go(t.Context(), "tenth", nothing), runner.ErrStuck)
+		require.Equal(t, runner.ReasonStuck, only(t, rec, "tenth").Rejected.Reason)
 
 		g.release()
 		synctest.Wait()
 		s = r.Stats()
-		require.Zero(t, s.Overrunning+s.Replaced+s.Running)
-		require.Equal(t, uint64(9), s.Outcomes[runner.Success])
+		require.Zero(t, s.Stuck+s.Replaced+s.Running)
+		require.Equal(t, uint64(9), s.Outcomes[runner.OutcomeSuccess])
 		for _, name := range names {
-			require.True(t, only(t, rec, name).Finished.Overran, name)
+			require.True(t, only(t, rec, name).Finished.Stuck, name)
 		}
-		require.False(t, only(t, rec, "ninth").Finished.Overran)
-		require.Empty(t, only(t, rec, "ninth").Overran)
+		require.False(t, only(t, rec, "ninth").Finished.Stuck)
+		require.Empty(t, only(t, rec, "ninth").Stuck)
 
 		again := newGate(t) // the width is what it was
 		for range 12 {
@@ -71,7 +71,7 @@ func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		var stack string
 		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
-			Overrun: func(_ context.Context, i runner.OverrunInfo) { stack = i.Stack },
+			Stuck: func(_ context.Context, i runner.StuckInfo) { stack = i.Stack },
 		}}})
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
@@ -98,7 +98,7 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var late []time.Duration
 		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
-			Overrun: func(_ context.Context, i runner.OverrunInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
+			Stuck: func(_ context.Context, i runner.StuckInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
 		}}})
 		g := newGate(t)
 		for i := range 40 {
@@ -115,9 +115,9 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 	})
 }
 
-func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
+func TestAtMostMaxStuckWorkersAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 3, MaxOverrunning: 2, Timeout: time.Second})
+		r := newRunner(t, runner.Config{Workers: 3, MaxStuck: 2, Timeout: time.Second})
 		g := newGate(t)
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "hang", g.wait))
@@ -129,11 +129,11 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		s := r.Stats()
-		require.Equal(t, 3, s.Overrunning)
+		require.Equal(t, 3, s.Stuck)
 		require.Equal(t, 2, s.Replaced)
 		require.Equal(t, 1, s.Busy)
 		require.Equal(t, int32(4), ran.Load(), "what was accepted goes on")
-		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrOverrunning)
+		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrStuck)
 		g.release()
 		synctest.Wait()
 		require.NoError(t, r.Go(t.Context(), "new", nothing))
@@ -142,7 +142,7 @@ func TestAtMostMaxOverrunningWorkersAreReplaced(t *testing.T) {
 
 func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 1, Timeout: time.Second})
+		r := newRunner(t, runner.Config{Workers: 1, MaxStuck: 1, Timeout: time.Second})
 		a, b := newGate(t), newGate(t)
 		require.NoError(t, r.Go(t.Context(), "a", a.wait))
 		require.NoError(t, r.Go(t.Context(), "b", b.wait))
@@ -150,13 +150,13 @@ func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "c", func(context.Context) error { ran = true; return nil }))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		require.Equal(t, 2, r.Stats().Overrunning)
+		require.Equal(t, 2, r.Stats().Stuck)
 		require.False(t, ran)
 		a.release()
 		synctest.Wait()
 		require.True(t, ran, "a's worker is back, and b's is replaced")
 		require.Equal(t, 1, r.Stats().Replaced)
-		require.ErrorIs(t, r.Go(t.Context(), "d", nothing), runner.ErrOverrunning)
+		require.ErrorIs(t, r.Go(t.Context(), "d", nothing), runner.ErrStuck)
 		b.release()
 		synctest.Wait()
 		require.NoError(t, r.Go(t.Context(), "d", nothing))
@@ -168,7 +168,7 @@ func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRunner(t, runner.Config{Workers: 1, MaxOverrunning: 2, Timeout: time.Second})
+			r := newRunner(t, runner.Config{Workers: 1, MaxStuck: 2, Timeout: time.Second})
 			g := newGate(t)
 			require.NoError(t, r.Go(t.Context(), "a", g.wait))
 			time.Sleep(10 * time.Second)
@@ -181,18 +181,6 @@ func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 			require.True(t, ran)
 		})
 	}
-}
-
-func TestACallerIsLetGoWhenItsCallbackOverruns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.RunInCaller, Timeout: -1})
-		fill(t, r)
-		hang := newGate(t)
-		begin := time.Now()
-		require.NoError(t, r.Go(t.Context(), "it", hang.wait, runner.Timeout(time.Second)))
-		require.Equal(t, 2*time.Second, time.Since(begin))
-		require.Equal(t, 1, r.Stats().Overrunning)
-	})
 }
 
 func TestCallbacksCarryTheirNamesAsPprofLabels(t *testing.T) {
@@ -228,10 +216,10 @@ func TestTheReportOfADrainHasTracesAndStacks(t *testing.T) {
 		type key struct{}
 		other := newGate(t)
 		var r *runner.Runner
-		r = newRunner(t, runner.Config{TraceID: func(ctx context.Context) string {
+		r = newRunner(t, runner.Config{Observers: []runner.Observer{{TraceID: func(ctx context.Context) string {
 			_ = r.Stats() // no lock is held
 			return ctx.Value(key{}).(string)
-		}})
+		}}}})
 		require.NoError(t, r.Go(t.Context(), "panics", other.wait)) // has no trace: TraceID panics
 		g := newGate(t)
 		require.NoError(t, r.Go(context.WithValue(t.Context(), key{}, "4bf9"), "it", func(context.Context) error { return hangHere(g) }))
@@ -256,7 +244,7 @@ func TestAHangingCallbackGivesItsShareOfTheLimitBack(t *testing.T) {
 		ran := make(chan struct{})
 		require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { close(ran); return nil }))
 		<-ran
-		require.Equal(t, 1, r.Stats().Overrunning)
+		require.Equal(t, 1, r.Stats().Stuck)
 		g.release()
 		drain(t, r)
 	})
@@ -266,12 +254,12 @@ func TestAttemptsAreToldWithAContextThatHasNotEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []error
 		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
-			Overrun: func(ctx context.Context, _ runner.OverrunInfo) { told = append(told, ctx.Err()) },
+			Stuck:   func(ctx context.Context, _ runner.StuckInfo) { told = append(told, ctx.Err()) },
 			Retried: func(ctx context.Context, _ runner.RetriedInfo) { told = append(told, ctx.Err()) },
 		}}})
 		ctx, cancel := context.WithCancel(t.Context())
 		g := newGate(t)
-		require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { _ = g.wait(ctx); return errBroken }, runner.Retry(2, every(0))))
+		require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error { _ = g.wait(ctx); return errBroken }, runner.RetryBackoff(2, every(0))))
 		cancel()
 		time.Sleep(5 * time.Second)
 		g.release()
