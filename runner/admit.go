@@ -12,7 +12,7 @@ func (r *Runner) admit(ctx context.Context, tasks []*task) error {
 	}
 	err := r.takePlacesLocked(tasks, wait)
 	if r.cfg.Overflow > 0 {
-		now = r.now() // some has passed
+		now = r.timeLocked(r.now()) // some has passed
 	}
 	for _, t := range tasks {
 		r.bookInLocked(t, err, now)
@@ -101,7 +101,7 @@ func (r *Runner) evictLocked(n int) error {
 	if r.cfg.Queue-r.places+r.waitingLocked() < n {
 		return ErrQueueFull
 	}
-	now := r.now()
+	now := r.timeLocked(r.now())
 	for r.cfg.Queue-r.places < n {
 		r.giveUpLocked(r.longestDueLocked(), ErrEvicted, now)
 	}

@@ -60,7 +60,7 @@ func (r *Runner) pauseLocked(t *task, w *worker, now moment) (tell bool) {
 	}
 	t.err = w.err
 	r.moveLocked(t, phasePaused, now)
-	t.started = 0
+	t.started, t.stuck = 0, false
 	if t.turn.isFree() && !r.hooks.retried {
 		r.restLocked(t)
 		return false

@@ -112,7 +112,12 @@ func (r *Runner) tellLaterLocked(t *task) {
 func (r *Runner) lock() moment {
 	now := r.now()
 	r.mu.Lock()
-	r.latest = max(r.latest, now)
+	return r.timeLocked(now)
+}
+
+// timeLocked returns the time that was read, or the latest one that counts.
+func (r *Runner) timeLocked(read moment) moment {
+	r.latest = max(r.latest, read)
 	return r.latest
 }
 

@@ -70,7 +70,7 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 		want runner.Outcome
 	}{
 		"canceled while it waits":      {cancelWhileItWaits, runner.OutcomeCanceled},
-		"evicted once it is due again": {evictOnceItIsDueAgain, runner.OutcomeDropped},
+		"evicted once it is due again": {evictOnceItIsDueAgain, runner.OutcomeCanceled},
 	}
 	for name, c := range end {
 		t.Run(name, func(t *testing.T) {
