@@ -262,8 +262,8 @@ func (r *Runner) abandonAll() {
 	r.unlockLater()
 }
 
-// unlockLater is unlock for Shutdown, which must be on time: observers are told on
-// a goroutine of their own.
+// unlockLater is unlock for who must not wait for observers: they are told on a
+// goroutine of their own.
 func (r *Runner) unlockLater() {
 	told := r.todo.told
 	r.todo.told, r.todo.last = nil, nil

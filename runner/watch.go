@@ -15,6 +15,9 @@ type watch struct {
 
 	alarm   *time.Timer
 	alarmAt moment // 0: it is not set
+
+	found     []*task // stuck, to be looked at; their observers' turns are taken
+	isLooking bool
 }
 
 // deadlines are the running tasks of one timeout. As they have started in that
@@ -75,7 +78,6 @@ func (t *task) stuckAt() moment { return t.ctx.deadline.add(t.runner.cfg.StuckAf
 
 // ring looks for deadlines that have passed.
 func (r *Runner) ring() {
-	var found []*task // stuck, to be told of
 	now := r.lock()
 	r.alarmAt = 0
 	next := moment(math.MaxInt64)
@@ -89,7 +91,7 @@ func (r *Runner) ring() {
 			d.late.remove(t)
 			r.stuck.push(t)
 			if r.markStuckLocked(t, now) {
-				found = append(found, t)
+				r.found = append(r.found, t)
 			}
 		}
 		if t := d.onTime.first; t != nil {
@@ -102,9 +104,11 @@ func (r *Runner) ring() {
 	if next < math.MaxInt64 {
 		r.setAlarmLocked(next, now)
 	}
+	looks := len(r.found) > 0 && !r.isLooking
+	r.isLooking = r.isLooking || looks
 	r.unlock()
-	if len(found) > 0 {
-		r.noteStuckStacks(found)
+	if looks {
+		r.lookAtStuck()
 	}
 }
 
@@ -124,28 +128,39 @@ func (r *Runner) markStuckLocked(t *task, now moment) (tell bool) {
 	return t.turn.post(turnStuck)
 }
 
-// noteStuckStacks finds out where tasks hang, and has the observers told.
-func (r *Runner) noteStuckStacks(found []*task) {
-	r.mu.Lock()
-	workers := make(map[string]*task, len(found))
-	for _, t := range found {
-		if t.worker != nil {
-			workers[t.worker.label] = t
+// lookAtStuck finds out where stuck tasks hang, and has their observers told. One
+// goroutine at a time does it: a look stops the program for a moment, and serves
+// all that were found before it.
+func (r *Runner) lookAtStuck() {
+	for {
+		r.mu.Lock()
+		found := r.found
+		r.found = nil
+		if len(found) == 0 {
+			r.isLooking = false
+			r.unlock()
+			return
 		}
-	}
-	r.unlock()
-	stacks := stacksOf(workers)
-	r.mu.Lock()
-	for label, t := range workers {
-		// A task that has ended meanwhile has left its worker to another one.
-		if t.worker != nil && t.worker.label == label {
-			t.extra.stuck.Stack = stacks[label]
+		workers := make(map[string]*task, len(found))
+		for _, t := range found {
+			if t.worker != nil {
+				workers[t.worker.label] = t
+			}
 		}
+		r.unlock()
+		stacks := stacksOf(workers)
+		r.mu.Lock()
+		for label, t := range workers {
+			// A task that has ended meanwhile has left its worker to another one.
+			if t.worker != nil && t.worker.label == label {
+				t.extra.stuck.Stack = stacks[label]
+			}
+		}
+		for _, t := range found {
+			r.tellLaterLocked(t)
+		}
+		r.unlockLater()
 	}
-	for _, t := range found {
-		r.tellLaterLocked(t)
-	}
-	r.unlock()
 }
 
 // replaceLocked gives the slot of t's worker to another worker, and t's share of

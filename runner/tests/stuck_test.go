@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -94,11 +95,16 @@ func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) 
 	})
 }
 
-func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
+func TestAStuckCallbackIsFoundWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var late []time.Duration
 		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
-			Stuck: func(_ context.Context, i runner.StuckInfo) { late = append(late, i.Ran-i.Timeout-time.Second) },
+			Stuck: func(_ context.Context, i runner.StuckInfo) {
+				mu.Lock()
+				defer mu.Unlock()
+				late = append(late, i.Ran-i.Timeout-time.Second)
+			},
 		}}})
 		g := newGate(t)
 		for i := range 40 {
@@ -109,8 +115,7 @@ func TestAnOverrunIsFoundWithinASecondAfterItsGrace(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, late, 40)
 		for _, d := range late {
-			require.GreaterOrEqual(t, d, time.Duration(0))
-			require.LessOrEqual(t, d, time.Second)
+			require.Zero(t, d)
 		}
 	})
 }
