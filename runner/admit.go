@@ -1,6 +1,9 @@
 package runner
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // admit takes tasks into the books: all of them, or none and an error. It decides
 // at once, except under Block.
@@ -25,8 +28,8 @@ func (r *Runner) admit(ctx context.Context, tasks []*task) error {
 // lets a repeated one go without.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
 	n := 0
-	for _, t := range tasks {
-		if t.placed = !r.repeatsLocked(t); t.placed {
+	for i, t := range tasks {
+		if t.placed = !r.repeatsLocked(t) && !t.repeatsOneOf(tasks[:i]); t.placed {
 			n++
 		}
 	}
@@ -64,6 +67,17 @@ func (r *Runner) takeLocked(tasks []*task, n int, wait placeWait) error {
 // Once makes the last time.
 func (r *Runner) repeatsLocked(t *task) bool {
 	return t.policy != nil && t.policy.once != nil && r.drain == nil && t.scope.once[*t.policy.once]
+}
+
+// repeatsOneOf reports whether Once merges t into one of those asked for together
+// with it.
+func (t *task) repeatsOneOf(earlier []*task) bool {
+	if t.policy == nil || t.policy.once == nil {
+		return false
+	}
+	return slices.ContainsFunc(earlier, func(e *task) bool {
+		return e.policy != nil && e.policy.once != nil && *e.policy.once == *t.policy.once
+	})
 }
 
 // refusalLocked returns why nothing is taken in now, whatever it is; nil if it is.
