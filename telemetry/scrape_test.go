@@ -96,7 +96,7 @@ func afterManyRuns(b *testing.B, names int) (scrape http.Handler, again func()) 
 			ended.Add(1)
 			require.NoError(b, r.Go(b.Context(), fmt.Sprintf("callback.%d", i%names), func(context.Context) error {
 				defer ended.Done()
-				<-time.After(min(ran, 100*time.Millisecond))
+				time.Sleep(min(ran, 100*time.Millisecond))
 				return err
 			}))
 		}

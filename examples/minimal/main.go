@@ -24,33 +24,22 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders/{id}", placeOrder)
-	srv := &http.Server{Addr: "127.0.0.1:8080", Handler: after.Middleware(mux)}
-	after.Bind(srv) // callbacks start once the last byte of the response has left
 
-	listener, err := net.Listen("tcp", srv.Addr)
+	listener, err := net.Listen("tcp", "127.0.0.1:8080")
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Printf("listening on http://%s", listener.Addr())
-	go func() {
-		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Fatal(err)
-		}
-	}()
-	interrupted, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	<-interrupted.Done()
-	stop() // a second Ctrl-C ends the program at once
-
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil { // requests first: they ask for callbacks
-		log.Print(err)
-	}
-	report, _ := after.Shutdown(ctx) // the error says that something was lost; the report says what
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	// Serve ends when ctx does: first the requests, then the callbacks.
+	report, err := after.Serve(ctx, &http.Server{Handler: mux}, listener, runner.Budgets{})
 	fmt.Println(report)
+	if err != nil {
+		log.Fatal(err)
+	}
 }
 
 // placeOrder answers in microseconds, however long the mail takes.
@@ -59,11 +48,15 @@ func placeOrder(w http.ResponseWriter, r *http.Request) {
 	err := runner.After(r.Context(), "order.email", func(ctx context.Context) error {
 		return sendMail(ctx, id)
 	})
-	if err != nil { // the queue is full: better say so than promise a mail
+	switch {
+	case errors.Is(err, runner.ErrQueueFull): // better say so than promise a mail
 		http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
-		return
+	case err != nil: // a mistake in this program, or it is shutting down
+		log.Printf("order %s: %v", id, err)
+		http.Error(w, "sorry, this did not work", http.StatusInternalServerError)
+	default:
+		fmt.Fprintln(w, "Order placed successfully")
 	}
-	fmt.Fprintln(w, "Order placed successfully")
 }
 
 // sendMail takes as long as mail servers do, unless the callback's timeout or

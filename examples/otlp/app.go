@@ -61,11 +61,8 @@ func newApp(ctx context.Context, stderr io.Writer) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.after, err = runner.New(runner.Config{Name: "otlp", TraceID: telemetry.TraceID, Observers: []runner.Observer{tel.Observer()}})
+	a.after, err = runner.New(runner.Config{Name: "otlp", Observers: []runner.Observer{tel.Observer()}})
 	if err != nil {
-		return nil, err
-	}
-	if err := tel.Watch(a.after); err != nil {
 		return nil, err
 	}
 
@@ -77,7 +74,7 @@ func newApp(ctx context.Context, stderr io.Writer) (_ *app, err error) {
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(local, slog.LevelWarn),
 	}
-	a.after.Bind(a.server)
+	runner.Bind(a.server)
 	return a, nil
 }
 
@@ -88,9 +85,13 @@ func (a *app) placeOrder(w http.ResponseWriter, r *http.Request) {
 		a.log.InfoContext(ctx, "mail sent", "id", id)
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, runner.ErrQueueFull):
 		http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
-		return
+	case err != nil:
+		a.log.ErrorContext(r.Context(), "asking for a callback", "error", err)
+		http.Error(w, "sorry, this did not work", http.StatusInternalServerError)
+	default:
+		fmt.Fprintf(w, "order %s placed\n", id)
 	}
-	fmt.Fprintf(w, "order %s placed\n", id)
 }

@@ -49,7 +49,7 @@ func TestDurationsAreExportedAsHistogramsWithExemplars(t *testing.T) {
 	require.Len(t, durations, 2, "success and failure")
 	exemplars := 0
 	for _, series := range durations {
-		require.Len(t, series.GetExplicitBounds(), 15)
+		require.Len(t, series.GetExplicitBounds(), 18)
 		for _, e := range series.GetExemplars() {
 			exemplars++
 			require.Contains(t, p.stderr.String(), `"trace_id":"`+hex.EncodeToString(e.GetTraceId())+`"`, "it leads to the callback's record")

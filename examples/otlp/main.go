@@ -89,6 +89,6 @@ metrics at %s, once a minute or every OTEL_METRIC_EXPORT_INTERVAL milliseconds
 	// Then the callbacks, which count, log and trace, and then all of that.
 	err = errors.Join(err, a.otel.Shutdown(end, a.after))
 	stats := a.after.Stats()
-	fmt.Fprintf(stdout, "callbacks asked for: %d, done: %d\n", stats.Asked, stats.Outcomes[runner.Success])
+	fmt.Fprintf(stdout, "callbacks asked for: %d, done: %d\n", stats.Asked, stats.Outcomes[runner.OutcomeSuccess])
 	return err
 }

@@ -34,29 +34,33 @@ type job struct {
 	label   string // for people
 	timeout time.Duration
 	run     func(context.Context) error
+	options []runner.Option // after the response only
 }
+
+// webhookAttempts is how often a notice is sent before the shop gives up.
+const webhookAttempts = 3
 
 // afterOrder lists what an order brings about.
 func (s *shop) afterOrder(o *order) []job {
 	return []job{
 		{nameEmailCustomer, "Confirmation mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, customerMail(o))
-		}},
+		}, nil},
 		{nameEmailAdmin, "Mail to the admin", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, adminMail(s.cfg.admin, o, visitFrom(ctx)))
-		}},
+		}, nil},
 		{nameAnalytics, "Analytics event", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addAnalytics(ctx, "order", o, visitFrom(ctx))
-		}},
+		}, nil},
 		{nameActivity, "Activity log line", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addActivity(ctx, o, visitFrom(ctx))
-		}},
+		}, nil},
 		{nameWebhook, "Webhook", 5 * time.Second, func(ctx context.Context) error {
 			return s.hook.deliver(ctx, o, visitFrom(ctx))
-		}},
+		}, []runner.Option{runner.Retry(webhookAttempts)}},
 		{nameRevalidate, "Best-seller cache", 2 * time.Second, func(ctx context.Context) error {
 			return s.best.revalidate(ctx)
-		}},
+		}, []runner.Option{runner.Coalesce("best-sellers")}},
 	}
 }
 
@@ -65,7 +69,7 @@ func (s *shop) afterSignup(u signup) []job {
 	return []job{
 		{nameSignup, "Welcome mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, welcomeMail(u))
-		}},
+		}, nil},
 	}
 }
 
@@ -91,12 +95,12 @@ func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, wri
 	return t, nil
 }
 
-// ask reserves a place of the queue for every job. If it returns an error the
-// ticket must not be committed: the jobs that were accepted before then are
-// skipped.
+// ask reserves a place of the queue for every job, or for none. If it returns an
+// error the ticket must not be committed.
 func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	ctx = withTicket(ctx, t)
 	committed := runner.When(func(runner.Request) bool { return t.committed.Load() })
+	var calls []runner.Call
 	for _, j := range jobs {
 		callback := func(ctx context.Context) error {
 			if err := s.perform(ctx, t.id, j); err != nil {
@@ -105,9 +109,11 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
 			return nil
 		}
-		if err := runner.After(ctx, j.name, callback, committed, runner.Timeout(j.timeout)); err != nil {
-			return fmt.Errorf("ask for %s: %w", j.name, err)
-		}
+		options := append([]runner.Option{committed, runner.Timeout(j.timeout)}, j.options...)
+		calls = append(calls, runner.Call{Name: j.name, Func: callback, Options: options})
+	}
+	if err := runner.AfterAll(ctx, calls...); err != nil {
+		return fmt.Errorf("ask for what follows: %w", err)
 	}
 	return nil
 }

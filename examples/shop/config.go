@@ -89,7 +89,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.StringVar(&c.admin, "admin", "admin@shop.example", "mail `address` that is told of every order")
 	fs.Var((*intFlag)(&c.workers), "workers", "`number` of callbacks that may run at once; many, as deliveries mostly wait")
 	fs.Var((*intFlag)(&c.queue), "queue", "`number` of accepted callbacks that may wait")
-	fs.StringVar(&overflow, "overflow", "reject", "`policy` of a full queue: reject, block, drop-oldest or run-in-caller")
+	fs.StringVar(&overflow, "overflow", "reject", "`policy` of a full queue: reject, block or drop-oldest")
 	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` for finishing what was accepted, after SIGTERM or Ctrl-C")
 	fs.Var((*durationFlag)(&c.linger), "linger", "`duration` to wait after the drain, at most, for one last scrape of /metrics")
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
@@ -134,7 +134,7 @@ func (c *config) set(overflow, faults, level string) error {
 	check(c.queue >= 1, "-queue %d: use a positive number", c.queue)
 	var known bool
 	c.overflow, known = overflows[overflow]
-	check(known, "-overflow %q: use reject, block, drop-oldest or run-in-caller", overflow)
+	check(known, "-overflow %q: use reject, block or drop-oldest", overflow)
 	check(c.drain > 0, "-drain %v: use a positive duration", c.drain)
 	check(c.linger >= 0, "-linger %v: use 0 or a positive duration", c.linger)
 
@@ -188,7 +188,7 @@ func isWebURL(s string) bool {
 }
 
 var overflows = map[string]runner.Overflow{
-	"reject": runner.Reject, "block": runner.Block, "drop-oldest": runner.DropOldest, "run-in-caller": runner.RunInCaller,
+	"reject": runner.Reject, "block": runner.Block(time.Second), "drop-oldest": runner.DropOldest,
 }
 
 // defaultDB keeps the shop's data out of the directory it is started from.

@@ -47,18 +47,18 @@ func (s *shop) inlineJob(ctx context.Context, t *ticket, j job) {
 func runInline(ctx context.Context, run func() error) (outcome runner.Outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			outcome, err = runner.Panicked, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			outcome, err = runner.OutcomePanic, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
 	err = run()
 	switch {
 	case err == nil:
-		return runner.Success, nil
+		return runner.OutcomeSuccess, nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return runner.TimedOut, err
+		return runner.OutcomeTimeout, err
 	case ctx.Err() != nil:
-		return runner.Canceled, err
+		return runner.OutcomeCanceled, err
 	default:
-		return runner.Failed, err
+		return runner.OutcomeError, err
 	}
 }

@@ -50,8 +50,8 @@ func precision(ms float64) int {
 
 // outcomeWords are the outcomes as people say them; the script has the same.
 var outcomeWords = map[string]string{
-	runner.Success.String(): "done", runner.Failed.String(): "failed", runner.TimedOut.String(): "timed out",
-	runner.Panicked.String(): "panicked", runner.Abandoned.String(): "given up",
+	runner.OutcomeSuccess.String(): "done", runner.OutcomeError.String(): "failed", runner.OutcomeTimeout.String(): "timed out",
+	runner.OutcomePanic.String(): "panicked", runner.OutcomeAbandoned.String(): "given up",
 }
 
 // how says how a step has ended.
@@ -60,7 +60,7 @@ func how(st step) string {
 	if st.TookMS >= 1000 {
 		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
 	}
-	if st.Outcome == runner.TimedOut.String() {
+	if st.Outcome == runner.OutcomeTimeout.String() {
 		return outcomeWords[st.Outcome] + " after " + took
 	}
 	return cmp.Or(outcomeWords[st.Outcome], st.Outcome) + " in " + took
@@ -229,7 +229,7 @@ func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 		data.Result.TraceID = traceIDOf(t.request)
 		data.Result.Steps, data.Result.Complete, _ = t.look()
 		data.Result.Mailed = slices.ContainsFunc(data.Result.Steps, func(st step) bool {
-			return st.Name == nameEmailCustomer && st.Outcome == runner.Success.String()
+			return st.Name == nameEmailCustomer && st.Outcome == runner.OutcomeSuccess.String()
 		})
 	}
 	s.render(w, r, http.StatusOK, "order.html", data)

@@ -164,13 +164,10 @@ func (s *shop) openRunner() error {
 		return err
 	}
 	s.runner, err = runner.New(runner.Config{
-		Name: "shop", TraceID: telemetry.TraceID, Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
+		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
 		Observers: []runner.Observer{tel.Observer(), ticketObserver()},
 	})
-	if err != nil {
-		return err
-	}
-	return tel.Watch(s.runner)
+	return err
 }
 
 // openFlight makes the flight recorder of -flight; nil without.
@@ -188,7 +185,7 @@ func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
 
 func (s *shop) openServers() {
 	s.server = s.newServer(s.handler())
-	s.runner.Bind(s.server)
+	runner.Bind(s.server)
 	s.server.RegisterOnShutdown(func() { close(s.closing) })
 	s.opsServer = s.newServer(s.opsHandler())
 	s.opsServer.ReadTimeout = 0 // a profile takes longer

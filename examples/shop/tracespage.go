@@ -53,9 +53,9 @@ func rows(spans []spanJSON, elsewhere bool) []spanRow {
 	for _, s := range spans {
 		outcome, _ := s.Attributes[names.AttrOutcome].(string)
 		if outcome == "" && s.Status == codes.Error.String() {
-			outcome = runner.Failed.String()
+			outcome = runner.OutcomeError.String()
 		}
-		all = append(all, spanRow{spanJSON: s, Elsewhere: elsewhere, Outcome: cmp.Or(outcome, runner.Success.String())})
+		all = append(all, spanRow{spanJSON: s, Elsewhere: elsewhere, Outcome: cmp.Or(outcome, runner.OutcomeSuccess.String())})
 	}
 	return all
 }

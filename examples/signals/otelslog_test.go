@@ -84,7 +84,7 @@ func TestAFanOutToJSONAndOtelslogHasTheTraceIdsOnceInEach(t *testing.T) {
 		return errors.New("mailbox full")
 	}))
 	request.End()
-	release()
+	release(nil)
 	_, err = r.Shutdown(ctx)
 	require.NoError(t, err)
 

@@ -73,7 +73,6 @@ func newProcess(t *testing.T) process {
 	require.NoError(t, err)
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
 	require.NoError(t, err)
-	require.NoError(t, tel.Watch(r))
 	t.Cleanup(func() {
 		_, err := r.Shutdown(context.Background())
 		require.NoError(t, err)

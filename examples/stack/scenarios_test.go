@@ -77,9 +77,9 @@ var scenarios = []scenario{
 		fires:  append([]string{"AfterglowCallbackSilent"}, budgetBurns...),
 	},
 	{
-		// Callers lend a hand, so that nothing is rejected.
+		// The queue is so long that nothing is rejected.
 		name:   "slow dependency",
-		args:   []string{"-workers", "4", "-queue", "400", "-overflow", "run-in-caller"},
+		args:   []string{"-workers", "4", "-queue", "1500"},
 		faults: "order.email.customer=slow(2s):1",
 		fires: []string{
 			"AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
