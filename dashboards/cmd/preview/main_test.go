@@ -123,7 +123,6 @@ func monitored(t *testing.T) string {
 	require.NoError(t, err)
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
 	require.NoError(t, err)
-	require.NoError(t, tel.Watch(r))
 	program := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	t.Cleanup(func() {
 		program.Close()

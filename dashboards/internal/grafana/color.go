@@ -24,16 +24,16 @@ type palette []struct{ legend, color string }
 // the callback's own are red to orange, what was rejected or lost is yellow to
 // purple, and what was not meant to run is gray and blue.
 var byOutcome = palette{
-	{runner.Success.String(), "green"},
-	{runner.Failed.String(), "red"},
-	{runner.Panicked.String(), "dark-red"},
-	{runner.TimedOut.String(), "orange"},
-	{runner.Rejected.String(), "yellow"},
-	{runner.Dropped.String(), "light-purple"},
-	{runner.Abandoned.String(), "dark-purple"},
-	{runner.Canceled.String(), "purple"},
-	{runner.Skipped.String(), "text"},
-	{runner.Coalesced.String(), "blue"},
+	{runner.OutcomeSuccess.String(), "green"},
+	{runner.OutcomeError.String(), "red"},
+	{runner.OutcomePanic.String(), "dark-red"},
+	{runner.OutcomeTimeout.String(), "orange"},
+	{runner.OutcomeRejected.String(), "yellow"},
+	{runner.OutcomeDropped.String(), "light-purple"},
+	{runner.OutcomeAbandoned.String(), "dark-purple"},
+	{runner.OutcomeCanceled.String(), "purple"},
+	{runner.OutcomeSkipped.String(), "text"},
+	{runner.OutcomeCoalesced.String(), "blue"},
 }
 
 // byQuantile gets warmer with the quantile. Red is for limits.

@@ -31,7 +31,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b.add(8, b.drainTime(), b.forecast(), b.utilization())
 
 	b.row("The telemetry itself")
-	b.add(6, b.telemetryErrors(), b.namesFolded(), b.versions())
+	b.add(6, b.telemetryErrors(), b.misuse(), b.namesFolded(), b.versions())
 	return b.build()
 }
 
@@ -208,7 +208,7 @@ func (b *board) inFlight(width uint32) view {
 
 func (b *board) telemetryErrors() view {
 	return panel{
-		title: "Telemetry errors", unit: "ops", width: 8,
+		title: "Telemetry errors", unit: "ops", width: 6,
 		description: "Failures of the telemetry itself: panics and runtime.Goexit, unusable answers of Config.RelationFor, snapshots that could not be " +
 			"written. And panics of other observers. While there are any, the other panels may be wrong.",
 		targets: []target{{expr: b.ofJob().Rate(names.MetricTelemetryErrors, "signal"), legend: "{{signal}}"}},
@@ -217,15 +217,23 @@ func (b *board) telemetryErrors() view {
 
 func (b *board) namesFolded() view {
 	return panel{
-		title: "Callbacks counted as other", unit: "ops", width: 8,
-		description: "Callbacks whose name came after telemetry.Config.MaxNames others. Names are meant to be constants.",
+		title: "Callbacks counted as other", unit: "ops", width: 6,
+		description: "Callbacks whose name came after runner.Config.MaxNames others. Names are meant to be constants.",
 		targets:     []target{{expr: b.ofRunner().Rate(names.MetricNamesFolded, "runner"), legend: "{{runner}}"}},
+	}.lines()
+}
+
+func (b *board) misuse() view {
+	return panel{
+		title: "Calls that ask for nothing", unit: "ops", width: 6,
+		description: "Calls of After, Go and Do that were wrong: without a scope, with an invalid name, or without a function. The log names the line of each, once.",
+		targets:     []target{{expr: b.ofJob().Rate(names.MetricMisuse, "reason"), legend: "{{reason}}"}},
 	}.lines()
 }
 
 func (b *board) versions() view {
 	return panel{
-		title: "Instances, by version", unit: "short", width: 8,
+		title: "Instances, by version", unit: "short", width: 6,
 		description: "How many instances run which version of Afterglow, built by which Go.",
 		targets: []target{{
 			expr:   "count by (version, goversion) (" + b.ofJob().Series(names.MetricBuildInfo) + ")",

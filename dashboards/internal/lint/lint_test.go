@@ -40,7 +40,6 @@ func exposed(t *testing.T) (ours, all lint.Catalog) {
 	require.NoError(t, err)
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
 	require.NoError(t, err)
-	require.NoError(t, tel.Watch(r))
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { return nil }))
 	_, err = r.Shutdown(t.Context())
 	require.NoError(t, err)

@@ -141,10 +141,10 @@ func unique(names []string) []string {
 // Good are the outcomes that keep the promise, bad those that break it. What
 // was skipped or coalesced was not asked to run, so it is neither.
 var (
-	good = []runner.Outcome{runner.Success}
+	good = []runner.Outcome{runner.OutcomeSuccess}
 	bad  = []runner.Outcome{
-		runner.Failed, runner.Panicked, runner.TimedOut, runner.Canceled,
-		runner.Rejected, runner.Dropped, runner.Abandoned,
+		runner.OutcomeError, runner.OutcomePanic, runner.OutcomeTimeout, runner.OutcomeCanceled,
+		runner.OutcomeRejected, runner.OutcomeDropped, runner.OutcomeAbandoned,
 	}
 )
 

@@ -85,7 +85,6 @@ func TestNoMatcherIsOnALabelThatOurSeriesHave(t *testing.T) {
 	require.NoError(t, err)
 	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
 	require.NoError(t, err)
-	require.NoError(t, tel.Watch(r))
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { return nil }))
 	_, err = r.Shutdown(t.Context())
 	require.NoError(t, err)

@@ -11,17 +11,17 @@ import (
 // callbackAlerts tell of callbacks that misbehave, by name. They are warnings:
 // if it matters how many there are, the error budget burns.
 func (w writer) callbackAlerts() []alert {
-	timeouts := w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.TimedOut)), "runner", "callback")
+	timeouts := w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomeTimeout)), "runner", "callback")
 	ended := w.sum(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
-	succeeded := w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success))
+	succeeded := w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess))
 	if w.o.MayBeSilent != "" {
-		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.Success), fmt.Sprintf("%s!~%q", names.LabelCallback, w.o.MayBeSilent))
+		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess), fmt.Sprintf("%s!~%q", names.LabelCallback, w.o.MayBeSilent))
 	}
 	return []alert{
 		{
 			name: "AfterglowPanics", severity: Warning,
 			// At once: one panic is a mistake in the code, however rare.
-			expr:    above(w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.Panicked)), "runner", "callback"), "0"),
+			expr:    above(w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomePanic)), "runner", "callback"), "0"),
 			keep:    "15m", // one notification for panics that come now and then
 			summary: "Callback {{ $labels.callback }} panics",
 			description: "Panics of callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +

@@ -11,7 +11,7 @@ import (
 // are the runner's and not the callback's.
 func (w writer) lossAlerts() []alert {
 	lost := w.sum(w.increase("15m", names.MetricShutdownLost), "instance", "runner")
-	dropped := w.sum(w.increase("5m", names.MetricCallbacks, outcome(runner.Dropped)), "instance", "runner", "callback")
+	dropped := w.sum(w.increase("5m", names.MetricCallbacks, outcome(runner.OutcomeDropped)), "instance", "runner", "callback")
 	closed := w.increase("5m", names.MetricRejected, names.LabelReason+`="closed"`)
 	return []alert{
 		{
