@@ -94,9 +94,12 @@ func afterManyRuns(b *testing.B, names int) (scrape http.Handler, again func()) 
 				err = errors.ErrUnsupported
 			}
 			ended.Add(1)
-			require.NoError(b, r.Go(b.Context(), fmt.Sprintf("callback.%d", i%names), func(context.Context) error {
+			require.NoError(b, r.Go(b.Context(), fmt.Sprintf("callback.%d", i%names), func(ctx context.Context) error {
 				defer ended.Done()
-				time.Sleep(min(ran, 100*time.Millisecond))
+				select {
+				case <-time.After(min(ran, 100*time.Millisecond)):
+				case <-ctx.Done():
+				}
 				return err
 			}))
 		}

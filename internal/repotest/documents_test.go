@@ -25,14 +25,19 @@ const fragment = `package main
 
 import (
 	"context"
+	"log"
+	"net/http"
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-func statements(ctx context.Context, cartID string, deliver, mail, recount, reload func(context.Context) error) {
-	_ = time.Second
+type callback = func(context.Context) error
+
+func statements(ctx context.Context, after, mails, reports *runner.Runner, mux *http.ServeMux, cartID string, deliver, mail, recount, reload, refresh, render, run callback) (err error) {
+	_, _ = time.Second, log.Print
 	%s
+	return err
 }
 
 func main() {}
