@@ -9,25 +9,26 @@ import (
 	"sync"
 )
 
-// Bind makes "after" exact for HTTP/1.x: callbacks of a request that srv
-// serves start only once the last byte of its response has been handed to the
-// kernel. Without Bind they start once the handler has returned, which now and
-// then is before the last bytes leave, and as a rule if something around
-// Middleware holds them back, as http.TimeoutHandler does. On HTTP/2 the same
-// is often so, with and without Bind: net/http does not tell when a stream's
-// last frame has left. The response is never delayed either way.
+// Bind makes "after" exact for HTTP/1.x. Callbacks of a request that srv serves
+// start only once the last byte of its response has been handed to the kernel.
 //
-// Bind sets srv.ConnContext and srv.ConnState and calls what was set there
-// before. Call it before srv serves, as those fields must not change later.
-// If it comes later all the same, or if one of the fields is set anew after
-// it, connections that have not passed through both keep the promise of a
-// server without Bind; no callback is lost.
+// Without Bind, callbacks start once the handler has returned. Now and then that is
+// before the last bytes have left. It is so as a rule if something around Middleware
+// holds the bytes back, as http.TimeoutHandler does. On HTTP/2 it is often so, with
+// Bind too: net/http does not say when the last frame of a stream has left. The
+// response is never delayed, with or without Bind.
+//
+// Bind sets srv.ConnContext and srv.ConnState, which call what was set there before.
+// Call it before srv serves, as these fields must not change later. If Bind comes
+// later, or if one of the fields is set anew, connections that have not passed through
+// both keep the promise of a server without Bind, and no callback is lost.
 //
 // A handler that has switched to full duplex and leaves a request's body unread
-// holds its callbacks until net/http has drained the body; ReadTimeout bounds
-// that.
+// holds its callbacks until net/http has read the rest of the body; ReadTimeout bounds
+// that time.
 //
 // One Bind serves every runner whose Middleware the requests pass.
+// [Runner.Serve] calls it.
 func Bind(srv *http.Server) {
 	if srv == nil {
 		panic("runner: Bind of a nil http.Server")

@@ -14,21 +14,21 @@ const holdLimit = 64 << 10
 
 // Hold is Middleware for platforms that freeze or end the process once the
 // handler has returned, as function platforms do. It sends the response, then
-// runs the callbacks, and returns when all that After was asked for have ended,
-// as with [Wait]; it does not wait for what Go and Do took in. It holds the
-// invocation open, and where the server can flush, not the response.
+// runs the callbacks, and returns when all that After and AfterAll were asked for
+// have ended, as [Wait] does. It does not wait for what Go and Do take in. The
+// invocation stays open until then. The response does not wait, if the server can
+// flush.
 //
-// So that the client knows where the response ends, Hold keeps up to 64 KiB of
-// it back and gives it a Content-Length. A handler that flushes or writes more
-// streams as it does without Hold; its client sees the end when the callbacks
-// have ended. So does the client of a handler that panics.
+// Hold keeps up to 64 KiB of the response back and gives it a Content-Length, so that
+// the client knows where the response ends. A handler that flushes, or writes more,
+// streams as it does without Hold. Its client sees the end when the callbacks have
+// ended, and so does the client of a handler that panics.
 //
-// It costs what the platform charges for an open invocation, and one connection
-// for as long as the callbacks take, their waits for a worker, their attempts
-// and the waits between those included. A callback that ignores its context
-// holds the invocation until Shutdown gives up. Bind has nothing to add to it.
-// The ResponseWriter can flush and be hijacked; other things are found through
-// Unwrap.
+// Hold costs what the platform charges for an open invocation. It holds one connection
+// for as long as the callbacks take, with their waits for a worker, their attempts, and
+// the waits between those. A callback that ignores its context holds the invocation
+// until Shutdown gives up. Bind has nothing to add to Hold. The ResponseWriter can
+// flush and be hijacked; http.ResponseController reaches the rest.
 func (r *Runner) Hold(next http.Handler) http.Handler {
 	if next == nil {
 		panic("runner: Hold of a nil http.Handler")

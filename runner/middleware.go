@@ -8,21 +8,24 @@ import (
 )
 
 // Middleware gives each request a scope, so that [After] works with the
-// request's context, and makes the callbacks due when the response is done:
-// see [Bind] for what that means. They run however the handler ends,
-// panic and a client that leaves included.
+// request's context. The callbacks become due when the response is done; [Bind]
+// says when that is. They run however the handler ends: also if it panics, and if the
+// client leaves.
 //
 // The response is what it would be without Middleware. The ResponseWriter that
-// next gets has the same of http.Flusher, http.Hijacker, io.ReaderFrom and
-// http.Pusher as the server's, and Unwrap for http.ResponseController. Once
-// the handler has returned its methods do nothing but return [ErrResponseDone].
-// As with every wrapper, http.MaxBytesReader cannot close the connection after
-// an oversized body; put http.MaxBytesHandler around Middleware for that. What
-// has no interface of its own, such as deadlines, is reached through
-// http.ResponseController and not by a type assertion.
+// next gets implements those of http.Flusher, http.Hijacker, io.ReaderFrom and
+// http.Pusher that the server's writer implements, and Unwrap for
+// http.ResponseController. Handlers reach deadlines, which have no interface, through
+// http.ResponseController and not by a type assertion. As with every wrapper,
+// http.MaxBytesReader cannot close the connection after an oversized body; put
+// http.MaxBytesHandler around Middleware for that.
 //
-// The files of a multipart form are gone when the response is done, as without
-// Middleware: a callback must not open them.
+// Once the handler has returned, the ResponseWriter is dead: its methods do nothing,
+// and return [ErrResponseDone] if they return an error. The request's body cannot be
+// read any more. The files of a multipart form are gone when the response is done, as
+// without Middleware. A callback must use none of them.
+//
+// A request that asks for no callback takes no lock of the runner.
 func (r *Runner) Middleware(next http.Handler) http.Handler {
 	if next == nil {
 		panic("runner: Middleware of a nil http.Handler")
