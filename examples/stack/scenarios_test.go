@@ -47,7 +47,7 @@ type scenario struct {
 // orders and five of the next one's six callbacks: otherwise what finds no place
 // might be the same callback for minutes. The queue is so short that nothing in
 // it grows old.
-var floodArgs = []string{"-workers", "22", "-queue", "95"}
+var floodArgs = []string{"-workers", "22", "-queue", "78"}
 
 const floodFaults = "order.email.customer=slow(1.7s):0.5,order.email.customer=slow(4.3s):0.5"
 

@@ -1,0 +1,2 @@
+// Package routers tests the runner under real web frameworks.
+package routers
