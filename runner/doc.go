@@ -54,7 +54,8 @@
 //
 // # Overflow
 //
-// At most Config.Queue callbacks wait, those whose response is not done yet included.
+// At most Config.Queue callbacks wait. Those whose response is not done yet are among
+// them, and so are those with [Retry] until they have ended.
 // Config.Overflow says what becomes of the next one. [Reject] rejects it with
 // [ErrQueueFull], and the handler can still answer 503. [Block] waits for a place,
 // for a limited time. [DropOldest] gives it the place of the one that has been due

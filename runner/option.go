@@ -61,7 +61,7 @@ func RetryBackoff(attempts int, backoff Backoff) Option {
 
 // Once lets a callback of this name and key be asked for once in a scope:
 // further calls of After with the same are accepted and end as [OutcomeCoalesced],
-// whether the first has run yet or not. One that was refused does not count.
+// whether the first has run yet or not. One that was rejected does not count.
 // Go has no scope: there Once is an error, [ErrNoScope]. The empty key is a key
 // like any other.
 func Once(key string) Option { return Option{kind: withOnce, key: key} }

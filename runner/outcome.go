@@ -21,7 +21,7 @@ const (
 	OutcomeTimeout
 	// OutcomeCanceled: the callback returned an error after Shutdown had canceled it.
 	OutcomeCanceled
-	// OutcomeRejected: After or Go refused it.
+	// OutcomeRejected: After, AfterAll, Go or Do did not accept it.
 	OutcomeRejected
 	// OutcomeDropped: it was accepted but never started; [DropOldest] evicted it, or
 	// it was still waiting when the drain gave up.

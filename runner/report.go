@@ -19,14 +19,14 @@ type Report struct {
 // Lost is a callback that a drain kept from coming to its own end.
 type Lost struct {
 	Name    string
-	Outcome Outcome       // Canceled, Dropped or Abandoned
+	Outcome Outcome       // OutcomeCanceled, OutcomeDropped or OutcomeAbandoned
 	Age     time.Duration // from being asked for to being given up
 	Ran     time.Duration // from its start to being given up; 0 if it had not started, or was between two attempts
-	TraceID string        // as Config.TraceID says
-	Stack   string        // of an Abandoned one: where it hung when it was canceled
+	TraceID string        // as Observer.TraceID names it; empty: none
+	Stack   string        // of an abandoned one: where it hung when it was canceled
 }
 
-// String tells the report in words: one line, then one line for each name and
+// String returns the report in words: one line, then one line for each name and
 // outcome that was lost. What that says beyond their number is of the oldest: the
 // function that it hangs in, and its trace, if known.
 func (r Report) String() string {

@@ -215,7 +215,7 @@ func waitsForNone(e *env) {
 	hang := make(chan struct{})
 	defer close(hang)
 	client := e.serve(func(c Call) error {
-		// Later ones are refused: that must not take time either.
+		// Later ones are rejected: that must not take time either.
 		_ = runner.After(c.Context, "hang", func(context.Context) error { <-hang; return nil })
 		return c.Write([]byte("done"))
 	}, r)

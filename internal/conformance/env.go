@@ -135,7 +135,7 @@ func (e *env) watchHTTP(h http.HandlerFunc) http.Handler {
 	})
 }
 
-// ask asks for a callback that tells how it has started. The handler calls what
+// ask asks for a callback that notes how it has started. The handler calls what
 // it returns at its very end.
 func (e *env) ask(ctx context.Context) (returned func()) {
 	return e.askOf(ctx, runner.After)

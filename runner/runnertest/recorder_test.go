@@ -16,13 +16,13 @@ func TestTheRecorderTellsEachWayOfACallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := runnertest.New(t, runner.Config{Workers: 2, Queue: 4, Timeout: time.Second}, runnertest.FailOn())
 		backoff := func(int) time.Duration { return time.Minute }
-		var refused error
+		var rejected error
 		runIn(rt, func(ctx context.Context) {
 			must(t, runner.After(ctx, "good", nothing))
 			must(t, runner.After(ctx, "bad", func(context.Context) error { return errBroken }, runner.RetryBackoff(2, backoff)))
 			must(t, runner.After(ctx, "late", func(context.Context) error { time.Sleep(4 * time.Second); return nil }))
 			must(t, runner.After(ctx, "panics", func(context.Context) error { panic("boom") }))
-			refused = runner.After(ctx, "refused", nothing)
+			rejected = runner.After(ctx, "rejected", nothing)
 		})
 		rec := rt.Recorder
 
@@ -35,7 +35,7 @@ func TestTheRecorderTellsEachWayOfACallback(t *testing.T) {
 			"bad: error in 2 attempts: broken",
 			"late: success",
 			"panics: panic: runner: callback panicked: boom",
-			"refused: rejected: "+refused.Error(),
+			"rejected: rejected: "+rejected.Error(),
 		)
 		bad := rec.Named("bad")[0]
 		if len(bad.Started) != 2 || len(bad.Retried) != 1 || bad.Retried[0].Wait != time.Minute || !errors.Is(bad.Err(), errBroken) {
@@ -45,9 +45,9 @@ func TestTheRecorderTellsEachWayOfACallback(t *testing.T) {
 		if len(late.Stuck) != 1 || !strings.Contains(late.Stuck[0].Stack, "recorder_test.go") || !late.Finished.Stuck {
 			t.Errorf("%+v", late)
 		}
-		equal(t, rec.Outcomes("refused"), runner.OutcomeRejected)
+		equal(t, rec.Outcomes("rejected"), runner.OutcomeRejected)
 		equal(t, rec.Outcomes("never asked for"))
-		if c := rec.Named("refused")[0]; c.Accepted != nil || !errors.Is(c.Err(), runner.ErrQueueFull) {
+		if c := rec.Named("rejected")[0]; c.Accepted != nil || !errors.Is(c.Err(), runner.ErrQueueFull) {
 			t.Errorf("%+v", c)
 		}
 	})

@@ -109,20 +109,20 @@ func TestRunWaitsForAllThatAfterAllTakesIn(t *testing.T) {
 		call := func(name string) runner.Call {
 			return runner.Call{Name: name, Func: func(context.Context) error { order = append(order, name); return nil }}
 		}
-		var refused error
+		var rejected error
 		runIn(rt, func(ctx context.Context) {
 			must(t, runner.AfterAll(ctx, call("a"), call("b")))
-			refused = runner.AfterAll(ctx, call("c"), call("d"))
+			rejected = runner.AfterAll(ctx, call("c"), call("d"))
 		})
 		equal(t, order, "a", "b")
-		if !errors.Is(refused, runner.ErrQueueFull) {
-			t.Error(refused)
+		if !errors.Is(rejected, runner.ErrQueueFull) {
+			t.Error(rejected)
 		}
 		var all []string
 		for _, c := range rt.Recorder.All() {
 			all = append(all, c.String())
 		}
-		equal(t, all, "a: success", "b: success", "c: rejected: "+refused.Error(), "d: rejected: "+refused.Error())
+		equal(t, all, "a: success", "b: success", "c: rejected: "+rejected.Error(), "d: rejected: "+rejected.Error())
 	})
 }
 

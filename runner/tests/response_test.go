@@ -170,7 +170,7 @@ func TestTheResponseWriterIsDeadInACallback(t *testing.T) {
 			w.Header().Set("X-Late", "1")
 			for _, err := range []error{errWrite, errString, errRead, errHijack, errFlush} {
 				if !errors.Is(err, runner.ErrResponseDone) {
-					got <- fmt.Sprint("not refused: ", err)
+					got <- fmt.Sprint("the response is not over: ", err)
 				}
 			}
 			if errDeadline == nil {
