@@ -55,6 +55,9 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 	}
 	stop := context.AfterFunc(ctx, func() { t.ctx.end(&ending{ctx}) })
 	defer stop()
+	if ctx.Err() != nil { // fn sees that at once, and AfterFunc takes a moment
+		t.ctx.end(&ending{ctx})
+	}
 	if w = r.startInCaller(t); w == nil {
 		return ErrShutdown
 	}

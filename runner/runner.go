@@ -59,7 +59,7 @@ func New(cfg Config) (*Runner, error) {
 	r.detached = &scope{runner: r}
 	r.detached.state.Store(scopeReleased)
 	r.merging = make(map[mergeKey]*task)
-	r.watch.byTimeout = make(map[time.Duration]*deadlines)
+	r.byTimeout = make(map[time.Duration]*deadlines)
 	for _, o := range r.cfg.Observers {
 		r.hooks.add(o)
 	}

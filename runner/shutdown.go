@@ -161,14 +161,14 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 func (r *Runner) tellDrainStarted(ctx context.Context, info DrainInfo) (next context.Context) {
 	next = ctx
 	apart(func() {
-		next = follow(r, ctx, info, func(o *Observer) func(context.Context, DrainInfo) context.Context { return o.DrainStarted })
+		next = follow(ctx, r, info, func(o *Observer) func(context.Context, DrainInfo) context.Context { return o.DrainStarted })
 	})
 	return next
 }
 
 func (r *Runner) tellDrainFinished(ctx context.Context, report Report) {
 	apart(func() {
-		notify(r, ctx, report, func(o *Observer) func(context.Context, Report) { return o.DrainFinished })
+		notify(ctx, r, report, func(o *Observer) func(context.Context, Report) { return o.DrainFinished })
 	})
 }
 

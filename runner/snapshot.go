@@ -120,7 +120,7 @@ func (room *snapshotRoom) add(b *book) {
 		Outcomes:   b.outcomes,
 		Rejections: b.rejections,
 		Retries:    b.retries,
-		Stuck:      b.tally.stuck,
+		Stuck:      b.stuck,
 	}
 	c.Success, room.blocks = b.success.Snapshot(room.blocks)
 	c.Failure, room.blocks = b.failure.Snapshot(room.blocks)

@@ -93,7 +93,7 @@ func (r *Runner) tell(t *task) (last uint32) {
 		case 0, turnReport, turnProceed:
 			return event
 		case turnFolded:
-			notify(r, t.ctx.asker, t.callback(r.readClocks()), func(o *Observer) func(context.Context, Callback) { return o.Folded })
+			notify(t.ctx.asker, r, t.callback(r.readClocks()), func(o *Observer) func(context.Context, Callback) { return o.Folded })
 		case turnAccepted:
 			r.tellAccepted(t)
 		case turnRejected:
@@ -101,9 +101,9 @@ func (r *Runner) tell(t *task) (last uint32) {
 		case turnStarted:
 			r.tellStarted(t)
 		case turnStuck:
-			notify(r, t.ctx.observed(), *t.extra.stuck, func(o *Observer) func(context.Context, StuckInfo) { return o.Stuck })
+			notify(t.ctx.observed(), r, *t.extra.stuck, func(o *Observer) func(context.Context, StuckInfo) { return o.Stuck })
 		case turnRetried:
-			notify(r, t.ctx.observed(), *t.extra.retried, func(o *Observer) func(context.Context, RetriedInfo) { return o.Retried })
+			notify(t.ctx.observed(), r, *t.extra.retried, func(o *Observer) func(context.Context, RetriedInfo) { return o.Retried })
 		case turnFinished:
 			r.tellFinished(t)
 		}
@@ -112,19 +112,19 @@ func (r *Runner) tell(t *task) (last uint32) {
 
 func (r *Runner) tellAccepted(t *task) {
 	info := AcceptedInfo{Callback: t.callback(r.readClocks()), Depth: int(t.depth), Capacity: r.cfg.Queue, Caller: t.caller}
-	t.ctx.asker = follow(r, t.ctx.asker, info, func(o *Observer) func(context.Context, AcceptedInfo) context.Context { return o.Accepted })
+	t.ctx.asker = follow(t.ctx.asker, r, info, func(o *Observer) func(context.Context, AcceptedInfo) context.Context { return o.Accepted })
 }
 
 func (r *Runner) tellRejected(t *task) {
 	info := RejectedInfo{Callback: t.callback(r.readClocks()), Reason: t.reason, Err: t.err, Caller: t.caller}
-	notify(r, t.ctx.asker, info, func(o *Observer) func(context.Context, RejectedInfo) { return o.Rejected })
+	notify(t.ctx.asker, r, info, func(o *Observer) func(context.Context, RejectedInfo) { return o.Rejected })
 }
 
 func (r *Runner) tellStarted(t *task) {
 	info := t.startedInfo(r.readClocks())
-	t.ctx.values = follow(r, t.ctx.observed(), info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
+	t.ctx.values = follow(t.ctx.observed(), r, info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
 	if t.isLate() {
-		notify(r, t.ctx.values, info, func(o *Observer) func(context.Context, StartedInfo) { return o.StartedLate })
+		notify(t.ctx.values, r, info, func(o *Observer) func(context.Context, StartedInfo) { return o.StartedLate })
 	}
 }
 
@@ -135,14 +135,14 @@ func (r *Runner) tellFinished(t *task) {
 	if t.outcome.Lost() && r.hooks.traceID {
 		r.noteTrace(ctx, t)
 	}
-	notify(r, ctx, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Finished })
+	notify(ctx, r, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Finished })
 	if t.outcome.IsFailure() {
-		notify(r, ctx, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Failed })
+		notify(ctx, r, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Failed })
 	}
 }
 
 // notify calls a function of each observer that has it.
-func notify[Info any](r *Runner, ctx context.Context, info Info, of func(*Observer) func(context.Context, Info)) {
+func notify[Info any](ctx context.Context, r *Runner, info Info, of func(*Observer) func(context.Context, Info)) {
 	for i := range r.cfg.Observers {
 		if f := of(&r.cfg.Observers[i]); f != nil {
 			r.hooks.call(func() { f(ctx, info) })
@@ -151,7 +151,7 @@ func notify[Info any](r *Runner, ctx context.Context, info Info, of func(*Observ
 }
 
 // follow is notify for functions that return the context to go on with.
-func follow[Info any](r *Runner, ctx context.Context, info Info, of func(*Observer) func(context.Context, Info) context.Context) context.Context {
+func follow[Info any](ctx context.Context, r *Runner, info Info, of func(*Observer) func(context.Context, Info) context.Context) context.Context {
 	for i := range r.cfg.Observers {
 		if f := of(&r.cfg.Observers[i]); f != nil {
 			r.hooks.call(func() {

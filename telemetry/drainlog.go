@@ -18,7 +18,7 @@ func (l *logging) drainStarted(ctx context.Context, info runner.DrainInfo) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, names.LogDrainStarted, append(l.traceOf(ctx),
+	l.logger.LogAttrs(ctx, slog.LevelInfo, names.LogDrainStarted, append(l.traceOf(ctx), //nolint:sloglint // it is a constant, of package names
 		slog.String(names.KeyRunner, info.Runner),
 		slog.Int(names.KeyReserved, info.Reserved),
 		slog.Int(names.KeyQueued, info.Queued),
@@ -44,7 +44,7 @@ func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, own *signal
 	if len(report.Lost) > 0 {
 		attrs = append(attrs, slog.Any(names.KeyLostNames, lostNames(report.Lost)))
 	}
-	l.logger.LogAttrs(ctx, level, names.LogDrainFinished, attrs...)
+	l.logger.LogAttrs(ctx, level, names.LogDrainFinished, attrs...) //nolint:sloglint // it is a constant, of package names
 }
 
 // lostNames says "3 x order.email dropped" for each name and outcome, in the
@@ -119,7 +119,7 @@ func (l *logging) suppressed(ctx context.Context, r *runnerEntry, own *signals) 
 			}
 		}
 	}()
-	l.logger.LogAttrs(ctx, level, names.LogSuppressed, append(l.traceOf(ctx),
+	l.logger.LogAttrs(ctx, level, names.LogSuppressed, append(l.traceOf(ctx), //nolint:sloglint // it is a constant, of package names
 		slog.String(names.KeyRunner, r.name),
 		slog.Int64(names.KeySuppressed, n),
 		slog.Any(names.KeySuppressedRecords, told(all, "kinds", leftOut.String)))...)

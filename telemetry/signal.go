@@ -99,6 +99,6 @@ func (l *logging) ownFailure(ctx context.Context, s *signal, why func() []slog.A
 	l.limited(&s.told, aMinute(), "", func(notes []slog.Attr) {
 		attrs := append(l.traceOf(ctx), slog.String(names.KeySignal, s.name))
 		attrs = append(attrs, notes...)
-		l.logger.LogAttrs(ctx, slog.LevelError, names.LogTelemetryFailed, append(attrs, why()...)...)
+		l.logger.LogAttrs(ctx, slog.LevelError, names.LogTelemetryFailed, append(attrs, why()...)...) //nolint:sloglint // it is a constant, of package names
 	})
 }
