@@ -3,8 +3,6 @@ package telemetry_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -263,19 +260,4 @@ func TestWhatDoesNotRecordPaysForNoLine(t *testing.T) {
 	info := runner.AcceptedInfo{Callback: runner.Callback{Runner: "web", Name: "a", Asked: time.Now()}}
 	require.Equal(t, t.Context(), o.Accepted(t.Context(), info), "nothing is to be carried")
 	g.shutdown(r)
-}
-
-func TestACallbackThatSucceedsCallsNoFunctionThatNothingNeeds(t *testing.T) {
-	info := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // a level is what matters
-	o := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider, cfg.Logger = noop.NewTracerProvider(), info }).tel.Observer()
-	require.Nil(t, o.WantsCaller)
-	require.Nil(t, o.Accepted)
-	require.Nil(t, o.Started)
-	require.Nil(t, o.Finished)
-	require.NotNil(t, o.Failed)
-
-	o = newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = noop.NewTracerProvider() }).tel.Observer()
-	require.NotNil(t, o.Finished, "the logger writes records of level debug")
-	require.Nil(t, o.Failed)
-	require.Nil(t, o.Started)
 }

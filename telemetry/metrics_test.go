@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,79 +21,10 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// finishedAndAsked sums the outcomes of each callback in a scrape, and finds
-// what was asked for.
-func finishedAndAsked(series map[string]float64) (finished, asked map[string]float64) {
-	finished, asked = make(map[string]float64), make(map[string]float64)
-	for name, v := range series {
-		switch {
-		case strings.HasPrefix(name, names.MetricCallbacks+"{"):
-			finished[labelOf(name, "callback")] += v
-		case strings.HasPrefix(name, names.MetricAsked+"{"):
-			asked[labelOf(name, "callback")] += v
-		}
-	}
-	return finished, asked
-}
-
 func labelOf(series, label string) string {
 	_, rest, _ := strings.Cut(series, label+`="`)
 	value, _, _ := strings.Cut(rest, `"`)
 	return value
-}
-
-// scrapeUnderLoad scrapes while two goroutines call ask with 0, 1, 2 and so on.
-// It returns what was finished more often than asked for, and how often a
-// scrape found the opposite, without which it has seen nothing.
-func scrapeUnderLoad(g *rig, ask func(i int)) (wrong []string, moving int) {
-	var askers sync.WaitGroup
-	defer askers.Wait()
-	asking, stop := context.WithCancel(context.Background())
-	defer stop()
-	for range 2 {
-		askers.Go(func() {
-			for i := 0; asking.Err() == nil; i++ {
-				ask(i)
-			}
-		})
-	}
-	for scrapes := 0; scrapes < 15 || moving == 0 && scrapes < 1000; scrapes++ {
-		finished, asked := finishedAndAsked(g.series())
-		for name := range finished {
-			if finished[name] > asked[name] {
-				wrong = append(wrong, fmt.Sprintf("scrape %d: %s: %v finished of %v", scrapes, name, finished[name], asked[name]))
-			}
-			if finished[name] < asked[name] {
-				moving++
-			}
-		}
-	}
-	return wrong, moving
-}
-
-func TestAScrapeUnderLoadNeverShowsMoreFinishedThanAskedFor(t *testing.T) {
-	g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = noop.NewTracerProvider() })
-	r := g.runner(runner.Config{Workers: 4, Queue: 64})
-	outcomes := []func(context.Context) error{
-		succeed,
-		func(context.Context) error { return errors.New("no") },
-		func(context.Context) error { panic("no") },
-	}
-	wrong, moving := scrapeUnderLoad(g, func(i int) {
-		// A full queue rejects some; that is an outcome as well.
-		_ = r.Go(context.Background(), fmt.Sprintf("callback.%d", i%5), outcomes[i%3])
-	})
-	require.Empty(t, wrong)
-	require.NotZero(t, moving, "no scrape saw the runner in motion")
-
-	g.shutdown(r)
-	finished, asked := finishedAndAsked(g.series())
-	require.Equal(t, asked, finished, "at rest the books balance")
-	var sum float64
-	for _, n := range asked {
-		sum += n
-	}
-	require.InDelta(t, float64(r.Stats().Asked), sum, 0)
 }
 
 func TestTheBooksAgreeWithStatsForEveryOutcome(t *testing.T) {
