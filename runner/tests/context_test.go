@@ -72,6 +72,7 @@ func (f family) state() map[string]string {
 }
 
 // The reference is what package context itself would give a callback.
+// What ends the contexts is called in a bubble only.
 func TestADerivedContextBehavesAsOneOfPackageContext(t *testing.T) {
 	const timeout = time.Minute
 	ends := map[string]struct {
@@ -148,6 +149,7 @@ func TestADerivedContextBehavesAsOneOfPackageContext(t *testing.T) {
 	}
 }
 
+// What ends the contexts is called in a bubble only.
 func TestTheContextOfDoBehavesAsOneThatIsDerivedFromTheCallers(t *testing.T) {
 	for name, end := range map[string]func(context.CancelCauseFunc){
 		"cancellation of the caller": func(cancel context.CancelCauseFunc) { cancel(errBroken) },
@@ -276,6 +278,7 @@ func TestAfterFuncHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// What ends the contexts is called in a bubble only.
 func TestDoneFirstAskedForAfterTheEndIsClosed(t *testing.T) {
 	for name, end := range map[string]func(*gate){
 		"the callback has returned":     (*gate).release,
@@ -295,7 +298,8 @@ func TestDoneFirstAskedForAfterTheEndIsClosed(t *testing.T) {
 				default:
 					require.Fail(t, "it is open")
 				}
-				require.Equal(t, ctx.Done(), ctx.Done())
+				done := ctx.Done()
+				require.Equal(t, done, ctx.Done())
 				require.Error(t, ctx.Err())
 				g.release()
 			})
