@@ -137,7 +137,7 @@ func ExampleRunner_Run_error() {
 	test := func(t runnertest.T) {
 		rt := runnertest.New(t, runner.Config{})
 		fmt.Println("error:", rt.Run(placeOrder))
-		fmt.Println("email:", rt.Recorder.Outcomes("order.email"))
+		fmt.Printf("email: %v\n", rt.Recorder.Outcomes("order.email"))
 	}
 	fmt.Println("failures:", failuresOf(test))
 	// Output:
