@@ -34,7 +34,7 @@ type callbackContext struct {
 	endedBy atomic.Pointer[ending]
 	watched atomic.Bool
 
-	linked   bool // asker has the values of a callback
+	linked   bool // a callback asked, with its own context
 	inCaller bool // Do runs it
 
 	mu     sync.Mutex
@@ -193,19 +193,72 @@ func (c *callbackContext) observed() context.Context {
 	case c.values != nil:
 		return c.values
 	case c.linked: // askerValues keeps the context: a chain of callbacks would keep them all
-		return uncanceled(c.asker)
+		return handOn(c.asker, c.scope)
 	default:
 		return (*askerValues)(c)
 	}
 }
 
-// uncanceled is [context.WithoutCancel] where that makes a difference.
-func uncanceled(ctx context.Context) context.Context {
-	if ctx.Done() == nil {
-		return ctx
-	}
-	return context.WithoutCancel(ctx)
+// handedOn is the values that a callback hands on to those which it asks for, with
+// its scope. It does not end.
+type handedOn struct {
+	asker context.Context
+	scope *scope // nil: none
 }
+
+// handOn hands on the values of ctx. It asks ctx for nothing: that may be another
+// request's by now.
+func handOn(ctx context.Context, s *scope) context.Context {
+	switch from := ctx.(type) {
+	case *handedOn:
+		if from.scope == s {
+			return from
+		}
+	case *withDeadline:
+		return handOn(from.Context, s)
+	}
+	return &handedOn{ctx, s}
+}
+
+// Deadline implements [context.Context].
+func (*handedOn) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements [context.Context].
+func (*handedOn) Done() <-chan struct{} { return nil }
+
+// Err implements [context.Context].
+func (*handedOn) Err() error { return nil }
+
+// Value implements [context.Context].
+func (h *handedOn) Value(key any) any { return valueOf(h.asker, h.scope, key) }
+
+// String implements [fmt.Stringer], as that of callbackContext.
+func (*handedOn) String() string { return "runner.Values" }
+
+// valueOf returns a value of an asker's context without its end and its labels, and
+// with the scope that it had when it asked.
+func valueOf(asker context.Context, s *scope, key any) any {
+	switch key {
+	case originKey{}:
+		if s == nil {
+			return nil
+		}
+		return s
+	case cancelKey, labelsKey:
+		return nil
+	}
+	return asker.Value(key)
+}
+
+// withDeadline is a context with the deadline of another one.
+type withDeadline struct {
+	context.Context
+
+	deadline time.Time
+}
+
+// Deadline implements [context.Context].
+func (c *withDeadline) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // askerValues is the context of a callback's asker without its cancellation and
 // its deadline, and with the scope that it had when it asked.
@@ -221,18 +274,7 @@ func (*askerValues) Done() <-chan struct{} { return nil }
 func (*askerValues) Err() error { return nil }
 
 // Value implements [context.Context].
-func (a *askerValues) Value(key any) any {
-	switch key {
-	case originKey{}:
-		if a.scope == nil {
-			return nil
-		}
-		return a.scope
-	case cancelKey, labelsKey:
-		return nil
-	}
-	return a.asker.Value(key)
-}
+func (a *askerValues) Value(key any) any { return valueOf(a.asker, a.scope, key) }
 
 // String implements [fmt.Stringer], as that of callbackContext.
 func (a *askerValues) String() string { return "runner.AskerOf(" + a.name + ")" }
