@@ -114,13 +114,16 @@ func (r *Runner) bookLocked(t *task) (firstFolded bool) {
 		t.book.timeout = t.timeout
 		return false
 	}
-	firstFolded = r.other == nil
-	if firstFolded {
+	if r.other == nil {
 		r.openOther()
 	}
 	t.book = r.other
+	if t.name == folded { // its own book
+		t.book.timeout = t.timeout
+		return false
+	}
 	r.folded++
-	return firstFolded
+	return r.folded == 1
 }
 
 // openOther opens the book of the folded names. They share that of a callback

@@ -44,6 +44,9 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 	}
 	t.caller = r.callerOf(ctx)
 	t.ctx.inCaller = true
+	if deadline, has := ctx.Deadline(); has && t.ctx.linked { // its asker's values have none
+		t.ctx.asker = &withDeadline{t.ctx.asker, deadline}
+	}
 	var w *worker
 	defer func() {
 		if w == nil {

@@ -161,7 +161,7 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 func (r *Runner) tellDrainStarted(ctx context.Context, info DrainInfo) (next context.Context) {
 	next = ctx
 	apart(func() {
-		next = follow(ctx, r, info, func(o *Observer) func(context.Context, DrainInfo) context.Context { return o.DrainStarted })
+		follow(r, &next, info, func(o *Observer) func(context.Context, DrainInfo) context.Context { return o.DrainStarted })
 	})
 	return next
 }

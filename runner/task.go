@@ -91,7 +91,7 @@ func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string
 		if ctx == by {
 			// The asking callback's context adds nothing but its timeout to its
 			// values. Going without keeps endless chains short.
-			t.ctx.asker, t.ctx.linked = by.inherited(), true
+			t.ctx.asker, t.ctx.linked = handOn(by.inherited(), by.scope), true
 		}
 	}
 	for _, o := range opts {

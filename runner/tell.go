@@ -62,25 +62,28 @@ func (h *hooks) recoverPanic() {
 func (r *Runner) tellAll(next *task) {
 	var t *task
 	defer func() {
-		if t != nil { // an observer has called runtime.Goexit
-			t.nextTold = next
-			go r.tellAll(t)
+		if t != nil { // an observer of t has called runtime.Goexit
+			t.nextTold, next = next, t
+		}
+		if next != nil { // that one, or one that unlock has called
+			go r.tellAll(next)
 		}
 	}()
 	for next != nil {
 		t, next = next, next.nextTold
 		t.nextTold = nil
-		if last := r.tell(t); last != 0 {
+		last, told := r.tell(t), t
+		t = nil // its turn is over
+		if last != 0 {
 			now := r.lock()
 			if last == turnReport {
-				r.reportedLocked(t)
+				r.reportedLocked(told)
 			} else {
-				r.proceedLocked(t, now)
+				r.proceedLocked(told, now)
 			}
 			r.unlock()
 		}
 	}
-	t = nil
 }
 
 // tell tells the observers of t, whose turn the caller has, what has happened, to
@@ -112,7 +115,7 @@ func (r *Runner) tell(t *task) (last uint32) {
 
 func (r *Runner) tellAccepted(t *task) {
 	info := AcceptedInfo{Callback: t.callback(r.readClocks()), Depth: int(t.depth), Capacity: r.cfg.Queue, Caller: t.caller}
-	t.ctx.asker = follow(t.ctx.asker, r, info, func(o *Observer) func(context.Context, AcceptedInfo) context.Context { return o.Accepted })
+	follow(r, &t.ctx.asker, info, func(o *Observer) func(context.Context, AcceptedInfo) context.Context { return o.Accepted })
 }
 
 func (r *Runner) tellRejected(t *task) {
@@ -122,7 +125,8 @@ func (r *Runner) tellRejected(t *task) {
 
 func (r *Runner) tellStarted(t *task) {
 	info := t.startedInfo(r.readClocks())
-	t.ctx.values = follow(t.ctx.observed(), r, info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
+	t.ctx.values = t.ctx.observed()
+	follow(r, &t.ctx.values, info, func(o *Observer) func(context.Context, StartedInfo) context.Context { return o.Started })
 	if t.isLate() {
 		notify(t.ctx.values, r, info, func(o *Observer) func(context.Context, StartedInfo) { return o.StartedLate })
 	}
@@ -132,12 +136,12 @@ func (r *Runner) tellFinished(t *task) {
 	clocks := r.readClocks()
 	info := FinishedInfo{StartedInfo: t.startedInfo(clocks), Outcome: t.outcome, Err: t.err, Finished: clocks.at(t.finished), Stuck: t.stuck, Stack: t.stack()}
 	ctx := t.ctx.observed()
-	if t.outcome.Lost() && r.hooks.traceID {
-		r.noteTrace(ctx, t)
-	}
 	notify(ctx, r, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Finished })
 	if t.outcome.IsFailure() {
 		notify(ctx, r, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Failed })
+	}
+	if t.outcome.Lost() && r.hooks.traceID {
+		r.noteTrace(ctx, t) // last: if it calls runtime.Goexit, no end goes unseen
 	}
 }
 
@@ -150,18 +154,19 @@ func notify[Info any](ctx context.Context, r *Runner, info Info, of func(*Observ
 	}
 }
 
-// follow is notify for functions that return the context to go on with.
-func follow[Info any](ctx context.Context, r *Runner, info Info, of func(*Observer) func(context.Context, Info) context.Context) context.Context {
+// follow is notify for functions that return the context to go on with. It writes
+// each one at once: an observer that calls runtime.Goexit must not undo what those
+// before it have done.
+func follow[Info any](r *Runner, ctx *context.Context, info Info, of func(*Observer) func(context.Context, Info) context.Context) {
 	for i := range r.cfg.Observers {
 		if f := of(&r.cfg.Observers[i]); f != nil {
 			r.hooks.call(func() {
-				if next := f(ctx, info); next != nil {
-					ctx = next
+				if next := f(*ctx, info); next != nil {
+					*ctx = next
 				}
 			})
 		}
 	}
-	return ctx
 }
 
 // call calls an observer.

@@ -133,6 +133,7 @@ func (w *worker) goOn() bool {
 	switch w.step {
 	case stepStarted:
 		if r.tell(t) == turnReport { // the drain has given it up meanwhile
+			t.result = ErrShutdown
 			w.reports, w.step = true, stepNext
 		} else if w.step = stepCall; w.exited {
 			w.step = stepDecide

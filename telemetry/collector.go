@@ -110,8 +110,8 @@ func (c *collector) collectCallback(ch chan<- prometheus.Metric, r *read, cb *ru
 		ch <- gauge(c.lastSuccess, unixSeconds(cb.LastSuccess), r.Name, cb.Name)
 	}
 	kept := exemplars[nameOf{r.Name, cb.Name}]
-	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultFailure}, r, cb.Failure, kept.failure)
-	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultSuccess}, r, cb.Success, kept.success)
+	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultFailure}, r, cb.Failure, kept.failure.forBuckets(cb.Failure.Layout()))
+	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultSuccess}, r, cb.Success, kept.success.forBuckets(cb.Success.Layout()))
 }
 
 // histogram returns a histogram as it is now.

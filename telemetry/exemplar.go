@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,8 +59,8 @@ func (k *keeper) keep(layout *histogram.Layout, success bool, took time.Duration
 	kept.last[layout.Bucket(e.took)].Store(e)
 }
 
-// read returns the exemplars of a result as they are now, by bucket.
-func (k *keeper) read(success bool) []*exemplar {
+// read returns the exemplars of a result as they are now; nil if there are none.
+func (k *keeper) read(success bool) *exemplarsRead {
 	kept := k.of(success).Load()
 	if kept == nil {
 		return nil
@@ -68,7 +69,23 @@ func (k *keeper) read(success bool) []*exemplar {
 	for i := range kept.last {
 		all[i] = kept.last[i].Load()
 	}
-	return all
+	return &exemplarsRead{kept.layout, all}
+}
+
+// exemplarsRead are exemplars as they were read, by bucket of their layout.
+type exemplarsRead struct {
+	layout *histogram.Layout
+	all    []*exemplar
+}
+
+// forBuckets returns the exemplars if they are by the buckets of another layout.
+// They are not if a runner with other buckets has taken the place of the one that
+// they are of.
+func (r *exemplarsRead) forBuckets(of *histogram.Layout) []*exemplar {
+	if r == nil || of == nil || r.layout != of && !slices.Equal(r.layout.Bounds(), of.Bounds()) {
+		return nil
+	}
+	return r.all
 }
 
 // make returns e as it is exposed. It has its time: Prometheus drops exemplars of
@@ -91,7 +108,7 @@ func label(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &nam
 type nameOf struct{ runner, callback string }
 
 // exemplarsByName are all exemplars as they were read.
-type exemplarsByName map[nameOf]struct{ success, failure []*exemplar }
+type exemplarsByName map[nameOf]struct{ success, failure *exemplarsRead }
 
 // readExemplars reads the exemplars of all names that have some.
 func (c *catalog) readExemplars() exemplarsByName {
@@ -101,7 +118,7 @@ func (c *catalog) readExemplars() exemplarsByName {
 		entry.each(func(name string, cb *callbackEntry) {
 			success, failure := cb.exemplars.read(true), cb.exemplars.read(false)
 			if success != nil || failure != nil {
-				all[nameOf{entry.name, name}] = struct{ success, failure []*exemplar }{success, failure}
+				all[nameOf{entry.name, name}] = struct{ success, failure *exemplarsRead }{success, failure}
 			}
 		})
 		return true

@@ -19,7 +19,8 @@ type histogramSeries struct {
 	created *timestamppb.Timestamp
 	schema  int32 // of the native buckets; see native
 
-	count, sum uint64 // as written the last time
+	layout     *histogram.Layout // as written the last time, as those below
+	count, sum uint64
 	exemplars  []*exemplar
 	written    *dto.Histogram // never changed, as scrapes share it; nil before the first time
 }
@@ -30,9 +31,9 @@ func newHistogramSeries(desc *prometheus.Desc, created *timestamppb.Timestamp, l
 
 // metric returns the series as a scrape sees it.
 func (h *histogramSeries) metric(s histogram.Snapshot, exemplars []*exemplar) prometheus.Metric {
-	if h.written == nil || h.count != s.Count() || h.sum != s.Sum() || !slices.Equal(h.exemplars, exemplars) {
+	if h.written == nil || h.layout != s.Layout() || h.count != s.Count() || h.sum != s.Sum() || !slices.Equal(h.exemplars, exemplars) {
 		h.written = h.write(s, exemplars)
-		h.count, h.sum, h.exemplars = s.Count(), s.Sum(), exemplars
+		h.layout, h.count, h.sum, h.exemplars = s.Layout(), s.Count(), s.Sum(), exemplars
 	}
 	return &histogramMetric{h.desc, h.labels, h.written}
 }
@@ -70,27 +71,26 @@ func (h *histogramSeries) native(s histogram.Snapshot) (schema int32, spans []hi
 var zeroThreshold float64 = prometheus.DefNativeHistogramZeroThreshold
 
 // classicBuckets writes a bucket for each bound, with the exemplars that there
-// are. The one of +Inf goes without saying unless it has one.
+// are. The one of +Inf goes without saying unless it has one. An exemplar of an
+// empty bucket is left out: a runner that still drained when one with other buckets
+// took its place has left it.
 func classicBuckets(s histogram.Snapshot, exemplars []*exemplar) []*dto.Bucket {
 	counts := s.Classic()
 	if len(counts) == 0 {
 		return nil
 	}
 	bounds := boundsOf(s.Layout())
-	if len(exemplars) != len(bounds) { // there are none, or of an older runner with other buckets
-		exemplars = make([]*exemplar, len(bounds))
-	}
-	if exemplars[len(bounds)-1] == nil {
-		counts = counts[:len(counts)-1]
-	}
-	buckets, written := make([]dto.Bucket, len(counts)), make([]*dto.Bucket, len(counts))
-	for i := range counts {
+	buckets, written := make([]dto.Bucket, len(counts)), make([]*dto.Bucket, 0, len(counts))
+	below := uint64(0)
+	for i, n := range counts {
 		b := &buckets[i]
 		b.CumulativeCount, b.UpperBound = &counts[i], &bounds[i]
-		if exemplars[i] != nil {
+		if exemplars != nil && exemplars[i] != nil && n > below {
 			b.Exemplar = exemplars[i].write()
 		}
-		written[i] = b
+		if below = n; i < len(counts)-1 || b.Exemplar != nil {
+			written = append(written, b)
+		}
 	}
 	return written
 }

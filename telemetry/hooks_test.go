@@ -67,7 +67,7 @@ func hooksOf(o runner.Observer) (hooks []string) {
 func TestAnObserverHasOnlyTheFunctionsThatItNeeds(t *testing.T) {
 	always := []string{"DrainFinished", "DrainStarted", "Folded", "Opened", "Rejected", "Retried", "StartedLate", "Stuck", "TraceID"}
 	silent := slog.New(slog.DiscardHandler)
-	info := slog.New(slog.NewJSONHandler(io.Discard, nil))                                          //nolint:sloglint // its level is what matters
+	info := slog.New(slog.NewJSONHandler(io.Discard, nil))                                           //nolint:sloglint // its level is what matters
 	debug := slog.New(slog.NewJSONHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})) //nolint:sloglint // likewise
 	recorder, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: t.TempDir()})
 	require.NoError(t, err)

@@ -23,10 +23,20 @@ type runners struct {
 // behind: counters must not go back when one takes another's place.
 type observed struct {
 	*runner.Runner
-	opened   *timestamppb.Timestamp // the first one of the name
-	draining []*runner.Runner       // before it, and not everything of theirs has ended
-	before   runner.Snapshot        // of all others before it
+	opened *timestamppb.Timestamp // the first one of the name
+	older  []olderRunner          // before it, and still read
+	before runner.Snapshot        // of all others before it
 }
+
+// olderRunner is a runner whose name another one has now.
+type olderRunner struct {
+	*runner.Runner
+	ended time.Time // when nothing was seen to be left in it; zero: something is
+}
+
+// lingers is how long an older runner is still read when nothing is left in it.
+// Its drain, observers that panic and requests that still ask it change its books.
+const lingers = time.Minute
 
 // open adds r. A runner of the same name that has been shut down is replaced.
 func (rs *runners) open(r *runner.Runner) error {
@@ -40,7 +50,8 @@ func (rs *runners) open(r *runner.Runner) error {
 	case !o.Stats().Closed:
 		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
 	default:
-		o.draining = append(o.draining, o.Runner)
+		o.forgetEnded() // here too, in case nobody scrapes
+		o.older = append(o.older, olderRunner{Runner: o.Runner})
 		o.Runner = r
 	}
 	return nil
@@ -65,19 +76,28 @@ type read struct {
 
 // read returns the books of the runner, with what was counted before it.
 func (o *observed) read() runner.Snapshot {
-	o.draining = slices.DeleteFunc(o.draining, func(r *runner.Runner) bool {
-		s := r.Snapshot()
-		if s.Pending() > 0 {
-			return false
-		}
-		o.before = sum(o.before, s)
-		return true
-	})
+	o.forgetEnded()
 	total := o.before
-	for _, r := range o.draining {
+	for _, r := range o.older {
 		total = sum(total, r.Snapshot())
 	}
 	return sum(total, o.Snapshot())
+}
+
+// forgetEnded keeps only what older runners have counted, of those in which nothing
+// has been left for long enough. It goes by their age, because histograms with other
+// buckets than a newer runner's are left out.
+func (o *observed) forgetEnded() {
+	now := time.Now()
+	for i := range o.older {
+		if r := &o.older[i]; r.ended.IsZero() && r.Stats().Pending() == 0 {
+			r.ended = now
+		}
+	}
+	for len(o.older) > 0 && !o.older[0].ended.IsZero() && now.Sub(o.older[0].ended) >= lingers {
+		o.before = sum(o.before, o.older[0].Snapshot())
+		o.older = slices.Delete(o.older, 0, 1)
+	}
 }
 
 // sum adds what a runner has counted to what an older one of its name has. What is

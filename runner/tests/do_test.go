@@ -192,3 +192,104 @@ func TestDoBesideADrainThatGivesUp(t *testing.T) {
 		requireBalanced(t, r.Stats())
 	}
 }
+
+// The request's deadline ends neither the callback that runs after it nor what the
+// callback does itself.
+func TestDoInACallbackHasTheDeadlineOfTheCallback(t *testing.T) {
+	for name, c := range map[string]struct {
+		outer, do, want time.Duration // 0: none
+	}{
+		"the callback's is sooner": {time.Minute, time.Hour, time.Minute},
+		"its own is sooner":        {time.Hour, time.Minute, time.Minute},
+		"only the callback's":      {time.Minute, -1, time.Minute},
+		"none":                     {-1, -1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunner(t, runner.Config{})
+				begin := time.Now()
+				request, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				var deadline time.Time
+				var has bool
+				require.NoError(t, r.Go(request, "outer", func(ctx context.Context) error {
+					return r.Do(ctx, "inner", func(ctx context.Context) error {
+						deadline, has = ctx.Deadline()
+						return nil
+					}, runner.Timeout(c.do))
+				}, runner.Timeout(c.outer)))
+				synctest.Wait()
+				require.Equal(t, c.want > 0, has)
+				if has {
+					require.Equal(t, c.want, deadline.Sub(begin))
+				}
+			})
+		})
+	}
+}
+
+func TestDoIsNotHeldBackByALimit(t *testing.T) {
+	r := newRunner(t, runner.Config{Limits: map[string]int{"it": 1}})
+	g := newGate(t)
+	require.NoError(t, r.Go(t.Context(), "it", g.wait))
+	<-g.entered
+	require.NoError(t, r.Do(t.Context(), "it", nothing))
+	var group sync.WaitGroup
+	inside := newGate(t)
+	for range 3 {
+		group.Go(func() { _ = r.Do(t.Context(), "it", inside.wait) })
+	}
+	for range 3 {
+		<-inside.entered
+	}
+	require.Equal(t, 4, r.Stats().Running)
+	require.Equal(t, 1, r.Stats().Busy)
+	inside.release()
+	group.Wait()
+}
+
+// errorGroup is as golang.org/x/sync/errgroup: the first error cancels the others.
+type errorGroup struct {
+	cancel context.CancelCauseFunc
+	wait   sync.WaitGroup
+	once   sync.Once
+	err    error
+}
+
+func (g *errorGroup) Go(fn func() error) {
+	g.wait.Go(func() {
+		if err := fn(); err != nil {
+			g.once.Do(func() {
+				g.err = err
+				g.cancel(err)
+			})
+		}
+	})
+}
+
+func TestDoInAGroupEndsWithTheFirstError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		g := errorGroup{cancel: cancel}
+		for range 3 {
+			g.Go(func() error { return r.Do(ctx, "waits", obedient) })
+		}
+		g.Go(func() error {
+			return r.Do(ctx, "panics", func(context.Context) error { time.Sleep(time.Second); panic(errBroken) })
+		})
+		g.wait.Wait()
+		require.ErrorIs(t, g.err, errBroken)
+		var panicked *runner.PanicError
+		require.ErrorAs(t, g.err, &panicked)
+		require.Equal(t, []runner.Outcome{runner.OutcomePanic}, rec.Outcomes("panics"))
+		failed := runner.OutcomeError
+		require.Equal(t, []runner.Outcome{failed, failed, failed}, rec.Outcomes("waits"))
+		for _, c := range rec.Named("waits") {
+			require.ErrorIs(t, c.Err(), errBroken)
+			require.Equal(t, time.Second, c.Finished.Duration())
+		}
+		requireBalanced(t, r.Stats())
+	})
+}

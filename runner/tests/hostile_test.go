@@ -57,6 +57,41 @@ func TestAContextThatPanicsLaterHarmsNothing(t *testing.T) {
 	})
 }
 
+// What a callback asks for with its own context does not go back to that of its
+// asker either.
+func TestAContextThatPanicsLaterHarmsNoNestedCallback(t *testing.T) {
+	for name, hostile := range map[string]func(*hostileContext){
+		"Done":  func(c *hostileContext) { c.done = func() { panic("a recycled context") } },
+		"Value": func(c *hostileContext) { c.value = func() { panic("a recycled context") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{{
+				Finished: func(ctx context.Context, _ runner.FinishedInfo) { _, _ = runner.RequestFrom(ctx) },
+			}}})
+			g := occupy(t, r, "busy")
+			armed := false
+			scoped, release := r.Scope(t.Context())
+			ctx := hostileContext{Context: scoped, armed: &armed}
+			hostile(&ctx)
+			release(nil)
+			nested := make(chan error, 2)
+			require.NoError(t, r.Go(ctx, "it", func(ctx context.Context) error {
+				nested <- runner.After(ctx, "nested", nothing)
+				nested <- r.Do(ctx, "by.do", nothing)
+				return nil
+			}))
+			armed = true
+			g.release()
+			require.NoError(t, <-nested)
+			require.NoError(t, <-nested)
+			require.NoError(t, runner.Wait(scoped))
+			drain(t, r)
+			require.Zero(t, r.Stats().ObserverPanics)
+			require.Equal(t, uint64(4), r.Stats().Outcomes[runner.OutcomeSuccess])
+		})
+	}
+}
+
 func TestAContextThatCallsGoexitLaterHarmsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Workers: 1})
