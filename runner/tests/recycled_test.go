@@ -33,7 +33,7 @@ func (c *recycledContext) Deadline() (time.Time, bool) { return (*c.now.Load()).
 func (c *recycledContext) Done() <-chan struct{}       { return (*c.now.Load()).Done() }
 func (c *recycledContext) Err() error                  { return (*c.now.Load()).Err() }
 func (c *recycledContext) Value(key any) any           { return (*c.now.Load()).Value(key) }
-func labelled(ctx context.Context, v string) context.Context {
+func labeled(ctx context.Context, v string) context.Context {
 	return pprof.WithLabels(ctx, pprof.Labels("visitor", v))
 }
 
@@ -48,7 +48,7 @@ func visit(t *testing.T, r *runner.Runner, path string) (ctx context.Context, en
 	}))
 	go func() {
 		defer close(ended)
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(labelled(t.Context(), path), http.MethodGet, path, nil))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(labeled(t.Context(), path), http.MethodGet, path, nil))
 	}()
 	end = sync.OnceFunc(func() {
 		close(ends)
