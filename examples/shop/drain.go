@@ -9,32 +9,48 @@ import (
 	"time"
 
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/runner"
 )
 
-// drain ends the shop in the order that loses nothing: be seen as not ready,
-// take no more requests, finish what was accepted, flush the telemetry, and
-// leave /metrics open for a last look. It keeps to -drain even if callbacks
-// hang, plus the time to flush.
-func (s *shop) drain() error {
-	s.draining.Store(true)
-	fmt.Fprintf(s.stdout, "Closing: no more orders; up to %v for what was accepted.\n", s.cfg.drain)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.drain)
-	defer cancel()
-
+// serveOrders serves the shop until ctx ends. Then it ends the shop in the order
+// that loses nothing: be seen as not ready, take no more requests, finish what was
+// accepted, flush the telemetry, and leave /metrics open for a last look. It keeps to
+// -drain even if callbacks hang, plus the time to flush.
+func (s *shop) serveOrders(ctx context.Context) error {
+	announced := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(announced)
+		fmt.Fprintf(s.stdout, "Closing: no more orders; up to %v for what was accepted.\n", s.cfg.drain)
+	})
 	// Requests get half of the time, so that a client that sends its order byte
 	// by byte does not cost others their mails.
-	requests, stop := context.WithTimeout(ctx, s.cfg.drain/2)
-	if err := s.server.Shutdown(requests); err != nil {
-		fmt.Fprintln(s.stdout, "Some requests did not end in time and were cut off.")
-		_ = s.server.Close() // it reports the listener, which is closed by now
-	}
-	stop()
-
-	report, err := s.runner.Shutdown(ctx)
+	half := s.cfg.drain / 2
+	report, err := s.runner.Serve(ctx, s.server, s.listener, runner.Budgets{Server: half, Callbacks: half})
 	s.drained.Store(true)
+	failed := stop() // the server ended before ctx did
+	if !failed {
+		<-announced
+	}
+	lost := len(report.Lost) > 0
+	if err != nil && !failed && !lost {
+		fmt.Fprintln(s.stdout, "Some requests did not end in time and were cut off.")
+	}
 	fmt.Fprintln(s.stdout, report)
-	if flushed := s.flush(); flushed != nil {
-		s.log.Warn("spans may be lost", "error", flushed)
+	s.lookBack()
+	var errs []error
+	if failed {
+		errs = append(errs, fmt.Errorf("shop server: %w", err))
+	}
+	if lost {
+		errs = append(errs, errors.New("closed with work lost, see above"))
+	}
+	return errors.Join(errs...)
+}
+
+// lookBack flushes the telemetry and waits for the last scrape.
+func (s *shop) lookBack() {
+	if err := s.flush(); err != nil {
+		s.log.Warn("spans may be lost", "error", err)
 	}
 	if s.cfg.linger > 0 {
 		select {
@@ -42,10 +58,6 @@ func (s *shop) drain() error {
 		case <-time.After(s.cfg.linger):
 		}
 	}
-	if err != nil {
-		return errors.New("closed with work lost, see above")
-	}
-	return nil
 }
 
 // flush has the spans exported that are still held back. Once is enough.

@@ -75,7 +75,7 @@ func (s *shop) opsHandler() http.Handler {
 
 // getReady answers 503 as soon as the shop stops taking requests.
 func (s *shop) getReady(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() {
+	if !s.runner.Ready() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return
 	}

@@ -52,6 +52,7 @@ func precision(ms float64) int {
 var outcomeWords = map[string]string{
 	runner.OutcomeSuccess.String(): "done", runner.OutcomeError.String(): "failed", runner.OutcomeTimeout.String(): "timed out",
 	runner.OutcomePanic.String(): "panicked", runner.OutcomeAbandoned.String(): "given up",
+	runner.OutcomeCoalesced.String(): "left to a newer one",
 }
 
 // how says how a step has ended.
@@ -60,8 +61,11 @@ func how(st step) string {
 	if st.TookMS >= 1000 {
 		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
 	}
-	if st.Outcome == runner.OutcomeTimeout.String() {
+	switch st.Outcome {
+	case runner.OutcomeTimeout.String():
 		return outcomeWords[st.Outcome] + " after " + took
+	case runner.OutcomeCoalesced.String(): // it has not run
+		return outcomeWords[st.Outcome]
 	}
 	return cmp.Or(outcomeWords[st.Outcome], st.Outcome) + " in " + took
 }

@@ -22,28 +22,29 @@ import (
 //go:embed static templates
 var assets embed.FS
 
-// handler is the shop over HTTP. The order matters: otelhttp makes the span
-// that callbacks link to, so it is outside the runner's middleware, which is
-// outside everything whose requests may ask for after-work.
+// handler is the shop over HTTP. runner.Serve puts the runner's middleware around
+// it. otelhttp makes the span that callbacks link to, so it is outside everything
+// that may ask for after-work.
 func (s *shop) handler() http.Handler {
 	// Browsers of other sites may not order in a visitor's name.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &inputError{http.StatusForbidden, "this came from another site"})
 	}))
-	h := guard.Handler(withSession(s.routes()))
-	h = withRoute(s.runner.Middleware(h))
+	h := withRoute(guard.Handler(withSession(s.routes())))
 	return otelhttp.NewHandler(h, "shop",
 		otelhttp.WithTracerProvider(s.otel.Tracers),
 		otelhttp.WithPropagators(s.otel.Propagator),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/static/") }))
 }
 
-// withRoute tells the request's span which route matched. otelhttp looks when
-// the span starts, which is before any mux has.
+// withRoute tells the request's span and its callbacks which route matched. otelhttp
+// looks when the span starts, which is before any mux has. The runner looks at its own
+// copy of the request, and the mux has set the pattern of the one that otelhttp made.
 func withRoute(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
+			runner.SetPattern(r.Context(), r.Pattern)
 			if i := strings.IndexByte(r.Pattern, '/'); i >= 0 { // after the method, if the pattern has one
 				trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(r.Pattern[i:]))
 			}
@@ -91,8 +92,6 @@ func staticFiles() http.Handler {
 }
 
 // newServer returns a server for h with the limits every server should have.
-// That of bodies is outside of all that wraps the ResponseWriter, as only the
-// server's own can be told to close the connection of who sends too much.
 func (s *shop) newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           http.MaxBytesHandler(h, maxBody),
@@ -130,6 +129,10 @@ func (s *shop) explain(w http.ResponseWriter, r *http.Request, err error) (statu
 	switch status {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
+	case http.StatusRequestEntityTooLarge:
+		// The rest of the body is not read. http.MaxBytesReader closes the connection
+		// only if nothing wraps the server's ResponseWriter, as the runner does.
+		w.Header().Set("Connection", "close")
 	case http.StatusInternalServerError:
 		s.log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
 	}
@@ -145,8 +148,6 @@ func statusOf(err error) (status int, message string) {
 		return http.StatusNotFound, "no such order"
 	case errors.Is(err, runner.ErrQueueFull):
 		return http.StatusServiceUnavailable, "the shop is too busy just now: nothing was done, please try again in a moment"
-	case errors.Is(err, runner.ErrClosed):
-		return http.StatusServiceUnavailable, "the shop is closing: nothing was done, please try again in a moment"
 	}
 	return http.StatusInternalServerError, "something went wrong in the shop: nothing was done"
 }

@@ -50,11 +50,10 @@ type shop struct {
 	server, opsServer     *http.Server
 	url, opsURL           string
 
-	draining atomic.Bool   // from the first signal on
-	drained  atomic.Bool   // the runner has nothing more to count
-	closing  chan struct{} // closed when responses without end shall end
-	scraped  lastScrape
-	closers  []func() error // in the order of opening
+	drained atomic.Bool   // the runner has nothing more to count
+	closing chan struct{} // closed when responses without end shall end
+	scraped lastScrape
+	closers []func() error // in the order of opening
 }
 
 // open makes a shop that listens but does not serve yet. It closes what it
@@ -185,7 +184,6 @@ func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
 
 func (s *shop) openServers() {
 	s.server = s.newServer(s.handler())
-	runner.Bind(s.server)
 	s.server.RegisterOnShutdown(func() { close(s.closing) })
 	s.opsServer = s.newServer(s.opsHandler())
 	s.opsServer.ReadTimeout = 0 // a profile takes longer
@@ -222,7 +220,6 @@ func (s *shop) serve(ctx context.Context) error {
 			}
 		})
 	}
-	start("shop server", func() error { return s.server.Serve(s.listener) })
 	start("ops server", func() error { return s.opsServer.Serve(s.opsListener) })
 	if s.inbox != nil {
 		start("SMTP server", s.inbox.serve)
@@ -238,12 +235,13 @@ func (s *shop) serve(ctx context.Context) error {
 		}
 	}()
 
-	<-ctx.Done()
+	err := s.serveOrders(ctx)
+	cancel(nil) // the load's too, if the shop's server has failed
 	failed := context.Cause(ctx)
 	if errors.Is(failed, context.Canceled) { // not by a server
 		failed = nil
 	}
-	err := errors.Join(failed, s.drain(), s.close())
+	err = errors.Join(failed, err, s.close())
 	<-loaded // its requests have been answered or cut off by now
 	servers.Wait()
 	s.faults.set(nil)

@@ -24,7 +24,7 @@ async function post(url, body) {
 
 // --- the after-work of one order ---
 
-const outcomes = { success: "done", error: "failed", timeout: "timed out", panic: "panicked", canceled: "canceled", dropped: "dropped", abandoned: "given up" };
+const outcomes = { success: "done", error: "failed", timeout: "timed out", panic: "panicked", canceled: "canceled", dropped: "dropped", abandoned: "given up", coalesced: "left to a newer one" };
 let source; // of the events of the order shown
 
 function row(name) {
@@ -52,7 +52,8 @@ function showStep(step) {
   li.dataset.at = step.at_ms;
   li.dataset.took = step.took_ms;
   li.querySelector(".when").textContent = at(step.at_ms);
-  how.textContent = `${outcomes[step.outcome] ?? step.outcome} ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`;
+  how.textContent = outcomes[step.outcome] ?? step.outcome;
+  if (step.outcome !== "coalesced") how.textContent += ` ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`; // one that is has not run
   if (step.name === "order.email.customer" && step.outcome === "success") mailed(true);
   if (step.error) how.textContent += ": " + step.error.split("\n")[0];
   const side = step.at_ms < 0 ? "before" : "after";
@@ -100,7 +101,7 @@ function follow(id) {
     source.close();
     $("result").dataset.complete = "true";
     const all = [...$("steps").querySelectorAll("[data-outcome]")];
-    const good = all.filter((li) => li.dataset.outcome === "success").length;
+    const good = all.filter((li) => ["success", "coalesced"].includes(li.dataset.outcome)).length;
     say(`${good} of ${all.length} parts of the after-work are done`);
   });
 }
