@@ -72,7 +72,6 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 // takeIn takes t in beyond the queue, and has the observers see that.
 func (r *Runner) takeIn(t *task) error {
 	now := r.lock()
-	defer r.unlock()
 	t.asked = now
 	err := r.refusalLocked()
 	if r.bookLocked(t) && r.hooks.folded && t.turn.post(turnFolded) {
@@ -80,34 +79,34 @@ func (r *Runner) takeIn(t *task) error {
 	}
 	if err != nil {
 		r.rejectLocked(t, err, now)
-		return err
+	} else {
+		r.acceptLocked(t)
+		r.moveLocked(t, phaseReserved, now)
 	}
-	r.acceptLocked(t)
-	r.moveLocked(t, phaseReserved, now)
-	return nil
+	r.unlock()
+	return err
 }
 
 // endUnstarted ends t if user code has ended the caller's goroutine before t could
 // start.
 func (r *Runner) endUnstarted(t *task) {
 	now := r.lock()
-	defer r.unlock()
 	if t.phase == phaseReserved {
 		r.endAndTellLocked(t, OutcomeError, ErrGoexit, now)
 	}
+	r.unlock()
 }
 
 // startInCaller starts t on a worker that has the caller's goroutine. It returns
 // nil if the drain has dropped t.
-func (r *Runner) startInCaller(t *task) *worker {
+func (r *Runner) startInCaller(t *task) (w *worker) {
 	now := r.lock()
-	defer r.unlock()
-	if t.phase != phaseReserved {
-		return nil
+	if t.phase == phaseReserved {
+		w = r.newWorkerLocked(t.book)
+		w.inCaller = true
+		t.released, t.due, t.waiting = t.asked, t.asked, t.asked
+		r.startLocked(w, t, now)
 	}
-	w := r.newWorkerLocked(t.book)
-	w.inCaller = true
-	t.released, t.due, t.waiting = t.asked, t.asked, t.asked
-	r.startLocked(w, t, now)
+	r.unlock()
 	return w
 }

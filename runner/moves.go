@@ -50,7 +50,7 @@ func (s phaseSet) has(p phase) bool { return s&(1<<p) != 0 }
 func (r *Runner) moveLocked(t *task, to phase, now moment) {
 	from := t.phase
 	if !moves[from].has(to) {
-		r.mu.Unlock() // a bug must not stop the other callbacks
+		r.mu.Unlock() // a bug must not stop the other callbacks; no caller unlocks in a deferred call
 		panic(fmt.Sprintf("runner: bug: callback %q moves from %v to %v: please report it", t.name, from, to))
 	}
 	if t.list != nil {

@@ -76,11 +76,11 @@ func (r *Runner) restLocked(t *task) {
 // resume makes a paused task due for its next attempt.
 func (r *Runner) resume(t *task) {
 	now := r.lock()
-	defer r.unlock()
 	if t.phase == phasePaused {
 		t.due, t.waiting, t.ctx = now, now, t.newContext()
 		r.enqueueLocked(t, now)
 	}
+	r.unlock()
 }
 
 // pausedError is the error of a callback that was given up between two

@@ -19,6 +19,7 @@ import (
 var (
 	simSeed    = flag.Uint64("sim.seed", 0, "seed of the first program of TestSim; 0: a new one each time")
 	simSteps   = flag.Int64("sim.steps", 20_000, "steps of TestSim, at least")
+	simLogbook = flag.Bool("sim.logbook", false, "for TestSim's own use: read which programs are under way")
 	simProgram = flag.String("sim.program", "", "one program for TestSim, as a failure prints it")
 )
 
@@ -30,6 +31,10 @@ const hungTime = time.Minute
 // promise after every step. Program n of a run has the seed -sim.seed + n, so
 // that a failing one can be repeated alone.
 func TestSim(t *testing.T) {
+	if *simLogbook {
+		readLogbook(os.Stdin, os.Stderr)
+		return
+	}
 	if *simProgram != "" {
 		data, err := hex.DecodeString(*simProgram)
 		require.NoError(t, err)
@@ -40,8 +45,9 @@ func TestSim(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	// Seen if the runner takes the whole process down, in which no test can log.
+	// Seen if the whole process goes down, in which no test can log.
 	fmt.Fprintf(os.Stderr, "sim: -sim.seed=%d\n", seed)
+	log := openLogbook(t)
 	begin := time.Now()
 	var programs, steps atomic.Int64
 	t.Run("", func(t *testing.T) {
@@ -50,6 +56,7 @@ func TestSim(t *testing.T) {
 				t.Parallel()
 				for !t.Failed() && steps.Load() < *simSteps {
 					s := seed + uint64(programs.Add(1)) - 1
+					log.note(lane, s, steps.Load())
 					f, n := programFrom(s).runOrSay(t, s, steps.Load)
 					if total := steps.Add(int64(n)); f != nil {
 						t.Errorf("found in step %d of the run; repeat with -sim.seed=%d -sim.steps=1", total, s)
