@@ -14,7 +14,10 @@ import (
 // set globally. New copies it; changing it afterwards has no effect.
 type Config struct {
 	// TracerProvider makes the spans. Where there shall be none, that of package
-	// noop costs less than the global one without an SDK.
+	// noop costs less than the global one without an SDK: a callback that succeeds
+	// then calls nothing of a Telemetry, unless it is recorded. But nothing is kept
+	// when a callback is accepted, so its records have the ids that the context of its asker
+	// has when they are written.
 	// nil: otel.GetTracerProvider(), which may be set after New.
 	TracerProvider trace.TracerProvider
 
@@ -36,9 +39,10 @@ type Config struct {
 	// callback. It is asked when the first callback of a name starts on a runner,
 	// and by others that start before it has answered; then the first answer
 	// holds. For names beyond runner.Config.MaxNames it is asked at each start. With a
-	// TracerProvider of package noop it is not asked. It must be safe for concurrent use, and may ask for
-	// callbacks itself. If it panics, or returns what is no Relation, that is
-	// counted as an error of the signal traces, and Config.Relation holds.
+	// TracerProvider of package noop it is not asked. It must be safe for concurrent
+	// use, and may ask for callbacks itself. If it panics, or returns what is no
+	// Relation, that is counted as an error of the signal traces, and
+	// Config.Relation holds.
 	// nil: Config.Relation for all.
 	RelationFor func(runnerName, callback string) Relation
 

@@ -4,33 +4,49 @@
 //
 // # Usage
 //
-// One Telemetry serves a whole process and any number of runners; the label
-// runner keeps them apart.
+// One line wires everything: give a runner the observer of a Telemetry.
 //
 //	tel, err := telemetry.New(telemetry.Config{})
 //	...
-//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}, TraceID: telemetry.TraceID})
-//	...
-//	err = tel.Watch(r)
+//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+//
+// From then on its metrics are exposed, its callbacks have spans, its events are
+// logged, and the [runner.Report] of its drain names traces. One Telemetry serves a
+// whole process and any number of runners; the label runner keeps them apart.
 //
 // # Metrics
 //
 // The names are API: package telemetry/names has each of them once, SCHEMA.md
 // lists them with an example query each, and a golden exposition guards them.
-// Histograms are classic and native at once. Every outcome of a callback exists
-// at 0 from the moment its name is first seen, so that rate sees the first
-// failure. What a runner knows about itself, such as the depth of its queue, is
-// read at each scrape and costs nothing between two.
+// Histograms are classic and native at once. [runner.Config] has the bounds of the
+// classic buckets.
 //
-// A scrape never shows more callbacks finished than asked for, however busy
-// the runner is: for each runner and callback
+// The runner keeps books of each callback name, and a scrape reads them with
+// [runner.Runner.Snapshot]. Between two scrapes metrics cost nothing beside these
+// books, which the runner keeps anyway.
 //
-//	afterglow_asked_total >= sum by (runner, callback) (afterglow_callbacks_total)
+// Every scrape is exact: what it shows of a runner is of one moment, however busy
+// the runner is. For each callback name
 //
-// and the difference is what is reserved, queued or running.
+//	afterglow_asked_total - sum without (outcome) (afterglow_callbacks_total)
 //
-// The number of series is bounded. With the default buckets, C callback names
-// cost at most 57 C series, and each runner 59 more.
+// is what is reserved, queued, running or paused at that moment, and a histogram
+// counts those runs that have ended. The runner counts an end before it calls its
+// observers, so a scrape may show an end some microseconds before its span and its
+// record exist. An exemplar is always of a run that is counted.
+//
+// Everything that is counted of a name exists at 0 from the moment the runner first
+// sees it, each outcome too, so that rate sees the first failure. Names that
+// [runner.Config] declares exist from the start.
+//
+// When a runner has been shut down, a new one may take its name. The counters and
+// histograms go on from where they were, also while the first one drains. What the
+// first one still counts later than a minute after its last callback has ended, such
+// as a request that asks it once more, is not shown. If the new one has other
+// buckets, its histograms begin anew.
+//
+// The number of series is bounded. With the default buckets, R runners with C
+// callback names each have at most 57 R C + 59 R + 8 series.
 //
 // # Spans
 //
@@ -41,16 +57,20 @@
 // instead, [ChildAndLink] both; Config.RelationFor chooses for each callback.
 // The asker's span gets an event for each callback asked for, so both ends can
 // be found. At its start, when a sampler sees it, a process span has the names of
-// the runner and the callback; what else there is to say is said at its end, but
-// for a stuck callback, which is noted as it is found.
+// the runner and the callback. Everything else is set at its end, except the event
+// of a stuck callback, which is added when the callback is found.
 //
-// A process span tells the line that asked for its callback as
-// code.function.name, code.file.path and code.line.number: the innermost call
-// that led into the runner, so a wrapper of your own is named and not its
-// caller. It is looked for only where a span can tell it: if the asker's span
-// records or, without a valid one, once a span of that name has recorded. A
-// callback that is sampled while its request is not does not tell it, nor does
-// the first of a name without a request, unless it has an ask span.
+// A process span has the line that asked for its callback, as code.function.name,
+// code.file.path and code.line.number. It is the line that calls the runner, so a
+// wrapper of your own is named, and not its caller. A call that Go's runtime makes
+// itself has no line: go r.After(...), or a deferred one that a panic runs. The line
+// is looked for only where a span can have it: if the asker's span records or, if
+// there is no such span, once any process span has recorded. So it is missing if a
+// callback is sampled and its request is not, unless it has an ask span.
+//
+// A callback keeps what it needs of its asker's span when it is accepted. Its
+// context may belong to another request by the time it starts, as those of some web
+// frameworks do.
 //
 // With Config.AskSpans the asking has a span too: "ask {name}" of kind producer,
 // a child of the asker's span, from the call to its answer. An accepted one
@@ -77,17 +97,19 @@
 // it is for the handler to escape line breaks and terminal sequences, as those
 // of slog do.
 //
-// A flood does not fill the log. Rejections, evictions, late starts and retries
-// are written once a second per runner. Each other record of a failure, and of
-// a stuck callback, is written for its message, its runner and its callback's name ten
-// times at once, and from then on ten times a second (Config.LogRate): no
-// callback hides another's failures, and no error a panic. The next record that
-// is written says in suppressed how many were left out before it; what has no
-// next one by the end of the drain is told just before "drain finished", by
-// name. What has succeeded is not limited, as its records are for debugging.
-// Failures of the telemetry itself are written once a minute for each signal:
-// metrics, traces, logs, flight. What was left out of these is told in the same
-// two ways.
+// A flood does not fill the log. Rejections, evictions and late starts are written
+// once a second for each runner, and retries once a second for each callback name.
+// Each other record of a failure, and of a stuck callback, is written ten times at
+// once and from then on ten times a second (Config.LogRate), for each message, runner
+// and callback name. So no callback hides the failures of another one, and no error
+// hides a panic. The next record that is written says in suppressed how many were
+// left out before it. If there is none until the end of the drain, the record "records
+// were left out" says it, by name, just before "drain finished". Records of successes
+// are not limited, because they are for debugging.
+//
+// With a TracerProvider of package noop, whether successes are recorded is decided
+// when [Telemetry.Observer] is called: a Logger that writes level debug only later
+// gets none of them.
 //
 // Records are written where they arise, and a handler should not block. Those of
 // a drain are written in the time of Shutdown: a handler that holds them up
@@ -106,21 +128,29 @@
 // at most once in an interval, on a goroutine of its own. The record and the
 // process span of that callback say which file; go tool trace reads it.
 // Whenever an execution trace is being recorded, by it or by anything else, each
-// callback is a task of it, called as its span is.
+// callback is a task of it, called as its span is. With a TracerProvider of package
+// noop that needs a FlightRecorder.
 //
 // # Failures of its own
 //
-// A panic inside one signal, a log handler's say, neither reaches the callback
-// nor stops the other signals. It is counted in afterglow_telemetry_errors_total,
-// as are a snapshot that could not be written and an unusable answer of
-// Config.RelationFor. A handler, a span processor or an error that calls
-// runtime.Goexit is counted too and stops no other signal, but its goroutine, the
-// asker's or the worker's, ends as it wishes.
+// A panic inside one signal, for example of a log handler, neither reaches the
+// callback nor stops the other signals. It is counted in
+// afterglow_telemetry_errors_total, by signal: traces, logs, flight. So are a snapshot
+// that could not be written, and an answer of Config.RelationFor that cannot be used.
+// The signal observer counts the panics of all observers of a runner, yours too.
+// Metrics are no signal: they are read from the runner, and nothing of yours is called
+// for them. If a handler, a span processor or an error calls runtime.Goexit, that is
+// counted too and stops no other signal, but its goroutine ends, the asker's or the
+// worker's.
 //
-// Once a minute for each signal, "telemetry failed" says what it was, and where;
-// in suppressed, how many there have been since the last one. A Logger that
-// panics is told of it too, as it may have choked on one record only. If it
-// panics over that one, nobody is told: only the counter tells.
+// Once a minute for each signal, the record "telemetry failed" says what it was, and
+// where; in suppressed, how many there have been since the last one. What was left out
+// is told at the end of a drain as well. A Logger that panics is told of it too,
+// because it may have failed over one record only. If it panics over that one, only
+// the counter shows it.
+//
+// A call that asks for nothing because it is wrong, for example without a scope, is
+// counted in afterglow_misuse_total. It belongs to the process and to no runner.
 package telemetry
 
 //go:generate go run ../internal/schema/write SCHEMA.md

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
@@ -204,16 +205,48 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 	})
 }
 
-// TestTheNumberOfSeriesFollowsTheFormula holds what doc.go says: 57 for each
-// callback name and 59 for each runner, besides 7 for the process.
+// TestTheNumberOfSeriesFollowsTheFormula holds what doc.go says of R runners with C
+// callback names each.
 func TestTheNumberOfSeriesFollowsTheFormula(t *testing.T) {
-	for _, c := range []int{0, 1, 7, 100} {
-		g := newRig(t, nil)
-		r := g.runner(runner.Config{})
-		for i := range c {
-			require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), succeed))
+	const ofName, ofRunner, ofProcess = 57, 59, 7
+	b, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	require.Contains(t, strings.ReplaceAll(string(b), "\n// ", " "),
+		fmt.Sprintf("R runners with C callback names each have at most %d R C + %d R + %d series", ofName, ofRunner, ofProcess+1))
+	flight, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer flight.Stop()
+
+	for _, runners := range []int{0, 1, 3} {
+		for _, callbacks := range []int{0, 1, 7, 100} {
+			for _, recorder := range []*telemetry.FlightRecorder{nil, flight} {
+				g := newRig(t, func(cfg *telemetry.Config) { cfg.FlightRecorder = recorder })
+				for n := range runners {
+					r := g.runner(runner.Config{Name: fmt.Sprintf("runner.%d", n)})
+					for i := range callbacks {
+						require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), succeed))
+					}
+					g.shutdown(r)
+				}
+				want := ofName*runners*callbacks + ofRunner*runners + ofProcess
+				if recorder != nil { // It is a signal of its own.
+					want++
+				}
+				require.Equal(t, want, len(g.series()), "%d runners, %d names", runners, callbacks) //nolint:testifylint // require.Len would print them all
+			}
 		}
-		g.shutdown(r)
-		require.Len(t, g.series(), 57*c+59+7, "%d names", c)
 	}
+}
+
+// A name that is declared has all of its series from the start but two, which a
+// callback is needed for: its timeout and its last success.
+func TestDeclaredNamesExistFromTheStart(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{Names: []string{"order.email"}, Limits: map[string]int{"order.pdf": 1}})
+	s := g.series()
+	for _, name := range []string{"order.email", "order.pdf"} {
+		require.Contains(t, s, fmt.Sprintf(`afterglow_callbacks_total{callback=%q,outcome="error",runner="default"}`, name))
+	}
+	require.Equal(t, (57-2)*2+59-1+7, len(s)) //nolint:testifylint // require.Len would print them all
+	g.shutdown(r)
 }

@@ -124,6 +124,26 @@ func TestFoldedNamesShareOneLimit(t *testing.T) {
 	})
 }
 
+func TestRetriesAreWrittenOnceASecondForEachName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{})
+		for range 5 {
+			for _, name := range []string{"noisy", "noisy", "quiet"} {
+				require.NoError(t, r.Go(t.Context(), name, fail, runner.RetryBackoff(2, nil)))
+			}
+		}
+		g.shutdown(r)
+		written := make(map[any]int)
+		for _, record := range g.records(names.LogRetried) {
+			written[record["callback"]]++
+		}
+		require.Equal(t, map[any]int{"noisy": 1, "quiet": 1}, written)
+		require.Equal(t, 9, g.leftOut("noisy: "+names.LogRetried))
+		require.Equal(t, 4, g.leftOut("quiet: "+names.LogRetried))
+	})
+}
+
 func TestRecordsOfStuckCallbacksAreLimitedAsFailuresAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(cfg *telemetry.Config) { cfg.LogRate = 2 })
