@@ -49,6 +49,9 @@ func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 	require.Contains(t, blocks[0][1], "package main", "the first is a whole program")
 	for _, b := range blocks {
 		program := b[1]
+		if strings.HasPrefix(program, "func Test") {
+			continue // it is a test of examples/minimal
+		}
 		if !strings.Contains(program, "package main") {
 			program = fmt.Sprintf(fragment, program)
 		}
@@ -56,6 +59,22 @@ func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 		c.lendChecksums(t)
 		c.build(t)
 	}
+}
+
+// The first program a reader copies is one that is built, tested and run.
+func TestTheREADMEBeginsWithTheMinimalExampleAndHasItsTest(t *testing.T) {
+	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
+	require.NotEmpty(t, blocks)
+	_, program, _ := strings.Cut(read(t, "examples/minimal/main.go"), "\npackage main\n")
+	require.Equal(t, "package main\n"+program, blocks[0][1])
+	tests := 0
+	for _, b := range blocks {
+		if strings.HasPrefix(b[1], "func Test") {
+			require.Contains(t, read(t, "examples/minimal/main_test.go"), b[1])
+			tests++
+		}
+	}
+	require.Equal(t, 1, tests)
 }
 
 var (
