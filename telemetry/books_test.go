@@ -87,7 +87,7 @@ func (l load) start() (burst, stop func()) {
 		askers.Go(func() {
 			i := asker
 			for range bursts {
-				for range 40 {
+				for range 12 {
 					l.ask(i)
 					i += 7
 				}
@@ -147,7 +147,7 @@ func TestEveryScrapeUnderLoadBalancesForEveryName(t *testing.T) {
 	g := newRig(t, func(cfg *telemetry.Config) {
 		cfg.TracerProvider, cfg.Logger = noop.NewTracerProvider(), slog.New(slog.DiscardHandler)
 	})
-	l := load{g.runner(runner.Config{Workers: 4, Queue: 64}), 8, 5}
+	l := load{g.runner(runner.Config{Workers: 4, Queue: 16}), 8, 3}
 	burst, stop := l.start()
 	off, moving := 0, make(map[string]int)
 	var first []string

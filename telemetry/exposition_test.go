@@ -217,24 +217,25 @@ func TestTheNumberOfSeriesFollowsTheFormula(t *testing.T) {
 	require.NoError(t, err)
 	defer flight.Stop()
 
-	for _, runners := range []int{0, 1, 3} {
-		for _, callbacks := range []int{0, 1, 7, 100} {
-			for _, recorder := range []*telemetry.FlightRecorder{nil, flight} {
-				g := newRig(t, func(cfg *telemetry.Config) { cfg.FlightRecorder = recorder })
-				for n := range runners {
-					r := g.runner(runner.Config{Name: fmt.Sprintf("runner.%d", n)})
-					for i := range callbacks {
-						require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), succeed))
-					}
-					g.shutdown(r)
-				}
-				want := ofName*runners*callbacks + ofRunner*runners + ofProcess
-				if recorder != nil { // It is a signal of its own.
-					want++
-				}
-				require.Equal(t, want, len(g.series()), "%d runners, %d names", runners, callbacks) //nolint:testifylint // require.Len would print them all
+	for _, c := range []struct {
+		runners, callbacks int
+		recorder           *telemetry.FlightRecorder // a signal of its own
+	}{
+		{0, 0, nil}, {1, 0, nil}, {1, 1, nil}, {1, 100, nil}, {3, 7, nil}, {3, 7, flight},
+	} {
+		g := newRig(t, func(cfg *telemetry.Config) { cfg.FlightRecorder = c.recorder })
+		for n := range c.runners {
+			r := g.runner(runner.Config{Name: fmt.Sprintf("runner.%d", n)})
+			for i := range c.callbacks {
+				require.NoError(t, r.Go(t.Context(), fmt.Sprintf("callback.%d", i), succeed))
 			}
+			g.shutdown(r)
 		}
+		want := ofName*c.runners*c.callbacks + ofRunner*c.runners + ofProcess
+		if c.recorder != nil {
+			want++
+		}
+		require.Equal(t, want, len(g.series()), "%d runners, %d names", c.runners, c.callbacks) //nolint:testifylint // require.Len would print them all
 	}
 }
 

@@ -157,6 +157,7 @@ func brokenScenario(t *testing.T, seen *evidence) {
 	}}})
 	require.ErrorIs(t, runner.After(t.Context(), "mistake", succeed), runner.ErrNoScope)
 	require.ErrorIs(t, r.Go(t.Context(), "mistake", nil), runner.ErrNilFunc)
+	require.ErrorIs(t, r.Go(t.Context(), "a mistake", succeed), runner.ErrInvalidName)
 	for _, name := range []string{"trace", "log", "folded"} {
 		require.NoError(t, r.Go(t.Context(), name, succeed))
 	}
