@@ -9,9 +9,7 @@
 //
 //	tel, err := telemetry.New(telemetry.Config{})
 //	...
-//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}, TraceID: telemetry.TraceID})
-//	...
-//	err = tel.Watch(r)
+//	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
 //
 // # Metrics
 //
@@ -19,15 +17,16 @@
 // lists them with an example query each, and a golden exposition guards them.
 // Histograms are classic and native at once. Every outcome of a callback exists
 // at 0 from the moment its name is first seen, so that rate sees the first
-// failure. What a runner knows about itself, such as the depth of its queue, is
-// read at each scrape and costs nothing between two.
+// failure. They are read from the runner's books at each scrape, and cost nothing
+// between two.
 //
-// A scrape never shows more callbacks finished than asked for, however busy
-// the runner is: for each runner and callback
+// A scrape is exact, however busy the runner is: for each runner and callback
 //
-//	afterglow_asked_total >= sum by (runner, callback) (afterglow_callbacks_total)
+//	afterglow_asked_total - sum by (runner, callback) (afterglow_callbacks_total)
 //
-// and the difference is what is reserved, queued or running.
+// is what is reserved, queued, running or paused at that moment. The books come
+// before spans and records: a scrape may show an end some microseconds before its
+// span and its record exist.
 //
 // The number of series is bounded. With the default buckets, C callback names
 // cost at most 57 C series, and each runner 59 more.
