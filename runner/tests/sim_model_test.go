@@ -95,7 +95,6 @@ type job struct {
 	entered  bool // it has, this attempt
 	stuck    bool // this attempt
 	late     bool // StartedLate has been called for this attempt
-	counted  bool // Started has been called for this attempt
 	failed   bool // Failed has been called
 	result   result
 	resumes  time.Time

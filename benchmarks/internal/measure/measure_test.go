@@ -176,7 +176,7 @@ func TestAllocationsOfTheRequestsAreNotThoseOfATask(t *testing.T) {
 	work := measure.Work{Name: "empty", Batch: 100_000, Do: func() {}}
 	without := measure.Run(pool.Named(pool.GoName(pool.MetricsOnly))[0], work, 1, time.Millisecond)
 	with := measure.Run(pool.Named(pool.GoName(pool.NoopTracer))[0], work, 1, time.Millisecond)
-	require.InDelta(t, without.Allocs, with.Allocs, 0.05, "a no-op span has none")
+	require.InDelta(t, without.Allocs, with.Allocs, 0.02, "a no-op span has none")
 }
 
 var kept atomic.Pointer[[100]byte]
@@ -225,7 +225,7 @@ func TestEveryVariantIsServedToEveryNumberOfConnections(t *testing.T) {
 }
 
 func TestAVariantIsLoadedFromAnotherProcess(t *testing.T) {
-	c := measure.Cell{Question: measure.QuestionHTTP, Contestant: web.Plain, For: 100 * time.Millisecond, Connections: 2}
+	c := measure.Cell{Question: measure.QuestionHTTP, Contestant: web.Plain, For: 300 * time.Millisecond, Connections: 2}
 	figures, err := c.Measure()
 	require.NoError(t, err)
 	require.Positive(t, figures[measure.MetricPerSecond])
@@ -246,6 +246,7 @@ func TestAScrapeIsMeasured(t *testing.T) {
 	book, err := measure.Scrape(quick())
 	require.NoError(t, err)
 	require.Positive(t, book.Median(measure.Case{Setting: measure.WithNames(), Contestant: pool.GoName(pool.NoopTracer), Metric: measure.MetricScrape}))
+	require.Positive(t, book.Median(measure.Case{Setting: measure.WithNames(), Contestant: pool.GoName(pool.NoopTracer), Metric: measure.MetricSnapshot}))
 }
 
 func TestEveryPartIsMeasuredInEveryRound(t *testing.T) {

@@ -7,12 +7,13 @@ import (
 	"github.com/afterglow-go/afterglow/benchmarks/internal/measure"
 )
 
-const beforeText = `Afterglow's contestants as commit %s has them, which took turns with these. The ratio is the median of those within each round.
+const beforeText = `Afterglow's contestants as commit %s has them, which took turns with these. The last column is the median of the ratios within each round. Of a time or a count
+less than 1 is better, of requests/s more than 1.
 `
 
 // beforeTable has every figure that both commits have.
 func (r Results) beforeTable() string {
-	t := NewTable(3, "", "setting", "figure", "before", "now", "now × before")
+	t := NewTable(3, "", "setting", "figure", "before", "now", "× before")
 	for _, s := range r.sections() {
 		if s.book == nil {
 			continue

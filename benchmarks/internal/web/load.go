@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,13 +40,13 @@ func (l Load) Run() (Seen, error) {
 	took := make([][]time.Duration, l.Connections)
 	failed := make([]error, l.Connections)
 	var clients sync.WaitGroup
+	var answered atomic.Int64
 	for i := range l.Connections {
-		clients.Go(func() { took[i], failed[i] = l.client(counted, end) })
+		clients.Go(func() { took[i], failed[i] = l.client(counted, end, &answered) })
 	}
-	mallocs, err := l.mallocs(counted, end)
-	failed = append(failed, err)
+	allocs, err := l.allocs(counted, end, &answered)
 	clients.Wait()
-	if err := errors.Join(failed...); err != nil {
+	if err := errors.Join(append(failed, err)...); err != nil {
 		return Seen{}, err
 	}
 	all := slices.Concat(took...)
@@ -58,40 +59,48 @@ func (l Load) Run() (Seen, error) {
 		PerSecond: float64(len(all)) / l.For.Seconds(),
 		P50:       all[len(all)/2],
 		P99:       all[len(all)*99/100],
-		Allocs:    mallocs / float64(len(all)),
+		Allocs:    allocs,
 	}, nil
 }
 
-// mallocs is how many allocations the server has made from counted to end, while
-// the load goes on: as many callbacks are under way then as before.
-func (l Load) mallocs(counted, end time.Time) (float64, error) {
+// allocs is how many allocations the server makes for each request, from counted
+// to end, while the load goes on: as many callbacks are under way then as before.
+// The requests are those between the two readings, which a busy machine delays.
+func (l Load) allocs(counted, end time.Time, answered *atomic.Int64) (float64, error) {
 	if !l.Mallocs {
 		return 0, nil
 	}
-	var at [2]float64
+	var mallocs, requests [2]float64
 	for i, moment := range []time.Time{counted, end} {
 		time.Sleep(time.Until(moment))
-		resp, err := http.Get("http://" + l.Addr + MallocsPath) //nolint:noctx // of a server of ours, on loopback
+		n, err := l.mallocs()
 		if err != nil {
 			return 0, err
 		}
-		body, err := io.ReadAll(resp.Body)
-		if closeErr := resp.Body.Close(); err == nil {
-			err = closeErr
-		}
-		if err == nil {
-			at[i], err = strconv.ParseFloat(string(body), 64)
-		}
-		if err != nil {
-			return 0, err
-		}
+		mallocs[i], requests[i] = n, float64(answered.Load())
 	}
-	return at[1] - at[0], nil
+	if requests[1] == requests[0] {
+		return 0, errors.New("web: no request was answered while allocations were counted")
+	}
+	return (mallocs[1] - mallocs[0]) / (requests[1] - requests[0]), nil
+}
+
+// mallocs asks the server how many allocations it has made so far.
+func (l Load) mallocs() (float64, error) {
+	resp, err := http.Get("http://" + l.Addr + MallocsPath) //nolint:noctx // of a server of ours, on loopback
+	if err != nil {
+		return 0, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(string(body), 64)
 }
 
 // client is one connection. It speaks just enough HTTP, as net/http's client
 // would take more of the machine than the server that is measured.
-func (l Load) client(counted, end time.Time) ([]time.Duration, error) {
+func (l Load) client(counted, end time.Time, answered *atomic.Int64) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", l.Addr) //nolint:noctx // to a server of ours, on loopback
 	if err != nil {
 		return nil, err
@@ -111,6 +120,7 @@ func (l Load) client(counted, end time.Time) ([]time.Duration, error) {
 		if err := readResponse(response); err != nil {
 			return nil, err
 		}
+		answered.Add(1)
 		if sent.After(counted) {
 			took = append(took, time.Since(sent))
 		}

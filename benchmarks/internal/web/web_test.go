@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,9 +62,9 @@ func TestTheLoadFailsWithoutAServer(t *testing.T) {
 }
 
 func TestTheLoadReadsChunks(t *testing.T) {
-	requests := 0
+	var requests atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		requests++
+		requests.Add(1)
 		for range 3 {
 			io.WriteString(w, "a chunk of the body\n") //nolint:errcheck // the load fails without it
 			w.(http.Flusher).Flush()
@@ -73,5 +74,5 @@ func TestTheLoadReadsChunks(t *testing.T) {
 	seen, err := web.Load{Addr: s.Listener.Addr().String(), Connections: 1, For: 20 * time.Millisecond}.Run()
 	require.NoError(t, err)
 	require.Positive(t, seen.Requests)
-	require.GreaterOrEqual(t, requests, seen.Requests)
+	require.GreaterOrEqual(t, int(requests.Load()), seen.Requests)
 }
