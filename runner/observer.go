@@ -25,7 +25,7 @@ import "context"
 // goes on, and its books balance.
 type Observer struct {
 	// Opened is called once, inside New, with the runner that is made. New returns
-	// its error, and no runner.
+	// its error, and no runner. If it panics, New does.
 	Opened func(r *Runner) error
 
 	// TraceID names the trace of a callback's context for the [Report] of a drain:
