@@ -42,11 +42,10 @@ type scenario struct {
 }
 
 // In a flood the workers keep up with three orders of four, but no callback is
-// silent: one of each name comes through within seconds. For that, mails take one
-// of two times, which keep no step with the orders, and the queue has room for 15
-// orders and five of the next one's six callbacks: otherwise what finds no place
-// might be the same callback for minutes. The queue is so short that nothing in
-// it grows old.
+// silent: one of each name comes through within seconds. An order is accepted whole
+// or not at all. Mails take one of two times, which keep no step with the orders:
+// otherwise the oldest, which is dropped, might be the same callback for minutes.
+// The queue has room for 13 orders, so that nothing in it grows old.
 var floodArgs = []string{"-workers", "22", "-queue", "78"}
 
 const floodFaults = "order.email.customer=slow(1.7s):0.5,order.email.customer=slow(4.3s):0.5"
