@@ -144,7 +144,7 @@ func (w *world) doNested(ctx context.Context, by *job, s spec) {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		by.doing, j.gone = false, !j.answered
+		by.doing, by.did, j.gone = false, time.Now(), !j.answered
 	}()
 	defer w.rethrow()
 	w.do(context.WithValue(ctx, jobKey{}, j), j)

@@ -74,8 +74,9 @@ type job struct {
 
 	// The rest is guarded by the model's mu.
 	phase    phase
-	child    *job // which it is asking for with its very context
-	doing    bool // it runs another one with Do
+	child    *job      // which it is asking for with its very context
+	doing    bool      // it runs another one with Do
+	did      time.Time // it has run that one
 	askedAt  time.Time
 	answered bool
 	gone     bool // its asker's goroutine has ended without an answer
