@@ -12,7 +12,7 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
+func TestTheNextAttemptWaitsUntilTheLastOneWasToldToBeStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []string // each is noted when its observer returns
 		r := newRunner(t, runner.Config{Workers: 2, Timeout: time.Second, Observers: []runner.Observer{{
@@ -22,7 +22,7 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 			},
 			Stuck: func(context.Context, runner.StuckInfo) {
 				time.Sleep(time.Minute) // in a bubble only: the attempt ends meanwhile
-				events = append(events, "overrun")
+				events = append(events, "stuck")
 			},
 			Retried: func(_ context.Context, info runner.RetriedInfo) {
 				if info.Stuck {
@@ -40,7 +40,7 @@ func TestTheNextAttemptWaitsUntilTheOverrunOfTheLastIsTold(t *testing.T) {
 			return errBroken
 		}, runner.RetryBackoff(2, every(0))))
 		drain(t, r)
-		require.Equal(t, []string{"started", "overrun", "retried", "started", "finished"}, events)
+		require.Equal(t, []string{"started", "stuck", "retried", "started", "finished"}, events)
 	})
 }
 
@@ -84,7 +84,7 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 					},
 				}}})
 				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error {
-					time.Sleep(4 * time.Second) // in a bubble only: it overruns
+					time.Sleep(4 * time.Second) // in a bubble only: it gets stuck
 					return errBroken
 				}, runner.RetryBackoff(2, every(time.Minute))))
 				c.how(t, r)
@@ -96,6 +96,81 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 				require.Zero(t, ended[0].Duration())
 				require.Zero(t, ended[0].QueueWait())
 				requireBalanced(t, r.Stats())
+			})
+		})
+	}
+}
+
+// A callback that has run was not dropped: nobody may take it for one that can be
+// asked for again without a trace of its first attempt.
+func TestWhatIsGivenUpAfterAnAttemptIsCanceledAndNotDropped(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  runner.Config
+		why  error
+		give func(t *testing.T, r *runner.Runner)
+	}{
+		"evicted while it waits for a worker": {
+			runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest}, runner.ErrEvicted,
+			func(t *testing.T, r *runner.Runner) {
+				t.Helper()
+				for range 2 {
+					require.NoError(t, r.Go(t.Context(), "newer", nothing))
+				}
+			},
+		},
+		"evicted while it waits for its share": {
+			runner.Config{Workers: 2, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"it": 1}}, runner.ErrEvicted,
+			func(t *testing.T, r *runner.Runner) {
+				t.Helper()
+				for range 2 {
+					require.NoError(t, r.Go(t.Context(), "it", nothing))
+				}
+			},
+		},
+		"evicted with several by AfterAll": {
+			runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest}, runner.ErrEvicted,
+			func(t *testing.T, r *runner.Runner) {
+				t.Helper()
+				ctx, release := r.Scope(t.Context())
+				require.NoError(t, runner.AfterAll(ctx, callsOf("a b")...))
+				release(nil)
+			},
+		},
+		"given up by a drain while it waits for a worker": {
+			runner.Config{Workers: 1, Queue: 2}, runner.ErrShutdown,
+			func(t *testing.T, r *runner.Runner) { t.Helper(); giveUp(t, r) },
+		},
+		"given up by a drain while it waits for its share": {
+			runner.Config{Workers: 2, Queue: 2, Limits: map[string]int{"it": 1}}, runner.ErrShutdown,
+			func(t *testing.T, r *runner.Runner) { t.Helper(); giveUp(t, r) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, rec := recorded(t, c.cfg)
+				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.RetryBackoff(3, every(time.Second))))
+				synctest.Wait()
+				g := newGate(t)
+				for range c.cfg.Workers {
+					require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(-1)))
+					synctest.Wait()
+				}
+				time.Sleep(2 * time.Second)
+				require.Zero(t, r.Stats().Paused, "its next attempt is due")
+				require.Empty(t, rec.Outcomes("it"))
+				c.give(t, r)
+
+				it := rec.Named("it")[0]
+				require.Len(t, it.Started, 1)
+				require.Equal(t, runner.OutcomeCanceled, it.Finished.Outcome)
+				require.ErrorIs(t, it.Finished.Err, c.why)
+				require.ErrorIs(t, it.Finished.Err, errBroken, "it says why it had to be tried again")
+				counts := countsOf(t, r.Snapshot(), "it")
+				require.Equal(t, uint64(1), counts.Outcomes[runner.OutcomeCanceled])
+				require.Equal(t, uint64(1), counts.Retries)
+				require.Equal(t, uint64(1), counts.Failure.Count()-counts.Outcomes[runner.OutcomeAbandoned], "its one attempt")
+				requireSnapshotBalanced(t, r.Snapshot())
+				g.release()
 			})
 		})
 	}

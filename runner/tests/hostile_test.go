@@ -161,7 +161,7 @@ func TestAnAskersCauseIsNoReason(t *testing.T) {
 	})
 }
 
-func TestTheLongestTimeoutAndGraceAreNoOverrun(t *testing.T) {
+func TestWithTheLongestTimeoutNothingIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{StuckAfter: math.MaxInt64, MaxStuck: 1})
 		g := newGate(t)

@@ -56,7 +56,7 @@ func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {
 	require.Equal(t, uint64(2), r.Stats().Asked)
 }
 
-func TestClosedRunnerRefuses(t *testing.T) {
+func TestAClosedRunnerRejects(t *testing.T) {
 	r, rec := recorded(t, runner.Config{})
 	ctx, release := r.Scope(t.Context())
 	drain(t, r)
@@ -95,7 +95,7 @@ func TestNilArgumentsPanicWithTheReasonWhereTheyAreGiven(t *testing.T) {
 	require.PanicsWithValue(t, "runner: Middleware of a nil http.Handler", func() { r.Middleware(nil) })
 }
 
-func TestShutdownFromACallbackIsRefused(t *testing.T) {
+func TestShutdownFromACallbackIsAnError(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	got := make(chan error, 1)
 	require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {

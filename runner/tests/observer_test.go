@@ -169,7 +169,7 @@ func TestNothingStartsBeforeItIsDueNorEndsBeforeItStarts(t *testing.T) {
 		asking.Go(func() {
 			for range 1000 {
 				ctx, release := r.Scope(t.Context())
-				_ = runner.After(ctx, "it", nothing) // some are refused
+				_ = runner.After(ctx, "it", nothing) // some are rejected
 				release(nil)
 			}
 		})
@@ -289,7 +289,7 @@ func TestAnObserverThatCallsGoexitHoldsNothingUp(t *testing.T) {
 		"Accepted": {Accepted: func(context.Context, runner.AcceptedInfo) context.Context { exit(); return nil }},
 		"Started":  {Started: func(context.Context, runner.StartedInfo) context.Context { exit(); return nil }},
 		"Retried":  {Retried: func(context.Context, runner.RetriedInfo) { exit() }},
-		"Overrun":  {Stuck: func(context.Context, runner.StuckInfo) { exit() }},
+		"Stuck":    {Stuck: func(context.Context, runner.StuckInfo) { exit() }},
 		"Finished": {Finished: func(context.Context, runner.FinishedInfo) { exit() }},
 		"drain": {
 			DrainStarted:  func(context.Context, runner.DrainInfo) context.Context { exit(); return nil },

@@ -14,7 +14,7 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
+func TestPlacesAreReservedAtAfterSoAHandlerKnowsInTime(t *testing.T) {
 	r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
 	ctx, release := r.Scope(t.Context())
 	require.NoError(t, runner.After(ctx, "a", nothing))
@@ -27,7 +27,7 @@ func TestPlacesAreReservedAtAfterSoAHandlerCanRefuse(t *testing.T) {
 	release(nil)
 }
 
-func TestRejectRefusesAndCounts(t *testing.T) {
+func TestRejectRejectsAndCounts(t *testing.T) {
 	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 3})
 	fill(t, r)
 	for range 1000 {
@@ -65,7 +65,7 @@ func TestBlockWaitsForAPlaceInTheOrderAsked(t *testing.T) {
 	})
 }
 
-func TestBlockGivesUpAfterMaxWait(t *testing.T) {
+func TestBlockGivesUpAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.Block(3 * time.Second)})
 		fill(t, r)

@@ -154,7 +154,7 @@ func TestWhenGatesByTheFrozenRequest(t *testing.T) {
 		"if.418":       {runner.OutcomeSuccess},
 	}, outcomes(rec))
 	for name, starts := range map[string]int{"if.succeeded": 0, "if.stayed": 1, "if.panics": 0, "if.418": 1} {
-		require.Len(t, only(t, rec, name).Started, starts, "a gate's refusal starts nothing")
+		require.Len(t, only(t, rec, name).Started, starts, "a gate that says no starts nothing")
 	}
 }
 

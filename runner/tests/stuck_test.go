@@ -32,11 +32,11 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 
 		require.True(t, ninth, "the pool has kept its width")
 		for _, name := range names {
-			overran := only(t, rec, name).Stuck
-			require.Len(t, overran, 1, name)
-			require.Equal(t, 3*time.Second, overran[0].Ran, name)
-			require.Contains(t, overran[0].Stack, "tests.hangHere\n\t", name)
-			require.NotContains(t, overran[0].Stack, "runner.call")
+			stuck := only(t, rec, name).Stuck
+			require.Len(t, stuck, 1, name)
+			require.Equal(t, 3*time.Second, stuck[0].Ran, name)
+			require.Contains(t, stuck[0].Stack, "tests.hangHere\n\t", name)
+			require.NotContains(t, stuck[0].Stack, "runner.call")
 		}
 		s := r.Stats()
 		require.Equal(t, 8, s.Stuck)
@@ -68,7 +68,7 @@ func TestHangingCallbacksGiveTheirWorkersBackAndAreNamedWithTheirStacks(t *testi
 	})
 }
 
-func TestAnOverrunsStackIsTheCallbacksOwnWhateverElseItHasStarted(t *testing.T) {
+func TestTheStackIsTheCallbacksOwnThoughItHasStartedGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stack string
 		r := newRunner(t, runner.Config{Timeout: time.Second, Observers: []runner.Observer{{
@@ -168,7 +168,7 @@ func TestAWorkerThatCouldNotBeReplacedIsReplacedLater(t *testing.T) {
 	})
 }
 
-// Two overrunning callbacks end at once, and their workers find one too many:
+// Two stuck callbacks end at once, and their workers find one too many:
 // not both may leave.
 func TestNoMoreWorkersLeaveThanWereReplaced(t *testing.T) {
 	for range 300 {
