@@ -103,7 +103,7 @@ func (w *world) checkWidth() {
 			}, runner.Timeout(-1)))
 		}()
 		if w.slow {
-			w.pass(tick + w.head.slowness())
+			w.pass(tick + 4*w.head.slowness()) // Folded, Accepted and Started
 		}
 		w.settle()
 	}
