@@ -129,3 +129,19 @@ func WithNames(n int) Observed {
 	ended.Wait()
 	return o
 }
+
+// PartLine is the difference between a callback of a runner that finds the line
+// that asked, and one of a runner that does not.
+const PartLine = "the line that asked"
+
+// askedBy asks for callbacks ten calls down the stack, with Do, as handing them
+// to a worker would blur the difference.
+func askedBy(line bool) func() (func(), func()) {
+	return func() (func(), func()) {
+		r := NewObserved(runner.Config{Observers: []runner.Observer{{WantsCaller: func(context.Context) bool { return line }}}}, TelemetryOff)
+		ctx, callback := context.Background(), func(context.Context) error { return nil }
+		return func() {
+			deep(10, func() { must(r.Do(ctx, Name, callback)) })
+		}, r.Close
+	}
+}
