@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/afterglow-go/afterglow/histogram"
 	"github.com/afterglow-go/afterglow/runner"
@@ -23,7 +23,8 @@ type collector struct {
 	signals *signals
 
 	mu         sync.Mutex
-	histograms map[series]*histogramSeries // guarded by mu, as what it points to is
+	histograms map[series]*histogramSeries   // guarded by mu, as what it points to is
+	pairs      map[sampleID][]*dto.LabelPair // guarded by mu
 }
 
 // series is what tells one histogram from another.
@@ -33,7 +34,7 @@ type series struct {
 }
 
 func newCollector(rs *runners, c *catalog, own *signals) *collector {
-	return &collector{metrics: newMetrics(), runners: rs, catalog: c, signals: own, histograms: make(map[series]*histogramSeries)}
+	return &collector{metrics: newMetrics(), runners: rs, catalog: c, signals: own, histograms: make(map[series]*histogramSeries), pairs: make(map[sampleID][]*dto.LabelPair)}
 }
 
 // Describe implements [prometheus.Collector].
@@ -59,55 +60,55 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		panics += r.ObserverPanics
 	}
 	for m, n := range runner.Misuses() {
-		ch <- total(c.misuse, n, nil, runner.Misuse(m).String())
+		ch <- c.total(c.misuse, n, nil, runner.Misuse(m).String())
 	}
 	for _, s := range c.signals.all() {
-		ch <- total(c.telemetryErrors, s.failures.Load(), nil, s.name)
+		ch <- c.total(c.telemetryErrors, s.failures.Load(), nil, s.name)
 	}
-	ch <- total(c.telemetryErrors, panics, nil, names.SignalObserver)
-	ch <- gauge(c.buildInfo, 1, version(), runtime.Version())
+	ch <- c.total(c.telemetryErrors, panics, nil, names.SignalObserver)
+	ch <- c.gauge(c.buildInfo, 1, version(), runtime.Version())
 }
 
 // collectRunner sends what a runner has.
 func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	for reason, n := range r.Rejections {
-		ch <- total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
+		ch <- c.total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
 	}
-	ch <- total(c.folded, r.Folded, r.opened, r.Name)
-	ch <- total(c.shutdownLost, uint64(r.Lost), r.opened, r.Name)
+	ch <- c.total(c.folded, r.Folded, r.opened, r.Name)
+	ch <- c.total(c.shutdownLost, uint64(r.Lost), r.opened, r.Name)
 	if r.Drain > 0 {
-		ch <- gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
+		ch <- c.gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
 	}
 	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
 	ch <- c.histogram(series{desc: c.responseDelay, runner: r.Name}, r, r.ResponseDelay, nil)
-	ch <- gauge(c.depth, float64(r.Depth), r.Name)
-	ch <- gauge(c.capacity, float64(r.Capacity), r.Name)
-	ch <- gauge(c.highWater, float64(r.HighWater), r.Name)
-	ch <- gauge(c.workers, float64(r.Workers), r.Name)
-	ch <- gauge(c.busy, float64(r.Busy), r.Name)
-	ch <- gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
+	ch <- c.gauge(c.depth, float64(r.Depth), r.Name)
+	ch <- c.gauge(c.capacity, float64(r.Capacity), r.Name)
+	ch <- c.gauge(c.highWater, float64(r.HighWater), r.Name)
+	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
+	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
+	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
 	longest := 0.0
 	if !r.OldestRunning.IsZero() {
 		longest = time.Since(r.OldestRunning).Seconds()
 	}
-	ch <- gauge(c.longestRun, longest, r.Name)
-	ch <- counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
+	ch <- c.gauge(c.longestRun, longest, r.Name)
+	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }
 
 // collectCallback sends what a callback's name has. Every outcome exists at 0 from
 // the first time on, so that rate sees the first failure.
 func (c *collector) collectCallback(ch chan<- prometheus.Metric, r *read, cb *runner.CallbackStats, exemplars exemplarsByName) {
 	for o, n := range cb.Outcomes {
-		ch <- total(c.callbacks, n, r.opened, r.Name, cb.Name, runner.Outcome(o).String())
+		ch <- c.total(c.callbacks, n, r.opened, r.Name, cb.Name, runner.Outcome(o).String())
 	}
-	ch <- total(c.asked, cb.Asked, r.opened, r.Name, cb.Name)
-	ch <- total(c.retries, cb.Retries, r.opened, r.Name, cb.Name)
-	ch <- gauge(c.stuck, float64(cb.Stuck), r.Name, cb.Name)
+	ch <- c.total(c.asked, cb.Asked, r.opened, r.Name, cb.Name)
+	ch <- c.total(c.retries, cb.Retries, r.opened, r.Name, cb.Name)
+	ch <- c.gauge(c.stuck, float64(cb.Stuck), r.Name, cb.Name)
 	if cb.Timeout > 0 {
-		ch <- gauge(c.timeout, cb.Timeout.Seconds(), r.Name, cb.Name)
+		ch <- c.gauge(c.timeout, cb.Timeout.Seconds(), r.Name, cb.Name)
 	}
 	if !cb.LastSuccess.IsZero() {
-		ch <- gauge(c.lastSuccess, unixSeconds(cb.LastSuccess), r.Name, cb.Name)
+		ch <- c.gauge(c.lastSuccess, unixSeconds(cb.LastSuccess), r.Name, cb.Name)
 	}
 	kept := exemplars[nameOf{r.Name, cb.Name}]
 	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultFailure}, r, cb.Failure, kept.failure.forBuckets(cb.Failure.Layout()))
@@ -126,19 +127,4 @@ func (c *collector) histogram(id series, r *read, s histogram.Snapshot, exemplar
 		c.histograms[id] = h
 	}
 	return h.metric(s, exemplars)
-}
-
-func total(d *prometheus.Desc, n uint64, created *timestamppb.Timestamp, labelValues ...string) prometheus.Metric {
-	return counter(d, float64(n), created, labelValues...)
-}
-
-func counter(d *prometheus.Desc, value float64, created *timestamppb.Timestamp, labelValues ...string) prometheus.Metric {
-	if created == nil {
-		return prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labelValues...)
-	}
-	return prometheus.MustNewConstMetricWithCreatedTimestamp(d, prometheus.CounterValue, value, created.AsTime(), labelValues...)
-}
-
-func gauge(d *prometheus.Desc, value float64, labelValues ...string) prometheus.Metric {
-	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labelValues...)
 }

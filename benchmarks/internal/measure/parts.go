@@ -2,6 +2,7 @@ package measure
 
 import (
 	"slices"
+	"time"
 
 	"github.com/afterglow-go/afterglow/benchmarks/internal/pool"
 )
@@ -9,38 +10,48 @@ import (
 // Alone is the setting of the parts.
 const Alone = "alone"
 
-// Parts asks what it costs to do nothing but what a callback cannot do without.
+// Parts asks what it costs to do nothing but what a sampled callback cannot do
+// without.
 func Parts(p Plan, parts []pool.Part) (*Book, error) {
-	var alone [][]Cell
-	var line []Cell // neighbors, as it is their difference that counts
+	var cells []Cell
 	for _, part := range parts {
-		c := Cell{Question: QuestionParts, Setting: Alone, Contestant: part.Name, For: p.For}
-		if slices.Contains([]string{pool.PartLine, pool.PartNoLine}, part.Name) {
-			line = append(line, c)
-			continue
-		}
-		alone = append(alone, []Cell{c})
+		cells = append(cells, Cell{Question: QuestionParts, Setting: Alone, Contestant: part.Name, For: p.For})
 	}
-	return p.ask(once(append(alone, line)...))
+	return p.ask(once(cells))
 }
 
-// part does a part over and over.
+// part does a part over and over, in turns with what is to be deducted.
 func (c Cell) part() Figures {
-	for _, part := range pool.Parts() {
-		if part.Name != c.Contestant {
-			continue
-		}
-		const batch = 1000
-		do, end := part.New()
-		defer end()
-		all := func() {
-			for range batch {
-				do()
-			}
-		}
-		warmUp(all, c.For)
-		settle()
-		return repeat(all, batch, c.For).figures()
+	parts := pool.Parts()
+	i := slices.IndexFunc(parts, func(p pool.Part) bool { return p.Name == c.Contestant })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	do, end := parts[i].New()
+	defer end()
+	less := func() {}
+	if parts[i].Less != nil {
+		var endLess func()
+		less, endLess = parts[i].Less()
+		defer endLess()
+	}
+	warmUp(func() { thousand(do); thousand(less) }, c.For)
+	settle()
+	var times, allocs []float64
+	for start := time.Now(); len(times) == 0 || time.Since(start) < c.For; {
+		of, deducted := thousand(do), thousand(less)
+		times = append(times, of.Processor-deducted.Processor)
+		allocs = append(allocs, of.Allocs-deducted.Allocs)
+	}
+	return Figures{MetricProcessor: Quantile(times, 0.5), MetricAllocs: Quantile(allocs, 0.5)}
+}
+
+// thousand is what f costs, done a thousand times.
+func thousand(f func()) Cost {
+	const times = 1000
+	return repeat(func() {
+		for range times {
+			f()
+		}
+	}, times, 0)
 }

@@ -73,7 +73,7 @@ func (p Plan) turns(cells []Cell) []turn {
 
 // isOurs reports whether a contestant is made of this repository's library.
 func isOurs(name string) bool {
-	return slices.Contains([]string{web.After, web.Middleware, pool.PartLine, pool.PartNoLine}, name) ||
+	return slices.Contains([]string{web.After, web.Middleware, pool.PartLine}, name) ||
 		slices.ContainsFunc(pool.All(), func(c pool.Contestant) bool { return c.Name == name && c.Family == pool.Afterglow })
 }
 

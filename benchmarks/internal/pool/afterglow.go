@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -59,11 +60,20 @@ func (o Observed) Snapshot() bool {
 	return true
 }
 
-// Scrape is what a scrape of the metrics costs the process.
+// Scrape is what a scrape of the metrics costs the process, without the network.
 func (o Observed) Scrape() {
 	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
-	promhttp.HandlerFor(o.metrics, promhttp.HandlerOpts{}).ServeHTTP(httptest.NewRecorder(), request)
+	promhttp.HandlerFor(o.metrics, promhttp.HandlerOpts{}).ServeHTTP(unread{io.Discard, http.Header{}}, request)
 }
+
+// unread is a response that keeps nothing but its header.
+type unread struct {
+	io.Writer
+	header http.Header
+}
+
+func (u unread) Header() http.Header { return u.header }
+func (unread) WriteHeader(int)       {}
 
 // Close drains the runner and flushes its spans.
 func (o Observed) Close() {
@@ -128,4 +138,20 @@ func WithNames(n int) Observed {
 	}
 	ended.Wait()
 	return o
+}
+
+// PartLine is the difference between a callback of a runner that finds the line
+// that asked, and one of a runner that does not.
+const PartLine = "the line that asked"
+
+// askedBy asks for callbacks ten calls down the stack, with Do, as handing them
+// to a worker would blur the difference.
+func askedBy(line bool) func() (func(), func()) {
+	return func() (func(), func()) {
+		r := NewObserved(runner.Config{Observers: []runner.Observer{{WantsCaller: func(context.Context) bool { return line }}}}, TelemetryOff)
+		ctx, callback := context.Background(), func(context.Context) error { return nil }
+		return func() {
+			deep(10, func() { must(r.Do(ctx, Name, callback)) })
+		}, r.Close
+	}
 }

@@ -10,15 +10,16 @@ import (
 )
 
 // Part is something that a sampled callback pays for, alone. The function end
-// ends what once uses.
+// ends what once uses. What cannot be done alone is the difference to Less.
 type Part struct {
 	Name string
 	New  func() (once, end func())
+	Less func() (once, end func()) // nil: nothing
 }
 
 // The parts.
 const (
-	PartCaller    = "the runtime's walk of a stack, thirteen calls of it"
+	PartCaller    = "the runtime's walk to the third call up the stack"
 	PartUnsampled = "SDK, an unsampled span with a link"
 	PartSampled   = "SDK, a sampled span with a link and eight attributes"
 	PartEvent     = "SDK, the same, and an event on the request's span"
@@ -27,28 +28,28 @@ const (
 // Parts lists all.
 func Parts() []Part {
 	return []Part{
-		{PartLine, askedBy(true)},
-		{PartNoLine, askedBy(false)},
-		{PartCaller, callers},
-		{PartUnsampled, func() (func(), func()) { return span(Unsampled, false) }},
-		{PartSampled, func() (func(), func()) { return span(Sampled, false) }},
-		{PartEvent, func() (func(), func()) { return span(Sampled, true) }},
+		{Name: PartLine, New: askedBy(true), Less: askedBy(false)},
+		{Name: PartCaller, New: callers},
+		{Name: PartUnsampled, New: func() (func(), func()) { return span(Unsampled, false) }},
+		{Name: PartSampled, New: func() (func(), func()) { return span(Sampled, false) }},
+		{Name: PartEvent, New: func() (func(), func()) { return span(Sampled, true) }},
 	}
 }
 
 func nothing() {}
 
-func callers() (func(), func()) {
-	var pcs [13]uintptr
-	var deep func(calls int)
-	deep = func(calls int) {
-		if calls > 0 {
-			deep(calls - 1)
-			return
-		}
-		runtime.Callers(1, pcs[:])
+// deep calls f so many calls down the stack.
+func deep(calls int, f func()) {
+	if calls > 0 {
+		deep(calls-1, f)
+		return
 	}
-	return func() { deep(10) }, nothing
+	f()
+}
+
+func callers() (func(), func()) {
+	var pcs [1]uintptr
+	return func() { deep(10, func() { runtime.Callers(3, pcs[:]) }) }, nothing
 }
 
 // span is a span as package telemetry makes it of a callback, by the SDK's own

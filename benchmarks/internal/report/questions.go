@@ -149,8 +149,8 @@ func scrapeTable(book *measure.Book) string {
 	return t.String()
 }
 
-const partsText = `Each done alone, over and over, in the processor's time. The first two are a callback asked for and run on one processor, whose difference is what the line that asked
-costs. The SDK's parts are its own calls, with options that are made beforehand if they can be.
+const partsText = `Each done alone, over and over, in the processor's time. The line that asked is the difference between two callbacks of ` + "`Do`" + `: of
+a runner without telemetry that finds the line, and of one that does not. The SDK's parts are its own calls, with options that are made beforehand if they can be.
 `
 
 func partsTable(book *measure.Book) string {

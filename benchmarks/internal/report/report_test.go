@@ -94,7 +94,7 @@ func results() report.Results {
 	add(r.HTTP, measure.WithConnections(16, 0), web.NextJS, measure.MetricPerSecond, 40)
 	add(r.Scrape, measure.WithNames(), pool.GoName(pool.NoopTracer), measure.MetricScrape, 4_000_000)
 	for _, part := range pool.Parts() {
-		add(r.Parts, measure.Alone, part.Name, measure.MetricProcessor, map[string]float64{pool.PartLine: 900, pool.PartNoLine: 650}[part.Name]+50)
+		add(r.Parts, measure.Alone, part.Name, measure.MetricProcessor, map[string]float64{pool.PartLine: 200}[part.Name]+50)
 		add(r.Parts, measure.Alone, part.Name, measure.MetricAllocs, 0)
 	}
 	return r

@@ -60,6 +60,7 @@ const None = "–"
 
 // Figure writes v with about three digits.
 func Figure(v float64) string {
+	v += 0 // no negative zero
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
 		return None

@@ -119,13 +119,9 @@ func (r Results) throughputTargets(ours func(string) string) (targets []Target) 
 }
 
 func (r Results) lineTarget(ours func(string) string) Target {
-	at := func(part string) measure.Case {
-		return measure.Case{Setting: measure.Alone, Contestant: ours(part), Metric: measure.MetricProcessor}
-	}
 	return Target{
 		Of: "the line that asked, for a sampled callback", Limit: Limit{Text: "at most 200 ns", Bound: 200},
-		Measured: r.Parts.Difference(at(pool.PartLine), at(pool.PartNoLine)),
-		Obstacle: Obstacle{pool.PartCaller, r.part(pool.PartCaller)},
+		Measured: r.part(ours(pool.PartLine)), Obstacle: Obstacle{pool.PartCaller, r.part(pool.PartCaller)},
 	}
 }
 
