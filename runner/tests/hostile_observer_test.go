@@ -36,7 +36,7 @@ func hostileObservers(harm func()) map[string]runner.Observer {
 }
 
 // everyHook has everything happen to callbacks of r that an observer can see, each
-// asked for on a goroutine of its own. It takes an hour.
+// asked for on a goroutine of its own. It takes an hour, in a bubble only.
 func everyHook(t *testing.T, r *runner.Runner) {
 	t.Helper()
 	apart := func(ask func() error) {

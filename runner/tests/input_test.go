@@ -89,6 +89,8 @@ func TestNilArgumentsPanicWithTheReasonWhereTheyAreGiven(t *testing.T) {
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.After(none, "it", nothing) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.After(none, "it", nothing) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.Do(none, "it", nothing) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.AfterAll(none, runner.Call{Name: "it", Func: nothing}) })
+	require.PanicsWithValue(t, "runner: nil Context", func() { _ = r.AfterAll(none, runner.Call{Name: "it", Func: nothing}) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _ = runner.Wait(none) })
 	require.PanicsWithValue(t, "runner: nil Context", func() { _, _ = r.Shutdown(none) })
 	require.PanicsWithValue(t, "runner: Bind of a nil http.Server", func() { runner.Bind(nil) })

@@ -102,7 +102,7 @@ func TestTheObserversOfACallbackNeverOverlapAndKeepTheOrder(t *testing.T) {
 	}
 }
 
-// observeWays returns the events of all callbacks.
+// observeWays returns the events of all callbacks, in a bubble only.
 func observeWays(t *testing.T, seed uint64) (seen string) {
 	t.Helper()
 	dice := rand.New(rand.NewPCG(seed, 1))                  //nolint:gosec // a seed makes it repeatable

@@ -139,6 +139,7 @@ func TestAtMostMaxStuckWorkersAreReplaced(t *testing.T) {
 		require.Equal(t, 1, s.Busy)
 		require.Equal(t, int32(4), ran.Load(), "what was accepted goes on")
 		require.ErrorIs(t, r.Go(t.Context(), "new", nothing), runner.ErrStuck)
+		require.ErrorIs(t, r.Do(t.Context(), "new", nothing), runner.ErrStuck)
 		g.release()
 		synctest.Wait()
 		require.NoError(t, r.Go(t.Context(), "new", nothing))
