@@ -135,21 +135,6 @@ func (w *world) rethrow() {
 	}
 }
 
-// doNested runs a callback within another.
-func (w *world) doNested(ctx context.Context, by *job, s spec) {
-	j := w.newJob(s.forDo(), nil, by.within, by)
-	w.mu.Lock()
-	by.doing = true
-	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		by.doing, by.did, j.gone = false, time.Now(), !j.answered
-	}()
-	defer w.rethrow()
-	w.do(context.WithValue(ctx, jobKey{}, j), j)
-}
-
 // release lets a hanging function go; it returns false if that was done.
 func (j *job) release() bool {
 	select {
