@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
@@ -17,19 +18,19 @@ import (
 // accepted, flush the telemetry, and leave /metrics open for a last look. It keeps to
 // -drain even if callbacks hang, plus the time to flush.
 func (s *shop) serveOrders(ctx context.Context) error {
-	announced := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(announced)
+	announce := sync.OnceFunc(func() {
 		fmt.Fprintf(s.stdout, "Closing: no more orders; up to %v for what was accepted.\n", s.cfg.drain)
 	})
+	stop := context.AfterFunc(ctx, announce)
 	// Requests get half of the time, so that a client that sends its order byte
 	// by byte does not cost others their mails.
 	half := s.cfg.drain / 2
 	report, err := s.runner.Serve(ctx, s.server, s.listener, runner.Budgets{Server: half, Callbacks: half})
 	s.drained.Store(true)
-	failed := stop() // the server ended before ctx did
+	stop()
+	failed := ctx.Err() == nil
 	if !failed {
-		<-announced
+		announce() // Serve may return before AfterFunc has called it
 	}
 	lost := len(report.Lost) > 0
 	if err != nil && !failed && !lost {

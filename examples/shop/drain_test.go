@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"os/exec"
@@ -147,6 +148,35 @@ func TestSIGTERMWithAHangingCallbackEndsInTimeAndNamesIt(t *testing.T) {
 	require.Less(t, time.Since(start), 8*time.Second)
 	require.Contains(t, s.stdout.String(), "2 x order.webhook abandoned")
 	require.Contains(t, s.stderr.String(), "closed with work lost")
+}
+
+// lateContext ends as soon as somebody gives it a function to call, and does not
+// call it. The function of context.AfterFunc runs on a goroutine of its own, which
+// may come later than anything else.
+type lateContext struct {
+	context.Context
+	cancel func()
+}
+
+func (c lateContext) AfterFunc(func()) (stop func() bool) {
+	c.cancel()
+	return func() bool { return true }
+}
+
+// Value hides what package context would use instead.
+func (lateContext) Value(any) any { return nil }
+
+func TestAnEndThatIsSeenBeforeAfterFuncRunsIsStillClean(t *testing.T) {
+	out := new(output)
+	cfg, err := parseConfig([]string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "shop.db")}, out)
+	require.NoError(t, err)
+	s, err := open(t.Context(), cfg, out, new(output))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	require.NoError(t, s.serveOrders(lateContext{ctx, cancel}))
+	require.Contains(t, out.String(), "Closing: no more orders")
+	require.Contains(t, out.String(), "nothing lost")
+	require.NoError(t, s.close())
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
