@@ -23,7 +23,7 @@ var connCases = []kase{
 func hijacked(e *env) {
 	r := e.runner(runner.Config{})
 	sent, leave := make(chan struct{}), make(chan struct{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			e.Error(err)
@@ -51,7 +51,7 @@ func hijacked(e *env) {
 
 func continues(e *env) {
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/refuse" {
 			http.Error(w, "no", http.StatusExpectationFailed)
 			return
@@ -82,7 +82,7 @@ func continues(e *env) {
 func pipelined(e *env) {
 	const n = 20
 	r := e.runner(runner.Config{Workers: 1})
-	e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+	e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "x")
 	})))
 	conn, err := e.meter.dial(e.Context(), "tcp", e.addr)

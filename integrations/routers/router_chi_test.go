@@ -1,0 +1,43 @@
+package routers
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+var chiRouter = framework{
+	name: "chi", pattern: "/orders/{id}", recovery: recoversAsLayer,
+	any: func(h http.Handler, use ...middleware) http.Handler {
+		router := chi.NewRouter()
+		router.Use(use...)
+		router.Handle("/*", h)
+		return router
+	},
+	orders: func(place place, use ...middleware) http.Handler {
+		router := chi.NewRouter()
+		for _, m := range use {
+			if m == nil {
+				m = chimiddleware.Recoverer
+			}
+			router.Use(m)
+		}
+		router.Use(chiPattern)
+		router.Post("/orders/{id}", func(w http.ResponseWriter, req *http.Request) {
+			answer(w, place(visit{req.Context(), w, req, chi.URLParam(req, "id")}))
+		})
+		return router
+	},
+}
+
+// chiPattern names the route for the callbacks. chi knows the pattern when it has
+// called the handler.
+func chiPattern(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer func() { runner.SetPattern(req.Context(), chi.RouteContext(req.Context()).RoutePattern()) }()
+		next.ServeHTTP(w, req)
+	})
+}
