@@ -16,7 +16,7 @@ var responseCases = []kase{
 	{"responses of many sizes", nil, manySizes},
 	{"last bytes held up on the connection", nil, heldUp},
 	{"streams with Flush", []Capability{Streaming}, streams},
-	{"handler fails", nil, fails},
+	{"handler fails", []Capability{Statuses}, fails},
 	{"handler panics before it writes", []Capability{Panicking}, func(e *env) { panics(e, false) }},
 	{"handler panics half-way", []Capability{Panicking, Streaming}, func(e *env) { panics(e, true) }},
 	{"client leaves before the callback is asked for", []Capability{Leaving}, leavesBefore},
