@@ -2,6 +2,7 @@ package routers
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
@@ -19,6 +20,7 @@ var chiRouter = framework{
 	},
 	orders: func(place place, use ...middleware) http.Handler {
 		router := chi.NewRouter()
+		router.Use(chiQuiet)
 		for _, m := range use {
 			if m == nil {
 				m = chimiddleware.Recoverer
@@ -41,3 +43,18 @@ func chiPattern(next http.Handler) http.Handler {
 		next.ServeHTTP(w, req)
 	})
 }
+
+// chiQuiet keeps the stacks of recovered panics off the tests' output.
+func chiQuiet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		next.ServeHTTP(w, chimiddleware.WithLogEntry(req, silentEntry{}))
+	})
+}
+
+type silentEntry struct{}
+
+// Write implements chimiddleware.LogEntry.
+func (silentEntry) Write(int, int, http.Header, time.Duration, any) {}
+
+// Panic implements chimiddleware.LogEntry.
+func (silentEntry) Panic(any, []byte) {}

@@ -44,6 +44,7 @@ var echo5 = framework{
 		return e
 	},
 	without: map[conformance.Capability]string{
+		conformance.Hints:       "echo's Response takes an informational status for the last one, with or without the runner",
 		conformance.Sendfile:    "echo's Response has no ReadFrom, with or without the runner",
 		conformance.FlushErrors: "Flush of echo's Response has no result, with or without the runner",
 	},

@@ -44,6 +44,7 @@ var ginEngine = framework{
 		return engine
 	},
 	without: map[conformance.Capability]string{
+		conformance.Hints:       "gin's ResponseWriter keeps the last status only, with or without the runner",
 		conformance.Sendfile:    "gin's ResponseWriter has no ReadFrom, with or without the runner",
 		conformance.FlushErrors: "Flush of gin's ResponseWriter has no result, with or without the runner",
 	},

@@ -34,6 +34,8 @@ const (
 	Pipelining Capability = "pipelining"
 	// Sendfile: a file is handed to the connection's io.ReaderFrom.
 	Sendfile Capability = "sendfile"
+	// Hints: a handler can send an informational response before the final one.
+	Hints Capability = "informational response"
 	// Statuses: the status of a response says that the call has failed.
 	Statuses Capability = "status of failures"
 	// FlushErrors: a handler's ResponseWriter says that it could not be flushed.
