@@ -57,7 +57,7 @@ func suite() []conformance.Server {
 			servers = append(servers, connectServer(at, stream))
 		}
 	}
-	return append(servers, proxied())
+	return append(append(servers, proxied()), echoStarts()...)
 }
 
 // isPartial reports whether a filter has left out some of the cases.

@@ -3,18 +3,23 @@ package routers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/afterglow-go/afterglow/integrations/routers/ginafter"
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 func TestMain(m *testing.M) {
@@ -53,35 +58,89 @@ func TestCallbacksOfARecycledGinContextSeeTheirOwnRequest(t *testing.T) {
 var misuseLog bytes.Buffer
 
 // Without ContextWithFallback gin's Context does not lead to the scope. One record
-// of the line that asks says what to do.
-func TestAGinContextWithoutFallbackIsAMisuseThatIsLogged(t *testing.T) {
+// of the line that asks says what to do, and a metric counts how often it was wrong.
+func TestAGinContextWithoutFallbackIsAMisuseThatIsLoggedAndCounted(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&misuseLog, nil)))
 	defer slog.SetDefault(before)
-	after, err := runner.New(runner.Config{})
+	registry := prometheus.NewRegistry()
+	tel, err := telemetry.New(telemetry.Config{Registerer: registry})
 	require.NoError(t, err)
+	after := newRunner(t, runner.Config{Queue: requests, Observers: []runner.Observer{tel.Observer()}})
+	var asked, refused, right atomic.Int32
 	engine := gin.New()
-	var errs []error
-	engine.POST("/orders", func(c *gin.Context) {
-		errs = append(errs, runner.After(c, "order.email", func(context.Context) error { return nil }))
-		errs = append(errs, runner.After(c.Request.Context(), "order.email", func(context.Context) error { return nil }))
-	})
-	misuses := runner.Misuses()[runner.MisuseNoScope]
-	for range 3 {
-		after.Middleware(engine).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/orders", http.NoBody))
-	}
-	_, err = after.Shutdown(t.Context())
-	require.NoError(t, err)
-	require.Len(t, errs, 6)
-	for i, err := range errs {
-		if i%2 == 0 {
-			require.ErrorIs(t, err, runner.ErrNoScope)
-		} else {
-			require.NoError(t, err, "this is what the record says")
+	engine.POST("/orders/:id", func(c *gin.Context) {
+		asked.Add(1)
+		nothing := func(context.Context) error { return nil }
+		if err := runner.After(c, "order.email", nothing); errors.Is(err, runner.ErrNoScope) {
+			refused.Add(1)
 		}
-	}
-	require.EqualValues(t, 3, runner.Misuses()[runner.MisuseNoScope]-misuses)
+		if err := runner.After(c.Request.Context(), "order.email", nothing); err == nil {
+			right.Add(1) // this is what the record says
+		}
+	})
+	srv := serve(t, after.Middleware(engine))
+	counted := misusesOf(t, registry)
+	v := &visits{framework: ginEngine}
+	v.placeOrders(t, srv)
+	require.EqualValues(t, requests, asked.Load())
+	require.EqualValues(t, requests, refused.Load())
+	require.EqualValues(t, requests, right.Load())
+	require.InDelta(t, requests, misusesOf(t, registry)-counted, 0)
 	require.Equal(t, 1, strings.Count(misuseLog.String(), "\n"), misuseLog.String())
 	require.Contains(t, misuseLog.String(), "gin_test.go:")
 	require.Contains(t, misuseLog.String(), "in gin, c.Request.Context()")
+}
+
+func misusesOf(t *testing.T, registry *prometheus.Registry) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == names.MetricMisuse && m.GetLabel()[0].GetValue() == runner.MisuseNoScope.String() {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	require.Fail(t, "the metric is missing")
+	return 0
+}
+
+// This is why there is a package for gin: what most adapters on the web do hides the
+// status from the runner, and from every other middleware of net/http.
+func TestAnAdapterThatKeepsGinsWriterHidesTheStatus(t *testing.T) {
+	naive := func(m middleware) gin.HandlerFunc {
+		return func(c *gin.Context) {
+			m(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				c.Request = req
+				c.Next()
+			})).ServeHTTP(c.Writer, c.Request)
+		}
+	}
+	for name, adapter := range map[string]func(middleware) gin.HandlerFunc{"naive": naive, "ginafter": ginafter.WrapMiddleware} {
+		t.Run(name, func(t *testing.T) {
+			after := newRunner(t, runner.Config{})
+			engine := gin.New()
+			engine.Use(adapter(after.Middleware))
+			engine.POST("/orders/:id", func(c *gin.Context) {
+				_ = runner.After(c.Request.Context(), "order.email", func(context.Context) error { return nil }, runner.When(runner.Request.Succeeded))
+				c.String(http.StatusInternalServerError, "no")
+			})
+			srv := serve(t, engine)
+			require.Equal(t, http.StatusInternalServerError, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")).Status)
+			drain(t, after)
+			want := map[string]string{"naive": "1 success", "ginafter": "1 skipped"}
+			require.Equal(t, want[name], after.Stats().Outcomes.String())
+		})
+	}
+}
+
+// A middleware that hands on nothing ends the chain, as within net/http.
+func TestAMiddlewareThatAnswersByItselfEndsTheChainOfGin(t *testing.T) {
+	engine := gin.New()
+	engine.Use(ginafter.WrapMiddleware(func(http.Handler) http.Handler { return http.NotFoundHandler() }))
+	engine.POST("/orders/:id", func(*gin.Context) { t.Error("the handler was called") })
+	srv := serve(t, engine)
+	require.Equal(t, http.StatusNotFound, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")).Status)
 }
