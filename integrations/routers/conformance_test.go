@@ -3,6 +3,7 @@ package routers
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -58,6 +59,24 @@ func suite() []conformance.Server {
 		}
 	}
 	return append(append(servers, proxied()), echoStarts()...)
+}
+
+// The promise on HTTP/2 is weaker, and its table is not kept: how many callbacks
+// are early differs from run to run.
+func TestConformanceOfHTTP2(t *testing.T) {
+	var servers []conformance.Server
+	for _, f := range frameworks() {
+		if f.any == nil {
+			continue
+		}
+		for _, at := range mountings {
+			s := conformance.NetHTTP(conformance.HTTP2, true, f.mount(at))
+			s.Name = f.name + ", " + string(at)
+			maps.Copy(s.Without, f.without)
+			servers = append(servers, s)
+		}
+	}
+	conformance.Run(t, servers...)
 }
 
 // isPartial reports whether a filter has left out some of the cases.

@@ -144,3 +144,50 @@ func TestAMiddlewareThatAnswersByItselfEndsTheChainOfGin(t *testing.T) {
 	srv := serve(t, engine)
 	require.Equal(t, http.StatusNotFound, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")).Status)
 }
+
+// Within gin the runner's writer stands between the handler and gin's, which serves
+// the next request by then.
+func TestACallbackThatKeepsTheWriterReachesNoOtherResponse(t *testing.T) {
+	after := newRunner(t, runner.Config{})
+	engine := gin.New()
+	engine.Use(ginafter.WrapMiddleware(after.Middleware))
+	var first *gin.Context
+	again, late := make(chan bool), make(chan error, 1)
+	engine.POST("/orders/:id", func(c *gin.Context) {
+		switch first {
+		case nil:
+			first = c
+			w := c.Writer
+			err := runner.After(c.Request.Context(), "order.email", func(context.Context) error {
+				<-again
+				w.WriteHeader(http.StatusTeapot)
+				w.WriteHeaderNow()
+				w.Flush()
+				_, err := w.WriteString("late")
+				late <- err
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		case c:
+			again <- true
+			if err := <-late; !errors.Is(err, runner.ErrResponseDone) {
+				t.Error("a callback has written a response: ", err)
+			}
+			close(again)
+		}
+		c.String(http.StatusCreated, "Order placed successfully")
+	})
+	srv := serve(t, engine)
+	for i := range 100 {
+		want := response{http.StatusCreated, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"25"}}, "Order placed successfully"}
+		require.Equal(t, want, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")))
+		select {
+		case <-again:
+			return
+		default:
+		}
+		require.Less(t, i, 99, "gin has not used its context again")
+	}
+}
