@@ -2,6 +2,7 @@ package routers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -55,8 +56,9 @@ func placeOneOrder(after *runner.Runner, srv *http.Server, path, body string) {
 	fmt.Println(strings.TrimSpace(fmt.Sprint(res.StatusCode, " ", string(text))))
 	fmt.Println(<-mails)
 	transport.CloseIdleConnections()
-	_ = srv.Shutdown(context.Background())
-	<-ended
+	if err := errors.Join(srv.Shutdown(context.Background()), <-ended); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
 	if _, err := after.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}

@@ -67,8 +67,7 @@ type framework struct {
 	without map[conformance.Capability]string
 
 	recovery recovery
-	recycles bool // it gives its context to other requests
-	noRoutes bool // it leads to one handler only
+	recycles bool // it gives the context of orders to other requests
 }
 
 // recovery is where a framework's recovery from panics stands.
@@ -81,8 +80,7 @@ const (
 	recoversInside                   // directly around the handler
 )
 
-// both are the frameworks, each with what stands around the runner's Middleware
-// and what stands within it.
+// frameworks are those of the tables.
 func frameworks() []framework {
 	return []framework{ginEngine, chiRouter, echo4, echo5, gorilla, httpRouter, connectUnary, reverseProxy}
 }

@@ -24,10 +24,18 @@ import (
 )
 
 const (
-	requests = 800
 	clients  = 16
 	perOrder = 7 // callbacks that run
 )
+
+// load is how many orders are placed under load: many where the framework gives its
+// context to the next request.
+func (f framework) load() int {
+	if f.recycles {
+		return 800
+	}
+	return 160
+}
 
 // visits is what the test sees of its requests and their callbacks. A request is
 // known by the id that it carries and its callbacks close over.
@@ -128,7 +136,7 @@ func (v *visits) placeOrders(t *testing.T, srv *httptest.Server) {
 	var wg sync.WaitGroup
 	for client := range clients {
 		wg.Go(func() {
-			for i := client; i < requests; i += clients {
+			for i := client; i < v.framework.load(); i += clients {
 				resp, err := srv.Client().Do(v.framework.order(t.Context(), srv.URL, fmt.Sprint("order-", i)))
 				if err != nil {
 					t.Error(err)
@@ -152,6 +160,7 @@ func underLoad(t *testing.T, f framework, at mounting) {
 
 func visitAll(t *testing.T, f framework, engine func(*visits) http.Handler) {
 	t.Helper()
+	requests := f.load()
 	log := new(bytes.Buffer)
 	tel, provider, exporter := newTelemetry(t, telemetry.Config{
 		LogRate: -1, Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -185,7 +194,7 @@ func visitAll(t *testing.T, f framework, engine func(*visits) http.Handler) {
 // that of its request or, nested, that of a callback of the same request.
 func (v *visits) requireLinks(t *testing.T, spans tracetest.SpanStubs) {
 	t.Helper()
-	links := 0
+	links, requests := 0, v.framework.load()
 	for _, s := range spans {
 		if !strings.HasPrefix(s.Name, "process ") {
 			continue
@@ -208,6 +217,7 @@ func (v *visits) requireLinks(t *testing.T, spans tracetest.SpanStubs) {
 // its request. Those that never ran have no span of their own: each request has two.
 func (v *visits) requireRecords(t *testing.T, log *bytes.Buffer) {
 	t.Helper()
+	requests := v.framework.load()
 	ran, notRun := 0, make(map[string]int) // by trace
 	for line := range bytes.Lines(log.Bytes()) {
 		var record map[string]any

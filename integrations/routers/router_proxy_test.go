@@ -19,7 +19,7 @@ import (
 // reverseProxy asks for callbacks in front of a proxy, whose backend gives the
 // answer. The suite has the case of a proxy within; proxied puts one in front.
 var reverseProxy = framework{
-	name: "ReverseProxy", pattern: "POST /orders/{id}", noRoutes: true,
+	name: "ReverseProxy", pattern: "POST /orders/{id}",
 	orders: func(place place, use ...middleware) http.Handler {
 		proxy := &httputil.ReverseProxy{
 			ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
