@@ -120,7 +120,7 @@ func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr,
 		}
 		tasks = append(tasks, t)
 	}
-	return r.admit(ctx, tasks)
+	return r.admit(ctx, from, tasks)
 }
 
 func (c *Call) check() error {

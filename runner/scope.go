@@ -33,12 +33,11 @@ type scope struct {
 
 	// What follows is guarded by the runner's mu.
 	first, last *task // reserved in this scope; linked by sibling
+	reserved    int   // of these
 	releasedAt  moment
 	once        map[mergeKey]bool // nil until the first Once
 	pending     int               // tasks for which something is left to be done
 	idle        chan struct{}     // closed when pending is 0; nil until somebody waits
-
-	nextWaiting *scope // on its connection; guarded by connection.mu
 }
 
 const (
@@ -178,6 +177,7 @@ func (s *scope) reserveLocked(t *task) bool {
 		s.last.sibling = t
 	}
 	s.last = t
+	s.reserved++
 	return true
 }
 
@@ -191,7 +191,7 @@ func (s *scope) release() {
 	if s.state.Swap(scopeReleased) != scopeReleased {
 		s.releasedAt = now
 		t := s.first
-		s.first, s.last = nil, nil
+		s.first, s.last, s.reserved = nil, nil, 0
 		for t != nil {
 			next := t.sibling
 			t.sibling = nil
@@ -199,7 +199,7 @@ func (s *scope) release() {
 			t = next
 		}
 	}
-	r.unlock()
+	r.unlockLater() // the server waits, perhaps with a lock of its own
 }
 
 // releaseLocked lets a reserved task go on, as soon as its observers have seen

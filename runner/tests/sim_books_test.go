@@ -219,6 +219,9 @@ func unbalanced(s runner.Snapshot) string {
 		if c.Rejections.Total() != c.Outcomes[runner.OutcomeRejected] || c.Stuck > c.Running || min(c.Reserved, c.Queued, c.Running, c.Paused, c.Stuck) < 0 {
 			return fmt.Sprintf("%q: %+v", c.Name, c)
 		}
+		for kind, n := range c.Places {
+			sum.Places[kind].Taken += n
+		}
 		sum.Asked += c.Asked
 		sum.Reserved, sum.Queued, sum.Running, sum.Paused, sum.Stuck = sum.Reserved+c.Reserved, sum.Queued+c.Queued, sum.Running+c.Running, sum.Paused+c.Paused, sum.Stuck+c.Stuck
 		sum.Retries += c.Retries
@@ -230,10 +233,13 @@ func unbalanced(s runner.Snapshot) string {
 		}
 	}
 	total := runner.Stats{Asked: s.Asked, Reserved: s.Reserved, Queued: s.Queued, Running: s.Running, Paused: s.Paused, Stuck: s.Stuck, Retries: s.Retries, Outcomes: s.Outcomes, Rejections: s.Rejections}
+	for kind, p := range s.Places {
+		total.Places[kind].Taken = p.Taken
+	}
 	if total != sum {
 		return fmt.Sprintf("the names have %+v, all %+v", sum, total)
 	}
-	if s.Busy > s.Workers || s.Depth > s.Capacity || s.Depth < 0 || s.HighWater < s.Depth || s.HighWater > s.Capacity || s.Replaced > s.Stuck || s.Busy+s.Replaced > s.Running {
+	if s.Busy > s.Workers || s.Depth < 0 || s.HighWater < s.Depth || s.Replaced > s.Stuck || s.Busy+s.Replaced > s.Running {
 		return fmt.Sprintf("out of bounds: %+v", s.Stats)
 	}
 	return ""
