@@ -53,9 +53,19 @@ func (r *Runner) markRepeatedLocked(tasks []*task) (needed bool) {
 	return needed
 }
 
+// countNew returns how many of the tasks need places.
+func countNew(tasks []*task) (n int) {
+	for _, t := range tasks {
+		if !t.repeats {
+			n++
+		}
+	}
+	return n
+}
+
 // takePlacesLocked grants the tasks their places, at once or after a wait.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	if len(tasks) > r.cfg.Queue { // an empty queue has no room for them
+	if countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
 		return ErrQueueFull
 	}
 	if r.waiters.first == nil { // otherwise who came before is first
