@@ -21,6 +21,7 @@ func (r *Runner) admit(ctx context.Context, from origin, tasks []*task) error {
 	for _, t := range tasks {
 		r.bookInLocked(t, err, now)
 	}
+	r.grantLocked() // what was granted and is not needed
 	r.unlock()
 	return err
 }
@@ -65,7 +66,7 @@ func countNew(tasks []*task) (n int) {
 
 // takePlacesLocked grants the tasks their places, at once or after a wait.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	if countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
+	if tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
 		return ErrQueueFull
 	}
 	if r.waiters.first == nil { // otherwise who came before is first

@@ -120,6 +120,8 @@ func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr,
 		}
 		tasks = append(tasks, t)
 	}
+	s.concludeLate()
+	defer s.awaitServer() // also if an observer calls runtime.Goexit
 	return r.admit(ctx, from, tasks)
 }
 

@@ -153,10 +153,11 @@ func (e responseEnd) report(res *response) {
 	case s.frozen.Load(): // by a hijack
 	case e.connection != nil && e.connection.wait(e.number, res):
 	case e.notify != nil && e.notify(res.conclude):
-	case isServed && s.state.Load() == scopeOpen: // nothing waits for the end, and others may still write
-		res.publish(false)
 	case isServed:
-		context.AfterFunc(e.served, func() { res.conclude(false) })
+		s.late.Store(res)
+		if s.state.Load() != scopeOpen {
+			s.awaitServer()
+		}
 	default:
 		res.conclude(false)
 	}

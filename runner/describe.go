@@ -42,11 +42,6 @@ func (w *response) conclude(whole bool) {
 		return
 	}
 	w.over.Store(true)
-	w.publish(whole)
-}
-
-// publish completes the request that the callbacks see, and makes them due.
-func (w *response) publish(whole bool) {
 	seen := &w.scope.request
 	seen.Status = int(w.status.Load())
 	seen.Bytes = w.bytes.Load()

@@ -139,7 +139,7 @@ func (r *Runner) fullLocked(t *task) error {
 		switch {
 		case kind != PlaceQueued:
 			room -= t.book.places.used(kind)
-		case r.cfg.Overflow == DropOldest:
+		case r.evictsLocked():
 			continue // it makes room when it is due
 		default:
 			room -= t.scope.reserved // they will be due together

@@ -20,7 +20,7 @@ func (r *Runner) enqueueLocked(t *task, now moment) {
 		r.startWorkerLocked(t, now)
 	default:
 		r.moveLocked(t, phaseQueued, now)
-		if r.cfg.Overflow == DropOldest {
+		if r.evictsLocked() {
 			r.evictLocked(now)
 		}
 	}
@@ -87,6 +87,10 @@ func (r *Runner) freeShareLocked(t *task, now moment) {
 		r.enqueueLocked(next, now)
 	}
 }
+
+// evictsLocked reports whether callbacks make room for newer ones. A drain finishes
+// those that it has.
+func (r *Runner) evictsLocked() bool { return r.cfg.Overflow == DropOldest && r.drain == nil }
 
 // evictLocked drops the callback that has waited for a worker longest, as long as more
 // wait than the queue has places. A later attempt of Retry stays.

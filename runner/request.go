@@ -83,6 +83,7 @@ func SetPattern(ctx context.Context, pattern string) {
 func (s *scope) requestOf() (req Request, ok bool) {
 	var byHand *scope
 	for ; s != nil; s = s.outer {
+		s.concludeLate()
 		switch {
 		case !s.frozen.Load():
 		case !s.byHand && byHand == nil:

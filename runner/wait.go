@@ -58,11 +58,12 @@ func (l *waiters) remove(w *waiter) {
 // waitLocked returns nil when the tasks have been granted their places. It unlocks mu
 // while it waits. Callbacks do not wait, and nobody does during a drain.
 func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
-	if r.drain != nil {
+	if r.drain != nil && !tasks[0].nested {
 		return ErrClosed
 	}
 	w := &waiter{tasks: tasks, ready: make(chan struct{})}
 	r.waiters.push(w)
+	tasks[0].scope.state.CompareAndSwap(scopeOpen, scopeUsed) // so that its release finds them
 	r.grantLocked()
 	gaveUp := ErrNested
 	if !tasks[0].nested {

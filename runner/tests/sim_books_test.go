@@ -197,10 +197,22 @@ func (m *model) checkFolding(s runner.Snapshot) {
 	if apart[foldedName] { // those beyond may have this name
 		least--
 	}
-	m.require(least <= most && (m.books.folded == 0 || len(apart) >= most), "folding", "%d names are counted apart, %d may be, and %d callbacks are folded", len(apart), most, m.books.folded)
+	m.require(least <= most && (m.books.folded == 0 || len(apart)+m.waitingNames() >= most), "folding", "%d names are counted apart, %d may be, and %d callbacks are folded", len(apart), most, m.books.folded)
 	for _, j := range m.live {
 		m.require(!j.folded || !apart[j.spec.name], "folding", "%v is folded, and its name is not", j)
 	}
+}
+
+// waitingNames is how many names there may be that wait for places and are not
+// counted before they have an answer. mu is held.
+func (m *model) waitingNames() int {
+	names := map[string]bool{}
+	for _, j := range m.live {
+		if j.phase == wanted {
+			names[j.spec.name] = true
+		}
+	}
+	return len(names)
 }
 
 // unbalanced says in what a snapshot does not balance, whatever happens
