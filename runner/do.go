@@ -38,7 +38,8 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 	if err := c.check(); err != nil {
 		return err
 	}
-	t := r.newTask(ctx, originOf(ctx), r.detached, name, fn, opts)
+	from := originOf(ctx)
+	t := r.newTask(ctx, from, r.detached, name, fn, opts)
 	if t.policy != nil {
 		return errDoOption
 	}
@@ -53,7 +54,7 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 			r.endUnstarted(t)
 		}
 	}()
-	if err := r.takeIn(t); err != nil {
+	if err := r.takeIn(from, t); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { t.ctx.end(&ending{ctx}) })
@@ -70,10 +71,14 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 }
 
 // takeIn takes t in beyond the queue, and has the observers see that.
-func (r *Runner) takeIn(t *task) error {
+func (r *Runner) takeIn(from origin, t *task) error {
 	now := r.lock()
 	t.asked = now
-	err := r.refusalLocked()
+	t.book = r.openBookLocked(t.name)
+	err := r.stuckLocked()
+	if r.drain != nil && !r.continuesLocked(from) {
+		err = ErrClosed
+	}
 	if r.bookLocked(t) && r.hooks.folded && t.turn.post(turnFolded) {
 		r.tellLaterLocked(t)
 	}

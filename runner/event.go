@@ -16,7 +16,7 @@ type Callback struct {
 // AcceptedInfo is the data of [Observer.Accepted].
 type AcceptedInfo struct {
 	Callback
-	Depth    int     // places of the queue taken, this one included
+	Depth    int     // callbacks that waited for a worker then
 	Capacity int     // Config.Queue
 	Caller   uintptr // program counter of the call, for [runtime.CallersFrames]; 0 unless an observer wants it
 }

@@ -11,7 +11,7 @@ type Report struct {
 	Runner    string
 	Started   time.Time
 	Duration  time.Duration
-	Pending   int    // accepted and not ended when the drain began
+	Pending   int    // accepted and not ended when the drain began, and what these have asked for since
 	Completed int    // of those, came to their own end, well or badly
 	Lost      []Lost // of those, did not: canceled, dropped or abandoned
 }
