@@ -138,6 +138,38 @@ func TestServeEndsCleanly(t *testing.T) {
 	})
 }
 
+func TestServeSaysWhetherRequestsWereCutOffOrCallbacksLost(t *testing.T) {
+	for name, handler := range map[string]func(ctx context.Context){
+		"a request that heeds its context": func(ctx context.Context) { <-ctx.Done() },
+		"one that does not":                func(context.Context) { time.Sleep(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mux := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+					if err := runner.After(req.Context(), "order.email", nothing); err != nil {
+						t.Error(err)
+					}
+					handler(req.Context())
+				})
+				s := serveInBubble(t, runner.Budgets{Server: 2 * time.Second, Callbacks: 3 * time.Second}, &http.Server{Handler: mux}, runner.Config{})
+				go s.get(t, "/")
+				synctest.Wait()
+				s.stop()
+				<-s.ended
+				require.ErrorIs(t, s.err, runner.ErrRequestsCutOff)
+				if name == "one that does not" {
+					require.Len(t, s.report.Lost, 1)
+					require.Equal(t, "order.email", s.report.Lost[0].Name)
+					require.Equal(t, 5*time.Second-300*time.Millisecond, time.Since(s.start).Round(time.Millisecond))
+				} else {
+					require.Empty(t, s.report.Lost)
+				}
+				time.Sleep(2 * time.Hour) // the handler returns at last
+			})
+		})
+	}
+}
+
 // failingListener fails when it is told to.
 type failingListener struct {
 	*pipeListener
