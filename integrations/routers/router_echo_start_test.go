@@ -27,6 +27,7 @@ func echoStarts() []conformance.Server {
 				e.Any("/*", echo.WrapHandler(h))
 			}
 			e.HideBanner, e.HidePort, e.Listener = true, true, ln
+			e.StdLogger = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 			e.Logger.SetOutput(io.Discard)
 			runner.Bind(e.Server)
 			inBackground(t, func() error { return e.Start("") }, func() { _ = e.Close() })

@@ -66,7 +66,7 @@ func proxied() conformance.Server {
 		t.Helper()
 		client := serve(t, ln, dial, h)
 		proxy := &httputil.ReverseProxy{
-			ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Transport: client.Transport,
+			ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Transport: client.Transport, FlushInterval: -1,
 			Rewrite: func(p *httputil.ProxyRequest) {
 				p.SetURL(&url.URL{Scheme: "http", Host: ln.Addr().String()})
 				p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
