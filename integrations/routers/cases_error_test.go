@@ -78,10 +78,13 @@ func recovers(t *testing.T, f framework, at mounting, inside bool) {
 		panic("broken")
 	}
 	var h http.Handler
-	if inside {
+	switch {
+	case inside:
 		h = f.engine(at, after.Middleware, broken, nil)
-	} else {
+	case at == within:
 		h = f.orders(broken, nil, after.Middleware)
+	default:
+		h = f.recoverer(after.Middleware(f.orders(broken)))
 	}
 	srv := serve(t, h)
 	want := send(t, plain, f.order(t.Context(), plain.URL, "7"))

@@ -47,10 +47,7 @@ func suite() []conformance.Server {
 			continue
 		}
 		for _, at := range mountings {
-			s := conformance.NetHTTP(conformance.HTTP1, true, f.mount(at))
-			s.Name = f.name + ", " + string(at)
-			s.Without = f.without
-			servers = append(servers, s)
+			servers = append(servers, f.server(conformance.HTTP1, at))
 		}
 	}
 	for _, stream := range []bool{false, true} {
@@ -70,10 +67,7 @@ func TestConformanceOfHTTP2(t *testing.T) {
 			continue
 		}
 		for _, at := range mountings {
-			s := conformance.NetHTTP(conformance.HTTP2, true, f.mount(at))
-			s.Name = f.name + ", " + string(at)
-			maps.Copy(s.Without, f.without)
-			servers = append(servers, s)
+			servers = append(servers, f.server(conformance.HTTP2, at))
 		}
 	}
 	conformance.Run(t, servers...)
@@ -85,7 +79,7 @@ func isPartial(table conformance.Table) bool {
 }
 
 // render returns the document.
-func render(servers []conformance.Server, shown, cases conformance.Table, reasons []string) string {
+func render(servers []conformance.Server, shown, cases conformance.Table, reasons reasons) string {
 	var b strings.Builder
 	b.WriteString(`# What was shown with real routers
 
@@ -100,20 +94,26 @@ Written by ` + "`go generate`" + ` in this directory, and held by TestConformanc
 
 `)
 	b.WriteString(short(shown).String())
-	b.WriteString("\n")
-	for _, s := range servers {
-		for c, why := range s.Without {
-			reasons = append(reasons, fmt.Sprintf("%s, %s: %s.", s.Name, c, why))
-		}
-	}
-	slices.Sort(reasons)
-	b.WriteString("## What frameworks do around Middleware and within it\n\n")
+	b.WriteString("\n## What frameworks do around Middleware and within it\n\n")
 	b.WriteString(short(cases).String())
 	b.WriteString("\n## What was left out, and why\n\n")
-	for _, why := range reasons {
-		b.WriteString("- " + why + "\n")
+	for _, s := range servers {
+		for _, c := range slices.Sorted(maps.Keys(s.Without)) {
+			reasons.add(string(c), s.Without[c], s.Name)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(reasons)) {
+		fmt.Fprintf(&b, "- %s (%s)\n", what, strings.Join(reasons[what], "; "))
 	}
 	return b.String()
+}
+
+// reasons are those for what was left out, each with the servers it is about.
+type reasons map[string][]string
+
+func (r reasons) add(what, why, server string) {
+	key := fmt.Sprintf("**%s**: %s", what, why)
+	r[key] = append(r[key], server)
 }
 
 // short returns the table without its counts.

@@ -3,6 +3,7 @@ package routers
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -63,11 +64,14 @@ type framework struct {
 	// request turns an order's request into the framework's; nil: POST /orders/id.
 	request func(id string) (path, contentType, body string)
 
-	// without names what the suite cannot show here, around and within the framework.
-	without map[conformance.Capability]string
+	// without names what the suite cannot show here, around the framework and within
+	// it. Our own writer may be better than the framework's: lentWithin names what it has.
+	without    map[conformance.Capability]string
+	lentWithin []conformance.Capability
 
-	recovery recovery
-	recycles bool // it gives the context of orders to other requests
+	recovery  recovery
+	recoverer middleware // for recoversAsLayer: if it is a middleware of net/http, too
+	recycles  bool       // it gives the context of orders to other requests
 }
 
 // recovery is where a framework's recovery from panics stands.
@@ -110,6 +114,22 @@ func (f framework) mount(at mounting) conformance.Mount {
 		return f.any
 	}
 	return func(h http.Handler, use ...middleware) http.Handler { return wrap(f.any(h), use...) }
+}
+
+// server returns the framework as a server of the suite.
+func (f framework) server(p conformance.Protocol, at mounting) conformance.Server {
+	s := conformance.NetHTTP(p, true, f.mount(at))
+	s.Name = f.name + ", " + string(at)
+	if s.Without == nil {
+		s.Without = make(map[conformance.Capability]string)
+	}
+	maps.Copy(s.Without, f.without)
+	if at == within {
+		for _, c := range f.lentWithin {
+			delete(s.Without, c)
+		}
+	}
+	return s
 }
 
 func wrap(h http.Handler, use ...middleware) http.Handler {

@@ -12,6 +12,7 @@ import (
 
 var chiRouter = framework{
 	name: "chi", pattern: "/orders/{id}", recovery: recoversAsLayer,
+	recoverer: func(next http.Handler) http.Handler { return chiQuiet(chimiddleware.Recoverer(next)) },
 	any: func(h http.Handler, use ...middleware) http.Handler {
 		router := chi.NewRouter()
 		router.Use(use...)

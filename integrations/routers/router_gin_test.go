@@ -43,6 +43,7 @@ var ginEngine = framework{
 		})
 		return engine
 	},
+	lentWithin: []conformance.Capability{conformance.FlushErrors},
 	without: map[conformance.Capability]string{
 		conformance.Hints:       "gin's ResponseWriter keeps the last status only, with or without the runner",
 		conformance.Sendfile:    "gin's ResponseWriter has no ReadFrom, with or without the runner",

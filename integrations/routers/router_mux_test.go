@@ -11,6 +11,7 @@ import (
 
 var gorilla = framework{
 	name: "gorilla/mux", pattern: "/orders/{id}", recovery: recoversAsLayer,
+	recoverer: handlers.RecoveryHandler(handlers.RecoveryLogger(silent{})),
 	any: func(h http.Handler, use ...middleware) http.Handler {
 		router := mux.NewRouter()
 		for _, m := range use {

@@ -1,7 +1,6 @@
 package routers
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -31,14 +30,14 @@ var routerCases = []routerCase{
 }
 
 // runRouterCases holds each framework to each case, in both mountings.
-func runRouterCases(t *testing.T) (conformance.Table, []string) {
+func runRouterCases(t *testing.T) (conformance.Table, reasons) {
 	head := []string{"case"}
 	for _, f := range frameworks() {
 		for _, at := range mountings {
 			head = append(head, f.name+", "+string(at))
 		}
 	}
-	table, reasons := conformance.Table{head}, []string(nil)
+	table, left := conformance.Table{head}, make(reasons)
 	for _, c := range routerCases {
 		row := []string{c.name}
 		for _, f := range frameworks() {
@@ -48,7 +47,7 @@ func runRouterCases(t *testing.T) (conformance.Table, []string) {
 					why = c.lacks(f, at)
 				}
 				if why != "" {
-					reasons = append(reasons, fmt.Sprintf("%s, %s, %s: %s.", f.name, at, c.name, why))
+					left.add(c.name, why, f.name+", "+string(at))
 					row = append(row, leftOut)
 					continue
 				}
@@ -69,7 +68,7 @@ func runRouterCases(t *testing.T) (conformance.Table, []string) {
 		}
 		table = append(table, row)
 	}
-	return table, reasons
+	return table, left
 }
 
 const leftOut = "left out"
@@ -90,7 +89,7 @@ func recoveryOutside(f framework, at mounting) string {
 		return "it has no recovery of its own"
 	case f.recovery == recoversInside:
 		return "its recovery is directly around the handler"
-	case at == around:
+	case at == around && f.recoverer == nil:
 		return "nothing of a framework is outside of what is around it"
 	}
 	return ""
