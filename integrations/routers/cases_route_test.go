@@ -61,3 +61,27 @@ func copiesRequest(t *testing.T, f framework, at mounting) {
 		require.Equal(t, "copied", one.value)
 	}
 }
+
+// A service that has grown has the Middleware in two places.
+func TestMiddlewareInTwoPlacesIsHarmless(t *testing.T) {
+	for _, f := range frameworks() {
+		t.Run(f.name, func(t *testing.T) {
+			after := newRunner(t, runner.Config{})
+			got := make(chan runner.Request, 2)
+			h := f.engine(within, after.Middleware, func(v visit) error {
+				return runner.After(v.own, "order.email", func(ctx context.Context) error {
+					req, _ := runner.RequestFrom(ctx)
+					got <- req
+					return nil
+				})
+			})
+			srv := serve(t, after.Middleware(h))
+			res := send(t, srv, f.order(t.Context(), srv.URL, "7"))
+			one := receive(t, got)
+			require.Equal(t, f.pattern, one.Pattern)
+			require.Equal(t, res.Status, one.Status)
+			drain(t, after)
+			require.Equal(t, "1 success", after.Stats().Outcomes.String())
+		})
+	}
+}

@@ -61,6 +61,9 @@ func suite() []conformance.Server {
 // The promise on HTTP/2 is weaker, and its table is not kept: how many callbacks
 // are early differs from run to run.
 func TestConformanceOfHTTP2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("HTTP/1.1 is enough for a quick look at the mounting")
+	}
 	var servers []conformance.Server
 	for _, f := range frameworks() {
 		if f.any == nil {
