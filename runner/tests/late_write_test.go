@@ -92,7 +92,8 @@ func TestAnErrorThatMiddlewareOutsideWritesReachesTheClientAndTheCallbacks(t *te
 	}
 }
 
-// A test of a handler has no server.
+// A test of a handler has no server, so nothing says when the middleware outside has
+// returned: the callbacks begin before it writes. runnertest.Serve says so.
 func TestAnErrorThatMiddlewareOutsideWritesReachesARecorder(t *testing.T) {
 	for name, write := range lateWrites {
 		t.Run(name, func(t *testing.T) {
@@ -103,9 +104,9 @@ func TestAnErrorThatMiddlewareOutsideWritesReachesARecorder(t *testing.T) {
 			answersLate(r.Middleware(failsLate(t, seen)), write).ServeHTTP(w, req)
 			require.Equal(t, http.StatusTeapot, w.Code)
 			require.Equal(t, "broken\n", w.Body.String())
-			require.Equal(t, http.StatusTeapot, (<-seen).Status)
+			require.Equal(t, http.StatusOK, (<-seen).Status)
 			drain(t, r)
-			require.Equal(t, []runner.Outcome{runner.OutcomeSkipped}, rec.Outcomes("mail"))
+			require.Equal(t, []runner.Outcome{runner.OutcomeSuccess}, rec.Outcomes("mail"))
 		})
 	}
 }
