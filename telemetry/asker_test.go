@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry/names"
@@ -91,28 +93,61 @@ func TestEachSpanThatAsksIsBoundedOnItsOwn(t *testing.T) {
 	require.EqualValues(t, 150, attrs(outer.Attributes)["afterglow.asked.count"])
 }
 
-func TestTheCountIsExactHoweverManyGoroutinesAsk(t *testing.T) {
-	for range 20 {
-		g := newRig(t, nil)
-		r := g.runner(runner.Config{Queue: 1000})
-		ctx, _, release := g.request(r)
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				for range 25 {
-					if err := r.After(ctx, "a", succeed); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		release(nil)
-		g.shutdown(r)
-		span := g.span("POST /api/orders")
-		require.Equal(t, map[string]int{names.EventAccepted: 8, names.EventUnlisted: 1}, eventsOf(span))
-		require.EqualValues(t, 400, attrs(span.Attributes)["afterglow.asked.count"])
+// heldSpan holds up whoever sets the count that it waits for.
+type heldSpan struct {
+	trace.Span
+	count     int64
+	held, let chan struct{}
+}
+
+func (s heldSpan) SetAttributes(attrs ...attribute.KeyValue) {
+	if attrs[0].Value.AsInt64() == s.count {
+		close(s.held)
+		<-s.let
 	}
+	s.Span.SetAttributes(attrs...)
+}
+
+func TestACountThatIsToldLateDoesNotStand(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{})
+	ctx, request, release := g.request(r)
+	held := heldSpan{request, 9, make(chan struct{}), make(chan struct{})}
+	ctx = trace.ContextWithSpan(ctx, held)
+	for range 8 {
+		require.NoError(t, r.After(ctx, "a", succeed))
+	}
+	ninth := make(chan error)
+	go func() { ninth <- r.After(ctx, "a", succeed) }()
+	<-held.held
+	require.NoError(t, r.After(ctx, "a", succeed))
+	close(held.let)
+	require.NoError(t, <-ninth)
+	release(nil)
+	g.shutdown(r)
+	require.EqualValues(t, 10, attrs(g.span("POST /api/orders").Attributes)["afterglow.asked.count"])
+}
+
+func TestTheCountIsExactHoweverManyGoroutinesAsk(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{Queue: 1000})
+	ctx, _, release := g.request(r)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 25 {
+				if err := r.After(ctx, "a", succeed); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	release(nil)
+	g.shutdown(r)
+	span := g.span("POST /api/orders")
+	require.Equal(t, map[string]int{names.EventAccepted: 8, names.EventUnlisted: 1}, eventsOf(span))
+	require.EqualValues(t, 400, attrs(span.Attributes)["afterglow.asked.count"])
 }
 
 // What is remembered of spans is bounded, so that one that has asked is forgotten in the
