@@ -56,7 +56,13 @@
 // that one has long ended when a queue is deep. [Child] makes it a child
 // instead, [ChildAndLink] both; Config.RelationFor chooses for each callback.
 // The asker's span gets an event for each callback asked for, so both ends can
-// be found. At its start, when a sampler sees it, a process span has the names of
+// be found, and the process span has the id of the request's trace as an attribute,
+// for viewers that show no links. At most eight events are added to one span, and a
+// ninth that says that further callbacks are not listed: a span keeps 128 events, and
+// those of the handler must not be lost. From then on the attributes
+// afterglow.asked.count and afterglow.rejected.count say how many callbacks the span
+// has asked for, and how many of these were rejected. They are overwritten with each
+// callback as long as the span records. At its start, when a sampler sees it, a process span has the names of
 // the runner and the callback. Everything else is set at its end, except the event
 // of a stuck callback, which is added when the callback is found.
 //
@@ -71,6 +77,11 @@
 // A callback keeps what it needs of its asker's span when it is accepted. Its
 // context may belong to another request by the time it starts, as those of some web
 // frameworks do.
+//
+// [runner.Ref] gives a callback a reference of your own, such as "order 7". It is on
+// the callback's spans, on the event of the asker's span, and in each record that names
+// the callback; the record of a drain that lost work lists those of the lost. No metric
+// has it.
 //
 // With Config.AskSpans the asking has a span too: "ask {name}" of kind producer,
 // a child of the asker's span, from the call to its answer. An accepted one
@@ -120,6 +131,22 @@
 // would get them twice: set Config.OmitTraceIDs, and put a [TraceHandler] around
 // those handlers that need them. That one also gives them to what the callbacks
 // log themselves.
+//
+// # The last figures
+//
+// What a drain has lost is in the metrics only when it has ended, and a process that
+// ends then takes it along: no alert ever sees a lossy deploy. So serve /metrics by a
+// server of its own, which outlives the drain, and let the process end when Prometheus
+// has read it once more:
+//
+//	ops.Handle("GET /metrics", tel.WatchScrapes(promhttp.Handler()))
+//	...
+//	report, err := r.Serve(ctx, srv, listener, runner.Budgets{})
+//	err = tel.WaitForScrape(last) // longer than Prometheus's interval
+//	err = opsServer.Shutdown(last)
+//
+// The platform must leave the process the time: add it to the grace period, as
+// terminationGracePeriodSeconds of Kubernetes.
 //
 // # Execution traces
 //
