@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,10 +15,29 @@ import (
 )
 
 // refs notes the reference of each event, by the event's name.
-type refs map[string][]string
+type refs struct {
+	mu sync.Mutex
+	of map[string][]string // guarded by mu
+}
 
-func (f refs) observer() runner.Observer {
-	note := func(event string, cb runner.Callback) { f[event] = append(f[event], cb.Ref) }
+// take returns what has been noted, and forgets it.
+func (f *refs) take() map[string][]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	taken := f.of
+	f.of = nil
+	return taken
+}
+
+func (f *refs) observer() runner.Observer {
+	note := func(event string, cb runner.Callback) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.of == nil {
+			f.of = make(map[string][]string)
+		}
+		f.of[event] = append(f.of[event], cb.Ref)
+	}
 	return runner.Observer{
 		Folded: func(_ context.Context, first runner.Callback) { note("folded", first) },
 		Accepted: func(_ context.Context, info runner.AcceptedInfo) context.Context {
@@ -39,7 +59,7 @@ func (f refs) observer() runner.Observer {
 
 func TestEveryEventHasTheReferenceOfItsCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := make(refs)
+		seen := new(refs)
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, MaxNames: 1, Timeout: time.Second, Observers: []runner.Observer{seen.observer()}})
 		attempts := 0
 		require.NoError(t, r.Go(t.Context(), "kept", func(context.Context) error {
@@ -52,17 +72,17 @@ func TestEveryEventHasTheReferenceOfItsCallback(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Minute)
 		drain(t, r)
-		require.Equal(t, refs{
+		require.Equal(t, map[string][]string{
 			"folded": {"order 8"}, "rejected": {"order 8"},
 			"accepted": {"order 7"}, "started": {"order 7", "order 7"}, "stuck": {"order 7"}, "retried": {"order 7"},
 			"finished": {"order 7"}, "failed": {"order 7"},
-		}, seen)
+		}, seen.take())
 	})
 }
 
 func TestAReferenceBelongsToOneCallbackOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := make(refs)
+		seen := new(refs)
 		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{seen.observer()}})
 		// The same task is used again, and a nested callback is another one.
 		require.NoError(t, r.Go(t.Context(), "a", func(ctx context.Context) error {
@@ -73,13 +93,13 @@ func TestAReferenceBelongsToOneCallbackOnly(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, r.Go(t.Context(), "a", nothing, runner.Ref("order 8"), runner.Ref("order 9")))
 		synctest.Wait()
-		require.Equal(t, []string{"order 7", "", "", "order 9"}, seen["started"])
+		require.Equal(t, []string{"order 7", "", "", "order 9"}, seen.take()["started"])
 	})
 }
 
 func TestTheCallbackThatTakesAnothersTurnKeepsItsOwnReference(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := make(refs)
+		seen := new(refs)
 		r := newRunner(t, runner.Config{Workers: 1, Observers: []runner.Observer{seen.observer()}})
 		busy := occupy(t, r, "busy")
 		for _, ref := range []string{"older", "newer"} {
@@ -87,16 +107,17 @@ func TestTheCallbackThatTakesAnothersTurnKeepsItsOwnReference(t *testing.T) {
 		}
 		busy.release()
 		synctest.Wait()
-		require.Equal(t, []string{"", "newer"}, seen["started"])
-		require.Equal(t, []string{"older", "", "newer"}, seen["finished"])
+		all := seen.take()
+		require.Equal(t, []string{"", "newer"}, all["started"])
+		require.Equal(t, []string{"older", "", "newer"}, all["finished"])
 	})
 }
 
 func TestDoTakesAReference(t *testing.T) {
-	seen := make(refs)
+	seen := new(refs)
 	r := newRunner(t, runner.Config{Observers: []runner.Observer{seen.observer()}})
 	require.NoError(t, r.Do(t.Context(), "a", nothing, runner.Ref("order 7"), runner.Timeout(time.Minute), runner.Option{}))
-	require.Equal(t, []string{"order 7"}, seen["started"])
+	require.Equal(t, []string{"order 7"}, seen.take()["started"])
 	for _, other := range []runner.Option{runner.Retry(1), runner.Once(""), runner.Coalesce(""), runner.When(nil)} {
 		require.ErrorContains(t, r.Do(t.Context(), "a", nothing, other), "no option but Timeout and Ref")
 	}
@@ -129,7 +150,7 @@ func TestTheReportSaysWhichCallbacksWereLost(t *testing.T) {
 }
 
 func TestALongReferenceIsCutBeforeTheRuneThatDoesNotFit(t *testing.T) {
-	seen := make(refs)
+	seen := new(refs)
 	r := newRunner(t, runner.Config{Observers: []runner.Observer{seen.observer()}})
 	x := strings.Repeat("x", 96)
 	for _, c := range []struct{ ref, kept string }{
@@ -145,9 +166,8 @@ func TestALongReferenceIsCutBeforeTheRuneThatDoesNotFit(t *testing.T) {
 		{strings.Repeat("a\xff", 50), strings.Repeat("a\uFFFD", 25)}, // as long as it may be, until it is replaced
 		{strings.Repeat("\x80", 1000), "\uFFFD"},
 	} {
-		seen["started"] = nil
 		require.NoError(t, r.Do(t.Context(), "a", nothing, runner.Ref(c.ref)))
-		require.Equal(t, []string{c.kept}, seen["started"])
+		require.Equal(t, []string{c.kept}, seen.take()["started"])
 		require.LessOrEqual(t, len(c.kept), 100)
 		require.True(t, utf8.ValidString(c.kept))
 	}
