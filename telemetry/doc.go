@@ -55,9 +55,15 @@
 // where the callback was asked for. By default ([Link]) the process span is the root of
 // its own trace and has a link to the asker's span, because the asker's span may have
 // ended long before the callback starts. With [Child], the process span is a child of
-// the asker's span; with [ChildAndLink], it is both. Config.RelationFor chooses by the
+// the asker's span; with [ChildAndLink], it is both. The process span also has the id of
+// the request's trace as an attribute, for viewers that show no links. Config.RelationFor chooses by the
 // names of the runner and the callback. The asker's span gets an event for each
-// callback, so you can go from either span to the other. A sampler sees a process span
+// callback, so you can go from either span to the other. One span gets at most eight such
+// events, and a ninth that says that further callbacks are not listed: a span keeps
+// 128 events, and those of the handler must not be lost. From then on the attributes
+// afterglow.asked.count and afterglow.rejected.count say how many callbacks the span has
+// asked for, and how many of these were rejected. Each further callback overwrites them,
+// as long as the span records. A sampler sees a process span
 // when it starts. At that time the span has the names of the runner and the callback.
 // The other attributes are set when the span ends. Only the event of a stuck callback
 // is added earlier, when the callback is found stuck.
@@ -74,6 +80,11 @@
 // When a callback is accepted, telemetry copies what it needs from the asker's span.
 // Later it cannot ask the context: some web frameworks use a context again for another
 // request.
+//
+// [runner.Ref] gives a callback a reference of your own, such as "order 7". The
+// reference is on the callback's spans, on the event of the asker's span, and in each
+// record that names the callback. The record of a drain that lost work lists the
+// references of the lost callbacks. No metric has them.
 //
 // With Config.AskSpans, each call that asks for a callback gets a span too: "ask
 // {name}" of kind producer. It is a child of the asker's span, and lasts from the call
@@ -123,6 +134,22 @@
 // them twice. In this case set Config.OmitTraceIDs, and put a [TraceHandler] around the
 // other handlers. The TraceHandler also adds the ids to the records that your callbacks
 // log.
+//
+// # The last figures
+//
+// What a drain has lost is in the metrics only when it has ended, and a process that
+// ends then takes it along: no alert ever sees a lossy deploy. So serve /metrics by a
+// server of its own, which outlives the drain, and let the process end when Prometheus
+// has read it once more:
+//
+//	ops.Handle("GET /metrics", tel.WatchScrapes(promhttp.Handler()))
+//	...
+//	report, err := r.Serve(ctx, srv, listener, runner.Budgets{})
+//	err = tel.WaitForScrape(last) // longer than Prometheus's interval
+//	err = opsServer.Shutdown(last)
+//
+// The platform must leave the process the time: add it to the grace period, as
+// terminationGracePeriodSeconds of Kubernetes.
 //
 // # Execution traces
 //

@@ -20,6 +20,9 @@ import (
 // logged is one record of the default logger.
 type logged struct {
 	Level, Msg, Callback, Call, Error string
+
+	Runner, Outcome, Stack string
+	Suppressed             int
 }
 
 // line returns the file and the line of the call, without the folder.

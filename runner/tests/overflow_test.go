@@ -2,6 +2,8 @@ package tests
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -210,6 +212,45 @@ func TestDropOldestEvictsNobodyBeforeTheNewerOneIsDue(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []runner.Outcome{success}, rec.Outcomes("a"))
 		require.Equal(t, []runner.Outcome{success}, rec.Outcomes("b"))
+	})
+}
+
+// The server calls ConnState on the connection's goroutine, which serves the next request.
+func TestTheServerDoesNotWaitForTheObserversOfWhatIsEvicted(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		evicted, leave := make(chan string, 10), make(chan struct{})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+			Finished: func(_ context.Context, info runner.FinishedInfo) {
+				if info.Outcome == runner.OutcomeDropped {
+					evicted <- info.Name
+					<-leave
+				}
+			},
+		}}})
+		occupy(t, r, "worker")
+		require.NoError(t, r.Go(t.Context(), "oldest", nothing))
+		conns := make(chan string, 2)
+		srv := serve(t, r, bind, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			conns <- req.RemoteAddr
+			if req.URL.Path == "/ask" {
+				if err := runner.After(req.Context(), "newer", nothing); err != nil {
+					t.Error(err)
+				}
+			}
+		}))
+		defer sync.OnceFunc(func() { close(leave) })()
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 1}}
+		defer client.CloseIdleConnections()
+		ask := func(path string) {
+			res, err := client.Get(srv.URL + path)
+			require.NoError(t, err)
+			_, _ = io.Copy(io.Discard, res.Body)
+			require.NoError(t, res.Body.Close())
+		}
+		ask("/ask")
+		require.Equal(t, "oldest", <-evicted)
+		ask("/next")
+		require.Equal(t, <-conns, <-conns, "on the same connection")
 	})
 }
 
