@@ -40,11 +40,10 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 		return err
 	}
 	from := originOf(ctx)
-	t := r.newTask(ctx, from, r.detached, name, fn, opts)
 	if slices.ContainsFunc(opts, func(o Option) bool { return !o.isForDo() }) {
 		return errDoOption
 	}
-	t := r.newTask(ctx, originOf(ctx), r.detached, name, fn, opts)
+	t := r.newTask(ctx, from, r.detached, name, fn, opts)
 	t.caller = r.callerOf(ctx)
 	t.ctx.inCaller = true
 	if deadline, has := ctx.Deadline(); has && t.ctx.linked { // its asker's values have none
