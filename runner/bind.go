@@ -16,7 +16,8 @@ import (
 // before the last bytes have left. It is so as a rule if something around Middleware
 // holds the bytes back, as http.TimeoutHandler does. On HTTP/2 it is often so, with
 // Bind too: net/http does not say when the last frame of a stream has left. The
-// response is never delayed, with or without Bind.
+// response is never delayed, with or without Bind. Package exacth2 makes "after" exact
+// for HTTP/2.
 //
 // Bind sets srv.ConnContext and srv.ConnState, which call what was set there before.
 // Call it before srv serves, as these fields must not change later. If Bind comes
@@ -108,10 +109,15 @@ func connectionFrom(ctx context.Context) *connection {
 type pending struct {
 	connection *connection // nil: nothing will tell
 	number     int         // of the response on its connection
+
+	notify func(done func(whole bool)) bool // of WithResponseEnd, in the connection's place; nil: none
 }
 
 // responseTo returns what tells when the response to req is flushed.
 func responseTo(req *http.Request) pending {
+	if notify := responseEndFrom(req.Context()); notify != nil {
+		return pending{notify: notify}
+	}
 	c := connectionFrom(req.Context())
 	if c == nil {
 		return pending{}
@@ -126,12 +132,15 @@ func responseTo(req *http.Request) pending {
 	if idle && req.Context().Err() != nil {
 		return pending{}
 	}
-	return pending{c, number}
+	return pending{connection: c, number: number}
 }
 
 // release releases s once the response is flushed: now, if it is already, or
 // if nothing will tell.
 func (p pending) release(s *scope) {
+	if p.notify != nil && p.notify(func(bool) { s.release() }) {
+		return
+	}
 	if p.connection == nil || !p.connection.wait(p.number, s) {
 		s.release()
 	}
