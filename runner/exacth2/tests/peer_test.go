@@ -78,6 +78,12 @@ func (s *site) tryConnect(t testing.TB, own ...setting) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.greetOn(t, nc, own...)
+}
+
+// greetOn begins to speak on a connection.
+func (s *site) greetOn(t testing.TB, nc net.Conn, own ...setting) (*peer, error) {
+	t.Helper()
 	p := &peer{t: t, records: &records{Conn: nc}, scheme: 0x86, next: 1}
 	p.nc = p.records
 	if s.kind.version != 0 {
@@ -104,7 +110,7 @@ func (s *site) tryConnect(t testing.TB, own ...setting) (*peer, error) {
 		b = binary.BigEndian.AppendUint16(b, s.id)
 		b = binary.BigEndian.AppendUint32(b, s.value)
 	}
-	_, err = p.nc.Write(append([]byte(preface), frame{kind: settings, payload: b}.bytes()...))
+	_, err := p.nc.Write(append([]byte(preface), frame{kind: settings, payload: b}.bytes()...))
 	if err != nil {
 		_ = nc.Close()
 	}

@@ -46,6 +46,7 @@ type site struct {
 	addr    string
 	ciphers []uint16 // that the client offers; nil: the usual ones
 	pipe    *pipes   // nil: it listens on a socket
+	last    []option // what is done after Configure
 	log     *logged
 	done    chan struct{} // closed when Serve has returned
 }
@@ -92,6 +93,9 @@ func start(t testing.TB, k kind, configure bool, h http.Handler, options ...opti
 	}
 	if configure {
 		require.NoError(t, exacth2.Configure(s.srv))
+	}
+	for _, o := range s.last {
+		o(s)
 	}
 	var ln net.Listener
 	if s.pipe != nil {
