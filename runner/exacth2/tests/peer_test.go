@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -185,8 +186,12 @@ func window(stream, n uint32) frame {
 	return frame{kind: windowUpdate, stream: stream, payload: binary.BigEndian.AppendUint32(nil, n)}
 }
 
+// patience bounds every wait for a frame.
+const patience = 20 * time.Second
+
 // read returns the next frame.
 func (p *peer) read() (frame, error) {
+	_ = p.records.SetReadDeadline(time.Now().Add(patience)) // a connection that was closed says so when it is read
 	var head [9]byte
 	if _, err := io.ReadFull(p.nc, head[:]); err != nil {
 		return frame{}, err

@@ -88,6 +88,13 @@ func (r *records) end(n int64) int64 {
 	return r.ends[i].raw
 }
 
+// forget forgets the records that were read.
+func (r *records) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ends = r.ends[:0]
+}
+
 // served is the server's end of a connection, below TLS. It counts what the kernel has.
 type served struct {
 	net.Conn
