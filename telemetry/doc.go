@@ -46,7 +46,7 @@
 // buckets, its histograms begin anew.
 //
 // The number of series is bounded. With the default buckets, R runners with C
-// callback names each have at most 57 R C + 59 R + 8 series.
+// callback names each have at most 57 R C + 70 R + 8 series.
 //
 // # Spans
 //

@@ -18,8 +18,8 @@ const (
 	AttrCallbackName  = "afterglow.callback.name"  // Name of the callback, on every span but drain and on the asker's events.
 	AttrOutcome       = "afterglow.outcome"        // How the callback or the attempt ended, as runner.Outcome spells it.
 	AttrReason        = "afterglow.reason"         // Why it was rejected, as runner.Reason spells it.
-	AttrQueueDepth    = "afterglow.queue.depth"    // Places taken, this one included, on an accepted ask span.
-	AttrQueueCapacity = "afterglow.queue.capacity" // Places, on an accepted ask span.
+	AttrQueueDepth    = "afterglow.queue.depth"    // Callbacks that waited for a worker, on an accepted ask span.
+	AttrQueueCapacity = "afterglow.queue.capacity" // How many may, on an accepted ask span.
 	AttrQueueWait     = "afterglow.queue.wait"     // Seconds from being due to the start.
 	AttrResponseDelay = "afterglow.response.delay" // Seconds from being asked for to the end of the response, if it had to wait for that.
 	AttrTimeout       = "afterglow.timeout"        // Seconds that it may run; absent without a limit.
