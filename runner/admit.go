@@ -70,11 +70,20 @@ func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
 		return ErrQueueFull
 	}
 	if r.waiters.first == nil { // otherwise who came before is first
-		if err := r.grantPlacesLocked(tasks); err == nil || r.cfg.Overflow <= 0 {
+		if err := r.takeAtOnceLocked(tasks); err == nil || r.cfg.Overflow <= 0 {
 			return err
 		}
 	}
 	return r.waitLocked(tasks, wait)
+}
+
+// takeAtOnceLocked is grantPlacesLocked, if nobody waits. One task alone takes its
+// places right after, so they need not be kept for it.
+func (r *Runner) takeAtOnceLocked(tasks []*task) error {
+	if len(tasks) == 1 {
+		return r.fullLocked(tasks[0])
+	}
+	return r.grantPlacesLocked(tasks)
 }
 
 // repeatsLocked reports whether t's scope was asked for the same before, which

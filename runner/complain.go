@@ -37,20 +37,14 @@ func (w *response) complains(method string) bool {
 	return true
 }
 
-// userFrame returns the innermost frame that is neither of this package nor of
-// net/http.
+// userFrame returns the innermost frame that is neither of this package nor of what
+// calls a ResponseWriter for the user.
 func userFrame() runtime.Frame {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	frame, more := frames.Next()
-	for more && (strings.HasPrefix(frame.Function, packagePath+".") || strings.HasPrefix(frame.Function, "net/http.")) {
+	for more && (strings.HasPrefix(frame.Function, packagePath+".") || strings.HasPrefix(frame.Function, "net/http.") || frame.Function == "io.WriteString") {
 		frame, more = frames.Next()
 	}
 	return frame
-}
-
-// isServerWriter reports whether w is net/http's own writer, and nothing around it.
-func isServerWriter(w http.ResponseWriter) bool {
-	t := reflect.TypeOf(w)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && (t.Elem().Name() == "response" || t.Elem().Name() == "http2responseWriter")
 }

@@ -49,7 +49,7 @@ func (w *response) conclude(whole bool) {
 	switch {
 	case w.timedOut.Load():
 		seen.TimedOut, seen.Status = true, http.StatusServiceUnavailable // as http.TimeoutHandler answers
-	case seen.Status == 0 && !seen.Panicked:
+	case seen.Status == 0 && !seen.Panicked && !seen.TimedOut:
 		seen.Status = http.StatusOK // net/http writes it for the handler
 	}
 	seen.TimedOut = seen.TimedOut || !whole && w.outlastsServer()
@@ -76,7 +76,7 @@ func (w *response) deadlinePassed() bool {
 	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) || isServerWriter(w.inner) {
 		return w.timedOut.Load()
 	}
-	if w.status.Load() != 0 { // to write nothing changes nothing, and http.TimeoutHandler returns its error
+	if w.status.Load() != 0 || isTimeoutWriter(w.inner) { // to write nothing changes nothing, and http.TimeoutHandler returns its error
 		_, err := w.inner.Write(nil)
 		w.wrote(0, err)
 	}

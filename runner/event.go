@@ -8,6 +8,7 @@ import "time"
 type Callback struct {
 	Runner  string        // Config.Name
 	Name    string        // as given to After, Go or Do
+	Ref     string        // of this one callback, as Ref gave it; empty: none
 	Folded  bool          // the name is beyond Config.MaxNames, and counted as "other"
 	Timeout time.Duration // from its start; 0: none (in Config, a negative one says so)
 	Asked   time.Time     // when that was called

@@ -64,12 +64,3 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	h.ServeHTTP(res.withCapabilities(), inner)
 	returned = true
 }
-
-// giveBack gives the request what the handler has set on its copy of it. b is the
-// body that the copy began with; nil if there is none.
-func giveBack(req, inner *http.Request, b *body) {
-	*req = *inner.WithContext(req.Context())
-	if b != nil && req.Body == b {
-		req.Body = b.ReadCloser
-	}
-}

@@ -23,7 +23,7 @@ type Request struct {
 	RemoteAddr string
 	Header     http.Header
 
-	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, or hijacked
+	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, timed out or hijacked
 	Bytes    int64         // of the response's body, as the handler wrote it
 	Start    time.Time     // the Middleware was entered, or the scope opened
 	Duration time.Duration // until the handler returned, or the scope was released

@@ -18,7 +18,7 @@ type response struct {
 	inner   http.ResponseWriter
 	scope   *scope
 	request *http.Request   // the handler's
-	served  context.Context // ends when the server's handler has returned; nil: that is ours
+	served  context.Context // ends when the server's handler has returned; nil: nothing says when
 	start   time.Time
 
 	handlerDone atomic.Bool // our handler has returned
@@ -37,7 +37,10 @@ type response struct {
 
 // isOver reports whether the response can be used no more.
 func (w *response) isOver() bool {
-	return w.over.Load() || w.handlerDone.Load() && (w.served == nil || w.served.Err() != nil)
+	if w.served == nil && w.handlerDone.Load() {
+		return !isRecorder(w.inner)
+	}
+	return w.over.Load() || w.handlerDone.Load() && w.served.Err() != nil
 }
 
 // wrote notes what a call of a writing method has returned.
@@ -103,7 +106,7 @@ func (w *response) WriteString(s string) (int, error) {
 	if w.isOver() {
 		return 0, ErrResponseDone
 	}
-	if w.complains("WriteString") {
+	if w.complains("Write") {
 		return 0, http.ErrHijacked
 	}
 	w.status.CompareAndSwap(0, http.StatusOK)

@@ -361,6 +361,7 @@ func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost, joined int) 
 	for _, t := range d.lost {
 		lost = append(lost, Lost{
 			Name:    t.name,
+			Ref:     t.ref(),
 			Outcome: t.outcome,
 			Age:     t.finished.since(t.asked),
 			Ran:     t.ran(t.finished),

@@ -130,6 +130,14 @@ func (t *task) retries() bool { return t.policy != nil && t.policy.attempts > 1 
 
 func (t *task) isGated() bool { return t.policy != nil && t.policy.gate != nil }
 
+// ref returns the user's own reference of the callback; empty: none.
+func (t *task) ref() string {
+	if t.policy == nil {
+		return ""
+	}
+	return t.policy.ref
+}
+
 // ran returns how long the attempt under way has run; 0 if none is.
 func (t *task) ran(now moment) time.Duration { return now.since(t.started) }
 
@@ -199,6 +207,7 @@ func (t *task) callback(clocks reading) Callback {
 	return Callback{
 		Runner:  t.runner.cfg.Name,
 		Name:    t.name,
+		Ref:     t.ref(),
 		Folded:  t.book.name != t.name,
 		Timeout: t.timeout,
 		Asked:   clocks.at(t.asked),

@@ -104,6 +104,7 @@ func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, wri
 func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	ctx = withTicket(ctx, t)
 	committed := runner.When(func(runner.Request) bool { return t.committed.Load() })
+	which := runner.Ref(t.id) // so that records and the end's report say whose mail was lost
 	var together, apart []runner.Call
 	for _, j := range jobs {
 		callback := func(ctx context.Context) error {
@@ -113,7 +114,7 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
 			return nil
 		}
-		options := append([]runner.Option{committed, runner.Timeout(j.timeout)}, j.options...)
+		options := append([]runner.Option{committed, which, runner.Timeout(j.timeout)}, j.options...)
 		call := runner.Call{Name: j.name, Func: callback, Options: options}
 		if j.apart {
 			apart = append(apart, call)

@@ -126,8 +126,10 @@ func TestTheNextOneGetsItsPlaceWhenAnAfterAllGivesUpWaiting(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
 			require.Equal(t, runner.ReasonCanceled, only(t, rec, name).Rejected.Reason)
 		}
-		require.Equal(t, 2, r.Stats().Depth)
+		require.Equal(t, 1, r.Stats().Depth)
+		require.Equal(t, 1, r.Stats().Places[runner.PlaceReserved].Taken)
 		release(nil)
+		require.Equal(t, 2, r.Stats().Depth)
 	})
 }
 

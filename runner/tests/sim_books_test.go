@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -116,6 +117,10 @@ func (m *model) bookRetry(j *job, info runner.RetriedInfo) {
 
 // bookEnd counts an end. mu is held.
 func (m *model) bookEnd(j *job, was phase, info runner.FinishedInfo) {
+	m.lastEnd = time.Now()
+	if errors.Is(info.Err, runner.ErrEvicted) && m.inLine(j) && !j.open && !m.slow {
+		m.evicted = append(m.evicted, j)
+	}
 	for _, b := range []*simBook{m.books.of(j), &m.books.total} {
 		b.outcomes[info.Outcome]++
 		switch info.Outcome {

@@ -105,6 +105,7 @@ func (m *model) check(s runner.Snapshot) {
 	m.checkWaiting(s.Stats)
 	m.checkStuck(now)
 	m.checkMerged()
+	m.checkEvicted()
 	m.checkShutdown(now)
 }
 

@@ -205,9 +205,28 @@ func (m *model) checkShutdown(now time.Time) {
 		}
 		m.require(open > 0 || m.busy > 0, "shutdown returns", "nothing is left, and it waits")
 	}
+	if d.endless && !d.returned && m.busy == 0 && m.onlyOpen() {
+		since := now.Sub(later(d.at, m.lastEnd))
+		m.require(since <= openPatience+lateTime || m.slow, "shutdown returns", "nothing but open scopes is left for %v, and it waits", since)
+	}
 	for _, other := range d.others {
 		m.require(other.returned || !d.returned && (other.by.IsZero() || !now.After(other.by)), "shutdown is on time", "another call has not returned")
 	}
+}
+
+// onlyOpen reports whether all that is left waits for a scope. mu is held.
+func (m *model) onlyOpen() bool {
+	n := 0
+	for _, j := range m.live {
+		switch {
+		case j.phase == ended, j.phase == refused, j.phase == wanted:
+		case j.phase == accepted && j.order == 0:
+			n++
+		default:
+			return false
+		}
+	}
+	return n > 0
 }
 
 func (m *model) onDrainStarted(ctx context.Context, info runner.DrainInfo) context.Context {

@@ -166,6 +166,19 @@ func (m *model) checkOrder(j *job) {
 	}
 }
 
+// checkEvicted finds jobs that were evicted although others were due before and wait
+// on. mu is held.
+func (m *model) checkEvicted() {
+	for _, j := range m.evicted {
+		for _, other := range m.live {
+			if other.phase == accepted && other.order > 0 && m.inLine(other) && !other.open && other.answered && other.due.Before(j.due) {
+				m.failf("order", "%v is evicted before %v, which was due before", j, other)
+			}
+		}
+	}
+	m.evicted = m.evicted[:0]
+}
+
 // inLine reports whether no option lets j wait elsewhere than in the queue. mu is
 // held.
 func (m *model) inLine(j *job) bool {
