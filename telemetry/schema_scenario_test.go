@@ -118,6 +118,10 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		g.shutdown(blocks)
 		require.ErrorIs(t, nested, runner.ErrNested)
 
+		aside, end := rejectsAside(t, g)
+		end()
+		g.shutdown(aside)
+
 		drops := g.runner(runner.Config{Name: "drops", Workers: 1, Queue: 1, Overflow: runner.DropOldest, MaxStuck: 1})
 		release := make(chan struct{})
 		require.NoError(t, drops.Go(ctx, "deaf", hangsFor(release), runner.Timeout(time.Second)))

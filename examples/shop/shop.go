@@ -161,6 +161,7 @@ func (s *shop) openRunner() error {
 	}
 	s.runner, err = runner.New(runner.Config{
 		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
+		MaxReserved: s.cfg.aside.reserved, MaxHeld: s.cfg.aside.held, MaxPaused: s.cfg.aside.paused, Limits: s.cfg.aside.limits,
 		Observers: []runner.Observer{s.telemetry.Observer(), ticketObserver()},
 	})
 	return err

@@ -20,8 +20,8 @@ const (
 	AttrRef           = "afterglow.callback.ref"     // Your own reference of the callback, as runner.Ref gave it, at most 100 bytes, where its name is; absent if it has none.
 	AttrOutcome       = "afterglow.outcome"          // How the callback or the attempt ended, as runner.Outcome spells it.
 	AttrReason        = "afterglow.reason"           // Why it was rejected, as runner.Reason spells it.
-	AttrQueueDepth    = "afterglow.queue.depth"      // Places taken, this one included, on an accepted ask span.
-	AttrQueueCapacity = "afterglow.queue.capacity"   // Places, on an accepted ask span.
+	AttrQueueDepth    = "afterglow.queue.depth"      // Callbacks that waited for a worker, on an accepted ask span.
+	AttrQueueCapacity = "afterglow.queue.capacity"   // How many may, on an accepted ask span.
 	AttrQueueWait     = "afterglow.queue.wait"       // Seconds from being due to the start.
 	AttrResponseDelay = "afterglow.response.delay"   // Seconds from being asked for to the end of the response, if it had to wait for that.
 	AttrTimeout       = "afterglow.timeout"          // Seconds that it may run; absent without a limit.
