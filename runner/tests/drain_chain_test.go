@@ -50,6 +50,7 @@ func eachAsk(t *testing.T, cfg runner.Config, test func(t *testing.T, r *runner.
 }
 
 // link returns a callback that takes a second and asks for the next one of n.
+// It sleeps in a bubble only.
 func link(ask asks, i, n int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		time.Sleep(time.Second)
@@ -128,6 +129,7 @@ func TestDuringADrainOnlyItsCallbacksMayAsk(t *testing.T) {
 }
 
 // A goroutine that a callback has left behind is not what the drain waits for.
+// It sleeps in a bubble only.
 func TestDuringADrainACallbackThatHasReturnedAsksNoMore(t *testing.T) {
 	eachAsk(t, runner.Config{Timeout: -1}, func(t *testing.T, r *runner.Runner, ask asks) {
 		asked := make(chan error, 2)

@@ -75,10 +75,12 @@ var unseens = map[string]unseen{
 //go:noinline
 func panicHere() error { panic("boom") }
 
+// sleepHere is called in a bubble only.
+//
 //go:noinline
-func sleepHere() error { time.Sleep(3 * time.Second); return nil } // in a bubble only
+func sleepHere() error { time.Sleep(3 * time.Second); return nil }
 
-// causeUnseen causes an event and waits until it has been seen.
+// causeUnseen causes an event and waits until it has been seen. It is called in a bubble only.
 func causeUnseen(t *testing.T, r *runner.Runner, u unseen, name string) {
 	t.Helper()
 	u.cause(t, r, name)

@@ -68,6 +68,7 @@ func asksAndThen(t *testing.T, h http.HandlerFunc) (wrapped http.Handler, seen *
 }
 
 // The mail that says that an order was placed must not be sent to who was told 503.
+// It sleeps in a bubble only.
 func TestARequestThatTimeoutHandlerHasAnsweredTimedOut(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"writes nothing": func(http.ResponseWriter, *http.Request) { time.Sleep(5 * time.Second) },
@@ -112,6 +113,7 @@ func TestARequestThatTimeoutHandlerHasAnsweredTimedOut(t *testing.T) {
 	}
 }
 
+// TestARequestWithinTheTimeOfTimeoutHandlerDidNotTimeOut sleeps in a bubble only.
 func TestARequestWithinTheTimeOfTimeoutHandlerDidNotTimeOut(t *testing.T) {
 	eachBubble(t, func(t *testing.T, bind bool) {
 		wrapped, seen, rec := asksAndThen(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -126,6 +128,7 @@ func TestARequestWithinTheTimeOfTimeoutHandlerDidNotTimeOut(t *testing.T) {
 	})
 }
 
+// TestARequestThatOutlastsTheServersWriteTimeoutTimedOut sleeps in a bubble only.
 func TestARequestThatOutlastsTheServersWriteTimeoutTimedOut(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"writes little": func(w http.ResponseWriter, _ *http.Request) {
@@ -151,6 +154,7 @@ func TestARequestThatOutlastsTheServersWriteTimeoutTimedOut(t *testing.T) {
 	}
 }
 
+// TestARequestWithinTheServersWriteTimeoutDidNotTimeOut sleeps in a bubble only.
 func TestARequestWithinTheServersWriteTimeoutDidNotTimeOut(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"in time": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") },
