@@ -145,6 +145,16 @@ func endOf(req *http.Request) responseEnd {
 	return end
 }
 
+// isContext reports whether nothing but the end of the context reports it, and no
+// deadline can have ended that.
+func (e responseEnd) isContext() bool {
+	if e.served == nil || e.connection != nil || e.notify != nil {
+		return false
+	}
+	_, has := e.served.Deadline()
+	return !has
+}
+
 // report concludes res when its end is reported: now, if it has ended already, or if
 // nothing reports that.
 func (e responseEnd) report(res *response) {

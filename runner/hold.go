@@ -35,7 +35,7 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		held := &heldResponse{inner: w, head: req.Method == http.MethodHead}
-		r.serve(next, held, req, nil, func(res *response, returned bool) {
+		r.serve(next, held, req, responseEnd{}, func(res *response, returned bool) {
 			defer func() {
 				res.conclude(false)
 				<-res.scope.whenIdle()

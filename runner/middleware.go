@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"net/http"
 	"time"
 )
@@ -39,17 +38,17 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		end := endOf(req)
-		r.serve(next, w, req, end.served, func(res *response, _ bool) { end.report(res) })
+		r.serve(next, w, req, end, func(res *response, _ bool) { end.report(res) })
 	})
 }
 
 // serve has h serve the request in a scope of its own. However h ends, done is
-// called then. served is the context that ends when the server's handler has
-// returned; nil if h is taken for it.
-func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, served context.Context, done func(res *response, returned bool)) {
+// called then. end is what will report the end of the response; nothing, if h is taken
+// for the server's handler.
+func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, end responseEnd, done func(res *response, returned bool)) {
 	s := r.openScope(req.Context())
 	inner := req.WithContext(s)
-	res := &response{inner: w, scope: s, request: inner, served: served, start: time.Now()}
+	res := &response{inner: w, scope: s, request: inner, served: end.served, endsWithContext: end.isContext(), start: time.Now()}
 	var b *body
 	if inner.Body != nil && inner.Body != http.NoBody {
 		b = &body{inner.Body, res}

@@ -48,7 +48,8 @@ func (r Request) Succeeded() bool {
 
 // NotAborted reports whether the client stayed until the handler had returned, or
 // [Bind] has seen that the whole response was sent: a client that has closed only its
-// own half of the connection still reads. It is a gate for [When]:
+// own half of the connection still reads. So with Bind a client that has left only after
+// the kernel has taken the whole response counts as one that stayed. It is a gate for [When]:
 // When(runner.Request.NotAborted).
 func (r Request) NotAborted() bool { return !r.Aborted }
 

@@ -21,6 +21,10 @@ type response struct {
 	served  context.Context // ends when the server's handler has returned; nil: nothing says when
 	start   time.Time
 
+	// endsWithContext reports whether nothing but the end of the request's context says
+	// that the server's handler has returned, and no deadline can have ended it.
+	endsWithContext bool
+
 	handlerDone atomic.Bool // our handler has returned
 	over        atomic.Bool // the response has ended, or the server's handler has returned
 	hijacked    atomic.Bool
@@ -37,10 +41,14 @@ type response struct {
 
 // isOver reports whether the response can be used no more.
 func (w *response) isOver() bool {
-	if w.served == nil && w.handlerDone.Load() {
-		return !isRecorder(w.inner)
+	switch {
+	case w.served == nil:
+		return w.handlerDone.Load() && !isRecorder(w.inner)
+	case w.over.Load():
+		return true
+	default:
+		return w.handlerDone.Load() && w.endsWithContext && w.served.Err() != nil
 	}
-	return w.over.Load()
 }
 
 // wrote notes what a call of a writing method has returned.

@@ -138,3 +138,21 @@ func TestTheResponseWriterIsDeadInACallbackAfterLateErrors(t *testing.T) {
 		require.ErrorIs(t, <-errs, runner.ErrResponseDone)
 	})
 }
+
+// A goroutine that outlives its handler must not write into what net/http has finished.
+func TestTheResponseWriterIsDeadForAGoroutineThatOutlivesARequestWithoutBind(t *testing.T) {
+	r := newRunner(t, runner.Config{})
+	errs := make(chan error, 1)
+	srv := startServer(t, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		done := req.Context().Done()
+		_, _ = io.WriteString(w, "in time")
+		go func() {
+			<-done
+			_, err := w.Write([]byte("late"))
+			errs <- err
+		}()
+	})))
+	_, body := get(t, srv.URL)
+	require.Equal(t, "in time", body)
+	require.ErrorIs(t, <-errs, runner.ErrResponseDone)
+}
