@@ -7,66 +7,89 @@ import (
 
 // admit takes tasks into the books: all of them, or none and an error. It decides
 // at once, except under Block.
-func (r *Runner) admit(ctx context.Context, tasks []*task) error {
+func (r *Runner) admit(ctx context.Context, from origin, tasks []*task) error {
 	wait := r.cfg.Overflow.wait(ctx)
 	now := r.lock()
 	for _, t := range tasks {
 		t.asked = now
+		t.book = r.openBookLocked(t.name)
 	}
-	err := r.takePlacesLocked(tasks, wait)
+	err := r.admitLocked(from, tasks, wait)
 	if r.cfg.Overflow > 0 {
 		now = r.timeLocked(r.now()) // some has passed
 	}
 	for _, t := range tasks {
 		r.bookInLocked(t, err, now)
 	}
+	r.grantLocked() // what was granted and is not needed
 	r.unlock()
 	return err
 }
 
-// takePlacesLocked takes a place of the queue for each task that needs one: Once
-// lets a repeated one go without.
-func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	n := 0
-	for i, t := range tasks {
-		if t.placed = !r.repeatsLocked(t) && !t.repeatsOneOf(tasks[:i]); t.placed {
-			n++
-		}
+// admitLocked grants the tasks what they need, or returns why they are rejected.
+func (r *Runner) admitLocked(from origin, tasks []*task, wait placeWait) error {
+	if r.drain != nil && !r.continuesLocked(from) {
+		return ErrClosed
 	}
-	if n == 0 {
+	if !r.markRepeatedLocked(tasks) {
 		return nil
 	}
-	err := r.refusalLocked()
+	err := r.stuckLocked()
 	if err == nil {
-		err = r.takeLocked(tasks, n, wait)
+		err = r.takePlacesLocked(tasks, wait)
 	}
-	if err == nil {
-		return nil
-	}
-	isNeeded := false
-	for _, t := range tasks {
-		t.placed = false
-		isNeeded = isNeeded || !r.repeatsLocked(t)
-	}
-	if !isNeeded { // the same was asked for while these waited
+	if err != nil && !r.markRepeatedLocked(tasks) { // the same was asked for while these waited
 		return nil
 	}
 	return err
 }
 
-// takeLocked takes n places.
-func (r *Runner) takeLocked(tasks []*task, n int, wait placeWait) error {
-	if r.waiters.first == nil && r.cfg.Queue-r.places >= n {
-		r.places += n
-		return nil
+// markRepeatedLocked notes which of the tasks Once lets go without a place, as the same
+// was asked for before. It reports whether any task needs one.
+func (r *Runner) markRepeatedLocked(tasks []*task) (needed bool) {
+	for i, t := range tasks {
+		t.repeats = r.repeatsLocked(t) || t.repeatsOneOf(tasks[:i])
+		needed = needed || !t.repeats
 	}
-	return r.makeRoomLocked(tasks, n, wait)
+	return needed
+}
+
+// countNew returns how many of the tasks need places.
+func countNew(tasks []*task) (n int) {
+	for _, t := range tasks {
+		if !t.repeats {
+			n++
+		}
+	}
+	return n
+}
+
+// takePlacesLocked grants the tasks their places, at once or after a wait.
+func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
+	if tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
+		return ErrQueueFull
+	}
+	if r.waiters.first == nil { // otherwise who came before is first
+		if err := r.takeAtOnceLocked(tasks); err == nil || r.cfg.Overflow <= 0 {
+			return err
+		}
+	}
+	return r.waitLocked(tasks, wait)
+}
+
+// takeAtOnceLocked is grantPlacesLocked, if nobody waits. One task alone takes its
+// places right after, so they need not be kept for it.
+func (r *Runner) takeAtOnceLocked(tasks []*task) error {
+	if len(tasks) == 1 {
+		return r.fullLocked(tasks[0])
+	}
+	return r.grantPlacesLocked(tasks)
 }
 
 // repeatsLocked reports whether t's scope was asked for the same before, which
 // Once makes the last time.
 func (r *Runner) repeatsLocked(t *task) bool {
-	return t.policy != nil && t.policy.once != nil && r.drain == nil && t.scope.once[*t.policy.once]
+	return t.policy != nil && t.policy.once != nil && t.scope.once[*t.policy.once]
 }
 
 // repeatsOneOf reports whether Once merges t into one of those asked for together
@@ -80,51 +103,24 @@ func (t *task) repeatsOneOf(earlier []*task) bool {
 	})
 }
 
-// refusalLocked returns why nothing is taken in now, whatever it is; nil if it is.
-func (r *Runner) refusalLocked() error {
-	switch {
-	case r.drain != nil:
-		return ErrClosed
-	case r.replaced == r.cfg.MaxStuck:
+// continuesLocked reports whether a callback that the drain waits for asks, so that
+// the drain finishes what it asks for as well.
+func (r *Runner) continuesLocked(from origin) bool {
+	by := from.callback
+	return by != nil && by.runner == r && by.endedBy.Load() != over && !r.drain.gaveUp && !r.drain.isEmpty
+}
+
+// stuckLocked returns ErrStuck if too many callbacks are stuck to take in more.
+func (r *Runner) stuckLocked() error {
+	if r.replaced == r.cfg.MaxStuck {
 		return ErrStuck
 	}
 	return nil
 }
 
-// makeRoomLocked lets the overflow policy find n places. Block unlocks mu while
-// it waits.
-func (r *Runner) makeRoomLocked(tasks []*task, n int, wait placeWait) error {
-	switch {
-	case n > r.cfg.Queue:
-		return ErrQueueFull
-	case r.cfg.Overflow == DropOldest:
-		return r.evictLocked(n)
-	case r.cfg.Overflow != Reject:
-		if tasks[0].nested {
-			return ErrNested
-		}
-		return r.waitLocked(n, wait)
-	default:
-		return ErrQueueFull
-	}
-}
-
-// evictLocked takes n places, if need be from those that have been due longest.
-// It evicts nothing if that does not suffice.
-func (r *Runner) evictLocked(n int) error {
-	if r.cfg.Queue-r.places+r.waitingLocked() < n {
-		return ErrQueueFull
-	}
-	now := r.timeLocked(r.now())
-	for r.cfg.Queue-r.places < n {
-		r.giveUpLocked(r.longestDueLocked(), ErrEvicted, now)
-	}
-	r.places += n
-	return nil
-}
-
 // bookInLocked counts a task as asked for, and takes it in or rejects it with err.
 func (r *Runner) bookInLocked(t *task, err error, now moment) {
+	r.ungrantLocked([]*task{t})
 	isFirstFolded := r.bookLocked(t)
 	if isFirstFolded && r.hooks.folded && t.turn.post(turnFolded) {
 		r.tellLaterLocked(t)
@@ -133,7 +129,6 @@ func (r *Runner) bookInLocked(t *task, err error, now moment) {
 		r.rejectLocked(t, err, now)
 		return
 	}
-	r.highWater.note(r.places, now)
 	isRepeated := r.repeatsLocked(t)
 	r.acceptLocked(t)
 	switch {
@@ -155,8 +150,11 @@ func (r *Runner) bookInLocked(t *task, err error, now moment) {
 
 // acceptLocked counts that t will have an end, and that somebody may wait for it.
 func (r *Runner) acceptLocked(t *task) {
-	t.depth = int32(r.places)
+	t.depth = int32(r.places.taken[PlaceQueued])
 	r.unreported++
+	if r.drain != nil {
+		r.drain.joined++
+	}
 	t.scope.enterLocked(t)
 	if r.hooks.accepted && t.turn.post(turnAccepted) {
 		r.tellLaterLocked(t)

@@ -120,7 +120,9 @@ func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr,
 		}
 		tasks = append(tasks, t)
 	}
-	return r.admit(ctx, tasks)
+	s.concludeLate()
+	defer s.awaitServer() // also if an observer calls runtime.Goexit
+	return r.admit(ctx, from, tasks)
 }
 
 func (c *Call) check() error {

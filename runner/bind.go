@@ -12,11 +12,12 @@ import (
 // Bind makes "after" exact for HTTP/1.x. Callbacks of a request that srv serves
 // start only once the last byte of its response has been handed to the kernel.
 //
-// Without Bind, callbacks start once the handler has returned. Now and then that is
-// before the last bytes have left. It is so as a rule if something around Middleware
-// holds the bytes back, as http.TimeoutHandler does. On HTTP/2 it is often so, with
-// Bind too: net/http does not say when the last frame of a stream has left. The
-// response is never delayed, with or without Bind.
+// Without Bind, callbacks start once the server's handler has returned: net/http then
+// ends the request's context. Now and then that is before the last bytes have left. It is
+// so as a rule if something around Middleware holds the bytes back, as
+// http.TimeoutHandler does. On HTTP/2 it is often so, with Bind too: net/http does not say when the last frame of a stream has left. The
+// response is never delayed, with or without Bind. Package exacth2 makes "after" exact
+// for HTTP/2.
 //
 // Bind sets srv.ConnContext and srv.ConnState, which call what was set there before.
 // Call it before srv serves, as these fields must not change later. If Bind comes
@@ -89,12 +90,12 @@ func multiplexed(nc net.Conn, state http.ConnState) bool {
 // flushed and closed.
 type connection struct {
 	mu        sync.Mutex
-	reporting bool   // ConnState has been called for it
-	over      bool   // closed, hijacked, or multiplexed by HTTP/2
-	idle      bool   // by the last state reported
-	responses int    // flushed so far
-	waiting   *scope // their handlers have returned; the response is not flushed. Linked by nextWaiting
-	last      *scope // of waiting
+	reporting bool      // ConnState has been called for it
+	over      bool      // closed, hijacked, or multiplexed by HTTP/2
+	idle      bool      // by the last state reported
+	responses int       // flushed so far
+	waiting   *response // their handlers have returned; the response is not flushed. Linked by next
+	last      *response // of waiting
 }
 
 type connectionKey struct{}
@@ -104,36 +105,72 @@ func connectionFrom(ctx context.Context) *connection {
 	return c
 }
 
-// pending is a response that a connection will tell the end of.
-type pending struct {
-	connection *connection // nil: nothing will tell
+// responseEnd is what reports the end of a response.
+type responseEnd struct {
+	connection *connection // nil: it will not
 	number     int         // of the response on its connection
+
+	notify func(done func(whole bool)) bool // of WithResponseEnd; nil: none
+
+	// served ends when the server's handler has returned, which is shortly before
+	// the end of the response. nil: nothing reports that.
+	served context.Context
 }
 
-// responseTo returns what tells when the response to req is flushed.
-func responseTo(req *http.Request) pending {
-	c := connectionFrom(req.Context())
+// endOf returns what will report the end of the response to req.
+func endOf(req *http.Request) responseEnd {
+	ctx := req.Context()
+	var end responseEnd
+	if ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil {
+		end.served = ctx
+	}
+	if end.notify = responseEndFrom(ctx); end.notify != nil {
+		return end
+	}
+	c := connectionFrom(ctx)
 	if c == nil {
-		return pending{}
+		return end
 	}
 	if req.ProtoMajor != 1 {
 		c.changed(http.StateHijacked) // its states say nothing about a response
-		return pending{}
+		return end
 	}
 	number, idle := c.current()
-	// On an idle connection a context that has ended tells that the response
+	// On an idle connection a context that has ended shows that the response
 	// has left already: a TimeoutHandler outside may have answered.
-	if idle && req.Context().Err() != nil {
-		return pending{}
+	if idle && ctx.Err() != nil {
+		return end
 	}
-	return pending{c, number}
+	end.connection, end.number = c, number
+	return end
 }
 
-// release releases s once the response is flushed: now, if it is already, or
-// if nothing will tell.
-func (p pending) release(s *scope) {
-	if p.connection == nil || !p.connection.wait(p.number, s) {
-		s.release()
+// isContext reports whether nothing but the end of the context reports it, and no
+// deadline can have ended that.
+func (e responseEnd) isContext() bool {
+	if e.served == nil || e.connection != nil || e.notify != nil {
+		return false
+	}
+	_, has := e.served.Deadline()
+	return !has
+}
+
+// report concludes res when its end is reported: now, if it has ended already, or if
+// nothing reports that.
+func (e responseEnd) report(res *response) {
+	s := res.scope
+	isServed := e.served != nil && e.served.Err() == nil // the server's handler goes on
+	switch {
+	case s.frozen.Load(): // by a hijack
+	case e.connection != nil && e.connection.wait(e.number, res):
+	case e.notify != nil && e.notify(res.conclude):
+	case isServed:
+		s.late.Store(res)
+		if s.state.Load() != scopeOpen {
+			s.awaitServer()
+		}
+	default:
+		res.conclude(false)
 	}
 }
 
@@ -146,18 +183,18 @@ func (c *connection) current() (number int, idle bool) {
 	return c.responses, c.idle
 }
 
-func (c *connection) wait(response int, s *scope) bool {
+func (c *connection) wait(number int, res *response) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.reporting || c.over || c.responses != response {
+	if !c.reporting || c.over || c.responses != number {
 		return false
 	}
 	if c.last == nil {
-		c.waiting = s
+		c.waiting = res
 	} else {
-		c.last.nextWaiting = s
+		c.last.next = res
 	}
-	c.last = s
+	c.last = res
 	return true
 }
 
@@ -166,7 +203,7 @@ func (c *connection) changed(state http.ConnState) {
 	c.mu.Lock()
 	c.reporting = true
 	c.idle = state == http.StateIdle
-	var done *scope
+	var done *response
 	switch state {
 	case http.StateIdle:
 		c.responses++
@@ -177,8 +214,8 @@ func (c *connection) changed(state http.ConnState) {
 	}
 	c.mu.Unlock()
 	for done != nil {
-		s := done
-		done, s.nextWaiting = s.nextWaiting, nil
-		s.release()
+		res := done
+		done, res.next = res.next, nil
+		res.conclude(state == http.StateIdle)
 	}
 }

@@ -50,6 +50,8 @@ type book struct {
 	// workers; more wait in held.
 	limit, taken int // limit 0: none
 	held         taskList
+
+	places places
 }
 
 // end counts the outcome of a callback.
@@ -73,6 +75,7 @@ type books struct {
 
 	queueWait, responseDelay histogram.Histogram
 	runTimes                 *histogram.Layout
+	maxNames                 int // Config.MaxNames; not written after New
 }
 
 func newBooks(cfg Config) (b books, err error) {
@@ -83,6 +86,7 @@ func newBooks(cfg Config) (b books, err error) {
 	if b.runTimes, err = histogram.NewLayout(cfg.DurationBuckets); err != nil {
 		return b, err
 	}
+	b.maxNames = cfg.MaxNames
 	b.byName = make(map[string]*book)
 	b.queueWait, b.responseDelay = histogram.New(waits), histogram.New(waits)
 	for name, limit := range cfg.Limits {
@@ -103,22 +107,25 @@ func (b *books) openBook(name string) *book {
 	return opened
 }
 
-// bookLocked finds the book that t is counted in. It reports whether t is the
-// first task whose name was folded.
+// openBookLocked returns the book that callbacks of a name are counted in.
+func (b *books) openBookLocked(name string) *book {
+	found := b.byName[name]
+	if found == nil && len(b.byName) < b.maxNames {
+		found = b.openBook(name)
+	}
+	if found != nil {
+		return found
+	}
+	if b.other == nil {
+		b.openOther()
+	}
+	return b.other
+}
+
+// bookLocked counts t in its book. It reports whether t is the first task whose name
+// was folded.
 func (r *Runner) bookLocked(t *task) (firstFolded bool) {
-	t.book = r.byName[t.name]
-	if t.book == nil && len(r.byName) < r.cfg.MaxNames {
-		t.book = r.openBook(t.name)
-	}
-	if t.book != nil {
-		t.book.timeout = t.timeout
-		return false
-	}
-	if r.other == nil {
-		r.openOther()
-	}
-	t.book = r.other
-	if t.name == folded { // its own book
+	if t.book.name == t.name {
 		t.book.timeout = t.timeout
 		return false
 	}

@@ -25,10 +25,27 @@ type Config struct {
 	// 0: 8 x GOMAXPROCS, as callbacks mostly wait on I/O.
 	Workers int
 
-	// Queue is how many accepted callbacks may wait: those whose response is
-	// not done yet and those that no worker has taken yet.
+	// Queue is how many callbacks may be due and wait for a worker. When so many do,
+	// Overflow says what After and Go do. Callbacks that were accepted while their
+	// responses were open may exceed it for a moment: they are never rejected later.
 	// 0: 1024.
 	Queue int
+
+	// MaxReserved is how many callbacks may wait for responses that are still open.
+	// Of these, of MaxHeld and of MaxPaused, the callbacks of one name may take as
+	// many as they leave free: half, if no other name waits there. So one name cannot
+	// take all. Beyond that After rejects with [ErrReservedFull], [ErrHeldFull] or
+	// [ErrPausedFull].
+	// 0: 8 x Queue.
+	MaxReserved int
+
+	// MaxHeld is how many callbacks may wait for their share of Limits.
+	// 0: 8 x Queue.
+	MaxHeld int
+
+	// MaxPaused is how many callbacks may wait for their next attempt (see [Retry]).
+	// 0: 8 x Queue.
+	MaxPaused int
 
 	// Timeout is how long a callback may run, from its start, before its
 	// context is canceled with [ErrTimeout]. The option [Timeout] overrides it
@@ -50,10 +67,9 @@ type Config struct {
 	MaxStuck int
 
 	// Limits is how many callbacks of a name may run at once. Those beyond wait
-	// aside, in the order they became due, and no other callback waits for them.
-	// But they hold places of the queue and can fill it: give a name that may
-	// fall behind for long a runner of its own. A name that is not in the map has
-	// no limit but Workers.
+	// aside, in the order they became due, and no other callback waits for them. They
+	// take places of MaxHeld and none of Queue. A name that is not in the map has no
+	// limit but Workers.
 	Limits map[string]int
 
 	// Names declares names of callbacks, so that what is counted of them exists
@@ -80,7 +96,9 @@ type Config struct {
 	// Zero value: [Reject].
 	Overflow Overflow
 
-	// Observers see every callback, in this order.
+	// Observers see every callback, in this order. Failures, rejections and stuck
+	// callbacks that none of them sees are logged with slog.Default, each name at most
+	// once in 10 s.
 	Observers []Observer
 }
 
@@ -91,6 +109,7 @@ const (
 	defaultStuck   = time.Second
 	workersPerProc = 8
 	defaultNames   = 100
+	defaultAside   = 8 // times the queue
 	maxNameBytes   = 100
 )
 
@@ -118,6 +137,14 @@ func (c Config) validate() error {
 	}
 	if c.Queue < 0 {
 		errs = append(errs, fmt.Errorf("runner: Config.Queue is %d: use 0 for the default, or a positive number", c.Queue))
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"MaxReserved", c.MaxReserved}, {"MaxHeld", c.MaxHeld}, {"MaxPaused", c.MaxPaused}} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("runner: Config.%s is %d: use 0 for the default, or a positive number", f.name, f.value))
+		}
 	}
 	if c.StuckAfter < 0 {
 		errs = append(errs, fmt.Errorf("runner: Config.StuckAfter is %v: use 0 for the default, or a positive duration", c.StuckAfter))
@@ -166,6 +193,11 @@ func (c Config) withDefaults() Config {
 	if c.Queue == 0 {
 		c.Queue = defaultQueue
 	}
+	for _, bound := range []*int{&c.MaxReserved, &c.MaxHeld, &c.MaxPaused} {
+		if *bound == 0 {
+			*bound = defaultAside * min(c.Queue, math.MaxInt/defaultAside)
+		}
+	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
@@ -185,7 +217,7 @@ func (c Config) withDefaults() Config {
 		c.WaitBuckets = defaultWaitBuckets
 	}
 	c.Limits = maps.Clone(c.Limits)
-	c.Observers = append([]Observer(nil), c.Observers...)
+	c.Observers = withFallback(append([]Observer(nil), c.Observers...))
 	return c
 }
 

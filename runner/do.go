@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"runtime/pprof"
+	"slices"
 )
 
 // errDoOption: nothing is merged, gated or tried again on the caller's goroutine.
-var errDoOption = errors.New("runner: Do takes no option but Timeout: use After or Go for the others")
+var errDoOption = errors.New("runner: Do takes no option but Timeout and Ref: use After or Go for the others")
 
 // Do runs fn now, on the caller's goroutine, and returns fn's error. The runner
 // observes and counts it as a running callback of that name, and Shutdown waits
@@ -30,18 +31,19 @@ var errDoOption = errors.New("runner: Do takes no option but Timeout: use After 
 // [OutcomeError]. A callback that is stuck in Do holds its caller up, and no
 // worker.
 //
-// The only option is [Timeout]; another one is an error. The other errors that
-// are not fn's are [ErrInvalidName], [ErrNilFunc], [ErrStuck], [ErrClosed], and
+// The only options are [Timeout] and [Ref]; another one is an error. The other errors
+// that are not fn's are [ErrInvalidName], [ErrNilFunc], [ErrStuck], [ErrClosed], and
 // [ErrShutdown] if a drain gave up before fn was called.
 func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
 	c := Call{name, fn, opts}
 	if err := c.check(); err != nil {
 		return err
 	}
-	t := r.newTask(ctx, originOf(ctx), r.detached, name, fn, opts)
-	if t.policy != nil {
+	from := originOf(ctx)
+	if slices.ContainsFunc(opts, func(o Option) bool { return !o.isForDo() }) {
 		return errDoOption
 	}
+	t := r.newTask(ctx, from, r.detached, name, fn, opts)
 	t.caller = r.callerOf(ctx)
 	t.ctx.inCaller = true
 	if deadline, has := ctx.Deadline(); has && t.ctx.linked { // its asker's values have none
@@ -53,7 +55,7 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 			r.endUnstarted(t)
 		}
 	}()
-	if err := r.takeIn(t); err != nil {
+	if err := r.takeIn(from, t); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { t.ctx.end(&ending{ctx}) })
@@ -70,10 +72,14 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 }
 
 // takeIn takes t in beyond the queue, and has the observers see that.
-func (r *Runner) takeIn(t *task) error {
+func (r *Runner) takeIn(from origin, t *task) error {
 	now := r.lock()
 	t.asked = now
-	err := r.refusalLocked()
+	t.book = r.openBookLocked(t.name)
+	err := r.stuckLocked()
+	if r.drain != nil && !r.continuesLocked(from) {
+		err = ErrClosed
+	}
 	if r.bookLocked(t) && r.hooks.folded && t.turn.post(turnFolded) {
 		r.tellLaterLocked(t)
 	}

@@ -21,20 +21,20 @@
 //	})
 //	report, err := after.Serve(ctx, &http.Server{Handler: mux}, listener, runner.Budgets{})
 //
-// A callback is a function with a constant name. After answers at once. If it
-// returns nil, a place of the queue is reserved for the callback. When the response
-// is done, the callback is due, and the next free worker runs it. The callback's
-// context keeps the request's values, but not its cancellation or deadline.
+// A callback is a function with a constant name. After does not wait for the callback.
+// If After returns nil, the queue has reserved a place for the callback. When the
+// response is done, the callback is due, and the next free worker runs it. The
+// callback's context keeps the request's values, but not its cancellation or deadline.
 // [RequestFrom] returns the request that the callback runs after.
 //
-// A program that runs its server itself wraps the handler in [Runner.Middleware],
-// calls [Bind] with the server, and calls [Runner.Shutdown] in the end.
-// [AfterAll] asks for several callbacks, and either all of them are accepted or none.
-// [Runner.Go] is for work that belongs to no request. [Runner.Do] runs work on the
-// caller's goroutine. [Runner.Scope] is for requests that do not come through
-// net/http, such as RPCs, and [Wait] waits for what a scope has asked for.
-// [Runner.Hold] takes the place of Middleware on platforms that freeze the process
-// once the handler has returned.
+// If your program starts the server itself, wrap the handler in [Runner.Middleware] and
+// call [Bind] with the server. At the end, call Shutdown of the server, then
+// [Runner.Shutdown]. [AfterAll] asks for several callbacks. The runner accepts all of
+// them or none. [Runner.Go] is for work that belongs to no request. [Runner.Do] runs
+// work on the caller's goroutine. [Runner.Scope] is for requests that do not come
+// through net/http, such as RPCs, and [Wait] waits for what a scope has asked for.
+// [Runner.Hold] takes the place of Middleware on platforms that freeze the process once
+// the handler has returned.
 //
 // A router other than [http.ServeMux] names its routes with [SetPattern].
 //
@@ -44,22 +44,23 @@
 //
 // All functions and methods may be called by several goroutines at once.
 //
-// At most Config.Workers callbacks run at once, besides those of Do. They become due
-// in the order in which one request asked for them, and a worker takes the one that
-// has been due longest; [Coalesce] and Config.Limits make exceptions. Callbacks run
-// concurrently, those of one request too. The end of one by a panic or
-// runtime.Goexit harms no other: the worker goes on.
+// At most Config.Workers callbacks run at once. Callbacks of Do do not count, and
+// neither do stuck callbacks whose worker has been replaced. The callbacks of one
+// request become due in the order in which the request asked for them. A worker takes
+// the callback that has been due longest; [Coalesce] and Config.Limits make exceptions.
+// Callbacks run concurrently, also those of one request. If a callback panics or calls
+// runtime.Goexit, the worker goes on with the next one.
 //
 // The runner calls no code of the user while it holds a lock.
 //
 // # Overflow
 //
-// At most Config.Queue callbacks wait. Those whose response is not done yet are among
-// them, and so are those with [Retry] until they have ended.
-// Config.Overflow says what becomes of the next one. [Reject] rejects it with
-// [ErrQueueFull], and the handler can still answer 503. [Block] waits for a place,
-// for a limited time. [DropOldest] gives it the place of the one that has been due
-// longest.
+// The queue has Config.Queue places. A callback holds a place while its response is not
+// done, and while it waits for a worker. A callback with [Retry] holds its place until
+// it has ended. If no place is free, Config.Overflow says what happens to a new
+// callback. [Reject] rejects the callback with [ErrQueueFull], and the handler can
+// still answer 503. [Block] waits for a place, for a limited time. [DropOldest] drops
+// the callback that has been due longest, and gives its place to the new one.
 //
 // # Options
 //
@@ -68,37 +69,39 @@
 //
 // # Stuck callbacks
 //
-// A callback's context ends when its timeout has passed. A callback that runs on for
-// another Config.StuckAfter is stuck. Then [Observer.Stuck] gets the stack on which it
-// hangs, and its worker is replaced. At most Config.MaxStuck workers are replaced at
-// once; beyond that, After rejects with [ErrStuck].
+// A callback's context ends when its timeout has passed. If the callback still runs
+// Config.StuckAfter later, it is stuck. The runner then calls [Observer.Stuck] with the
+// stack on which the callback hangs, and replaces the callback's worker. At most
+// Config.MaxStuck workers are replaced at once. Beyond that, After rejects new
+// callbacks with [ErrStuck].
 //
 // # Shutdown
 //
 // [Runner.Shutdown] finishes what was accepted, cancels what takes too long, and names
-// what was lost in its [Report]. Shut the server down first. Serve does both when its
-// context ends, with a time of its own for each. A callback that works in a loop ends
-// it when [Draining] says so.
+// what was lost in its [Report]. Shut the server down first, then the runner. Serve
+// does both when its context ends; Budgets limits the time of each. A callback that
+// works in a loop can stop when the channel of [Draining] is closed.
 //
 // # Observing
 //
-// [Runner.Snapshot] returns what the runner counts, in all and for each name, at one
-// moment. Its figures always add up. [Runner.Stats] is the cheap part of it.
-// [Observer] is a struct of functions that see each callback pass, as
-// net/http/httptrace does for requests. Package telemetry turns both into metrics,
-// spans and logs. The goroutine of a callback has the pprof labels afterglow.runner,
-// afterglow.callback and afterglow.worker.
+// [Runner.Snapshot] returns all counts of the runner, in total and for each name, of
+// one moment. The counts always add up. [Runner.Stats] returns only the totals and is
+// cheap. [Observer] is a struct of functions that the runner calls for each step of a
+// callback, as net/http/httptrace does for requests. Package telemetry turns both into
+// metrics, spans and logs. The goroutine of a callback has the pprof labels
+// afterglow.runner, afterglow.callback and afterglow.worker.
 //
-// A call that cannot work, such as After with a context that has no scope, is counted
-// ([Misuses]) and logged once for each line that makes it.
+// A wrong call asks for nothing, for example After with a context that has no scope.
+// [Misuses] counts wrong calls. Each line of code that makes one is logged once.
 //
 // # Testing
 //
 // Package runnertest helps to test code that asks for callbacks. A runner works in a
-// testing/synctest bubble: call Shutdown before the bubble ends. Without a server,
-// open a scope with [Runner.Scope] and release it when the response would be done.
+// testing/synctest bubble: call Shutdown before the bubble ends. In a test without a
+// server, open a scope with [Runner.Scope]. Release it at the moment at which the
+// response would be done.
 //
-// The runner's own tests are in runner/tests. Tests beside the code would put the
-// modules that they need, such as testify, into the go.sum of every program that
-// imports the runner.
+// The runner's own tests are in runner/tests. If they were beside the code, the modules
+// that they need, such as testify, would be in the go.sum of every program that imports
+// the runner.
 package runner

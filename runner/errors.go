@@ -23,9 +23,17 @@ var (
 
 	// ErrClosed: Shutdown has been called.
 	ErrClosed = errors.New("runner: closed: Shutdown has been called")
-	// ErrQueueFull: every place of the queue is taken. A handler that must not
+	// ErrQueueFull: as many callbacks as may wait for a worker. A handler that must not
 	// lose the work answers 503 Service Unavailable.
 	ErrQueueFull = errors.New("runner: queue full: answer 503, raise Config.Queue, or choose another Config.Overflow")
+	// ErrReservedFull: as many callbacks as may wait for open responses. It wraps
+	// ErrQueueFull, as the next two do.
+	ErrReservedFull = fmt.Errorf("runner: too many callbacks wait for responses that are still open: see Config.MaxReserved: %w", ErrQueueFull)
+	// ErrHeldFull: too many callbacks of this name wait for their share of
+	// Config.Limits.
+	ErrHeldFull = fmt.Errorf("runner: too many callbacks of this name wait for its limit: raise Config.Limits or Config.MaxHeld: %w", ErrQueueFull)
+	// ErrPausedFull: too many callbacks of this name wait for their next attempt.
+	ErrPausedFull = fmt.Errorf("runner: too many callbacks of this name wait for their next attempt: use fewer attempts, or raise Config.MaxPaused: %w", ErrQueueFull)
 	// ErrMaxWait: under [Block], no place became free in time. It wraps
 	// ErrQueueFull.
 	ErrMaxWait = fmt.Errorf("runner: no place became free within the time of Block: %w", ErrQueueFull)

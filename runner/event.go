@@ -8,6 +8,7 @@ import "time"
 type Callback struct {
 	Runner  string        // Config.Name
 	Name    string        // as given to After, Go or Do
+	Ref     string        // of this one callback, as Ref gave it; empty: none
 	Folded  bool          // the name is beyond Config.MaxNames, and counted as "other"
 	Timeout time.Duration // from its start; 0: none (in Config, a negative one says so)
 	Asked   time.Time     // when that was called
@@ -16,7 +17,7 @@ type Callback struct {
 // AcceptedInfo is the data of [Observer.Accepted].
 type AcceptedInfo struct {
 	Callback
-	Depth    int     // places of the queue taken, this one included
+	Depth    int     // callbacks that waited for a worker then
 	Capacity int     // Config.Queue
 	Caller   uintptr // program counter of the call, for [runtime.CallersFrames]; 0 unless an observer wants it
 }

@@ -35,10 +35,10 @@ func (r *Runner) Hold(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		held := &heldResponse{inner: w, head: req.Method == http.MethodHead}
-		r.serve(next, held, req, func(s *scope, returned bool) {
+		r.serve(next, held, req, responseEnd{}, func(res *response, returned bool) {
 			defer func() {
-				s.release()
-				<-s.whenIdle()
+				res.conclude(false)
+				<-res.scope.whenIdle()
 			}()
 			if returned {
 				held.finish()

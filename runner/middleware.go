@@ -1,8 +1,6 @@
 package runner
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"time"
 )
@@ -20,10 +18,18 @@ import (
 // http.MaxBytesReader cannot close the connection after an oversized body; put
 // http.MaxBytesHandler around Middleware for that.
 //
-// Once the handler has returned, the ResponseWriter is dead: its methods do nothing,
-// and return [ErrResponseDone] if they return an error. The request's body cannot be
-// read any more. The files of a multipart form are gone when the response is done, as
-// without Middleware. A callback must use none of them.
+// The ResponseWriter works until the server's own handler has returned, so that
+// middleware outside may still write its errors, as echo does. No callback starts
+// before. Then the writer is dead: its methods do nothing, and return [ErrResponseDone]
+// if they return an error. The request's body cannot be read any more. Without [Bind],
+// the end of the request's context is taken for that moment: a middleware outside that
+// ends the context when it returns, as one with a timeout does, then comes too late with
+// its errors. The files of a multipart form are gone when
+// the response is done, as without Middleware. A callback must use none of them.
+//
+// What the handler sets on its request, as path values and forms, middleware outside
+// finds on its own, as without Middleware. A handler that hijacks its connection has
+// no response: its callbacks are due from then on.
 //
 // A request that asks for no callback takes no lock of the runner.
 func (r *Runner) Middleware(next http.Handler) http.Handler {
@@ -31,71 +37,32 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 		panic("runner: Middleware of a nil http.Handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		answer := responseTo(req)
-		r.serve(next, w, req, func(s *scope, _ bool) { answer.release(s) })
+		end := endOf(req)
+		r.serve(next, w, req, end, func(res *response, _ bool) { end.report(res) })
 	})
 }
 
 // serve has h serve the request in a scope of its own. However h ends, done is
-// called then, to release it.
-func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, done func(s *scope, returned bool)) {
+// called then. end is what will report the end of the response; nothing, if h is taken
+// for the server's handler.
+func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, end responseEnd, done func(res *response, returned bool)) {
 	s := r.openScope(req.Context())
 	inner := req.WithContext(s)
-	res := &response{inner: w}
+	res := &response{inner: w, scope: s, request: inner, served: end.served, endsWithContext: end.isContext(), start: time.Now()}
+	var b *body
 	if inner.Body != nil && inner.Body != http.NoBody {
-		inner.Body = &body{inner.Body, &res.over}
+		b = &body{inner.Body, res}
+		inner.Body = b
 	}
-	start := time.Now()
 	returned := false
 	defer func() {
-		res.over.Store(true)
-		copyBack(req, inner)
-		s.freezeHTTP(inner, res, start, !returned)
-		done(s, returned)
+		res.handlerDone.Store(true)
+		giveBack(req, inner, b)
+		if res.described.CompareAndSwap(false, true) {
+			res.describe(!returned)
+		}
+		done(res, returned)
 	}()
 	h.ServeHTTP(res.withCapabilities(), inner)
 	returned = true
-}
-
-// copyBack gives the request what the handler has set on its copy of it, and
-// what others look for afterwards: http.ServeMux sets the pattern, and net/http
-// removes the files of a multipart form.
-func copyBack(req, inner *http.Request) {
-	if req.Pattern != inner.Pattern {
-		req.Pattern = inner.Pattern
-	}
-	if req.MultipartForm == nil && inner.MultipartForm != nil {
-		req.MultipartForm = inner.MultipartForm
-	}
-}
-
-// freezeHTTP keeps what RequestFrom returns. Only requests with callbacks pay for
-// copies.
-func (s *scope) freezeHTTP(req *http.Request, res *response, start time.Time, panicked bool) {
-	s.request = Request{
-		Method:     req.Method,
-		Pattern:    req.Pattern,
-		URL:        req.URL,
-		Proto:      req.Proto,
-		Host:       req.Host,
-		RemoteAddr: req.RemoteAddr,
-		Header:     req.Header,
-		Status:     int(res.status.Load()),
-		Bytes:      res.bytes.Load(),
-		Start:      start,
-		Duration:   time.Since(start),
-		Aborted:    errors.Is(req.Context().Err(), context.Canceled),
-		Panicked:   panicked,
-	}
-	if s.request.Status == 0 && !panicked && !res.hijacked.Load() {
-		s.request.Status = http.StatusOK // net/http writes it for the handler
-	}
-	if s.state.Load() == scopeUsed {
-		s.request.Header = req.Header.Clone()
-		if req.URL != nil {
-			url := *req.URL
-			s.request.URL = &url
-		}
-	}
-	s.freeze()
 }

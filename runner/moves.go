@@ -45,8 +45,8 @@ func (s phaseSet) has(p phase) bool { return s&(1<<p) != 0 }
 
 // moveLocked takes t to another phase. No other function writes t.phase. It
 // takes t out of the list of the old phase, counts the move, puts t into the list
-// of the new phase, and then gives back what t needs no more, which may move
-// other tasks.
+// of the new phase, and then gives back t's place and its share of its name's limit
+// if t needs them no more, which may move other tasks.
 func (r *Runner) moveLocked(t *task, to phase, now moment) {
 	from := t.phase
 	if !moves[from].has(to) {
@@ -61,7 +61,10 @@ func (r *Runner) moveLocked(t *task, to phase, now moment) {
 	r.total.move(from, to)
 	t.book.move(from, to)
 	r.enterLocked(t, now)
-	r.giveBackLocked(t, now)
+	r.movePlaceLocked(t, now)
+	if to == phasePaused || to == phaseEnded {
+		r.freeShareLocked(t, now)
+	}
 }
 
 // leaveLocked ends what belongs to the phase that t leaves.
@@ -98,17 +101,6 @@ func (r *Runner) enterLocked(t *task, now moment) {
 		t.finished = now
 		r.total.outcomes[t.outcome]++
 		t.book.end(t.outcome, now)
-	}
-}
-
-// giveBackLocked gives back t's share of its name's limit unless t runs or waits
-// for a worker, and its place of the queue once t waits no more.
-func (r *Runner) giveBackLocked(t *task, now moment) {
-	if t.phase == phasePaused || t.phase == phaseEnded {
-		r.freeShareLocked(t, now)
-	}
-	if t.phase == phaseEnded || t.phase == phaseRunning && !t.retries() {
-		r.freePlaceLocked(t, now)
 	}
 }
 

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"cmp"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Option changes one callback. Options are values, and the same one may be used
@@ -25,6 +27,7 @@ const (
 	withOnce
 	withCoalesce
 	withGate
+	withRef
 )
 
 // Timeout is how long the callback may run, from the start of each attempt; it
@@ -86,6 +89,40 @@ func Coalesce(key string) Option { return Option{kind: withCoalesce, key: key} }
 // given.
 func When(gate func(Request) bool) Option { return Option{kind: withGate, gate: gate} }
 
+// maxRef bounds what is kept of a reference, in bytes.
+const maxRef = 100
+
+// Ref is your own reference of this one callback, such as "order 7". It says which
+// order was lost, where the name says only what was: observers get it as
+// [Callback].Ref, and the [Report] of a drain as [Lost].Ref. Telemetry puts it on the
+// span and into every log record of the callback, and never into a metric. It may
+// vary with each call, as a name must not. Do not put into it what must not be in a
+// log.
+//
+// At most 100 bytes of it are kept: a longer ref is cut before the rune that does
+// not fit. Bytes that are no UTF-8 are replaced. The empty ref is none.
+func Ref(ref string) Option {
+	if len(ref) > maxRef {
+		ref = strings.Clone(cutRef(ref)) // what is cut off is not kept alive
+	}
+	if !utf8.ValidString(ref) {
+		ref = cutRef(strings.ToValidUTF8(ref, string(utf8.RuneError)))
+	}
+	return Option{kind: withRef, key: ref}
+}
+
+// cutRef returns as many runes of a reference as are kept.
+func cutRef(ref string) string {
+	if len(ref) <= maxRef {
+		return ref
+	}
+	cut := maxRef
+	for cut > maxRef-utf8.UTFMax && !utf8.RuneStart(ref[cut]) {
+		cut--
+	}
+	return ref[:cut]
+}
+
 // policy is what options ask of a task beyond its timeout. Most tasks have
 // none.
 type policy struct {
@@ -94,6 +131,7 @@ type policy struct {
 	once     *mergeKey
 	coalesce *mergeKey
 	gate     func(Request) bool
+	ref      string // of the callback; empty: none
 }
 
 // mergeKey is what callbacks that may be merged have in common.
@@ -101,7 +139,10 @@ type mergeKey struct{ name, key string }
 
 // apply sets what the option asks of a new task.
 func (o Option) apply(t *task) {
-	if o.kind == withTimeout {
+	switch o.kind {
+	case 0:
+		return
+	case withTimeout:
 		t.timeout = max(cmp.Or(o.duration, t.runner.cfg.Timeout), 0)
 		return
 	}
@@ -117,5 +158,10 @@ func (o Option) apply(t *task) {
 		t.policy.coalesce = &mergeKey{t.name, o.key}
 	case withGate:
 		t.policy.gate = o.gate
+	case withRef:
+		t.policy.ref = o.key
 	}
 }
+
+// isForDo reports whether the option makes sense where nothing waits.
+func (o Option) isForDo() bool { return o.kind == 0 || o.kind == withTimeout || o.kind == withRef }

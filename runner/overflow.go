@@ -13,10 +13,10 @@ type Overflow int64
 const (
 	// Reject rejects the new callback with [ErrQueueFull] at once.
 	Reject Overflow = 0
-	// DropOldest gives the new callback the place of the one that has been due
-	// longest, which ends as [OutcomeDropped] with [ErrEvicted]. Callbacks whose
-	// response is not done yet are not evicted; if they hold every place, the
-	// new one is rejected with [ErrQueueFull].
+	// DropOldest lets a callback that becomes due take the place of the one that has
+	// waited for a worker longest, which ends as [OutcomeDropped] with [ErrEvicted].
+	// Callbacks that wait for anything else are not evicted: if they have too many
+	// places, After rejects new ones as under Reject.
 	DropOldest Overflow = -1
 
 	invalidOverflow Overflow = math.MinInt64

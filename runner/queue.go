@@ -20,6 +20,9 @@ func (r *Runner) enqueueLocked(t *task, now moment) {
 		r.startWorkerLocked(t, now)
 	default:
 		r.moveLocked(t, phaseQueued, now)
+		if r.evictsLocked() {
+			r.evictLocked(now)
+		}
 	}
 }
 
@@ -85,16 +88,20 @@ func (r *Runner) freeShareLocked(t *task, now moment) {
 	}
 }
 
-// freePlaceLocked gives the place that t holds to a waiting call of After, or to
-// the next one to come.
-func (r *Runner) freePlaceLocked(t *task, now moment) {
-	if !t.placed {
-		return
+// evictsLocked reports whether callbacks make room for newer ones. A drain finishes
+// those that it has.
+func (r *Runner) evictsLocked() bool { return r.cfg.Overflow == DropOldest && r.drain == nil }
+
+// evictLocked drops the callback that has waited for a worker longest, as long as more
+// wait than the queue has places. A later attempt of Retry stays.
+func (r *Runner) evictLocked(now moment) {
+	for t := r.queue.first; t != nil && r.places.taken[PlaceQueued] > r.cfg.Queue; {
+		next := t.next
+		if t.place == PlaceQueued {
+			r.giveUpLocked(t, ErrEvicted, now)
+		}
+		t = next
 	}
-	t.placed = false
-	r.highWater.note(r.places, now) // it may have been as high for long
-	r.places--
-	r.grantLocked()
 }
 
 // waitingLocked returns the number of due tasks that wait.

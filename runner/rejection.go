@@ -10,21 +10,24 @@ type Reason uint8
 
 // The reasons, each with the error that it stands for.
 const (
-	ReasonQueueFull Reason = iota // ErrQueueFull
-	ReasonClosed                  // ErrClosed
-	ReasonMaxWait                 // ErrMaxWait
-	ReasonNested                  // ErrNested
-	ReasonStuck                   // ErrStuck
-	ReasonCanceled                // the asker's context ended while it waited for a place
+	ReasonQueueFull    Reason = iota // ErrQueueFull
+	ReasonReservedFull               // ErrReservedFull
+	ReasonHeldFull                   // ErrHeldFull
+	ReasonPausedFull                 // ErrPausedFull
+	ReasonClosed                     // ErrClosed
+	ReasonMaxWait                    // ErrMaxWait
+	ReasonNested                     // ErrNested
+	ReasonStuck                      // ErrStuck
+	ReasonCanceled                   // the asker's context ended while it waited for a place
 
 	// NumReasons is the number of reasons: range over it to visit each.
 	NumReasons
 )
 
-var reasonNames = [NumReasons]string{"queue_full", "closed", "max_wait", "nested", "stuck", "canceled"}
+var reasonNames = [NumReasons]string{"queue_full", "reserved_full", "held_full", "paused_full", "closed", "max_wait", "nested", "stuck", "canceled"}
 
 // String returns the reason as metrics, spans and logs spell it: queue_full,
-// closed, max_wait, nested, stuck or canceled.
+// reserved_full, held_full, paused_full, closed, max_wait, nested, stuck or canceled.
 func (r Reason) String() string {
 	if r < NumReasons {
 		return reasonNames[r]
@@ -61,6 +64,12 @@ func reasonOf(err error) Reason {
 		return ReasonNested
 	case errors.Is(err, ErrStuck):
 		return ReasonStuck
+	case errors.Is(err, ErrReservedFull):
+		return ReasonReservedFull
+	case errors.Is(err, ErrHeldFull):
+		return ReasonHeldFull
+	case errors.Is(err, ErrPausedFull):
+		return ReasonPausedFull
 	default:
 		return ReasonQueueFull
 	}

@@ -11,7 +11,7 @@ type Report struct {
 	Runner    string
 	Started   time.Time
 	Duration  time.Duration
-	Pending   int    // accepted and not ended when the drain began
+	Pending   int    // accepted and not ended when the drain began, and what these have asked for since
 	Completed int    // of those, came to their own end, well or badly
 	Lost      []Lost // of those, did not: canceled, dropped or abandoned
 }
@@ -19,6 +19,7 @@ type Report struct {
 // Lost is a callback that a drain kept from coming to its own end.
 type Lost struct {
 	Name    string
+	Ref     string        // as the option Ref gave it; empty: none
 	Outcome Outcome       // OutcomeCanceled, OutcomeDropped or OutcomeAbandoned
 	Age     time.Duration // from being asked for to being given up
 	Ran     time.Duration // from its start to being given up; 0 if it had not started, or was between two attempts
@@ -27,8 +28,8 @@ type Lost struct {
 }
 
 // String returns the report in words: one line, then one line for each name and
-// outcome that was lost. What that says beyond their number is of the oldest: the
-// function that it hangs in, and its trace, if known.
+// outcome that was lost. What that says beyond their number is of the oldest: its
+// reference, the function that it hangs in, and its trace, if known.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "runner %s drained in %v: %d of %d pending callbacks completed",
@@ -42,6 +43,9 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "\n  %d x %s %s, the oldest asked for %v ago", g.n, g.Name, g.Outcome, g.Age.Round(time.Millisecond))
 		if g.Ran > 0 {
 			fmt.Fprintf(&b, " and running for %v", g.Ran.Round(time.Millisecond))
+		}
+		if g.Ref != "" {
+			fmt.Fprintf(&b, ", ref %q", g.Ref)
 		}
 		if where, _, _ := strings.Cut(g.Stack, "\n"); where != "" {
 			fmt.Fprintf(&b, ", in %s", where)

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Request is the request a callback runs after, frozen as its handler
-// returned. It is shared by the callbacks of one request, so treat it as
-// read-only. It holds no body and no ResponseWriter. If no callback had been
-// asked for by then, Header and URL are the handler's own.
+// Request is the request a callback runs after, frozen when its response was done.
+// It is shared by the callbacks of one request, so treat it as read-only. It holds no body and no ResponseWriter. If no callback had been
+// asked for when the handler returned, Header and URL are the handler's own.
 //
 // Of a scope that was opened by hand it has Pattern (see [SetPattern]), Start,
 // Duration, Aborted and Err, and the other fields of the HTTP request around it, if
@@ -24,22 +23,34 @@ type Request struct {
 	RemoteAddr string
 	Header     http.Header
 
-	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, or hijacked
+	Status   int           // of the response, 200 if the handler wrote none; 0 if it panicked first, timed out or hijacked
 	Bytes    int64         // of the response's body, as the handler wrote it
 	Start    time.Time     // the Middleware was entered, or the scope opened
 	Duration time.Duration // until the handler returned, or the scope was released
-	Aborted  bool          // its context was canceled before that: the client left, as a rule
+	Aborted  bool          // its context was canceled before that: the client left, as a rule. See NotAborted
+	TimedOut bool          // the handler took too long, and the client got another answer or none. See Succeeded
 	Panicked bool          // the handler panicked, http.ErrAbortHandler included, or called runtime.Goexit
-	Err      error         // what a scope that was opened by hand was released with
+	Err      error         // what a scope that was opened by hand was released with, or what SetError was told
 }
 
 // Succeeded reports whether the request did what it should: its status is below
-// 400, its handler did not panic, and Err is nil. It is a gate for [When]:
-// When(runner.Request.Succeeded).
-func (r Request) Succeeded() bool { return r.Status < 400 && !r.Panicked && r.Err == nil }
+// 400, its handler did not panic, it did not time out, and Err is nil. It is a gate
+// for [When]: When(runner.Request.Succeeded).
+//
+// The request has timed out if http.TimeoutHandler has answered in place of the
+// handler (Status is 503 then); if the deadline of the request's context had passed
+// before the handler returned, unless the handler writes straight to net/http; and if
+// the handler took longer than the server's WriteTimeout, unless [Bind] has seen that
+// the whole response was sent.
+func (r Request) Succeeded() bool {
+	return r.Status < 400 && !r.Panicked && !r.TimedOut && r.Err == nil
+}
 
-// NotAborted reports whether the client stayed until the handler had returned.
-// It is a gate for [When]: When(runner.Request.NotAborted).
+// NotAborted reports whether the client stayed until the handler had returned, or
+// [Bind] has seen that the whole response was sent: a client that has closed only its
+// own half of the connection still reads. So with Bind a client that has left only after
+// the kernel has taken the whole response counts as one that stayed. It is a gate for [When]:
+// When(runner.Request.NotAborted).
 func (r Request) NotAborted() bool { return !r.Aborted }
 
 // Cookie returns the named cookie, or [http.ErrNoCookie].
@@ -68,11 +79,22 @@ func SetPattern(ctx context.Context, pattern string) {
 	}
 }
 
+// SetError says that the request of ctx has failed, for [Request].Err and [When], where
+// its status does not show that: a stream of connect or gRPC-Web answers 200 and reports
+// its error in the body. Call it before the handler returns. nil takes it back. Without a
+// scope it does nothing.
+func SetError(ctx context.Context, err error) {
+	for s := originOf(ctx).scope; s != nil; s = s.outer {
+		s.failure.Store(&err)
+	}
+}
+
 // requestOf returns the request of the scope, or of the nearest one around it that
 // has one.
 func (s *scope) requestOf() (req Request, ok bool) {
 	var byHand *scope
 	for ; s != nil; s = s.outer {
+		s.concludeLate()
 		switch {
 		case !s.frozen.Load():
 		case !s.byHand && byHand == nil:

@@ -2,23 +2,61 @@ package runner
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // response is the ResponseWriter a handler gets. It notes the status and the
-// bytes written, and is dead once the handler has returned. Its figures are
+// bytes written, and is dead once the response has ended. Its figures are
 // atomic because a handler may write from a goroutine of its own.
 type response struct {
-	inner    http.ResponseWriter
-	over     atomic.Bool // the handler has returned
-	hijacked atomic.Bool
-	status   atomic.Int32 // 0: none yet
-	bytes    atomic.Int64
+	inner   http.ResponseWriter
+	scope   *scope
+	request *http.Request   // the handler's
+	served  context.Context // ends when the server's handler has returned; nil: nothing says when
+	start   time.Time
+
+	// endsWithContext reports whether nothing but the end of the request's context says
+	// that the server's handler has returned, and no deadline can have ended it.
+	endsWithContext bool
+
+	handlerDone atomic.Bool // our handler has returned
+	over        atomic.Bool // the response has ended, or the server's handler has returned
+	hijacked    atomic.Bool
+	timedOut    atomic.Bool  // http.TimeoutHandler has answered
+	prolonged   atomic.Bool  // the handler has set a write deadline of its own
+	described   atomic.Bool  // the scope's request is being described
+	status      atomic.Int32 // 0: none yet
+	bytes       atomic.Int64
+
+	next *response // that waits for the same one's end; guarded by connection.mu
 
 	http1 http1Response // what the handler gets on HTTP/1.x: kept here, it costs no allocation
+}
+
+// isOver reports whether the response can be used no more.
+func (w *response) isOver() bool {
+	switch {
+	case w.served == nil:
+		return w.handlerDone.Load() && !isRecorder(w.inner)
+	case w.over.Load():
+		return true
+	default:
+		return w.handlerDone.Load() && w.endsWithContext && w.served.Err() != nil
+	}
+}
+
+// wrote notes what a call of a writing method has returned.
+func (w *response) wrote(n int64, err error) {
+	w.bytes.Add(n)
+	if errors.Is(err, http.ErrHandlerTimeout) {
+		w.timedOut.Store(true)
+	}
 }
 
 // http1Response is a response with what net/http's writer can do on HTTP/1.x.
@@ -33,58 +71,76 @@ type http1Response struct {
 // Unwrap serves http.ResponseController. Once the handler has returned there
 // is nothing to control.
 func (w *response) Unwrap() http.ResponseWriter {
-	if w.over.Load() {
+	if w.isOver() {
 		return nil
 	}
 	return w.inner
 }
 
 func (w *response) Header() http.Header {
-	if w.over.Load() {
+	if w.isOver() {
 		return make(http.Header)
 	}
 	return w.inner.Header()
 }
 
 func (w *response) WriteHeader(status int) {
-	if w.over.Load() {
+	if w.isOver() {
 		return
 	}
-	if status >= 200 || status == http.StatusSwitchingProtocols {
+	if w.complains("WriteHeader") {
+		return
+	}
+	if status >= 200 && status <= 999 || status == http.StatusSwitchingProtocols {
 		w.status.CompareAndSwap(0, int32(status))
 	}
 	w.inner.WriteHeader(status)
 }
 
 func (w *response) Write(p []byte) (int, error) {
-	if w.over.Load() {
+	if w.isOver() {
 		return 0, ErrResponseDone
+	}
+	if w.complains("Write") {
+		return 0, http.ErrHijacked
 	}
 	w.status.CompareAndSwap(0, http.StatusOK)
 	n, err := w.inner.Write(p)
-	w.bytes.Add(int64(n))
+	w.wrote(int64(n), err)
 	return n, err
 }
 
 func (w *response) WriteString(s string) (int, error) {
-	if w.over.Load() {
+	if w.isOver() {
 		return 0, ErrResponseDone
+	}
+	if w.complains("Write") {
+		return 0, http.ErrHijacked
 	}
 	w.status.CompareAndSwap(0, http.StatusOK)
 	n, err := io.WriteString(w.inner, s)
-	w.bytes.Add(int64(n))
+	w.wrote(int64(n), err)
 	return n, err
 }
 
-// body is the request's body, which ends with the handler: net/http closes it
+// SetWriteDeadline is what http.ResponseController looks for.
+func (w *response) SetWriteDeadline(deadline time.Time) error {
+	if w.isOver() {
+		return ErrResponseDone
+	}
+	w.prolonged.Store(true)
+	return http.NewResponseController(w.inner).SetWriteDeadline(deadline)
+}
+
+// body is the request's body, which ends with the response: net/http closes it
 // only later, and on HTTP/2 not at all, so that a callback could read on.
 type body struct {
 	io.ReadCloser
-	over *atomic.Bool
+	response *response
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.over.Load() {
+	if b.response.isOver() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	return b.ReadCloser.Read(p)
@@ -98,7 +154,7 @@ func (c canFlush) Flush() { _ = c.FlushError() }
 
 // FlushError is what http.ResponseController looks for.
 func (c canFlush) FlushError() error {
-	if c.w.over.Load() {
+	if c.w.isOver() {
 		return ErrResponseDone
 	}
 	c.w.status.CompareAndSwap(0, http.StatusOK)
@@ -108,12 +164,12 @@ func (c canFlush) FlushError() error {
 type canHijack struct{ w *response }
 
 func (c canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if c.w.over.Load() {
+	if c.w.isOver() {
 		return nil, nil, ErrResponseDone
 	}
 	conn, rw, err := c.w.inner.(http.Hijacker).Hijack()
-	if err == nil {
-		c.w.hijacked.Store(true)
+	if err == nil && !c.w.hijacked.Swap(true) {
+		c.w.release()
 	}
 	return conn, rw, err
 }
@@ -122,14 +178,14 @@ type canReadFrom struct{ w *response }
 
 // ReadFrom keeps sendfile in use.
 func (c canReadFrom) ReadFrom(src io.Reader) (int64, error) {
-	if c.w.over.Load() {
+	if c.w.isOver() {
 		return 0, ErrResponseDone
 	}
 	n, err := c.w.inner.(io.ReaderFrom).ReadFrom(src)
 	if n > 0 { // otherwise another status may follow
 		c.w.status.CompareAndSwap(0, http.StatusOK)
 	}
-	c.w.bytes.Add(n)
+	c.w.wrote(n, err)
 	return n, err
 }
 
@@ -137,7 +193,7 @@ type canNotify struct{ w *response }
 
 // CloseNotify is deprecated, and still asked for by assertion.
 func (c canNotify) CloseNotify() <-chan bool {
-	if c.w.over.Load() {
+	if c.w.isOver() {
 		return make(chan bool)
 	}
 	return c.w.inner.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see above
@@ -146,7 +202,7 @@ func (c canNotify) CloseNotify() <-chan bool {
 type canPush struct{ w *response }
 
 func (c canPush) Push(target string, opts *http.PushOptions) error {
-	if c.w.over.Load() {
+	if c.w.isOver() {
 		return ErrResponseDone
 	}
 	return c.w.inner.(http.Pusher).Push(target, opts)

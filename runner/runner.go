@@ -29,7 +29,7 @@ type Runner struct {
 	books
 
 	reserved, queue, paused taskList
-	places                  int // of the queue, taken: by waiting tasks, by those with Retry, and by granted waiters
+	places                  places
 	waiters                 waiters
 	highWater               highWater
 	merging                 map[mergeKey]*task // the waiting task of each key of Coalesce

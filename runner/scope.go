@@ -21,6 +21,7 @@ type scope struct {
 	// released as well. From open to released it goes without.
 	state   atomic.Uint32
 	pattern atomic.Pointer[string] // see SetPattern
+	failure atomic.Pointer[error]  // see SetError
 
 	lookLabels sync.Once
 	labelsSeen any // pprof's, of the context around the scope; written by lookLabels
@@ -31,14 +32,18 @@ type scope struct {
 	frozen  atomic.Bool
 	byHand  bool // no HTTP request; not written after the scope is opened
 
+	// late is the response of a handler that has returned before the server's, as long
+	// as nobody waits for the end of that. Who asks for a callback afterwards does; a
+	// request that asks for nothing then costs no wait.
+	late atomic.Pointer[response]
+
 	// What follows is guarded by the runner's mu.
 	first, last *task // reserved in this scope; linked by sibling
+	reserved    int   // of these
 	releasedAt  moment
 	once        map[mergeKey]bool // nil until the first Once
 	pending     int               // tasks for which something is left to be done
 	idle        chan struct{}     // closed when pending is 0; nil until somebody waits
-
-	nextWaiting *scope // on its connection; guarded by connection.mu
 }
 
 const (
@@ -97,10 +102,29 @@ func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func(err
 	}
 }
 
+// awaitServer concludes the scope's response when the server's handler has returned,
+// unless that is seen to already.
+func (s *scope) awaitServer() {
+	if res := s.late.Load(); res != nil && s.late.CompareAndSwap(res, nil) {
+		context.AfterFunc(res.served, func() { res.conclude(false) })
+	}
+}
+
+// concludeLate concludes the response of a request that has asked for nothing, if the
+// server's handler has returned.
+func (s *scope) concludeLate() {
+	if res := s.late.Load(); res != nil && res.served.Err() != nil && s.late.CompareAndSwap(res, nil) {
+		res.conclude(false)
+	}
+}
+
 // freeze publishes s.request.
 func (s *scope) freeze() {
 	if pattern := s.pattern.Load(); pattern != nil {
 		s.request.Pattern = *pattern
+	}
+	if failure := s.failure.Load(); failure != nil && s.request.Err == nil {
+		s.request.Err = *failure
 	}
 	s.frozen.Store(true)
 }
@@ -178,6 +202,7 @@ func (s *scope) reserveLocked(t *task) bool {
 		s.last.sibling = t
 	}
 	s.last = t
+	s.reserved++
 	return true
 }
 
@@ -191,15 +216,16 @@ func (s *scope) release() {
 	if s.state.Swap(scopeReleased) != scopeReleased {
 		s.releasedAt = now
 		t := s.first
-		s.first, s.last = nil, nil
+		s.first, s.last, s.reserved = nil, nil, 0
 		for t != nil {
 			next := t.sibling
 			t.sibling = nil
 			r.releaseLocked(t, now)
 			t = next
 		}
+		r.grantLocked() // those who wait in this scope need less now
 	}
-	r.unlock()
+	r.unlockLater() // the server waits, perhaps with a lock of its own
 }
 
 // releaseLocked lets a reserved task go on, as soon as its observers have seen

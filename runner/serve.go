@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -26,6 +27,10 @@ type Budgets struct {
 	Callbacks time.Duration
 }
 
+// ErrRequestsCutOff is in the error of [Runner.Serve] if requests were still open when
+// Budgets.Server was over: their connections were closed.
+var ErrRequestsCutOff = errors.New("runner: requests were still open after Budgets.Server and were cut off: raise it, or have them heed their context")
+
 const defaultBudget = 10 * time.Second
 
 // Serve serves HTTP on l, with callbacks, and ends cleanly when ctx ends. It wraps
@@ -35,8 +40,8 @@ const defaultBudget = 10 * time.Second
 // callbacks. Serve closes l.
 //
 // It returns what the drain reports. The error is nil if the end was clean. Otherwise
-// it joins what went wrong: that of the server if it could not serve, or of requests
-// or callbacks that did not finish in time. srv must not be used otherwise, but for
+// it joins what went wrong: the server could not serve, requests did not finish in
+// time ([ErrRequestsCutOff]), or callbacks did not (Report.Lost names them). srv must not be used otherwise, but for
 // its RegisterOnShutdown.
 func (r *Runner) Serve(ctx context.Context, srv *http.Server, l net.Listener, budgets Budgets) (Report, error) {
 	handler := srv.Handler
@@ -74,7 +79,7 @@ func (r *Runner) endServer(srv *http.Server, served <-chan error, budgets Budget
 	defer cancel()
 	err := srv.Shutdown(limited)
 	if err != nil {
-		err = errors.Join(err, srv.Close()) // nobody waits for what is still open
+		err = errors.Join(fmt.Errorf("%w: %w", ErrRequestsCutOff, err), srv.Close())
 	}
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 		err = errors.Join(err, end)

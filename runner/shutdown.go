@@ -18,7 +18,13 @@ const (
 	// callbacks to return if they could not be canceled before (half of it), for
 	// stacks, and for observers of what was given up.
 	lateTime = 100 * time.Millisecond
+	// openPatience is how long a Shutdown without a deadline waits for responses and
+	// scopes that stay open when nothing else is left.
+	openPatience = 10 * time.Second
 )
+
+// errStalled: nothing but responses and scopes that stay open was left.
+var errStalled = fmt.Errorf("responses or scopes stayed open for %v with nothing else left", openPatience)
 
 // errShutdownInside: waiting for oneself would never end.
 var errShutdownInside = errors.New("runner: Shutdown called with the context of one of the runner's own callbacks, which it would wait for: call it from outside")
@@ -28,13 +34,17 @@ type drain struct {
 	empty    chan struct{} // closed when nothing is left to be done for any task
 	gone     chan struct{} // closed when no worker runs after that
 	finished chan struct{}
+	stalled  chan struct{} // closed when only responses are left that do not end; see watchOpenLocked
 
 	// Guarded by the runner's mu.
 	isEmpty, isGone bool
 	gaveUp          bool    // nothing more is started
 	lost            []*task // that did not come to their own end
 	traces          map[*task]string
-	lostCount       int // in the report
+	lostCount       int         // in the report
+	joined          int         // tasks that were accepted during the drain
+	endless         bool        // its context has no deadline
+	openTimer       *time.Timer // see watchOpenLocked; nil: not needed yet
 	took            time.Duration
 
 	report Report // written before finished is closed
@@ -55,14 +65,41 @@ func (r *Runner) progressLocked() {
 		d.isGone = true
 		close(d.gone)
 	}
+	r.watchOpenLocked(d)
+}
+
+// watchOpenLocked watches a drain without a deadline that waits for nothing but open
+// responses and scopes: one of them may stay open for ever.
+func (r *Runner) watchOpenLocked(d *drain) {
+	if !d.endless || !r.onlyOpenLocked() {
+		return
+	}
+	if d.openTimer != nil {
+		d.openTimer.Stop()
+	}
+	d.openTimer = time.AfterFunc(openPatience, func() {
+		r.mu.Lock()
+		defer r.unlock()
+		if r.onlyOpenLocked() && !d.gaveUp {
+			d.endless = false // once is enough
+			close(d.stalled)
+		}
+	})
+}
+
+// onlyOpenLocked reports whether all that is left waits for a response or a scope.
+func (r *Runner) onlyOpenLocked() bool {
+	return r.unreported > 0 && r.unreported == r.total.in[phaseReserved]
 }
 
 // gaveUpLocked reports whether nothing more is started.
 func (r *Runner) gaveUpLocked() bool { return r.drain != nil && r.drain.gaveUp }
 
 // Shutdown closes the runner and drains it: from now on After, Go and Do return
-// [ErrClosed], and what was accepted before is finished. That includes
-// callbacks whose response is not done yet, so shut the server down first.
+// [ErrClosed], and what was accepted before is finished. That includes callbacks whose
+// response is not done yet, so shut the server down first. It also includes what those
+// callbacks ask for with their own context: a chain is finished. A callback that asks
+// for its successor without end looks at [Draining].
 //
 // Shutdown returns when everything has finished, and at the latest when ctx's
 // deadline is reached, even if callbacks hang. When nine tenths of the time are
@@ -72,7 +109,8 @@ func (r *Runner) gaveUpLocked() bool { return r.drain != nil && r.drain.gaveUp }
 // one that is still running at the deadline is [OutcomeAbandoned]: its goroutine goes
 // on, but nothing counts or waits for it any more. If ctx is canceled, the same
 // happens at once, and Shutdown returns within 100 ms. Without deadline and
-// cancellation it waits for as long as it takes.
+// cancellation it waits for as long as it takes, but drops callbacks whose responses
+// or scopes stay open for 10 s when nothing else is left.
 //
 // The Report names everything that was lost; listing hundreds of thousands takes
 // a while longer. The error is nil if nothing was lost; otherwise it wraps the
@@ -91,7 +129,8 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 	if by := originOf(ctx).callback; by != nil && by.runner == r {
 		return Report{}, errShutdownInside
 	}
-	d, info, isFirst := r.beginDrain()
+	_, has := ctx.Deadline()
+	d, info, isFirst := r.beginDrain(!has)
 	if isFirst {
 		defer close(d.finished)
 		d.report, d.err = r.drainNow(ctx, d, info)
@@ -111,13 +150,13 @@ func (r *Runner) Shutdown(ctx context.Context) (Report, error) {
 }
 
 // beginDrain closes the runner, unless that has been done.
-func (r *Runner) beginDrain() (d *drain, info DrainInfo, isFirst bool) {
+func (r *Runner) beginDrain(endless bool) (d *drain, info DrainInfo, isFirst bool) {
 	now := r.lock()
 	defer r.unlock()
 	if r.drain != nil {
 		return r.drain, DrainInfo{}, false
 	}
-	r.drain = &drain{empty: make(chan struct{}), gone: make(chan struct{}), finished: make(chan struct{}), traces: make(map[*task]string)}
+	r.drain = &drain{empty: make(chan struct{}), gone: make(chan struct{}), finished: make(chan struct{}), stalled: make(chan struct{}), endless: endless, traces: make(map[*task]string)}
 	close(r.draining)
 	r.refuseWaitersLocked()
 	r.progressLocked()
@@ -142,14 +181,21 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 	r.finishOrCancel(ctx, d)
 	r.stop(d)
 
-	report := Report{Runner: r.cfg.Name, Started: start, Duration: time.Since(start), Pending: info.Pending()}
-	report.Lost = r.lostOf(d, report.Duration)
+	report := Report{Runner: r.cfg.Name, Started: start, Duration: time.Since(start)}
+	var joined int
+	report.Lost, joined = r.lostOf(d, report.Duration)
+	report.Pending = info.Pending() + joined
 	report.Completed = report.Pending - len(report.Lost)
 	r.tellDrainFinished(octx, report)
 	if len(report.Lost) == 0 {
 		return report, nil
 	}
 	cause := context.Cause(ctx)
+	select {
+	case <-d.stalled:
+		cause = errStalled
+	default:
+	}
 	if cause == nil {
 		cause = context.DeadlineExceeded // what was left of it was too short to wait for
 	}
@@ -197,6 +243,7 @@ func (r *Runner) finishOrCancel(ctx context.Context, d *drain) {
 	case <-d.empty:
 		return
 	case <-patience:
+	case <-d.stalled:
 	case <-ctx.Done():
 	}
 
@@ -306,7 +353,7 @@ func (r *Runner) stop(d *drain) {
 }
 
 // lostOf lists what the drain lost, the longest asked for first.
-func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost) {
+func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost, joined int) {
 	r.mu.Lock()
 	defer r.unlock()
 	d.took, d.lostCount = took, len(d.lost)
@@ -314,6 +361,7 @@ func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost) {
 	for _, t := range d.lost {
 		lost = append(lost, Lost{
 			Name:    t.name,
+			Ref:     t.ref(),
 			Outcome: t.outcome,
 			Age:     t.finished.since(t.asked),
 			Ran:     t.ran(t.finished),
@@ -322,7 +370,7 @@ func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost) {
 		})
 	}
 	d.lost, d.traces = nil, nil // the runner may live on, and with it what they refer to
-	return lost
+	return lost, d.joined
 }
 
 // noteTrace keeps the trace of a task that the drain lost, for the report.

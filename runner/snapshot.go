@@ -38,6 +38,8 @@ type CallbackStats struct {
 	Retries    uint64
 	Stuck      int
 
+	Places [NumPlaces]int // where they wait, as in Stats
+
 	LastSuccess time.Time // zero: never
 	LastFailure time.Time // by an error, a panic or a timeout; zero: never
 
@@ -121,6 +123,7 @@ func (room *snapshotRoom) add(b *book) {
 		Rejections: b.rejections,
 		Retries:    b.retries,
 		Stuck:      b.stuck,
+		Places:     [NumPlaces]int(b.places.taken[:NumPlaces]),
 	}
 	c.Success, room.blocks = b.success.Snapshot(room.blocks)
 	c.Failure, room.blocks = b.failure.Snapshot(room.blocks)

@@ -25,9 +25,12 @@ type Stats struct {
 	Rejections Rejections // rejected, by reason
 	Retries    uint64     // attempts beyond the first
 
-	Depth     int // places of the queue taken now
+	Depth     int // callbacks that wait for a worker, without later attempts: Places[PlaceQueued].Taken
 	HighWater int // the highest Depth within the last one to two minutes
-	Busy      int // workers that run a callback; replaced ones are not counted
+
+	Places [NumPlaces]PlaceStats // where callbacks wait, as in Places[PlaceHeld]
+
+	Busy int // workers that run a callback; replaced ones are not counted
 
 	Stuck    int // running on past their deadline and Config.StuckAfter; they count as Running
 	Replaced int // of those, the ones whose worker has been replaced
@@ -79,8 +82,8 @@ func (r *Runner) statsLocked(now moment) Stats {
 		Rejections: r.total.rejections,
 		Retries:    r.total.retries,
 
-		Depth:     r.places,
-		HighWater: r.highWater.read(r.places, now),
+		Depth:     r.places.taken[PlaceQueued],
+		HighWater: r.highWater.read(r.places.taken[PlaceQueued], now),
 		Busy:      r.busy,
 
 		Stuck:    r.total.stuck,
@@ -89,6 +92,9 @@ func (r *Runner) statsLocked(now moment) Stats {
 		BusyTime: time.Duration(r.busyBefore + moment(r.busy)*now - r.busySince),
 
 		ObserverPanics: r.hooks.panics.Load(),
+	}
+	for kind := range NumPlaces {
+		s.Places[kind] = PlaceStats{r.places.taken[kind], r.cfg.limitOf(kind)}
 	}
 	if r.drain != nil {
 		s.Drain, s.Lost = r.drain.took, r.drain.lostCount

@@ -34,12 +34,15 @@ type task struct {
 	phase    phase
 	outcome  Outcome // of an ended task
 	reason   Reason  // of a rejected task
-	placed   bool    // it holds a place of the queue
+	place    Place   // that it takes; noPlace: none
+	granted  bool    // it has been granted the places that it may need
+	reserves bool    // one of these is for its response
+	repeats  bool    // Once lets it go without a place
 	limited  bool    // it holds a share of its name's limit
 	stuck    bool    // this attempt was found stuck
 	onClock  bool    // its run takes a worker's time
 	attempt  int32   // begins with 1
-	depth    int32   // places taken when it was accepted, its own included
+	depth    int32   // callbacks that waited for a worker when it was accepted
 	asked    moment
 	released moment
 	due      moment
@@ -81,6 +84,7 @@ func (t pauseTimer) stop() {
 func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := tasks.Get().(*task)
 	t.runner, t.scope, t.name, t.fn, t.timeout = r, s, name, fn, max(r.cfg.Timeout, 0)
+	t.place = noPlace
 	t.ctx = &callbackContext{runner: r, name: name, scope: from.scope, asker: ctx}
 	if labels := labelsOf(ctx); labels != nil {
 		t.askerLabels = &askerLabels{context.Background(), labels}
@@ -121,11 +125,18 @@ func (t *task) recycle() {
 	tasks.Put(t)
 }
 
-// retries reports whether t may run more than once. It then keeps its place until
-// it has ended.
+// retries reports whether t may run more than once.
 func (t *task) retries() bool { return t.policy != nil && t.policy.attempts > 1 }
 
 func (t *task) isGated() bool { return t.policy != nil && t.policy.gate != nil }
+
+// ref returns the user's own reference of the callback; empty: none.
+func (t *task) ref() string {
+	if t.policy == nil {
+		return ""
+	}
+	return t.policy.ref
+}
 
 // ran returns how long the attempt under way has run; 0 if none is.
 func (t *task) ran(now moment) time.Duration { return now.since(t.started) }
@@ -196,6 +207,7 @@ func (t *task) callback(clocks reading) Callback {
 	return Callback{
 		Runner:  t.runner.cfg.Name,
 		Name:    t.name,
+		Ref:     t.ref(),
 		Folded:  t.book.name != t.name,
 		Timeout: t.timeout,
 		Asked:   clocks.at(t.asked),

@@ -23,7 +23,7 @@ func (o Overflow) wait(ctx context.Context) placeWait {
 
 // waiter is a call of After that waits for places.
 type waiter struct {
-	n          int
+	tasks      []*task
 	ready      chan struct{}
 	err        error // written before ready is closed; nil: the places are granted
 	prev, next *waiter
@@ -55,13 +55,22 @@ func (l *waiters) remove(w *waiter) {
 	}
 }
 
-// waitLocked returns nil with n places taken. It unlocks mu while it waits.
-func (r *Runner) waitLocked(n int, wait placeWait) error {
-	w := &waiter{n: n, ready: make(chan struct{})}
+// waitLocked returns nil when the tasks have been granted their places. It unlocks mu
+// while it waits. Callbacks do not wait, and nobody does during a drain.
+func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
+	if r.drain != nil && !tasks[0].nested {
+		return ErrClosed
+	}
+	w := &waiter{tasks: tasks, ready: make(chan struct{})}
 	r.waiters.push(w)
-	r.unlock()
-	gaveUp := wait.until(w.ready)
-	r.mu.Lock()
+	tasks[0].scope.state.CompareAndSwap(scopeOpen, scopeUsed) // so that its release finds them
+	r.grantLocked()
+	gaveUp := ErrNested
+	if !tasks[0].nested {
+		r.unlock()
+		gaveUp = wait.until(w.ready)
+		r.mu.Lock()
+	}
 	select {
 	case <-w.ready: // also if it came together with the end of the wait
 	default:
@@ -70,7 +79,7 @@ func (r *Runner) waitLocked(n int, wait placeWait) error {
 		return gaveUp
 	}
 	if w.err == nil && r.drain != nil { // closed between the grant and here
-		r.places -= n
+		r.ungrantLocked(tasks)
 		return ErrClosed
 	}
 	return w.err
@@ -99,12 +108,19 @@ func (e *waitError) Error() string {
 
 func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
 
-// grantLocked gives free places to those who wait, in the order they came.
+// grantLocked grants places to those who wait, in the order they came. One that lacks
+// a place of the queue is not overtaken. One that its name keeps waiting is.
 func (r *Runner) grantLocked() {
-	for w := r.waiters.first; w != nil && r.cfg.Queue-r.places >= w.n; w = r.waiters.first {
-		r.waiters.remove(w)
-		r.places += w.n
-		close(w.ready)
+	for w := r.waiters.first; w != nil; {
+		next := w.next
+		switch err := r.grantPlacesLocked(w.tasks); err {
+		case nil:
+			r.waiters.remove(w)
+			close(w.ready)
+		case ErrQueueFull: //nolint:errorlint // the very same: the others match it
+			return
+		}
+		w = next
 	}
 }
 

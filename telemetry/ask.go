@@ -27,12 +27,21 @@ func (t *tracing) askAccepted(ctx context.Context, asker trace.Span, info *runne
 	if span.IsRecording() {
 		defer span.End()
 		span.SetAttributes(attribute.Int(names.AttrQueueDepth, info.Depth), attribute.Int(names.AttrQueueCapacity, info.Capacity))
-		span.SetAttributes(t.sites.attrs(callSite(info.Caller))...)
+		t.describeAsk(span, &info.Callback, info.Caller)
 	}
 	if !span.SpanContext().IsValid() { // Nothing could refer to it.
 		return ctx, asker
 	}
 	return asked, span
+}
+
+// describeAsk says on an ask span what callback it is of, beside the names that it was
+// started with, and where that was asked for.
+func (t *tracing) describeAsk(span trace.Span, cb *runner.Callback, caller uintptr) {
+	if cb.Ref != "" {
+		span.SetAttributes(attribute.String(names.AttrRef, cb.Ref))
+	}
+	span.SetAttributes(t.sites.attrs(callSite(caller))...)
 }
 
 // askRejected makes the whole ask span of a rejected callback.
@@ -46,6 +55,6 @@ func (t *tracing) askRejected(ctx context.Context, info *runner.RejectedInfo, wh
 		attribute.String(names.AttrOutcome, runner.OutcomeRejected.String()),
 		attribute.String(names.AttrReason, info.Reason.String()),
 		semconv.ErrorTypeKey.String(why.kind()))
-	span.SetAttributes(t.sites.attrs(callSite(info.Caller))...)
+	t.describeAsk(span, &info.Callback, info.Caller)
 	span.SetStatus(codes.Error, bounded(why.text(), maxStatus))
 }

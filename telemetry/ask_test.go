@@ -48,7 +48,7 @@ func TestAnAskSpanStandsBetweenTheRequestAndItsCallback(t *testing.T) {
 	delete(got, "code.file.path")
 	require.Equal(t, map[string]any{
 		"afterglow.runner": "shop", "afterglow.callback.name": "order.email",
-		"afterglow.queue.depth": int64(2), "afterglow.queue.capacity": int64(7),
+		"afterglow.queue.depth": int64(0), "afterglow.queue.capacity": int64(7),
 		"code.function.name": "github.com/afterglow-go/afterglow/telemetry_test.TestAnAskSpanStandsBetweenTheRequestAndItsCallback",
 		"code.line.number":   here,
 	}, got)

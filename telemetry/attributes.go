@@ -13,7 +13,7 @@ import (
 // describe says what a process span says of its callback, or the attempt, beside
 // the names that it was started with.
 func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.Outcome) []attribute.KeyValue {
-	attrs := append(make([]attribute.KeyValue, 0, 12),
+	attrs := append(make([]attribute.KeyValue, 0, 14),
 		attribute.String(names.AttrOutcome, outcome.String()),
 		attribute.Float64(names.AttrQueueWait, info.QueueWait().Seconds()))
 	if info.AskedAfter {
@@ -24,6 +24,12 @@ func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.
 	}
 	if info.Attempt > 1 {
 		attrs = append(attrs, attribute.Int(names.AttrAttempt, info.Attempt))
+	}
+	if info.Ref != "" {
+		attrs = append(attrs, attribute.String(names.AttrRef, info.Ref))
+	}
+	if p.request.IsValid() {
+		attrs = append(attrs, attribute.String(names.AttrRequestTrace, p.request.String()))
 	}
 	if req, ok := runner.RequestFrom(p); ok {
 		attrs = appendRequest(attrs, req)

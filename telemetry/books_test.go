@@ -116,7 +116,6 @@ func (l load) unbalanced(s gathered) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
-	capacity := float64(l.Stats().Capacity + l.Stats().Workers)
 	asked, ended := s.sum(names.MetricAsked, names.LabelCallback), s.sum(names.MetricCallbacks, names.LabelCallback)
 	succeeded := s.sum(names.MetricCallbacks, names.LabelCallback, names.LabelOutcome, "success")
 	failed := s.sum(names.MetricCallbacks, names.LabelCallback, names.LabelOutcome, "error")
@@ -132,7 +131,14 @@ func (l load) unbalanced(s gathered) (wrong []string) {
 		check(ranWell[name] == succeeded[name], "%s: %v runs that succeeded, %v successes", name, ranWell[name], succeeded[name])
 		check(ranBadly[name] == failed[name]+panicked[name], "%s: %v runs that failed, %v errors and %v panics", name, ranBadly[name], failed[name], panicked[name])
 	}
-	check(inFlight <= capacity, "%v in flight, and there is room for %v", inFlight, capacity)
+	waiting, busy := 0.0, 0.0
+	for _, n := range s.sum(names.MetricQueuePlaces, names.LabelState) {
+		waiting += n
+	}
+	for _, n := range s.sum(names.MetricWorkersBusy, names.LabelRunner) {
+		busy += n
+	}
+	check(inFlight == waiting+busy, "%v in flight, of which %v wait and %v run", inFlight, waiting, busy)
 	for name, n := range s.sum(names.MetricRejected, names.LabelRunner) {
 		check(n == rejected[name], "%v rejected by reason, %v by outcome", n, rejected[name])
 		started, running := s.sum(names.MetricQueueWait, names.LabelRunner)[name], s.sum(names.MetricWorkersBusy, names.LabelRunner)[name]

@@ -84,6 +84,11 @@ func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	ch <- c.gauge(c.depth, float64(r.Depth), r.Name)
 	ch <- c.gauge(c.capacity, float64(r.Capacity), r.Name)
 	ch <- c.gauge(c.highWater, float64(r.HighWater), r.Name)
+	for p, places := range r.Places {
+		state := runner.Place(p).String()
+		ch <- c.gauge(c.places, float64(places.Taken), r.Name, state)
+		ch <- c.gauge(c.placesLimit, float64(places.Limit), r.Name, state)
+	}
 	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
 	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)

@@ -1,10 +1,10 @@
-// Package telemetry shows what a [runner.Runner] does: as Prometheus metrics,
-// as OpenTelemetry spans linked to the request that asked for the work, and as
-// log records that carry the ids of both.
+// Package telemetry shows what a [runner.Runner] does: as Prometheus metrics, as
+// OpenTelemetry spans that are linked to the span of the request, and as log records
+// that have the ids of both spans.
 //
 // # Usage
 //
-// One line wires everything: give a runner the observer of a Telemetry.
+// One line connects everything: give the observer of a [Telemetry] to a runner.
 //
 //	tel, err := telemetry.New(telemetry.Config{})
 //	...
@@ -16,141 +16,173 @@
 //
 // # Metrics
 //
-// The names are API: package telemetry/names has each of them once, SCHEMA.md
-// lists them with an example query each, and a golden exposition guards them.
-// Histograms are classic and native at once. [runner.Config] has the bounds of the
+// The names of the metrics are API. Package telemetry/names defines them. SCHEMA.md
+// lists them, with an example query for each. A test compares them with a golden file.
+// Each histogram has classic and native buckets. [runner.Config] has the bounds of the
 // classic buckets.
 //
-// The runner keeps books of each callback name, and a scrape reads them with
-// [runner.Runner.Snapshot]. Between two scrapes metrics cost nothing beside these
-// books, which the runner keeps anyway.
+// The runner counts for each callback name. A scrape reads these counts with
+// [runner.Runner.Snapshot]. Between two scrapes metrics cost nothing, because the
+// runner counts anyway.
 //
-// Every scrape is exact: what it shows of a runner is of one moment, however busy
-// the runner is. For each callback name
+// Every scrape is exact: all values of one runner are from the same moment, even if the
+// runner is busy. For each callback name
 //
 //	afterglow_asked_total - sum without (outcome) (afterglow_callbacks_total)
 //
-// is what is reserved, queued, running or paused at that moment, and a histogram
-// counts those runs that have ended. The runner counts an end before it calls its
-// observers, so a scrape may show an end some microseconds before its span and its
-// record exist. An exemplar is always of a run that is counted.
+// is the number of callbacks that are reserved, queued, running or paused at that
+// moment. The histogram counts runs that have ended. The runner counts an end before it
+// calls its observers. So a scrape can show an end some microseconds before its span
+// and its log record exist. Every exemplar belongs to a run that is counted.
 //
-// Everything that is counted of a name exists at 0 from the moment the runner first
-// sees it, each outcome too, so that rate sees the first failure. Names that
+// All series of a name exist with the value 0 as soon as the runner first sees the
+// name, one for each outcome. So rate sees the first failure. Names that
 // [runner.Config] declares exist from the start.
 //
-// When a runner has been shut down, a new one may take its name. The counters and
-// histograms go on from where they were, also while the first one drains. What the
-// first one still counts later than a minute after its last callback has ended, such
-// as a request that asks it once more, is not shown. If the new one has other
-// buckets, its histograms begin anew.
+// After a runner has been shut down, a new runner may have the same name. The counters
+// and histograms continue from the old values, also while the old runner drains. A
+// minute after its last callback has ended, the old runner is no longer read: what it
+// counts after that is not shown, for example a late call that it rejects. If the new
+// runner has other buckets, its histograms start at 0.
 //
 // The number of series is bounded. With the default buckets, R runners with C
-// callback names each have at most 57 R C + 59 R + 8 series.
+// callback names each have at most 57 R C + 70 R + 8 series.
 //
 // # Spans
 //
-// Each callback that starts gets a span "process {name}" of kind consumer; with
-// [runner.Retry], each attempt does. It is the root of a trace of its own,
-// linked to the span that was current where the callback was asked for, because
-// that one has long ended when a queue is deep. [Child] makes it a child
-// instead, [ChildAndLink] both; Config.RelationFor chooses for each callback.
-// The asker's span gets an event for each callback asked for, so both ends can
-// be found. At its start, when a sampler sees it, a process span has the names of
-// the runner and the callback. Everything else is set at its end, except the event
-// of a stuck callback, which is added when the callback is found.
+// Each callback that starts gets a span "process {name}" of kind consumer. With
+// [runner.Retry], each attempt gets one. The asker's span is the span that was current
+// where the callback was asked for. By default ([Link]) the process span is the root of
+// its own trace and has a link to the asker's span, because the asker's span may have
+// ended long before the callback starts. With [Child], the process span is a child of
+// the asker's span; with [ChildAndLink], it is both. The process span also has the id of
+// the request's trace as an attribute, for viewers that show no links. Config.RelationFor chooses by the
+// names of the runner and the callback. The asker's span gets an event for each
+// callback, so you can go from either span to the other. One span gets at most eight such
+// events, and a ninth that says that further callbacks are not listed: a span keeps
+// 128 events, and those of the handler must not be lost. From then on the attributes
+// afterglow.asked.count and afterglow.rejected.count say how many callbacks the span has
+// asked for, and how many of these were rejected. Each further callback overwrites them,
+// as long as the span records. A sampler sees a process span
+// when it starts. At that time the span has the names of the runner and the callback.
+// The other attributes are set when the span ends. Only the event of a stuck callback
+// is added earlier, when the callback is found stuck.
 //
 // A process span has the line that asked for its callback, as code.function.name,
-// code.file.path and code.line.number. It is the line that calls the runner, so a
-// wrapper of your own is named, and not its caller. A call that Go's runtime makes
-// itself has no line: go r.After(...), or a deferred one that a panic runs. The line
-// is looked for only where a span can have it: if the asker's span records or, if
-// there is no such span, once any process span has recorded. So it is missing if a
-// callback is sampled and its request is not, unless it has an ask span.
+// code.file.path and code.line.number. It is the line that calls the runner. If you
+// call the runner in a wrapper, it is the line in the wrapper. Calls that the Go
+// runtime makes have no line: go r.After(...), or a deferred call that runs in a panic.
+// Finding the line costs time, so telemetry does it only if a span can use it: if the
+// asker's span records, or, without an asker's span, if any process span has recorded
+// before. So the line is missing if the callback is sampled but its request is not.
+// With an ask span it is there.
 //
-// A callback keeps what it needs of its asker's span when it is accepted. Its
-// context may belong to another request by the time it starts, as those of some web
-// frameworks do.
+// When a callback is accepted, telemetry copies what it needs from the asker's span.
+// Later it cannot ask the context: some web frameworks use a context again for another
+// request.
 //
-// With Config.AskSpans the asking has a span too: "ask {name}" of kind producer,
-// a child of the asker's span, from the call to its answer. An accepted one
-// carries the depth and the capacity of the queue, a rejected one is an error
-// with the reason. The process span then refers to the ask span.
+// [runner.Ref] gives a callback a reference of your own, such as "order 7". The
+// reference is on the callback's spans, on the event of the asker's span, and in each
+// record that names the callback. The record of a drain that lost work lists the
+// references of the lost callbacks. No metric has them.
 //
-// A drain has a span "drain {runner}" in the context of Shutdown. It says what
-// was pending, completed and lost, and is an error that names what was lost. A
-// provider must still take spans when Shutdown returns: shut it down after the
-// runners.
+// With Config.AskSpans, each call that asks for a callback gets a span too: "ask
+// {name}" of kind producer. It is a child of the asker's span, and lasts from the call
+// to its answer. If the callback is accepted, the span has the depth and the capacity
+// of the queue. If it is rejected, the span is an error with the reason. The process
+// span then refers to the ask span instead of the asker's span.
 //
-// Where spans are sampled by the ids of their traces, the root of a linked
-// trace is sampled without regard to its request, and links dangle. Package
-// telemetry/sampling has a sampler that keeps both ends or none.
+// A drain has a span "drain {runner}" in the context of Shutdown. It has the numbers of
+// pending, completed and lost callbacks. If callbacks were lost, the span is an error
+// that names them. Shut the tracer provider down after the runners, because the drain
+// span ends when Shutdown returns.
+//
+// A sampler that decides by trace id decides about a linked trace without regard to its
+// request. So some links lead to a span that was not sampled. Package
+// telemetry/sampling has a sampler that samples both ends of a link or none.
 //
 // # Logs
 //
-// Records are written with the callback's context. Their messages are
-// constants; what varies is in the attributes. Errors and panics are errors;
-// timeouts, rejections, starts more than a second late, and whatever a shutdown
-// lost are warnings; the two ends of a drain are information; the rest is for
-// debugging. Texts that come from errors and panics are cut to a bound and made
-// valid UTF-8, on spans as well. Otherwise they are data and stay as they are:
-// it is for the handler to escape line breaks and terminal sequences, as those
-// of slog do.
+// Records are written with the callback's context. Their messages are constants; what
+// varies is in the attributes. Level error: a callback failed, panicked or is stuck.
+// Level warn: a callback timed out, was rejected, started more than a second late, will
+// be tried again, was evicted, or was lost in a shutdown. Level info: a drain began or
+// ended, or a stuck callback has ended. Level debug: everything else, such as a
+// success. Texts of errors and panics are cut to a bound and made valid UTF-8, on spans
+// as well. They are not changed otherwise. Your handler must escape line breaks and
+// terminal sequences. The handlers of package slog do.
 //
-// A flood does not fill the log. Rejections, evictions and late starts are written
-// once a second for each runner, and retries once a second for each callback name.
-// Each other record of a failure, and of a stuck callback, is written ten times at
-// once and from then on ten times a second (Config.LogRate), for each message, runner
-// and callback name. So no callback hides the failures of another one, and no error
-// hides a panic. The next record that is written says in suppressed how many were
-// left out before it. If there is none until the end of the drain, the record "records
-// were left out" says it, by name, just before "drain finished". Records of successes
-// are not limited, because they are for debugging.
+// A flood does not fill the log. Rejections, evictions and late starts are written once
+// a second for each runner, and retries once a second for each callback name. All other
+// records of failures and of stuck callbacks have the limit Config.LogRate, for each
+// message, runner and callback name. The default is ten at once, and then ten a second.
+// So the failures of one callback do not hide those of another, and an error does not
+// hide a panic. The next record says in suppressed how many were left out before it. If
+// no record follows until the end of the drain, the record "records were left out"
+// lists them by name, just before "drain finished". Records of successes have no limit.
 //
-// With a TracerProvider of package noop, whether successes are recorded is decided
-// when [Telemetry.Observer] is called: a Logger that writes level debug only later
-// gets none of them.
+// If the TracerProvider is that of package noop, Telemetry.Observer decides once
+// whether successes are logged: it asks the Logger whether level debug is on. If level
+// debug is switched on later, successes are not logged.
 //
-// Records are written where they arise, and a handler should not block. Those of
-// a drain are written in the time of Shutdown: a handler that holds them up
-// holds it up, past the deadline of its context if it must.
+// Records are written on the goroutine of the event, for example inside After. So your
+// handler must not block. Shutdown writes the records of a drain. If your handler
+// blocks then, Shutdown waits for it, even past the deadline of its context.
 //
-// Records carry trace_id and span_id as attributes, which any handler writes. A
-// handler that takes them from the context itself, such as the otelslog bridge,
-// would get them twice: set Config.OmitTraceIDs, and put a [TraceHandler] around
-// those handlers that need them. That one also gives them to what the callbacks
-// log themselves.
+// Records have trace_id and span_id as attributes, so every handler writes them. The
+// otelslog bridge, and handlers like it, take the ids from the context and would write
+// them twice. In this case set Config.OmitTraceIDs, and put a [TraceHandler] around the
+// other handlers. The TraceHandler also adds the ids to the records that your callbacks
+// log.
+//
+// # The last figures
+//
+// What a drain has lost is in the metrics only when it has ended, and a process that
+// ends then takes it along: no alert ever sees a lossy deploy. So serve /metrics by a
+// server of its own, which outlives the drain, and let the process end when Prometheus
+// has read it once more:
+//
+//	ops.Handle("GET /metrics", tel.WatchScrapes(promhttp.Handler()))
+//	...
+//	report, err := r.Serve(ctx, srv, listener, runner.Budgets{})
+//	err = tel.WaitForScrape(last) // longer than Prometheus's interval
+//	err = opsServer.Shutdown(last)
+//
+// The platform must leave the process the time: add it to the grace period, as
+// terminationGracePeriodSeconds of Kubernetes.
 //
 // # Execution traces
 //
-// A [FlightRecorder] keeps the last seconds of the program's execution trace,
-// and writes them to a file when a callback is found stuck, times out or panics:
-// at most once in an interval, on a goroutine of its own. The record and the
-// process span of that callback say which file; go tool trace reads it.
-// Whenever an execution trace is being recorded, by it or by anything else, each
-// callback is a task of it, called as its span is. With a TracerProvider of package
-// noop that needs a FlightRecorder.
+// A [FlightRecorder] keeps the last seconds of the program's execution trace, and
+// writes them to a file when a callback is found stuck, times out or panics: at most
+// once in an interval, on a goroutine of its own. The record and the process span of
+// that callback say which file; go tool trace reads it. While any execution trace is
+// recorded, each callback is a task in it. The task has the name of the callback's
+// span. If the TracerProvider is that of package noop, this works only with a
+// FlightRecorder.
 //
 // # Failures of its own
 //
-// A panic inside one signal, for example of a log handler, neither reaches the
-// callback nor stops the other signals. It is counted in
-// afterglow_telemetry_errors_total, by signal: traces, logs, flight. So are a snapshot
-// that could not be written, and an answer of Config.RelationFor that cannot be used.
-// The signal observer counts the panics of all observers of a runner, yours too.
-// Metrics are no signal: they are read from the runner, and nothing of yours is called
-// for them. If a handler, a span processor or an error calls runtime.Goexit, that is
-// counted too and stops no other signal, but its goroutine ends, the asker's or the
-// worker's.
+// A signal is one part of the telemetry: traces, logs or flight (the flight recorder).
+// If your code panics inside one signal, for example in a log handler, telemetry
+// recovers the panic. The callback and the other signals do not notice it.
+// afterglow_telemetry_errors_total counts the panic, by signal. It also counts
+// snapshots that could not be written, and answers of Config.RelationFor that cannot be
+// used. A fourth value of the label, observer, counts the panics of all observers of a
+// runner, yours too. There is no signal for metrics, because a scrape only reads the
+// runner and calls none of your code. If a handler, a span processor or a method of an
+// error calls runtime.Goexit, that is counted too, and the other signals go on. But the
+// goroutine that called it ends: the asker's or the worker's.
 //
-// Once a minute for each signal, the record "telemetry failed" says what it was, and
-// where; in suppressed, how many there have been since the last one. What was left out
-// is told at the end of a drain as well. A Logger that panics is told of it too,
-// because it may have failed over one record only. If it panics over that one, only
-// the counter shows it.
+// The log record "telemetry failed" says what failed, and where, at most once a minute
+// for each signal. Its attribute suppressed says how many failures were left out since
+// the last such record. The end of a drain reports the rest. If the Logger itself
+// panicked, it still gets this record, because it may have failed over one record only.
+// If it panics again, only the counter shows the failure.
 //
-// A call that asks for nothing because it is wrong, for example without a scope, is
-// counted in afterglow_misuse_total. It belongs to the process and to no runner.
+// A wrong call asks for nothing, for example a call of After without a scope.
+// afterglow_misuse_total counts wrong calls. This counter has no label runner, because
+// it belongs to the process.
 package telemetry
 
 //go:generate go run ../internal/schema/write SCHEMA.md

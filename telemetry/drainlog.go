@@ -44,6 +44,9 @@ func (l *logging) drainFinished(ctx context.Context, r *runnerEntry, own *signal
 	if len(report.Lost) > 0 {
 		attrs = append(attrs, slog.Any(names.KeyLostNames, lostNames(report.Lost)))
 	}
+	if refs := lostRefs(report.Lost); len(refs) > 0 {
+		attrs = append(attrs, slog.Any(names.KeyLostRefs, refs))
+	}
 	l.logger.LogAttrs(ctx, level, names.LogDrainFinished, attrs...) //nolint:sloglint // it is a constant, of package names
 }
 
@@ -66,6 +69,13 @@ func lostNames(lost []runner.Lost) []string {
 	return told(kinds, "names and outcomes", func(k kind) string {
 		return fmt.Sprintf("%d x %s %s", counts[k], k.name, k.outcome)
 	})
+}
+
+// lostRefs says "order.email: order 7" for each lost callback that has a reference, in
+// the order of the report.
+func lostRefs(lost []runner.Lost) []string {
+	withRef := slices.DeleteFunc(slices.Clone(lost), func(l runner.Lost) bool { return l.Ref == "" })
+	return told(withRef, "references", func(l runner.Lost) string { return l.Name + ": " + l.Ref })
 }
 
 // told says each of all, and of those beyond the bound only how many they are.

@@ -172,6 +172,9 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 		before := g.series()
 		for _, name := range []string{
 			`afterglow_rejected_total{reason="queue_full",runner="web"}`,
+			`afterglow_rejected_total{reason="reserved_full",runner="web"}`,
+			`afterglow_rejected_total{reason="held_full",runner="web"}`,
+			`afterglow_rejected_total{reason="paused_full",runner="web"}`,
 			`afterglow_rejected_total{reason="closed",runner="web"}`,
 			`afterglow_rejected_total{reason="max_wait",runner="web"}`,
 			`afterglow_rejected_total{reason="nested",runner="web"}`,
@@ -180,6 +183,10 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 			`afterglow_response_delay_seconds_count{runner="web"}`,
 			`afterglow_shutdown_lost_total{runner="web"}`,
 			`afterglow_names_folded_total{runner="web"}`,
+			`afterglow_queue_places{runner="web",state="queued"}`,
+			`afterglow_queue_places{runner="web",state="reserved"}`,
+			`afterglow_queue_places{runner="web",state="held"}`,
+			`afterglow_queue_places{runner="web",state="paused"}`,
 			`afterglow_queue_oldest_timestamp_seconds{runner="web"}`,
 			`afterglow_longest_running_seconds{runner="web"}`,
 		} {
@@ -208,7 +215,7 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 // TestTheNumberOfSeriesFollowsTheFormula holds what doc.go says of R runners with C
 // callback names each.
 func TestTheNumberOfSeriesFollowsTheFormula(t *testing.T) {
-	const ofName, ofRunner, ofProcess = 57, 59, 7
+	const ofName, ofRunner, ofProcess = 57, 70, 7
 	b, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	require.Contains(t, strings.ReplaceAll(string(b), "\n// ", " "),
@@ -248,6 +255,6 @@ func TestDeclaredNamesExistFromTheStart(t *testing.T) {
 	for _, name := range []string{"order.email", "order.pdf"} {
 		require.Contains(t, s, fmt.Sprintf(`afterglow_callbacks_total{callback=%q,outcome="error",runner="default"}`, name))
 	}
-	require.Equal(t, (57-2)*2+59-1+7, len(s)) //nolint:testifylint // require.Len would print them all
+	require.Equal(t, (57-2)*2+70-1+7, len(s)) //nolint:testifylint // require.Len would print them all
 	g.shutdown(r)
 }

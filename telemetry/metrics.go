@@ -17,6 +17,7 @@ type metrics struct {
 	// Of a runner.
 	rejected, folded, queueWait, responseDelay, shutdownLost, shutdownDuration *prometheus.Desc
 	depth, capacity, highWater, oldest, workers, busy, busyTime, longestRun    *prometheus.Desc
+	places, placesLimit                                                        *prometheus.Desc
 	// Of the process.
 	misuse, telemetryErrors, buildInfo *prometheus.Desc
 }
@@ -57,9 +58,14 @@ func newMetrics() *metrics {
 		shutdownDuration: ofRunner(names.MetricShutdownDuration, seconds,
 			"How long the last drain took. Absent before the first."),
 
-		depth:      ofRunner(names.MetricQueueDepth, "", "Places of the queue taken now."),
-		capacity:   ofRunner(names.MetricQueueCapacity, "", "Places of the queue."),
-		highWater:  ofRunner(names.MetricQueueHighWater, "", "Most places of the queue taken at once within the last one to two minutes."),
+		depth:     ofRunner(names.MetricQueueDepth, "", "Callbacks that are due and wait for a worker, without later attempts of Retry."),
+		capacity:  ofRunner(names.MetricQueueCapacity, "", "How many callbacks may wait for a worker (Config.Queue)."),
+		highWater: ofRunner(names.MetricQueueHighWater, "", "Most callbacks that waited for a worker at once within the last one to two minutes."),
+		places: ofRunner(names.MetricQueuePlaces, "",
+			"Callbacks that wait, by what they wait for. queued: a worker. reserved: the end of their response. held: their share of Config.Limits. paused: their next attempt.", names.LabelState),
+		placesLimit: ofRunner(names.MetricQueuePlacesLimit, "",
+			"How many callbacks may wait there before more are rejected (Config.Queue, MaxReserved, MaxHeld, MaxPaused). Those of one name may take, except of queued, as many as they leave free.", names.LabelState),
+
 		oldest:     ofRunner(names.MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
 		workers:    ofRunner(names.MetricWorkers, "", "Callbacks that may run at once."),
 		busy:       ofRunner(names.MetricWorkersBusy, "", "Workers that run a callback."),
@@ -81,6 +87,7 @@ func (m *metrics) all() []*prometheus.Desc {
 		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess, m.ranFor,
 		m.rejected, m.folded, m.queueWait, m.responseDelay, m.shutdownLost, m.shutdownDuration,
 		m.depth, m.capacity, m.highWater, m.oldest, m.workers, m.busy, m.busyTime, m.longestRun,
+		m.places, m.placesLimit,
 		m.misuse, m.telemetryErrors, m.buildInfo,
 	}
 }
@@ -89,7 +96,7 @@ const seconds = "seconds"
 
 // ownLabels are the labels of all metrics.
 func ownLabels() []string {
-	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelResult, names.LabelSignal, names.LabelVersion, names.LabelGoVersion}
+	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelVersion, names.LabelGoVersion}
 }
 
 func desc(name, unit, help string, labels ...string) *prometheus.Desc {

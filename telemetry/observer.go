@@ -159,6 +159,7 @@ func (t *Telemetry) drainStarted(ctx context.Context, info runner.DrainInfo) con
 }
 
 func (t *Telemetry) drainFinished(ctx context.Context, report runner.Report) {
+	t.scrapes.drainEnded()
 	defer t.signals.traces.shield(ctx, func() { t.tracing.drainFinished(t.drains.from(ctx), report) })
 	t.signals.logs.shield(ctx, func() { t.logging.drainFinished(ctx, t.catalog.runner(report.Runner), t.signals, report) })
 }

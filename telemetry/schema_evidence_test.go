@@ -120,15 +120,16 @@ func (e *evidence) own() (own tracetest.SpanStubs) {
 	return own
 }
 
-// attributes returns the keys on its spans, and on all events.
+// attributes returns the keys on its spans, its keys on others, and those on all
+// events.
 func (e *evidence) attributes() []string {
 	keys := make(map[string]bool)
-	for _, s := range e.own() {
-		for _, kv := range s.Attributes {
-			keys[string(kv.Key)] = true
-		}
-	}
 	for _, s := range e.spans {
+		for _, kv := range s.Attributes {
+			if s.InstrumentationScope.Name == names.ScopeName || strings.HasPrefix(string(kv.Key), "afterglow.") {
+				keys[string(kv.Key)] = true
+			}
+		}
 		for _, event := range s.Events {
 			for _, kv := range event.Attributes {
 				keys[string(kv.Key)] = true

@@ -64,7 +64,7 @@ func shopScenario(t *testing.T, seen *evidence) {
 
 		for range 2 { // The second one waits until the drain gives up.
 			require.NoError(t, r.Go(t.Context(), "order.patient", hang, runner.Timeout(-1)))
-			require.NoError(t, r.Go(t.Context(), "order.stuck", hangsFor(abandoned), runner.Timeout(-1)))
+			require.NoError(t, r.Go(t.Context(), "order.stuck", hangsFor(abandoned), runner.Timeout(-1), runner.Ref("order 7")))
 		}
 		synctest.Wait()
 		drain, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -93,6 +93,11 @@ func overloadScenario(t *testing.T, seen *evidence) {
 			time.Sleep(2 * time.Second)
 		}
 		seen.scrape(t, g) // the worker is busy, the queue full
+		asking, request := g.provider.Tracer("server").Start(ctx, "import")
+		for range 10 { // more than its span lists
+			require.ErrorIs(t, full.Go(asking, "rejected", succeed, runner.Ref("row 7")), runner.ErrQueueFull)
+		}
+		request.End()
 		g.shutdown(full)
 		require.ErrorIs(t, full.Go(ctx, "rejected", succeed), runner.ErrClosed)
 
@@ -112,6 +117,10 @@ func overloadScenario(t *testing.T, seen *evidence) {
 		require.ErrorIs(t, blocks.Go(leaves, "rejected", succeed), context.DeadlineExceeded)
 		g.shutdown(blocks)
 		require.ErrorIs(t, nested, runner.ErrNested)
+
+		aside, end := rejectsAside(t, g)
+		end()
+		g.shutdown(aside)
 
 		drops := g.runner(runner.Config{Name: "drops", Workers: 1, Queue: 1, Overflow: runner.DropOldest, MaxStuck: 1})
 		release := make(chan struct{})

@@ -21,6 +21,7 @@ type Telemetry struct {
 	drains    drainKey
 	signals   *signals
 	flight    *FlightRecorder // nil: none
+	scrapes   scrapes
 }
 
 // New returns a Telemetry whose metrics are registered. It fails if a field

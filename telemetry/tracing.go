@@ -24,6 +24,7 @@ type tracing struct {
 	relations relations
 	askSpans  bool
 	sites     callSites
+	askers    askers
 
 	// recorded is set once a process span has recorded: then the line that asks
 	// without a span is worth knowing.
@@ -119,7 +120,7 @@ func (t *tracing) wantsCaller(ctx context.Context) bool {
 func (t *tracing) accepted(ctx context.Context, info *runner.AcceptedInfo) context.Context {
 	asker := trace.SpanFromContext(ctx)
 	if asker.IsRecording() {
-		addAccepted(asker, info)
+		t.noteAsked(asker, &info.Callback, names.EventAccepted, trace.WithTimestamp(info.Asked))
 	}
 	a := ctx
 	if t.askSpans {
@@ -131,20 +132,10 @@ func (t *tracing) accepted(ctx context.Context, info *runner.AcceptedInfo) conte
 	return processKey{owner: t}.accept(ctx, a, asker, info.Caller)
 }
 
-// addAccepted notes on the asker's span that it asked for a callback.
-func addAccepted(asker trace.Span, info *runner.AcceptedInfo) {
-	asker.AddEvent(names.EventAccepted, trace.WithTimestamp(info.Asked), trace.WithAttributes(
-		attribute.String(names.AttrRunner, info.Runner),
-		attribute.String(names.AttrCallbackName, info.Name)))
-}
-
 // rejected notes on the asker's span that a callback was rejected.
 func (t *tracing) rejected(ctx context.Context, info *runner.RejectedInfo, why *failure) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddEvent(names.EventRejected, trace.WithAttributes(
-			attribute.String(names.AttrRunner, info.Runner),
-			attribute.String(names.AttrCallbackName, info.Name),
-			attribute.String(names.AttrReason, info.Reason.String())))
+		t.noteAsked(span, &info.Callback, names.EventRejected, trace.WithAttributes(attribute.String(names.AttrReason, info.Reason.String())))
 	}
 	if t.askSpans {
 		t.askRejected(ctx, info, why)

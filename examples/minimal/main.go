@@ -32,7 +32,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	// Serve wraps the handler, and ends cleanly with ctx: first the requests, then the callbacks.
+	// Serve wraps the handler. When ctx ends, Serve finishes the requests first, then the callbacks.
 	report, err := after.Serve(ctx, &http.Server{Handler: mux}, listener, runner.Budgets{})
 	log.Print(report)
 	if err != nil {
@@ -47,7 +47,7 @@ func placeOrder(w http.ResponseWriter, r *http.Request) {
 		return sendMail(ctx, id) // after the response, on a worker, with a timeout
 	})
 	switch {
-	case errors.Is(err, runner.ErrQueueFull): // better say so than promise a mail
+	case errors.Is(err, runner.ErrQueueFull): // tell the visitor, instead of promising a mail
 		http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
 	case err != nil: // a mistake in this program, or it is shutting down
 		log.Printf("order %s: %v", id, err)

@@ -21,10 +21,11 @@ const (
 	nameWebhook       = "order.webhook"
 	nameRevalidate    = "cache.revalidate"
 	nameSignup        = "signup.email"
+	nameWatched       = "order.watched"
 )
 
 var callbackNames = []string{
-	nameEmailCustomer, nameEmailAdmin, nameAnalytics, nameActivity, nameWebhook, nameRevalidate, nameSignup,
+	nameEmailCustomer, nameEmailAdmin, nameAnalytics, nameActivity, nameWebhook, nameRevalidate, nameSignup, nameWatched,
 }
 
 // job is one thing to do after an answer. Its function knows nothing of
@@ -35,32 +36,32 @@ type job struct {
 	timeout time.Duration
 	run     func(context.Context) error
 	options []runner.Option // after the response only
-}
 
-// webhookAttempts is how often a notice is sent before the shop gives up.
-const webhookAttempts = 3
+	// apart: the order is placed even if this is rejected.
+	apart bool
+}
 
 // afterOrder lists what an order brings about.
 func (s *shop) afterOrder(o *order) []job {
 	return []job{
 		{nameEmailCustomer, "Confirmation mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, customerMail(o))
-		}, nil},
+		}, nil, false},
 		{nameEmailAdmin, "Mail to the admin", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, adminMail(s.cfg.admin, o, visitFrom(ctx)))
-		}, nil},
+		}, nil, false},
 		{nameAnalytics, "Analytics event", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addAnalytics(ctx, "order", o, visitFrom(ctx))
-		}, nil},
+		}, nil, false},
 		{nameActivity, "Activity log line", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addActivity(ctx, o, visitFrom(ctx))
-		}, nil},
+		}, nil, false},
 		{nameWebhook, "Webhook", 5 * time.Second, func(ctx context.Context) error {
 			return s.hook.deliver(ctx, o, visitFrom(ctx))
-		}, []runner.Option{runner.Retry(webhookAttempts)}},
+		}, []runner.Option{runner.Retry(s.cfg.attempts)}, true},
 		{nameRevalidate, "Best-seller cache", 2 * time.Second, func(ctx context.Context) error {
 			return s.best.revalidate(ctx)
-		}, []runner.Option{runner.Coalesce("best-sellers")}},
+		}, []runner.Option{runner.Coalesce("best-sellers")}, false},
 	}
 }
 
@@ -69,7 +70,7 @@ func (s *shop) afterSignup(u signup) []job {
 	return []job{
 		{nameSignup, "Welcome mail", 10 * time.Second, func(ctx context.Context) error {
 			return s.mails.send(ctx, welcomeMail(u))
-		}, nil},
+		}, nil, false},
 	}
 }
 
@@ -95,12 +96,16 @@ func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, wri
 	return t, nil
 }
 
-// ask reserves a place of the queue for every job, or for none. If it returns an
-// error the ticket must not be committed.
+// ask reserves places for every job that belongs to the order, or for none. If it
+// returns an error the ticket must not be committed. Then it asks for those that are
+// apart, each by itself. A partner's server that is down for long fills the places that
+// its own callbacks may take to wait for another attempt. Asked for with the others,
+// its webhook would have every order rejected.
 func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	ctx = withTicket(ctx, t)
 	committed := runner.When(func(runner.Request) bool { return t.committed.Load() })
-	var calls []runner.Call
+	which := runner.Ref(t.id) // so that records and the end's report say whose mail was lost
+	var together, apart []runner.Call
 	for _, j := range jobs {
 		callback := func(ctx context.Context) error {
 			if err := s.perform(ctx, t.id, j); err != nil {
@@ -109,11 +114,21 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
 			return nil
 		}
-		options := append([]runner.Option{committed, runner.Timeout(j.timeout)}, j.options...)
-		calls = append(calls, runner.Call{Name: j.name, Func: callback, Options: options})
+		options := append([]runner.Option{committed, which, runner.Timeout(j.timeout)}, j.options...)
+		call := runner.Call{Name: j.name, Func: callback, Options: options}
+		if j.apart {
+			apart = append(apart, call)
+		} else {
+			together = append(together, call)
+		}
 	}
-	if err := runner.AfterAll(ctx, calls...); err != nil {
+	if err := runner.AfterAll(ctx, together...); err != nil {
 		return fmt.Errorf("ask for what follows: %w", err)
+	}
+	for _, call := range apart {
+		if err := runner.After(ctx, call.Name, call.Func, call.Options...); err != nil { // the telemetry logs it
+			t.finished(call.Name, runner.OutcomeRejected, err, time.Time{}, time.Now(), 0)
+		}
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type config struct {
 	workers   int
 	queue     int
 	overflow  runner.Overflow
+	aside     aside
+	attempts  int         // to deliver a webhook
 	logLevel  *slog.Level // nil: see function logLevel
 	flight    string      // "": no flight recorder
 	health    bool        // ask another shop, and be none
@@ -49,8 +51,8 @@ var usageGroups = []struct {
 	flags []string
 }{
 	{"Where it listens and keeps its data", []string{"addr", "ops", "db"}},
-	{"Where mails and webhooks go", []string{"smtp", "smtp-delay", "webhook", "admin"}},
-	{"The runner", []string{"workers", "queue", "overflow", "drain", "linger"}},
+	{"Where mails and webhooks go", []string{"smtp", "smtp-delay", "webhook", "webhook-attempts", "admin"}},
+	{"The runner", []string{"workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "drain", "linger"}},
 	{"Making life interesting", []string{"load", "faults"}},
 	{"Looking into it", []string{"log-level", "flight"}},
 	{"In a container", []string{"healthcheck"}},
@@ -59,7 +61,7 @@ var usageGroups = []struct {
 const usageFaults = `
 Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
   NAME   a callback: order.email.customer, order.email.admin, order.analytics,
-         activity.log, order.webhook, cache.revalidate or signup.email
+         activity.log, order.webhook, cache.revalidate, signup.email or order.watched
   KIND   error       the callback returns an error
          panic       the callback panics
          hang        the callback never returns and ignores its context
@@ -76,8 +78,8 @@ OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set.
 // parseConfig reads the flags. For -h it prints the usage to stdout and
 // returns flag.ErrHelp. Other errors say what to do, one line a mistake.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
-	c := config{delay: 80 * time.Millisecond, workers: 64, queue: 1024, drain: 10 * time.Second}
-	var overflow, faults, level string
+	c := config{delay: 80 * time.Millisecond, workers: 64, queue: 1024, attempts: 3, drain: 10 * time.Second}
+	var overflow, limits, faults, level string
 	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the error is printed once, by main
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`host:port` of the shop")
@@ -86,10 +88,15 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.StringVar(&c.smtp, "smtp", "", "`host:port` of a real SMTP server; empty: one in the process, its mails at /inbox")
 	fs.Var((*durationFlag)(&c.delay), "smtp-delay", "`duration` of a delivery to the SMTP server or webhook receiver in the process")
 	fs.StringVar(&c.webhook, "webhook", "", "`URL` that order notifications are posted to; empty: a receiver in the process")
+	fs.Var((*intFlag)(&c.attempts), "webhook-attempts", "`number` of times that a webhook is sent before the shop gives up")
 	fs.StringVar(&c.admin, "admin", "admin@shop.example", "mail `address` that is told of every order")
 	fs.Var((*intFlag)(&c.workers), "workers", "`number` of callbacks that may run at once; many, as deliveries mostly wait")
-	fs.Var((*intFlag)(&c.queue), "queue", "`number` of accepted callbacks that may wait")
+	fs.Var((*intFlag)(&c.queue), "queue", "`number` of callbacks that may wait for a worker")
 	fs.StringVar(&overflow, "overflow", "reject", "`policy` of a full queue: reject, block or drop-oldest")
+	fs.StringVar(&limits, "limits", "", "`list` of how many callbacks of a name may run at once, as in order.webhook=8,signup.email=2")
+	fs.Var((*intFlag)(&c.aside.reserved), "max-reserved", "`number` of callbacks that may wait for open responses; 0: eight times -queue")
+	fs.Var((*intFlag)(&c.aside.held), "max-held", "`number` of callbacks that may wait for -limits; 0: eight times -queue")
+	fs.Var((*intFlag)(&c.aside.paused), "max-paused", "`number` of callbacks that may wait for another attempt; 0: eight times -queue")
 	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` for finishing what was accepted, after SIGTERM or Ctrl-C")
 	fs.Var((*durationFlag)(&c.linger), "linger", "`duration` to wait after the drain, at most, for one last scrape of /metrics")
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
@@ -108,12 +115,12 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
 	}
-	return c, c.set(overflow, faults, level)
+	return c, c.set(overflow, limits, faults, level)
 }
 
 // set takes over what the flags say as text, and reports every setting that
 // cannot be used, joined, in the order of the help.
-func (c *config) set(overflow, faults, level string) error {
+func (c *config) set(overflow, limits, faults, level string) error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -127,6 +134,7 @@ func (c *config) set(overflow, faults, level string) error {
 	check(c.smtp == "" || isHostPort(c.smtp), "-smtp %q: use host:port, as in 127.0.0.1:1025", c.smtp)
 	check(c.delay >= 0 && c.delay <= time.Minute, "-smtp-delay %v: use 0 to 1m", c.delay)
 	check(c.webhook == "" || isWebURL(c.webhook), "-webhook %q: use an http or https URL", c.webhook)
+	check(c.attempts >= 1, "-webhook-attempts %d: use a positive number", c.attempts)
 	_, err := parseEmail(c.admin)
 	check(err == nil, "-admin %q: %w", c.admin, err)
 
@@ -135,6 +143,11 @@ func (c *config) set(overflow, faults, level string) error {
 	var known bool
 	c.overflow, known = overflows[overflow]
 	check(known, "-overflow %q: use reject, block or drop-oldest", overflow)
+	c.aside.limits, err = parseLimits(limits)
+	check(err == nil, "-limits %w", err)
+	check(c.aside.reserved >= 0, "-max-reserved %d: use 0 or a positive number", c.aside.reserved)
+	check(c.aside.held >= 0, "-max-held %d: use 0 or a positive number", c.aside.held)
+	check(c.aside.paused >= 0, "-max-paused %d: use 0 or a positive number", c.aside.paused)
 	check(c.drain > 0, "-drain %v: use a positive duration", c.drain)
 	check(c.linger >= 0, "-linger %v: use 0 or a positive duration", c.linger)
 

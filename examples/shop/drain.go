@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
@@ -26,7 +25,6 @@ func (s *shop) serveOrders(ctx context.Context) error {
 	// by byte does not cost others their mails.
 	half := s.cfg.drain / 2
 	report, err := s.runner.Serve(ctx, s.server, s.listener, runner.Budgets{Server: half, Callbacks: half})
-	s.drained.Store(true)
 	stop()
 	failed := ctx.Err() == nil
 	if !failed {
@@ -54,9 +52,10 @@ func (s *shop) lookBack() {
 		s.log.Warn("spans may be lost", "error", err)
 	}
 	if s.cfg.linger > 0 {
-		select {
-		case <-s.scraped.done:
-		case <-time.After(s.cfg.linger):
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.linger)
+		defer cancel()
+		if err := s.telemetry.WaitForScrape(ctx); err != nil {
+			s.log.Warn("the last figures are not scraped", "error", err)
 		}
 	}
 }

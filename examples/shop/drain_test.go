@@ -137,7 +137,7 @@ func TestSIGTERMUnderLoadLosesNothingAccepted(t *testing.T) {
 
 func TestSIGTERMWithAHangingCallbackEndsInTimeAndNamesIt(t *testing.T) {
 	s, cmd := startProgram(t, "-smtp-delay", "0s", "-drain", "1s", "-faults", "order.webhook=hang:1")
-	s.order()
+	oldest := s.order()
 	// An open stream of events must not hold the end up either.
 	resp, err := s.client.Do(s.request(http.MethodGet, s.url+"/api/orders/"+s.order().ID+"/events", ""))
 	require.NoError(t, err)
@@ -147,6 +147,7 @@ func TestSIGTERMWithAHangingCallbackEndsInTimeAndNamesIt(t *testing.T) {
 	require.Equal(t, 1, s.exit(cmd), "exit code")
 	require.Less(t, time.Since(start), 8*time.Second)
 	require.Contains(t, s.stdout.String(), "2 x order.webhook abandoned")
+	require.Contains(t, s.stdout.String(), `, ref "`+oldest.ID+`"`)
 	require.Contains(t, s.stderr.String(), "closed with work lost")
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 // heartbeat keeps proxies from closing a quiet stream.
@@ -19,6 +22,7 @@ func (s *shop) getOrderEvents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &inputError{http.StatusNotFound, "no such order"})
 		return
 	}
+	s.watched(r, t.id)
 	requestRead(w)
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -57,4 +61,18 @@ func (s *shop) getOrderEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// watched notes after a stream how long somebody watched the order. Until then it waits
+// for a response that stays open. The stream does not depend on it: if it is rejected,
+// the telemetry logs that.
+func (s *shop) watched(r *http.Request, id string) {
+	_ = runner.After(r.Context(), nameWatched, func(ctx context.Context) error {
+		if err := s.faults.strike(ctx, nameWatched); err != nil {
+			return err
+		}
+		req, _ := runner.RequestFrom(ctx)
+		s.log.InfoContext(ctx, "order watched", "id", id, "for", req.Duration.Round(time.Millisecond).String())
+		return nil
+	}, runner.Timeout(time.Second))
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,13 +24,6 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// lastScrape tells the end of the program that /metrics has been read after
-// the drain, so that its last increments are not lost.
-type lastScrape struct {
-	once sync.Once
-	done chan struct{}
-}
-
 // opsHandler serves those who run the shop.
 func (s *shop) opsHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -40,13 +32,7 @@ func (s *shop) opsHandler() http.Handler {
 		Registry:          s.registry,
 		ErrorLog:          s.errorLog,
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		drained := s.drained.Load()
-		scrape.ServeHTTP(w, r)
-		if drained && r.Context().Err() == nil { // one that went away has not read it
-			s.scraped.once.Do(func() { close(s.scraped.done) })
-		}
-	})
+	mux.Handle("GET /metrics", s.telemetry.WatchScrapes(scrape)) // until the last one, after the drain
 	mux.HandleFunc("GET /traces", s.getTraces)
 	mux.Handle("GET /static/", staticFiles()) // of the page of traces
 	mux.Handle("GET /faults", s.faults)

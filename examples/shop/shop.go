@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,16 +24,17 @@ import (
 
 // shop is everything that runs. open makes it, serve runs it to its end.
 type shop struct {
-	cfg      config
-	stdout   io.Writer
-	log      *slog.Logger
-	errorLog *log.Logger // for servers that know no slog
-	registry *prometheus.Registry
-	spans    *spanRing // the last ones
-	otel     *otelsetup.OTel
-	tracer   trace.Tracer
-	runner   *runner.Runner
-	faults   *injector
+	cfg       config
+	stdout    io.Writer
+	log       *slog.Logger
+	errorLog  *log.Logger // for servers that know no slog
+	registry  *prometheus.Registry
+	spans     *spanRing // the last ones
+	otel      *otelsetup.OTel
+	tracer    trace.Tracer
+	telemetry *telemetry.Telemetry
+	runner    *runner.Runner
+	faults    *injector
 
 	store     *store
 	templates *template.Template
@@ -50,9 +50,7 @@ type shop struct {
 	server, opsServer     *http.Server
 	url, opsURL           string
 
-	drained atomic.Bool   // the runner has nothing more to count
-	closing chan struct{} // closed when responses without end shall end
-	scraped lastScrape
+	closing chan struct{}  // closed when responses without end shall end
 	closers []func() error // in the order of opening
 }
 
@@ -69,7 +67,6 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 		faults:   newInjector(cfg.faults),
 		tickets:  newTickets(),
 		closing:  make(chan struct{}),
-		scraped:  lastScrape{done: make(chan struct{})},
 	}
 	defer func() {
 		if err != nil {
@@ -152,7 +149,7 @@ func (s *shop) openRunner() error {
 	if err != nil {
 		return err
 	}
-	tel, err := telemetry.New(telemetry.Config{
+	s.telemetry, err = telemetry.New(telemetry.Config{
 		TracerProvider: s.otel.Tracers,
 		Registerer:     s.registry,
 		Logger:         s.log,
@@ -164,7 +161,8 @@ func (s *shop) openRunner() error {
 	}
 	s.runner, err = runner.New(runner.Config{
 		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
-		Observers: []runner.Observer{tel.Observer(), ticketObserver()},
+		MaxReserved: s.cfg.aside.reserved, MaxHeld: s.cfg.aside.held, MaxPaused: s.cfg.aside.paused, Limits: s.cfg.aside.limits,
+		Observers: []runner.Observer{s.telemetry.Observer(), ticketObserver()},
 	})
 	return err
 }

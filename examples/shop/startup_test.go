@@ -34,6 +34,8 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"no queue":            {[]string{"-queue", "-5"}, []string{"-queue", "positive"}},
 		"no drain":            {[]string{"-drain", "0s"}, []string{"-drain", "positive"}},
 		"bad overflow":        {[]string{"-overflow", "explode"}, []string{"-overflow", "drop-oldest"}},
+		"limit of no name":    {[]string{"-limits", "order.fax=1"}, []string{"-limits", "order.webhook"}},
+		"limit of 0":          {[]string{"-limits", "order.webhook=0"}, []string{"-limits", "positive"}},
 		"bad webhook":         {[]string{"-webhook", "ftp://x"}, []string{"-webhook", "http"}},
 		"bad smtp":            {[]string{"-smtp", "mail"}, []string{"-smtp", "host:port, as in 127.0.0.1:1025"}},
 		"bad admin":           {[]string{"-admin", "boss"}, []string{"-admin", "address"}},
@@ -62,7 +64,8 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
 	mistakes := [][2]string{
 		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
-		{"-webhook", "ftp://x"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
+		{"-webhook", "ftp://x"}, {"-webhook-attempts", "0"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
+		{"-limits", "order.webhook"}, {"-max-reserved", "-1"}, {"-max-held", "-1"}, {"-max-paused", "-1"},
 		{"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
 	}
 	var args []string
@@ -99,7 +102,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
 	for _, flag := range []string{
 		"addr", "ops", "db", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
-		"drain", "linger", "workers", "queue", "overflow", "log-level", "flight",
+		"drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
 	} {
 		require.Contains(t, out.String(), "\n  -"+flag+" ")
 	}

@@ -13,8 +13,8 @@ import (
 
 // ticket follows what one order asked to be run after its answer.
 //
-// Places of the queue are reserved before the order is written, so that a full
-// queue rejects the order instead of losing its mails. Should the order then
+// Places are reserved before the order is written, so that a full queue rejects the
+// order instead of losing its mails. A webhook that is rejected is a step that is done. Should the order then
 // not be written after all, what was reserved finds the ticket not committed
 // and does nothing.
 type ticket struct {

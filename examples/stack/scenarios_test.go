@@ -101,6 +101,42 @@ var scenarios = []scenario{
 		}, budgetBurns...),
 	},
 	{
+		// A few orders, and not for long: so few webhooks are rejected that no error
+		// budget burns. Each order is placed.
+		name: "dead partner",
+		args: []string{"-load", "1", "-webhook-attempts", "10", "-max-paused", "12"},
+		act: func(ts *testStack) {
+			ts.breaks("order.webhook=error:1")
+			ts.fillsUp("AfterglowPausedFull", "paused", "order.webhook")
+			ts.breaks("")
+		},
+		fires: []string{"AfterglowPausedFull"},
+	},
+	{
+		// One webhook at a time, of which two may wait: none grows old.
+		name: "limit that holds back",
+		args: []string{"-load", "1", "-limits", "order.webhook=1", "-max-held", "4"},
+		act: func(ts *testStack) {
+			ts.breaks("order.webhook=slow(1800ms):1")
+			ts.fillsUp("AfterglowHeldFull", "held", "order.webhook")
+			ts.breaks("")
+		},
+		fires: []string{"AfterglowHeldFull"},
+	},
+	{
+		// Windows in which somebody watches an order that takes long.
+		name: "open streams",
+		args: []string{"-load", "1", "-max-reserved", "16"},
+		act: func(ts *testStack) {
+			ts.breaks("order.email.customer=slow(9s):1")
+			close := ts.watches(ts.orders(), 9)
+			ts.fillsUp("AfterglowReservedFull", "reserved", "order.watched")
+			close()
+			ts.breaks("")
+		},
+		fires: []string{"AfterglowReservedFull"},
+	},
+	{
 		// So few that none is rejected before long: that begins when as many hang as
 		// there are workers.
 		name:   "stuck callbacks",

@@ -34,7 +34,7 @@ import (
 
 type callback = func(context.Context) error
 
-func statements(ctx context.Context, after, mails, reports *runner.Runner, mux *http.ServeMux, cartID string, deliver, mail, recount, reload, refresh, render, run callback) (err error) {
+func statements(ctx context.Context, after, mails, reports *runner.Runner, mux *http.ServeMux, cartID string, deliver, mail, recount, reload, refresh, render, run, text callback) (err error) {
 	_, _ = time.Second, log.Print
 	%s
 	return err
@@ -61,12 +61,14 @@ func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 	}
 }
 
-// The first program a reader copies is one that is built, tested and run.
-func TestTheREADMEBeginsWithTheMinimalExampleAndHasItsTest(t *testing.T) {
+// The programs a reader copies first are ones that are built, tested and run.
+func TestTheREADMEBeginsWithTwoExamplesAndHasTheTestOfTheFirst(t *testing.T) {
 	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
-	require.NotEmpty(t, blocks)
-	_, program, _ := strings.Cut(read(t, "examples/minimal/main.go"), "\npackage main\n")
-	require.Equal(t, "package main\n"+program, blocks[0][1])
+	for i, file := range []string{"examples/minimal/main.go", "examples/metrics/main.go"} {
+		require.Greater(t, len(blocks), i)
+		_, program, _ := strings.Cut(read(t, file), "\npackage main\n")
+		require.Equal(t, "package main\n"+program, blocks[i][1], file)
+	}
 	tests := 0
 	for _, b := range blocks {
 		if strings.HasPrefix(b[1], "func Test") {

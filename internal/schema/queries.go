@@ -18,6 +18,8 @@ var queries = map[string]string{
 	names.MetricQueueDepth:       `afterglow_queue_depth / afterglow_queue_capacity`,
 	names.MetricQueueCapacity:    `predict_linear(afterglow_queue_depth[10m], 600) > afterglow_queue_capacity`,
 	names.MetricQueueHighWater:   `max_over_time(afterglow_queue_depth_high_water[1d])`,
+	names.MetricQueuePlaces:      `max by (runner, state) (afterglow_queue_places / afterglow_queue_places_limit)`,
+	names.MetricQueuePlacesLimit: `(afterglow_queue_places / afterglow_queue_places_limit) >= 0.5`,
 	names.MetricQueueOldest:      `time() - (afterglow_queue_oldest_timestamp_seconds > 0)`,
 	names.MetricWorkers:          `sum by (runner) (afterglow_workers)`,
 	names.MetricWorkersBusy:      `afterglow_workers_busy / afterglow_workers`,

@@ -39,6 +39,7 @@ type source struct {
 	names   []Group // of package telemetry/names
 	reasons []Name  // of rejections
 	misuses []Name  // the same label of MetricMisuse
+	states  []Name  // of places
 	ends    []Name  // the outcomes
 	profile []Name
 	metrics map[string]metric
@@ -95,6 +96,15 @@ func (s *source) read(dir string) (err error) {
 	s.misuses = named(misuses, "Misuse")
 	for i := range s.misuses {
 		s.misuses[i].Value = runner.Misuse(i).String()
+	}
+	places, err := Constants(filepath.Join(core, "place.go"))
+	if err != nil {
+		return err
+	}
+	s.states = named(places, "Place")
+	for i := range s.states {
+		s.states[i].Value = runner.Place(i).String()
+		_, s.states[i].Meaning, _ = strings.Cut(s.states[i].Meaning, ": ")
 	}
 	outcomes, err := Constants(filepath.Join(core, "outcome.go"))
 	if err != nil {
@@ -163,6 +173,7 @@ func (s *source) values() map[string]int {
 	return map[string]int{
 		names.LabelOutcome: len(s.ends),
 		names.LabelReason:  len(s.reasons),
+		names.LabelState:   len(s.states),
 		names.LabelResult:  len(named(s.names, "Result")),
 		names.LabelSignal:  len(named(s.names, "Signal")),
 	}
@@ -240,6 +251,7 @@ func (s *source) valueTable() Section {
 	add(names.LabelOutcome, s.ends)
 	add(names.LabelReason, s.reasons)
 	add(names.LabelReason, s.misuses)
+	add(names.LabelState, s.states)
 	add(names.LabelResult, s.take("Result"))
 	add(names.LabelSignal, s.take("Signal"))
 	return t

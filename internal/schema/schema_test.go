@@ -73,7 +73,7 @@ func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 		require.False(t, strings.HasPrefix(name, "afterglow."), "%s is no constant", name)
 	}
 	for name := range rows[schema.LabelValues] {
-		require.Regexp(t, `^(outcome|reason)=`, name)
+		require.Regexp(t, `^(outcome|reason|state)=`, name)
 	}
 	require.Equal(t, map[string]int{"exception": 1}, rows[schema.Events])
 }

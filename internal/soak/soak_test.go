@@ -105,13 +105,19 @@ type site struct {
 
 func serve(t *testing.T, cfg runner.Config, with func(*runner.Runner) asker) *site {
 	t.Helper()
+	return serveRunner(t, cfg, func(r *runner.Runner) http.Handler { return handler{with(r)} })
+}
+
+// serveRunner serves a handler that may ask the runner.
+func serveRunner(t *testing.T, cfg runner.Config, with func(*runner.Runner) http.Handler) *site {
+	t.Helper()
 	r, err := runner.New(cfg)
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := &site{
 		runner: r,
-		server: &http.Server{Handler: r.Middleware(handler{with(r)}), ReadHeaderTimeout: time.Minute},
+		server: &http.Server{Handler: r.Middleware(with(r)), ReadHeaderTimeout: time.Minute},
 		url:    "http://" + l.Addr().String(),
 		ended:  make(chan error, 1),
 	}

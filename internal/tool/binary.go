@@ -26,8 +26,10 @@ var modules = map[string]string{
 // most of Prometheus' build, and no test uses it.
 var tags = map[string]string{"prometheus": "remove_all_sd"}
 
-// built has the modules that this process has built.
-var built sync.Map // directory -> nothing
+var (
+	building sync.Mutex
+	built    = map[string]bool{} // the directories of modules that this process has built; guarded by building
+)
 
 // Binary returns the path of a tool, such as "jaeger". The first call of a process
 // runs go build on the tool's module. This takes a second if the tool is up to
@@ -46,7 +48,9 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	source := filepath.Join(root, "tools", module)
 	dir := filepath.Join(root, "bin", runtime.Version()) // a tool must be rebuilt when Go changes
 	path := filepath.Join(dir, name)
-	if _, done := built.Load(source); done {
+	building.Lock() // twelve tests that start together would build it twelve times
+	defer building.Unlock()
+	if built[source] {
 		return path, nil
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -58,7 +62,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("tool: %s has no such tool: %w", filepath.Join(source, "go.mod"), err)
 	}
-	built.Store(source, nil)
+	built[source] = true
 	return path, nil
 }
 

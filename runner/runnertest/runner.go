@@ -106,8 +106,11 @@ func (rt *Runner) Serve(h http.Handler, req *http.Request) *httptest.ResponseRec
 	rt.t.Helper()
 	b := new(batch)
 	w := httptest.NewRecorder()
-	inner := req.WithContext(rt.Recorder.with(req.Context(), b))
+	// As with a server, the request's context ends when everything has returned.
+	ctx, cancel := context.WithCancel(context.WithValue(req.Context(), http.ServerContextKey, new(http.Server)))
+	inner := req.WithContext(rt.Recorder.with(ctx, b))
 	defer rt.wait("Serve", b)
+	defer cancel()
 	defer func() { req.Pattern = inner.Pattern }() // as http.ServeMux sets it
 	rt.Middleware(h).ServeHTTP(w, inner)
 	return w

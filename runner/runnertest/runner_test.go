@@ -216,6 +216,31 @@ func TestServeWaitsBehindTheHandlersOwnMiddleware(t *testing.T) {
 	})
 }
 
+// As echo does, which writes the errors that handlers return.
+func TestServeShowsCallbacksTheErrorThatMiddlewareOutsideWrites(t *testing.T) {
+	rt := runnertest.New(t, runner.Config{})
+	var kept http.ResponseWriter
+	status := 0
+	inner := rt.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kept = w
+		err := runner.After(r.Context(), "it", func(ctx context.Context) error {
+			got, _ := runner.RequestFrom(ctx)
+			status = got.Status
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	w := rt.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r)
+		http.Error(kept, "broken", http.StatusTeapot)
+	}), httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusTeapot || w.Body.String() != "broken\n" || status != http.StatusTeapot {
+		t.Errorf("the response is %d %q, its callback saw %d", w.Code, w.Body, status)
+	}
+}
+
 func TestServeWaitsThoughTheClientHasLeft(t *testing.T) {
 	rt := runnertest.New(t, runner.Config{})
 	ctx, cancel := context.WithCancel(t.Context())

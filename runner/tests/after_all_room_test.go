@@ -33,30 +33,24 @@ func TestAfterAllOfMoreThanTheQueueHoldsNeverFits(t *testing.T) {
 	}
 }
 
-func TestAfterAllEvictsAsManyAsItNeedsOrNone(t *testing.T) {
+func TestAfterAllEvictsAsManyAsItNeedsWhenItsCallbacksAreDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 5, Overflow: runner.DropOldest})
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 3, Overflow: runner.DropOldest})
 		occupy(t, r, "busy")
-		open, release := r.Scope(t.Context())
-		require.NoError(t, runner.AfterAll(open, callsOf("open.a open.b")...))
 		for _, name := range []string{"first", "second", "third"} {
 			require.NoError(t, r.Go(t.Context(), name, nothing))
 		}
-		ctx, releaseLast := r.Scope(t.Context())
-		require.ErrorIs(t, runner.AfterAll(ctx, callsOf("a b c d")...), runner.ErrQueueFull)
-		for _, name := range []string{"open.a", "open.b", "first", "second", "third"} {
-			require.Empty(t, rec.Outcomes(name), "three may be evicted, and four were needed")
-		}
-		require.Equal(t, 5, r.Stats().Depth)
-
+		ctx, release := r.Scope(t.Context())
 		require.NoError(t, runner.AfterAll(ctx, callsOf("e f")...))
+		require.Empty(t, rec.Outcomes("first"), "a response that is open takes no place from others")
+		require.Equal(t, 3, r.Stats().Depth)
+		release(nil)
+		synctest.Wait()
 		require.Equal(t, []runner.Outcome{runner.OutcomeDropped}, rec.Outcomes("first"))
 		require.Equal(t, []runner.Outcome{runner.OutcomeDropped}, rec.Outcomes("second"))
 		require.Empty(t, rec.Outcomes("third"))
-		require.Equal(t, 5, r.Stats().Depth)
+		require.Equal(t, 3, r.Stats().Depth)
 		requireBalanced(t, r.Stats())
-		release(nil)
-		releaseLast(nil)
 	})
 }
 
@@ -102,10 +96,8 @@ func TestAfterAllWaitsForAllItsPlacesAndIsNotOvertaken(t *testing.T) {
 		require.Empty(t, soFar())
 		require.Equal(t, 1, r.Stats().Depth)
 		steps <- struct{}{}
-		require.Equal(t, "large", soFar(), "as soon as there are three places")
-		require.Equal(t, 3, r.Stats().Depth)
+		require.Equal(t, "large small", soFar(), "as soon as there are three places; those of an open response leave them free")
 		steps <- struct{}{}
-		require.Equal(t, "large small", soFar())
 		drain(t, r)
 		require.Equal(t, uint64(8), r.Stats().Outcomes[runner.OutcomeSuccess])
 	})
@@ -134,8 +126,10 @@ func TestTheNextOneGetsItsPlaceWhenAnAfterAllGivesUpWaiting(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
 			require.Equal(t, runner.ReasonCanceled, only(t, rec, name).Rejected.Reason)
 		}
-		require.Equal(t, 2, r.Stats().Depth)
+		require.Equal(t, 1, r.Stats().Depth)
+		require.Equal(t, 1, r.Stats().Places[runner.PlaceReserved].Taken)
 		release(nil)
+		require.Equal(t, 2, r.Stats().Depth)
 	})
 }
 

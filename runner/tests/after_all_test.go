@@ -66,7 +66,7 @@ func TestAfterAllRejectsAllOrNone(t *testing.T) {
 
 	require.ErrorIs(t, runner.AfterAll(ctx, callsOf("c d e")...), runner.ErrQueueFull)
 	s := r.Stats()
-	require.Equal(t, 2, s.Depth, "two would have found a place")
+	require.Equal(t, 2, s.Places[runner.PlaceReserved].Taken, "two would have found a place")
 	require.Equal(t, 2, s.Reserved)
 	require.Equal(t, uint64(5), s.Asked)
 	require.Equal(t, uint64(3), s.Rejections[runner.ReasonQueueFull], "each of them counts")
@@ -80,10 +80,11 @@ func TestAfterAllRejectsAllOrNone(t *testing.T) {
 	}
 
 	require.NoError(t, runner.AfterAll(ctx, callsOf("f g")...), "the places are still there")
-	require.Equal(t, 4, r.Stats().Depth)
+	require.Equal(t, 4, r.Stats().Places[runner.PlaceReserved].Taken)
 	release(nil)
 	drain(t, r)
 	require.Zero(t, r.Stats().Depth)
+	require.Zero(t, r.Stats().Places[runner.PlaceReserved].Taken)
 	require.Equal(t, uint64(4), r.Stats().Outcomes[runner.OutcomeSuccess])
 }
 
@@ -116,7 +117,7 @@ func TestAMistakeInOneCallOfAfterAllAsksForNothing(t *testing.T) {
 	require.ErrorIs(t, r.AfterAll(t.Context(), good), runner.ErrNoScope)
 	require.ErrorIs(t, newRunner(t, runner.Config{}).AfterAll(ctx, good), runner.ErrNoScope)
 	require.Zero(t, r.Stats().Asked)
-	require.Zero(t, r.Stats().Depth)
+	require.Zero(t, r.Stats().Places[runner.PlaceReserved].Taken)
 	require.Empty(t, rec.All())
 	after := runner.Misuses()
 	require.Equal(t, before[runner.MisuseNilFunc]+6, after[runner.MisuseNilFunc])
@@ -132,7 +133,7 @@ func TestOnceInsideAfterAll(t *testing.T) {
 		once := runner.Call{Name: "once", Func: func(context.Context) error { ran++; return nil }, Options: []runner.Option{runner.Once("k")}}
 		require.NoError(t, runner.AfterAll(ctx, once, runner.Call{Name: "other", Func: nothing}))
 		require.NoError(t, runner.AfterAll(ctx, append(callsOf("third"), once, once)...), "those repeated need no place")
-		require.Equal(t, 3, r.Stats().Depth)
+		require.Equal(t, 3, r.Stats().Places[runner.PlaceReserved].Taken)
 		require.NoError(t, runner.AfterAll(ctx, once))
 		require.ErrorIs(t, runner.AfterAll(ctx, once, runner.Call{Name: "beyond", Func: nothing}), runner.ErrQueueFull)
 		requireBalanced(t, r.Stats())
@@ -142,7 +143,7 @@ func TestOnceInsideAfterAll(t *testing.T) {
 		first, merged, rejected := runner.OutcomeSuccess, runner.OutcomeCoalesced, runner.OutcomeRejected
 		require.Equal(t, []runner.Outcome{first, merged, merged, merged, rejected}, rec.Outcomes("once"), "also what was to be merged is rejected with the rest")
 		require.Equal(t, []runner.Outcome{rejected}, rec.Outcomes("beyond"))
-		require.Zero(t, r.Stats().Depth)
+		require.Zero(t, r.Stats().Places[runner.PlaceReserved].Taken)
 	})
 }
 
@@ -155,12 +156,12 @@ func TestTheSameOnceTwiceInOneAfterAllNeedsOnePlace(t *testing.T) {
 		other := once
 		other.Options = []runner.Option{runner.Once("another")}
 		require.NoError(t, runner.AfterAll(ctx, once, other, once))
-		require.Equal(t, 2, r.Stats().Depth)
+		require.Equal(t, 2, r.Stats().Places[runner.PlaceReserved].Taken)
 		release(nil)
 		synctest.Wait()
 		require.Equal(t, 2, ran)
 		require.Equal(t, []runner.Outcome{runner.OutcomeSuccess, runner.OutcomeSuccess, runner.OutcomeCoalesced}, rec.Outcomes("once"))
-		require.Zero(t, r.Stats().Depth)
+		require.Zero(t, r.Stats().Places[runner.PlaceReserved].Taken)
 		requireBalanced(t, r.Stats())
 	})
 }

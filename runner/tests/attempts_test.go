@@ -51,17 +51,17 @@ func cancelWhileItWaits(t *testing.T, r *runner.Runner) {
 	require.Zero(t, giveUp(t, r).Lost[0].Ran)
 }
 
-// evictOnceItIsDueAgain makes the next attempt due while the one worker is
-// taken, and fills the queue, in a bubble only.
-func evictOnceItIsDueAgain(t *testing.T, r *runner.Runner) {
+// cancelOnceItIsDueAgain makes the next attempt due while the one worker is
+// taken, and shuts r down then, in a bubble only.
+func cancelOnceItIsDueAgain(t *testing.T, r *runner.Runner) {
 	t.Helper()
 	time.Sleep(5 * time.Second)
 	g := newGate(t)
 	defer g.release()
 	require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
 	time.Sleep(time.Minute)
-	require.NoError(t, r.Go(t.Context(), "place", nothing))
-	require.NoError(t, r.Go(t.Context(), "evictor", nothing))
+	require.Zero(t, r.Stats().Paused)
+	require.Zero(t, giveUp(t, r).Lost[0].Ran)
 }
 
 func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
@@ -69,14 +69,14 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 		how  func(*testing.T, *runner.Runner)
 		want runner.Outcome
 	}{
-		"canceled while it waits":      {cancelWhileItWaits, runner.OutcomeCanceled},
-		"evicted once it is due again": {evictOnceItIsDueAgain, runner.OutcomeCanceled},
+		"canceled while it waits":       {cancelWhileItWaits, runner.OutcomeCanceled},
+		"canceled once it is due again": {cancelOnceItIsDueAgain, runner.OutcomeCanceled},
 	}
 	for name, c := range end {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended []runner.FinishedInfo
-				r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Timeout: time.Second, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+				r := newRunner(t, runner.Config{Workers: 1, Queue: 2, Timeout: time.Second, Observers: []runner.Observer{{
 					Finished: func(_ context.Context, info runner.FinishedInfo) {
 						if info.Name == "it" {
 							ended = append(ended, info)
@@ -103,47 +103,15 @@ func TestWhatEndsBetweenTwoAttemptsDoesNotCountAnAttemptTwice(t *testing.T) {
 
 // A callback that has run was not dropped: nobody may take it for one that can be
 // asked for again without a trace of its first attempt.
-func TestWhatIsGivenUpAfterAnAttemptIsCanceledAndNotDropped(t *testing.T) {
+func TestWhatADrainGivesUpAfterAnAttemptIsCanceledAndNotDropped(t *testing.T) {
 	for name, c := range map[string]struct {
-		cfg  runner.Config
-		why  error
-		give func(t *testing.T, r *runner.Runner)
+		cfg   runner.Config
+		waits runner.Place
 	}{
-		"evicted while it waits for a worker": {
-			runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest}, runner.ErrEvicted,
-			func(t *testing.T, r *runner.Runner) {
-				t.Helper()
-				for range 2 {
-					require.NoError(t, r.Go(t.Context(), "newer", nothing))
-				}
-			},
-		},
-		"evicted while it waits for its share": {
-			runner.Config{Workers: 2, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"it": 1}}, runner.ErrEvicted,
-			func(t *testing.T, r *runner.Runner) {
-				t.Helper()
-				for range 2 {
-					require.NoError(t, r.Go(t.Context(), "it", nothing))
-				}
-			},
-		},
-		"evicted with several by AfterAll": {
-			runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest}, runner.ErrEvicted,
-			func(t *testing.T, r *runner.Runner) {
-				t.Helper()
-				ctx, release := r.Scope(t.Context())
-				require.NoError(t, runner.AfterAll(ctx, callsOf("a b")...))
-				release(nil)
-			},
-		},
-		"given up by a drain while it waits for a worker": {
-			runner.Config{Workers: 1, Queue: 2}, runner.ErrShutdown,
-			func(t *testing.T, r *runner.Runner) { t.Helper(); giveUp(t, r) },
-		},
-		"given up by a drain while it waits for its share": {
-			runner.Config{Workers: 2, Queue: 2, Limits: map[string]int{"it": 1}}, runner.ErrShutdown,
-			func(t *testing.T, r *runner.Runner) { t.Helper(); giveUp(t, r) },
-		},
+		"while it waits for a worker":    {runner.Config{Workers: 1, Queue: 2}, runner.PlacePaused},
+		"while it waits for its share":   {runner.Config{Workers: 2, Queue: 2, Limits: map[string]int{"it": 1}}, runner.PlaceHeld},
+		"under DropOldest for a worker":  {runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest}, runner.PlacePaused},
+		"under DropOldest for its share": {runner.Config{Workers: 2, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"it": 1}}, runner.PlaceHeld},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -158,12 +126,13 @@ func TestWhatIsGivenUpAfterAnAttemptIsCanceledAndNotDropped(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				require.Zero(t, r.Stats().Paused, "its next attempt is due")
 				require.Empty(t, rec.Outcomes("it"))
-				c.give(t, r)
+				require.Positive(t, r.Stats().Places[c.waits].Taken)
+				giveUp(t, r)
 
 				it := rec.Named("it")[0]
 				require.Len(t, it.Started, 1)
 				require.Equal(t, runner.OutcomeCanceled, it.Finished.Outcome)
-				require.ErrorIs(t, it.Finished.Err, c.why)
+				require.ErrorIs(t, it.Finished.Err, runner.ErrShutdown)
 				require.ErrorIs(t, it.Finished.Err, errBroken, "it says why it had to be tried again")
 				counts := countsOf(t, r.Snapshot(), "it")
 				require.Equal(t, uint64(1), counts.Outcomes[runner.OutcomeCanceled])
@@ -171,6 +140,47 @@ func TestWhatIsGivenUpAfterAnAttemptIsCanceledAndNotDropped(t *testing.T) {
 				require.Equal(t, uint64(1), counts.Failure.Count()-counts.Outcomes[runner.OutcomeAbandoned], "its one attempt")
 				requireSnapshotBalanced(t, r.Snapshot())
 				g.release()
+			})
+		})
+	}
+}
+
+// Its first attempt has cost something, and the partner may have seen it: to drop the
+// newest instead would be no better, so the place of a later attempt is bounded when it
+// is asked for.
+func TestDropOldestNeverEvictsALaterAttempt(t *testing.T) {
+	for name, cfg := range map[string]runner.Config{
+		"that waits for a worker":    {Workers: 1, Queue: 2, Overflow: runner.DropOldest},
+		"that waits for its share":   {Workers: 2, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"it": 1}},
+		"that waits between the two": {Workers: 1, Queue: 2, Overflow: runner.DropOldest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, rec := recorded(t, cfg)
+				backoff := time.Second
+				if name == "that waits between the two" {
+					backoff = time.Hour
+				}
+				require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }, runner.RetryBackoff(2, every(backoff))))
+				synctest.Wait()
+				g := newGate(t)
+				require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(-1)))
+				if cfg.Workers > 1 {
+					require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
+				}
+				time.Sleep(2 * time.Second)
+				for range 5 {
+					require.NoError(t, r.Go(t.Context(), "newer", nothing))
+				}
+				require.Empty(t, rec.Outcomes("it"))
+				dropped := runner.OutcomeDropped
+				require.Equal(t, []runner.Outcome{dropped, dropped, dropped}, rec.Outcomes("newer"), "the oldest of the first attempts")
+				requireSnapshotBalanced(t, r.Snapshot())
+				g.release()
+				time.Sleep(2 * time.Hour)
+				synctest.Wait()
+				require.Equal(t, runner.OutcomeError, rec.Named("it")[0].Finished.Outcome)
+				require.Len(t, rec.Named("it")[0].Started, 2)
 			})
 		})
 	}

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -13,12 +14,12 @@ import (
 
 func TestNewNamesEveryFieldThatCannotBeUsed(t *testing.T) {
 	_, err := runner.New(runner.Config{
-		Name: "my runner", Workers: -1, Queue: -2, Overflow: -9, StuckAfter: -time.Second, MaxStuck: -3, MaxNames: -4,
+		Name: "my runner", Workers: -1, Queue: -2, MaxReserved: -5, MaxHeld: -6, MaxPaused: -7, Overflow: -9, StuckAfter: -time.Second, MaxStuck: -3, MaxNames: -4,
 		Names: []string{"a", "a b"}, Limits: map[string]int{"a b": 1, "it": 0},
 		DurationBuckets: []time.Duration{1, 1}, WaitBuckets: []time.Duration{-1},
 	})
 	for _, want := range []string{
-		`Name "my runner"`, "Workers is -1", "Queue is -2", "Config.Overflow cannot be used", "StuckAfter is -1s", "MaxStuck is -3", "MaxNames is -4",
+		`Name "my runner"`, "Workers is -1", "Queue is -2", "Config.MaxReserved is -5", "Config.MaxHeld is -6", "Config.MaxPaused is -7", "Config.Overflow cannot be used", "StuckAfter is -1s", "MaxStuck is -3", "MaxNames is -4",
 		`Names[1] is "a b"`, `Limits["a b"]`, `Limits["it"]`, "Config.DurationBuckets", "Config.WaitBuckets",
 	} {
 		require.ErrorContains(t, err, want)
@@ -36,6 +37,21 @@ func TestTheZeroConfigHasTheDocumentedDefaults(t *testing.T) {
 	require.Equal(t, 1024, s.Capacity)
 	require.Positive(t, s.Workers)
 	require.Zero(t, s.Workers%8)
+	require.Equal(t, [runner.NumPlaces]runner.PlaceStats{
+		runner.PlaceQueued: {Limit: 1024}, runner.PlaceReserved: {Limit: 8192}, runner.PlaceHeld: {Limit: 8192}, runner.PlacePaused: {Limit: 8192},
+	}, s.Places)
+}
+
+func TestTheOtherPlacesAreEightTimesTheQueueUnlessTheConfigSaysHowMany(t *testing.T) {
+	places := func(cfg runner.Config) (limits []int) {
+		for _, p := range newRunner(t, cfg).Stats().Places {
+			limits = append(limits, p.Limit)
+		}
+		return limits
+	}
+	require.Equal(t, []int{3, 24, 24, 24}, places(runner.Config{Queue: 3}))
+	require.Equal(t, []int{3, 1, 24, 2}, places(runner.Config{Queue: 3, MaxReserved: 1, MaxPaused: 2}))
+	require.Positive(t, places(runner.Config{Queue: math.MaxInt})[1], "no product overflows")
 }
 
 func TestMistakesInTheCallAreErrorsAndCountNothing(t *testing.T) {

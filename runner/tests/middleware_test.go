@@ -89,6 +89,7 @@ func TestCallbacksRunWhenTheClientLeaves(t *testing.T) {
 		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
 		require.NoError(t, err)
 		<-entered
+		require.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // it resets the connection: nothing can be sent any more
 		require.NoError(t, conn.Close())
 		require.True(t, (<-ran).Aborted)
 	})

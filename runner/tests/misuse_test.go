@@ -20,6 +20,9 @@ import (
 // logged is one record of the default logger.
 type logged struct {
 	Level, Msg, Callback, Call, Error string
+
+	Runner, Outcome, Stack string
+	Suppressed             int
 }
 
 // line returns the file and the line of the call, without the folder.
@@ -175,7 +178,7 @@ func TestAHandlerWithoutMiddlewareIsLoggedOnce(t *testing.T) {
 func TestARejectedCallbackIsNoMisuse(t *testing.T) {
 	records := captureLog(t)
 	before := runner.Misuses()
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
+	r, _ := recorded(t, runner.Config{Workers: 1, Queue: 1}) // which sees the rejection
 	fill(t, r)
 	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrQueueFull)
 	require.Zero(t, misusesSince(before))

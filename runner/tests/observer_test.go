@@ -20,6 +20,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		r, rec := recorded(t, runner.Config{Name: "shop", Workers: 1, Queue: 9})
 		asked := time.Now()
 		require.NoError(t, r.Go(t.Context(), "busy", func(context.Context) error { time.Sleep(5 * time.Second); return nil }))
+		require.NoError(t, r.Go(t.Context(), "queued", nothing))
 		ctx, release := r.Scope(t.Context())
 		require.NoError(t, runner.After(ctx, "it", func(context.Context) error { time.Sleep(time.Second); return errBroken }, runner.Timeout(time.Minute)))
 		time.Sleep(2 * time.Second)
@@ -31,7 +32,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		it, busy := only(t, rec, "it"), only(t, rec, "busy")
 		require.Equal(t, callback, it.Accepted.Callback)
 		require.Equal(t, 9, it.Accepted.Capacity)
-		require.Positive(t, it.Accepted.Depth)
+		require.Equal(t, 1, it.Accepted.Depth, "the queued one waits for a worker; the one that runs and this one do not")
 		require.Equal(t, []runner.StartedInfo{started}, it.Started)
 		require.Equal(t, &runner.FinishedInfo{StartedInfo: started, Outcome: runner.OutcomeError, Err: errBroken, Finished: asked.Add(6 * time.Second)}, it.Finished)
 		require.Equal(t, 2*time.Second, started.ResponseDelay())
@@ -182,12 +183,13 @@ func TestNothingStartsBeforeItIsDueNorEndsBeforeItStarts(t *testing.T) {
 func TestHighWaterKnowsADepthThatNobodyHasChangedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 100})
-		ctx, release := r.Scope(t.Context())
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
 		for range 100 {
-			require.NoError(t, runner.After(ctx, "it", nothing))
+			require.NoError(t, r.Go(t.Context(), "it", nothing))
 		}
 		time.Sleep(130 * time.Second)
-		release(nil)
+		g.release()
 		synctest.Wait()
 		time.Sleep(time.Second)
 		require.Equal(t, 100, r.Stats().HighWater)
@@ -233,7 +235,7 @@ func TestStatsSayHowLongAndHowFull(t *testing.T) {
 		}
 		release(nil)
 		synctest.Wait()
-		require.Equal(t, 5, r.Stats().HighWater, "a peak that came and went between two looks")
+		require.Equal(t, 3, r.Stats().HighWater, "of five, two found a worker: a peak that came and went between two looks")
 	})
 }
 

@@ -2,6 +2,8 @@ package tests
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,12 +21,15 @@ func TestPlacesAreReservedAtAfterSoAHandlerKnowsInTime(t *testing.T) {
 	ctx, release := r.Scope(t.Context())
 	require.NoError(t, runner.After(ctx, "a", nothing))
 	require.NoError(t, runner.After(ctx, "b", nothing))
-	require.ErrorIs(t, runner.After(ctx, "c", nothing), runner.ErrQueueFull)
+	defer release(nil)
+	err := runner.After(ctx, "c", nothing)
+	require.ErrorIs(t, err, runner.ErrQueueFull, "they will be due together, and two may wait")
+	require.NotErrorIs(t, err, runner.ErrReservedFull)
 	s := r.Stats()
-	require.Equal(t, 2, s.Depth)
 	require.Equal(t, 2, s.Reserved)
+	require.Equal(t, 2, s.Places[runner.PlaceReserved].Taken)
+	require.Zero(t, s.Depth, "none of them waits for a worker yet")
 	requireBalanced(t, s)
-	release(nil)
 }
 
 func TestRejectRejectsAndCounts(t *testing.T) {
@@ -164,11 +169,90 @@ func TestDropOldestEvictsTheLongestDue(t *testing.T) {
 }
 
 func TestDropOldestLeavesCallbacksOfOpenResponsesAlone(t *testing.T) {
-	r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
-	ctx, release := r.Scope(t.Context())
-	require.NoError(t, runner.After(ctx, "reserved", nothing))
-	require.ErrorIs(t, r.Go(t.Context(), "it", nothing), runner.ErrQueueFull)
-	release(nil)
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
+		g := occupy(t, r, "worker")
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "reserved", nothing))
+		for range 5 {
+			require.NoError(t, r.Go(t.Context(), "it", nothing))
+		}
+		require.Len(t, rec.Outcomes("it"), 4, "each makes room for the next")
+		require.Empty(t, rec.Outcomes("reserved"))
+		release(nil)
+		synctest.Wait()
+		require.Len(t, rec.Outcomes("it"), 5, "it makes room for itself when it is due")
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []runner.Outcome{runner.OutcomeSuccess}, rec.Outcomes("reserved"))
+	})
+}
+
+func TestDropOldestEvictsNobodyBeforeTheNewerOneIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest})
+		g := occupy(t, r, "worker")
+		for _, name := range []string{"first", "second"} {
+			require.NoError(t, r.Go(t.Context(), name, nothing))
+		}
+		ctx, release := r.Scope(t.Context())
+		require.NoError(t, runner.After(ctx, "open", nothing))
+		other, releaseOther := r.Scope(t.Context())
+		require.NoError(t, runner.AfterAll(other, callsOf("a b")...))
+		require.Empty(t, outcomes(rec), "which ones they evict is decided later")
+		release(nil)
+		synctest.Wait()
+		dropped, success := runner.OutcomeDropped, runner.OutcomeSuccess
+		require.Equal(t, map[string][]runner.Outcome{"first": {dropped}}, outcomes(rec))
+		releaseOther(nil)
+		synctest.Wait()
+		require.Equal(t, map[string][]runner.Outcome{"first": {dropped}, "second": {dropped}, "open": {dropped}}, outcomes(rec))
+		require.Equal(t, 2, r.Stats().Depth)
+		g.release()
+		synctest.Wait()
+		require.Equal(t, []runner.Outcome{success}, rec.Outcomes("a"))
+		require.Equal(t, []runner.Outcome{success}, rec.Outcomes("b"))
+	})
+}
+
+// The server calls ConnState on the connection's goroutine, which serves the next request.
+func TestTheServerDoesNotWaitForTheObserversOfWhatIsEvicted(t *testing.T) {
+	eachPromise(t, func(t *testing.T, bind bool) {
+		evicted, leave := make(chan string, 10), make(chan struct{})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+			Finished: func(_ context.Context, info runner.FinishedInfo) {
+				if info.Outcome == runner.OutcomeDropped {
+					evicted <- info.Name
+					<-leave
+				}
+			},
+		}}})
+		occupy(t, r, "worker")
+		require.NoError(t, r.Go(t.Context(), "oldest", nothing))
+		conns := make(chan string, 2)
+		srv := serve(t, r, bind, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			conns <- req.RemoteAddr
+			if req.URL.Path == "/ask" {
+				if err := runner.After(req.Context(), "newer", nothing); err != nil {
+					t.Error(err)
+				}
+			}
+		}))
+		defer sync.OnceFunc(func() { close(leave) })()
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 1}}
+		defer client.CloseIdleConnections()
+		ask := func(path string) {
+			res, err := client.Get(srv.URL + path)
+			require.NoError(t, err)
+			_, _ = io.Copy(io.Discard, res.Body)
+			require.NoError(t, res.Body.Close())
+		}
+		ask("/ask")
+		require.Equal(t, "oldest", <-evicted)
+		ask("/next")
+		first, second := <-conns, <-conns
+		require.Equal(t, first, second, "on the same connection")
+	})
 }
 
 // valueContext calls its user's code when it is asked for a value.

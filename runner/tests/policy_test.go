@@ -23,7 +23,7 @@ func TestOnceRunsOnceInAScope(t *testing.T) {
 			require.NoError(t, runner.After(ctx, "it", count, runner.Once("a")))
 		}
 		require.NoError(t, runner.After(ctx, "it", count, runner.Once("b")))
-		require.Equal(t, 2, r.Stats().Depth)
+		require.Equal(t, 2, r.Stats().Places[runner.PlaceReserved].Taken)
 		release(nil)
 		synctest.Wait()
 		require.Equal(t, 2, ran)
@@ -65,7 +65,7 @@ func TestOnceRunsOnceThoughSeveralWaitForAPlace(t *testing.T) {
 		synctest.Wait()
 		s := r.Stats()
 		require.Equal(t, 1, s.Reserved)
-		require.Equal(t, 1, s.Depth)
+		require.Equal(t, 1, s.Places[runner.PlaceReserved].Taken)
 		require.Equal(t, uint64(2), s.Outcomes[runner.OutcomeCoalesced])
 		release(nil)
 		synctest.Wait()
@@ -218,13 +218,25 @@ func TestALimitIsNotHeldBetweenAttempts(t *testing.T) {
 	})
 }
 
-func TestDropOldestEvictsHeldOnesToo(t *testing.T) {
-	r, rec := recorded(t, runner.Config{Workers: 1, Queue: 2, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}})
-	occupy(t, r, "limited")
-	for range 3 {
-		require.NoError(t, r.Go(t.Context(), "limited", nothing))
-	}
-	require.Equal(t, map[string][]runner.Outcome{"limited": {runner.OutcomeDropped}}, outcomes(rec))
+func TestDropOldestEvictsNoHeldOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, rec := recorded(t, runner.Config{Workers: 2, Queue: 1, MaxHeld: 6, Overflow: runner.DropOldest, Limits: map[string]int{"limited": 1}})
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "limited", g.wait))
+		require.NoError(t, r.Go(t.Context(), "busy", g.wait))
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "limited", nothing))
+		}
+		require.ErrorIs(t, r.Go(t.Context(), "limited", nothing), runner.ErrHeldFull, "it is rejected, as under Reject")
+		for range 3 {
+			require.NoError(t, r.Go(t.Context(), "other", nothing))
+		}
+		dropped, rejected := runner.OutcomeDropped, runner.OutcomeRejected
+		require.Equal(t, map[string][]runner.Outcome{"limited": {rejected}, "other": {dropped, dropped}}, outcomes(rec))
+		g.release()
+		synctest.Wait()
+		require.Equal(t, uint64(6), r.Stats().Outcomes[runner.OutcomeSuccess])
+	})
 }
 
 func TestACoalescedTurnIsAsOldAsItWasButTheCallbackIsNot(t *testing.T) {

@@ -76,28 +76,32 @@ func TestRetryEndsWithTheLastAttempt(t *testing.T) {
 	require.EqualError(t, runner.Permanent(errBroken), errBroken.Error())
 }
 
-func TestRetryWaitsWithoutAWorkerAndKeepsItsPlace(t *testing.T) {
+func TestRetryWaitsWithoutAWorkerAndWithoutAPlaceOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 2, MaxPaused: 4})
 		fails := func(context.Context) error { return errBroken }
 		require.NoError(t, r.Go(t.Context(), "fails", fails, runner.RetryBackoff(2, every(time.Hour))))
 		synctest.Wait()
 		s := r.Stats()
 		require.Equal(t, 1, s.Paused)
 		require.Zero(t, s.Busy)
-		require.Equal(t, 1, s.Depth)
+		require.Zero(t, s.Depth)
+		require.Equal(t, runner.PlaceStats{Taken: 1, Limit: 4}, s.Places[runner.PlacePaused])
 		requireBalanced(t, s)
 
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "other", g.wait), "the worker is free")
 		<-g.entered
-		require.NoError(t, r.Go(t.Context(), "fits", nothing))
+		for range 2 {
+			require.NoError(t, r.Go(t.Context(), "fits", nothing), "and so is the whole queue")
+		}
 		require.ErrorIs(t, r.Go(t.Context(), "does-not", nothing), runner.ErrQueueFull)
 		g.release()
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		s = r.Stats()
 		require.Zero(t, s.Depth)
+		require.Zero(t, s.Places[runner.PlacePaused].Taken)
 		require.Equal(t, uint64(1), s.Outcomes[runner.OutcomeError])
 		requireBalanced(t, s)
 	})
@@ -113,7 +117,7 @@ func TestADrainThatGivesUpCancelsWhatWaitsForItsNextAttempt(t *testing.T) {
 		err := only(t, rec, "it").Err()
 		require.ErrorIs(t, err, runner.ErrShutdown)
 		require.ErrorIs(t, err, errBroken, "it says why it had to be tried again")
-		require.Zero(t, r.Stats().Depth)
+		require.Zero(t, r.Stats().Places[runner.PlacePaused].Taken)
 	})
 }
 

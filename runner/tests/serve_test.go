@@ -3,6 +3,7 @@ package tests
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -136,6 +137,39 @@ func TestServeEndsCleanly(t *testing.T) {
 		require.Empty(t, s.report.Lost)
 		require.True(t, s.runner.Stats().Closed)
 	})
+}
+
+func TestServeSaysWhetherRequestsWereCutOffOrCallbacksLost(t *testing.T) {
+	for _, heeds := range []bool{true, false} {
+		t.Run(fmt.Sprintf("a request that heeds its context %t", heeds), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mux := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+					if err := runner.After(req.Context(), "order.email", nothing); err != nil {
+						t.Error(err)
+					}
+					if heeds {
+						<-req.Context().Done()
+					} else {
+						time.Sleep(time.Hour)
+					}
+				})
+				s := serveInBubble(t, runner.Budgets{Server: 2 * time.Second, Callbacks: 3 * time.Second}, &http.Server{Handler: mux}, runner.Config{})
+				go s.get(t, "/")
+				synctest.Wait()
+				s.stop()
+				<-s.ended
+				require.ErrorIs(t, s.err, runner.ErrRequestsCutOff)
+				if !heeds {
+					require.Len(t, s.report.Lost, 1)
+					require.Equal(t, "order.email", s.report.Lost[0].Name)
+					require.Equal(t, 5*time.Second-300*time.Millisecond, time.Since(s.start).Round(time.Millisecond))
+				} else {
+					require.Empty(t, s.report.Lost)
+				}
+				time.Sleep(2 * time.Hour) // the handler returns at last
+			})
+		})
+	}
 }
 
 // failingListener fails when it is told to.

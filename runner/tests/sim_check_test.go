@@ -15,7 +15,7 @@ type tally struct {
 	byName map[string]places
 
 	onWorkers int // of those running, without those of Do
-	taken     int // places of the queue
+	due       int // of those queued, for their first attempt
 	ambiguous bool
 }
 
@@ -55,8 +55,8 @@ func (m *model) count(now time.Time) (c tally) {
 			name = foldedName
 		}
 		c.byName[name] = c.byName[name].plus(at)
-		if !j.inCaller && (j.phase != started || j.spec.keepsPlace()) {
-			c.taken++
+		if j.phase == accepted && j.order > 0 {
+			c.due++
 		}
 	}
 	clear(m.live[len(live):])
@@ -79,7 +79,7 @@ func (m *model) check(s runner.Snapshot) {
 		return // the observers have not been told all
 	}
 	m.require(s.Closed == m.drains.begun, "shutdown", "closed: %t", s.Closed)
-	m.checkWaiters(s.Stats)
+	m.checkWaiters(s)
 	c := m.count(now)
 	if m.sight != seesAll {
 		m.checkGuessed(s)
@@ -98,13 +98,14 @@ func (m *model) check(s runner.Snapshot) {
 	m.checkBooks(s, c)
 	m.require(s.OldestDue.IsZero() == (s.Queued == 0), "oldest", "due %v of %d", s.OldestDue, s.Queued)
 	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
-	m.require(s.Depth == c.taken, "places", "Stats has %+v, the model %+v", s.Stats, c)
+	m.checkPlaces(s, c)
 	m.require(s.Busy == c.onWorkers-s.Replaced, "workers", "Stats has %+v, the model %+v", s.Stats, c)
 	m.checkReplaced(s.Stats)
 	m.checkOldest(s.Stats)
 	m.checkWaiting(s.Stats)
 	m.checkStuck(now)
 	m.checkMerged()
+	m.checkEvicted()
 	m.checkShutdown(now)
 }
 
@@ -167,6 +168,9 @@ func (m *model) checkRest(s runner.Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.require(s.Pending()+s.Depth+s.Busy+s.Stuck+s.Replaced == 0, "all is zero at rest", "%+v", s)
+	for _, p := range s.Places {
+		m.require(p.Taken == 0, "all is zero at rest", "%+v", s)
+	}
 	m.require(s.BusyTime >= 0, "all is zero at rest", "%+v", s)
 	m.checkRestGuessed(s)
 	for _, j := range m.jobs {

@@ -12,8 +12,9 @@ import (
 
 // The promises of Shutdown's documentation.
 const (
-	cancelTime = time.Second            // before the deadline, at the most
-	lateTime   = 100 * time.Millisecond // after a cancellation
+	cancelTime   = time.Second            // before the deadline, at the most
+	lateTime     = 100 * time.Millisecond // after a cancellation
+	openPatience = 10 * time.Second       // for open scopes, without a deadline
 )
 
 // drains is what the model knows of Shutdown.
@@ -23,7 +24,10 @@ type drains struct {
 	from     time.Time // when it may cancel; zero: never
 	until    time.Time // when it may give up; zero: never
 	by       time.Time // when it must have returned; zero: never
+	at       time.Time // the first call
+	endless  bool      // without a deadline
 	pending  int
+	joined   struct{ atLeast, atMost int } // accepted since
 	report   runner.Report
 	err      error
 	observed struct{ started, finished int }
@@ -36,8 +40,20 @@ type otherShutdown struct {
 	returned bool
 }
 
+// accepted counts a job that is accepted during the drain.
+func (d *drains) accepted(j *job) {
+	if !d.begun {
+		return
+	}
+	d.joined.atMost++
+	if j.askedAt.After(d.at) {
+		d.joined.atLeast++
+	}
+}
+
 func (d *drains) mayCancel(now time.Time) bool {
-	return d.begun && !d.from.IsZero() && !now.Before(d.from)
+	stalled := d.endless && !now.Before(d.at.Add(openPatience))
+	return d.begun && (stalled || !d.from.IsZero() && !now.Before(d.from))
 }
 
 func (d *drains) mayAbandon(now time.Time) bool {
@@ -48,7 +64,7 @@ func (d *drains) mayAbandon(now time.Time) bool {
 // canceled at some time.
 func (d *drains) begin(deadline, canceled time.Time, pending int) {
 	now := time.Now()
-	d.begun, d.pending = true, pending
+	d.begun, d.pending, d.at, d.endless = true, pending, now, deadline.IsZero()
 	if !deadline.IsZero() {
 		left := deadline.Sub(now)
 		d.from, d.until, d.by = deadline.Add(-min(left/10, cancelTime)), deadline, deadline
@@ -147,10 +163,12 @@ func (m *model) checkReport(now time.Time) {
 	r := d.report
 	m.require(d.by.IsZero() || !now.After(d.by), "shutdown is on time", "it returned %v late", now.Sub(d.by))
 	m.require((d.err == nil) == (len(r.Lost) == 0), "report", "%v lost: %v", len(r.Lost), d.err)
-	m.require(r.Pending == d.pending && r.Pending == r.Completed+len(r.Lost) && r.Completed >= 0, "report", "%+v, %d were pending", r, d.pending)
+	m.require(r.Pending == r.Completed+len(r.Lost) && r.Completed >= 0, "report", "%+v", r)
 	if m.sight != seesAll {
 		return
 	}
+	joined := r.Pending - d.pending
+	m.require(joined >= d.joined.atLeast && joined <= d.joined.atMost || m.slow, "report", "%+v, %d were pending, %+v have joined", r, d.pending, d.joined)
 	m.require(d.observed.started == 1 && d.observed.finished == 1, "order of events", "the drain was observed %+v", d.observed)
 	if m.slow {
 		return // it does not wait for what takes too long to tell
@@ -187,9 +205,28 @@ func (m *model) checkShutdown(now time.Time) {
 		}
 		m.require(open > 0 || m.busy > 0, "shutdown returns", "nothing is left, and it waits")
 	}
+	if d.endless && !d.returned && m.busy == 0 && m.onlyOpen() {
+		since := now.Sub(later(d.at, m.lastEnd))
+		m.require(since <= openPatience+lateTime || m.slow, "shutdown returns", "nothing but open scopes is left for %v, and it waits", since)
+	}
 	for _, other := range d.others {
 		m.require(other.returned || !d.returned && (other.by.IsZero() || !now.After(other.by)), "shutdown is on time", "another call has not returned")
 	}
+}
+
+// onlyOpen reports whether all that is left waits for a scope. mu is held.
+func (m *model) onlyOpen() bool {
+	n := 0
+	for _, j := range m.live {
+		switch {
+		case j.phase == ended, j.phase == refused, j.phase == wanted:
+		case j.phase == accepted && j.order == 0:
+			n++
+		default:
+			return false
+		}
+	}
+	return n > 0
 }
 
 func (m *model) onDrainStarted(ctx context.Context, info runner.DrainInfo) context.Context {

@@ -36,9 +36,8 @@ func (m *model) onAccepted(ctx context.Context, info runner.AcceptedInfo) contex
 	j := asking(ctx)
 	j.saw()
 	m.require(j.phase == wanted, "order of events", "%v is accepted", j)
-	m.require(info.Depth <= info.Capacity && info.Capacity == m.cfg.Queue, "queue", "%v is accepted at depth %d of %d", j, info.Depth, info.Capacity)
+	m.require(info.Capacity == m.cfg.Queue, "queue", "%v is accepted at depth %d of %d", j, info.Depth, info.Capacity)
 	m.require(info.Name == j.spec.name && info.Asked.Equal(j.askedAt), "event", "%v is %+v", j, info)
-	m.require(j.inCaller || info.Depth > 0 || j.spec.once != "", "event", "%v is accepted and holds no place", j)
 	m.checkLine(j, info.Caller)
 	m.isAccepted(j, info.Callback, info.Depth)
 	return context.WithValue(ctx, jobKey{}, j)
@@ -48,6 +47,8 @@ func (m *model) onAccepted(ctx context.Context, info runner.AcceptedInfo) contex
 func (m *model) isAccepted(j *job, info runner.Callback, depth int) {
 	j.phase, j.depth, j.took = accepted, depth, time.Now()
 	m.bookAsked(j, info)
+	m.drains.accepted(j)
+	m.require(!m.drains.begun || !j.askedAt.After(m.drains.at) || j.nested, "answer", "%v is accepted after Shutdown", j)
 	m.require(j.scope != nil || j.spec.once == "", "answer", "%v is accepted with Once and without a scope", j)
 	if s := j.scope; s != nil {
 		s.enter(j)
@@ -79,6 +80,7 @@ func (m *model) isRejected(j *job, info runner.RejectedInfo) {
 	switch info.Reason {
 	case runner.ReasonClosed:
 		m.require(closed, "answer", "%v is told that the runner is closed", j)
+		m.require(!j.nested || j.later || j.byDo && m.cfg.Overflow > 0 || m.drains.mayCancel(time.Now()), "a drain finishes chains", "%v is told that the runner is closed", j)
 	case runner.ReasonNested:
 		m.require(j.nested && !j.byDo && m.cfg.Overflow > 0, "answer", "%v is told that it is nested", j)
 	case runner.ReasonMaxWait:
@@ -101,6 +103,12 @@ func reasonFits(r runner.Reason, err error) bool {
 		return full && errors.Is(err, runner.ErrNested)
 	case runner.ReasonMaxWait:
 		return full && errors.Is(err, runner.ErrMaxWait)
+	case runner.ReasonReservedFull:
+		return full && errors.Is(err, runner.ErrReservedFull)
+	case runner.ReasonHeldFull:
+		return full && errors.Is(err, runner.ErrHeldFull)
+	case runner.ReasonPausedFull:
+		return full && errors.Is(err, runner.ErrPausedFull)
 	case runner.ReasonQueueFull, runner.ReasonCanceled:
 		return full
 	}
@@ -156,6 +164,19 @@ func (m *model) checkOrder(j *job) {
 			m.failf("order", "%v starts before %v, which was due before", j, other)
 		}
 	}
+}
+
+// checkEvicted finds jobs that were evicted although others were due before and wait
+// on. mu is held.
+func (m *model) checkEvicted() {
+	for _, j := range m.evicted {
+		for _, other := range m.live {
+			if other.phase == accepted && other.order > 0 && m.inLine(other) && !other.open && other.answered && other.due.Before(j.due) {
+				m.failf("order", "%v is evicted before %v, which was due before", j, other)
+			}
+		}
+	}
+	m.evicted = m.evicted[:0]
 }
 
 // inLine reports whether no option lets j wait elsewhere than in the queue. mu is

@@ -27,12 +27,14 @@ type model struct {
 	ends     []*job // that have come to it since the last look
 	books    books
 	rare     rare
-	merged   []*job // coalesced since the last look
-	dues     int    // numbers callbacks as they become due
-	calls    int    // of observers
-	panicked uint64 // of those, with a panic
-	calm     bool   // no observer exits any more
-	busy     int    // observers and gates that take their time
+	merged   []*job    // coalesced since the last look
+	evicted  []*job    // since the last look
+	lastEnd  time.Time // of a job
+	dues     int       // numbers callbacks as they become due
+	calls    int       // of observers
+	panicked uint64    // of those, with a panic
+	calm     bool      // no observer exits any more
+	busy     int       // observers and gates that take their time
 	drains   drains
 }
 

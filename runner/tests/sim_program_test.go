@@ -76,6 +76,9 @@ func (p program) String() string {
 
 func pick[T any](b byte, of ...T) T { return of[int(b)%len(of)] }
 
+// plenty is more than any program takes.
+const plenty = 1 << 20
+
 // config is the runner's, without observers.
 func (h head) config() runner.Config {
 	cfg := runner.Config{
@@ -94,6 +97,11 @@ func (h head) config() runner.Config {
 			cfg.Limits[simNames[i]] = int(n)
 		}
 	}
+	aside := pick(h[9]>>6, plenty, plenty, 2, 6)
+	if cfg.MaxNames > 0 { // the model does not know which names share a book
+		aside = plenty
+	}
+	cfg.MaxReserved, cfg.MaxHeld, cfg.MaxPaused = aside, aside, aside
 	if h[7]>>2&1 == 1 {
 		cfg.Names = []string{"declared", simNames[3]}
 	}
@@ -138,8 +146,8 @@ func (h head) restFirst() bool { return h[10]&1 == 0 }
 
 func (h head) String() string {
 	cfg := h.config()
-	return fmt.Sprintf("Workers %d, Queue %d, %v, Timeout %v, StuckAfter %v, MaxStuck %d, MaxNames %d, Names %v, Limits %v, coarse %t, sight %d, watched %t, observers panic %t, exit %t, are slow %t (%v), rest before the end %t",
-		cfg.Workers, cfg.Queue, cfg.Overflow, cfg.Timeout, cfg.StuckAfter, cfg.MaxStuck, cfg.MaxNames, cfg.Names, cfg.Limits,
+	return fmt.Sprintf("Workers %d, Queue %d, aside %d, %v, Timeout %v, StuckAfter %v, MaxStuck %d, MaxNames %d, Names %v, Limits %v, coarse %t, sight %d, watched %t, observers panic %t, exit %t, are slow %t (%v), rest before the end %t",
+		cfg.Workers, cfg.Queue, cfg.MaxHeld, cfg.Overflow, cfg.Timeout, cfg.StuckAfter, cfg.MaxStuck, cfg.MaxNames, cfg.Names, cfg.Limits,
 		h.coarse(), h.sight(), h.watches(), h.panics(), h.exits(), h.slow(), h.slowness(), h.restFirst())
 }
 

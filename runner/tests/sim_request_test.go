@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -22,10 +23,13 @@ func (m *model) checkRequest(ctx context.Context, j *job) {
 // fits reports whether a callback of the scope may see that request.
 func (s *simScope) fits(req runner.Request) bool {
 	if s.isRequest {
-		return req.Status == s.response.status && req.Panicked == s.response.panics && req.Aborted == s.response.aborts && req.Err == nil
+		return req.Status == s.response.status && req.Panicked == s.response.panics && req.Aborted == (s.response.aborts && !s.response.sent()) && req.Err == nil
 	}
 	return req.Err == s.err && req.Duration == s.releasedAt.Sub(s.openedAt) //nolint:errorlint // the very same
 }
+
+// sent reports whether the server has said that the whole response is sent.
+func (r simResponse) sent() bool { return r.bound && r.state == http.StateIdle }
 
 // askedGate notes what the gate of j says.
 func (w *world) askedGate(j *job, req runner.Request) (yes bool) {

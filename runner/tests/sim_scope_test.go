@@ -40,14 +40,17 @@ type scopeWait struct{ mayReturn, returned bool }
 type simResponse struct {
 	status                int
 	panics, aborts, bound bool
+	state                 http.ConnState // that a bound connection reports at the end
+	late                  bool           // middleware outside writes the status, and the server says when it has returned
 }
 
 func (r simResponse) String() string {
-	return fmt.Sprintf("status %d, panics %t, aborted %t, bound %t", r.status, r.panics, r.aborts, r.bound)
+	return fmt.Sprintf("status %d, panics %t, aborted %t, bound %t (%v), late %t", r.status, r.panics, r.aborts, r.bound, r.state, r.late)
 }
 
 func (o op) response() (r simResponse) {
-	r = simResponse{status: pick(o[1], 200, 500, 302), panics: o[2]&7 == 7, aborts: o[3]&3 == 3, bound: o[4]&1 == 1}
+	r = simResponse{status: pick(o[1], 200, 500, 302), panics: o[2]&7 == 7, aborts: o[3]&3 == 3, bound: o[4]&1 == 1, state: pick(o[4]>>1&3, http.StateIdle, http.StateClosed, http.StateHijacked)}
+	r.late = !r.bound && !r.aborts && o[4]>>1&1 == 1
 	if o[5]&3 == 3 && r.panics {
 		r.status = 0
 	}
@@ -147,8 +150,12 @@ func (w *world) openRequest(o op) {
 		ctx = w.server.ConnContext(ctx, conn)
 		w.server.ConnState(conn, http.StateNew)
 		w.server.ConnState(conn, http.StateActive)
-		flushed = func() { w.server.ConnState(conn, pick(o[4]>>1, http.StateIdle, http.StateClosed, http.StateHijacked)) }
+		flushed = func() { w.server.ConnState(conn, s.response.state) }
 	}
+	if s.response.late {
+		ctx = context.WithValue(ctx, http.ServerContextKey, &w.server)
+	}
+	var writer http.ResponseWriter // the handler's
 	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	handler := w.runner.Middleware(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		s.ctx = req.Context()
@@ -157,10 +164,12 @@ func (w *world) openRequest(o op) {
 		if s.response.aborts {
 			cancel()
 		}
-		if s.response.status != 0 {
+		if s.response.late {
+			writer = rw
+		} else if s.response.status != 0 {
 			rw.WriteHeader(s.response.status)
 		}
-		if !s.response.bound {
+		if !s.response.bound && !s.response.late {
 			w.mark(s)
 		}
 		if s.response.panics {
@@ -173,6 +182,13 @@ func (w *world) openRequest(o op) {
 		defer func() {
 			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very same
 				w.caught(v)
+			}
+			if s.response.late {
+				w.pass(time.Millisecond) // the middleware takes its time
+				if s.response.status != 0 {
+					writer.WriteHeader(s.response.status)
+				}
+				w.mark(s)
 			}
 		}()
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/sim", nil))

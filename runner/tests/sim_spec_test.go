@@ -133,9 +133,6 @@ var (
 	gateSlow      = simGate{"takes time", gateYes.ask} // askedGate takes it
 )
 
-// keepsPlace reports whether the callback keeps its place while it runs.
-func (s spec) keepsPlace() bool { return s.attempts >= 2 }
-
 func (s spec) String() string {
 	text := fmt.Sprintf("%q takes %v, ends with %s", s.name, s.length, endingNames[s.end])
 	for _, part := range []struct {

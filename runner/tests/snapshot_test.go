@@ -53,6 +53,7 @@ func TestASnapshotCountsEachNameApart(t *testing.T) {
 
 		paused := counts("paused")
 		require.Equal(t, 1, paused.Paused)
+		require.Equal(t, [runner.NumPlaces]int{runner.PlacePaused: 1}, paused.Places)
 		require.Equal(t, uint64(1), paused.Retries)
 		require.Equal(t, uint64(1), paused.Failure.Count())
 		require.Zero(t, paused.LastFailure, "the callback has not failed yet")
@@ -75,14 +76,24 @@ func TestASnapshotCountsEachNameApart(t *testing.T) {
 		limited := counts("limited")
 		require.Equal(t, 1, limited.Running)
 		require.Equal(t, 1, limited.Queued, "it waits for its share")
+		require.Equal(t, [runner.NumPlaces]int{runner.PlaceHeld: 1}, limited.Places)
 		require.Equal(t, 1, counts("stuck").Stuck)
 		require.Equal(t, 1, counts("stuck").Running)
 		require.Equal(t, 1, counts("reserved").Reserved)
+		require.Equal(t, [runner.NumPlaces]int{runner.PlaceReserved: 1}, counts("reserved").Places)
+		require.Equal(t, [runner.NumPlaces]runner.PlaceStats{
+			runner.PlaceQueued:   {Taken: 8, Limit: 8},
+			runner.PlaceReserved: {Taken: 1, Limit: 64},
+			runner.PlaceHeld:     {Taken: 1, Limit: 64},
+			runner.PlacePaused:   {Taken: 1, Limit: 64},
+		}, s.Places)
+		require.Equal(t, 8, s.Depth)
 		require.Equal(t, 4, counts("busy").Running)
 		require.Equal(t, 1, counts("queued").Queued)
 		rejected := counts("rejected")
 		require.Equal(t, uint64(1), rejected.Rejections[runner.ReasonQueueFull])
-		require.Equal(t, 4, rejected.Queued)
+		require.Equal(t, 7, rejected.Queued)
+		require.Equal(t, 7, rejected.Places[runner.PlaceQueued])
 		require.Equal(t, time.Second, rejected.Timeout, "of the one asked for last, whether accepted or not")
 
 		require.Equal(t, uint64(11), s.QueueWait.Count(), "one for each attempt that has started")

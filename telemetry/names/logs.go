@@ -29,6 +29,7 @@ const (
 const (
 	KeyRunner         = "runner"           // Name of the runner.
 	KeyCallback       = "callback"         // Name of the callback, never folded.
+	KeyRef            = "ref"              // Your own reference of the callback, as runner.Ref gave it, at most 100 bytes; absent if it has none.
 	KeyTraceID        = "trace_id"         // Trace of the process span; of the asker's if there is none. Absent with telemetry.Config.OmitTraceIDs.
 	KeySpanID         = "span_id"          // That span.
 	KeyRequestTraceID = "request.trace_id" // Trace of the request, through any number of nested callbacks.
@@ -60,4 +61,5 @@ const (
 	KeyCompleted           = "completed"              // Of those, came to their own end.
 	KeyLost                = "lost"                   // Of those, did not.
 	KeyLostNames           = "lost_callbacks"         // Their names, by outcome, at most 20 of them.
+	KeyLostRefs            = "lost_refs"              // The references of those that have one, each with its name, the oldest first, at most 20 of them.
 )

@@ -14,9 +14,11 @@ const (
 	MetricCallbackDuration = "afterglow_callback_duration_seconds"      // How long do callbacks run?
 	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"       // How close do they come to their limit?
 	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds" // Has steady work stopped succeeding?
-	MetricQueueDepth       = "afterglow_queue_depth"                    // How full is the queue?
-	MetricQueueCapacity    = "afterglow_queue_capacity"                 // Of how much?
-	MetricQueueHighWater   = "afterglow_queue_depth_high_water"         // How full was it between two scrapes?
+	MetricQueueDepth       = "afterglow_queue_depth"                    // How many callbacks wait for a worker?
+	MetricQueueCapacity    = "afterglow_queue_capacity"                 // Of how many that may?
+	MetricQueueHighWater   = "afterglow_queue_depth_high_water"         // How many waited between two scrapes?
+	MetricQueuePlaces      = "afterglow_queue_places"                   // What do callbacks wait for?
+	MetricQueuePlacesLimit = "afterglow_queue_places_limit"             // Of how many that may?
 	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Is the queue stuck? Histograms see only what starts.
 	MetricWorkers          = "afterglow_workers"                        // How many may run at once?
 	MetricWorkersBusy      = "afterglow_workers_busy"                   // How many do?
@@ -36,6 +38,7 @@ const (
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
 	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
+	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
 	LabelVersion   = "version"   // Version of this module.

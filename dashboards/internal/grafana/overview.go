@@ -28,6 +28,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Saturation")
 	b.add(8, b.depth(), b.busy(), b.oldest())
+	b.add(8, b.places(24))
 	b.add(8, b.drainTime(), b.forecast(), b.utilization())
 
 	b.row("The telemetry itself")
@@ -99,7 +100,7 @@ func (b *board) utilizationNow() view {
 func (b *board) fillNow() view {
 	return panel{
 		title: "Queue filled", unit: "percentunit", width: 3,
-		description: "How full the fullest queue of all instances is. At 100 % callbacks are rejected.",
+		description: "Callbacks that wait for a worker, as a share of how many may, on the instance where that is highest. At 100 % callbacks are rejected.",
 		targets:     []target{{expr: b.ofRunner().Fill()}},
 		steps:       rising(0.5, 0.8), max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
@@ -180,10 +181,11 @@ func (b *board) worst() view {
 func (b *board) rejections() view {
 	return panel{
 		title: "Rejected, by reason", unit: "ops", width: 8,
-		description: "Callbacks rejected when they were asked for. queue_full: the workers do not keep up. closed: asked for after Shutdown.",
-		targets:     []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}},
-		stacked:     true,
-		links:       []dashboard.DashboardLink{toRuntime()},
+		description: "Callbacks rejected when they were asked for. queue_full: the workers do not keep up. reserved_full: responses stay open. held_full: Limits hold too many back. " +
+			"paused_full: too many are to be tried again. closed: asked for after Shutdown.",
+		targets: []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}},
+		stacked: true,
+		links:   []dashboard.DashboardLink{toRuntime()},
 	}.lines()
 }
 
@@ -199,7 +201,7 @@ func (b *board) retries(width uint32) view {
 func (b *board) inFlight(width uint32) view {
 	return panel{
 		title: "In flight", unit: "short", width: width,
-		description: "Callbacks asked for that have not ended: reserved, queued or running.",
+		description: "Callbacks asked for that have not ended: they wait or run. The one that grows fills the places that panel Places, by state shows.",
 		targets:     []target{{expr: b.ofCallback().InFlight("callback"), legend: "{{callback}}"}},
 		stacked:     true,
 		links:       []dashboard.DashboardLink{toCallback()},

@@ -20,6 +20,7 @@ func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Runner, by instance")
 	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
+	b.add(8, b.places(24, "instance", "runner"))
 	b.add(8, b.oldestByInstance(), b.stuck("instance", 8), b.instanceRate())
 
 	b.row("Shutdowns")
@@ -109,7 +110,7 @@ func (b *board) instanceDepth() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth", unit: "short", width: 8,
-		description: "Places of the queue taken on each instance, and the most there are on one.",
+		description: "Callbacks that wait for a worker on each instance, and the most that may on one.",
 		targets: []target{
 			{expr: s.Sum(names.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}"},
 			{expr: s.Max(names.MetricQueueCapacity), legend: "capacity"},

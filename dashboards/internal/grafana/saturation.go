@@ -3,6 +3,7 @@ package grafana
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
+	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
@@ -10,13 +11,13 @@ func (b *board) depth() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth", unit: "short", width: 8,
-		description: "Places taken, the most taken at once within the last one to two minutes, and the places there are. All instances.",
+		description: "Callbacks that wait for a worker, the most that did at once within the last one to two minutes, and how many may. All instances.",
 		targets: []target{
-			{expr: s.Sum(names.MetricQueueDepth), legend: "taken"},
+			{expr: s.Sum(names.MetricQueueDepth), legend: "waiting"},
 			{expr: s.Sum(names.MetricQueueHighWater), legend: "high water"},
 			{expr: s.Sum(names.MetricQueueCapacity), legend: "capacity"},
 		},
-		colors: palette{{"taken", blue}, {"high water", orange}}, limits: []string{"capacity"},
+		colors: palette{{"waiting", blue}, {"high water", orange}}, limits: []string{"capacity"},
 		links: []dashboard.DashboardLink{toRuntime()},
 	}.lines()
 }
@@ -48,8 +49,9 @@ func (b *board) oldest() view {
 func (b *board) drainTime() view {
 	return panel{
 		title: "Time to drain", unit: "s", width: 8,
-		description: "How long the workers would take at their present pace to empty the queue if nothing came; an hour at most. Compare with the time a deploy leaves for Shutdown.",
-		targets:     []target{{expr: b.ofRunner().TimeToDrain("runner"), legend: "{{runner}}"}},
+		description: "How long the workers would take at their present pace to start what is due if nothing came; an hour at most. Compare with the time a deploy leaves for Shutdown. " +
+			"What waits for an open response or another attempt is not counted: no worker can hasten it.",
+		targets: []target{{expr: b.ofRunner().TimeToDrain("runner"), legend: "{{runner}}"}},
 	}.lines()
 }
 
@@ -57,7 +59,7 @@ func (b *board) forecast() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth in 15 minutes", unit: "short", width: 8,
-		description: "Where the depth leads if it goes on as in the last 15 minutes, its capacity at most. All instances.",
+		description: "Where the number of callbacks that wait for a worker leads if it goes on as in the last 15 minutes, the capacity at most. All instances.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
 			{expr: s.Sum(names.MetricQueueDepth), legend: "now"},
@@ -75,4 +77,30 @@ func (b *board) utilization() view {
 		steps:       rising(0.8, 0.95), showSteps: true, max: ptr(1.),
 		links: []dashboard.DashboardLink{toRuntime()},
 	}.lines()
+}
+
+// places is how full each kind of places is. Limits of several instances or runners do
+// not add up: the fullest one counts.
+func (b *board) places(width uint32, by ...string) view {
+	legend := "{{state}}"
+	if len(by) > 0 {
+		legend = "{{instance}} {{runner}}: {{state}}"
+	}
+	p := panel{
+		title: "Places, by state", unit: "percentunit", width: width,
+		description: "What callbacks wait for, and which share of the places for it they take. queued: a worker. reserved: a response that is still open. " +
+			"held: their share of Limits. paused: another attempt. One name may take half of each but the queue: from there on callbacks are rejected. " +
+			"They can exceed 100 % when many responses end at once.",
+		targets:   []target{{expr: b.ofRunner().Filled(append(by, names.LabelState)...), legend: legend}},
+		steps:     rising(0.45, 1),
+		showSteps: true,
+	}
+	if len(by) == 0 {
+		p.colors = palette{
+			{runner.PlaceQueued.String(), blue}, {runner.PlaceReserved.String(), "purple"},
+			{runner.PlaceHeld.String(), yellow}, {runner.PlacePaused.String(), "text"},
+		}
+		p.links = []dashboard.DashboardLink{toRuntime()}
+	}
+	return p.lines()
 }

@@ -38,15 +38,21 @@ func (s Scope) Utilization(by ...string) string {
 	return s.Rate(names.MetricWorkerBusyTime, by...) + " / " + s.Sum(names.MetricWorkers, by...)
 }
 
+// Filled is how full the places of each kind are that are fullest, as a share of how many
+// there are.
+func (s Scope) Filled(by ...string) string {
+	return aggregate("max", by, s.Series(names.MetricQueuePlaces)+" / "+s.Series(names.MetricQueuePlacesLimit))
+}
+
 // Fill is how full the fullest queue is, as a share of its capacity.
 func (s Scope) Fill(by ...string) string {
 	return aggregate("max", by, s.Series(names.MetricQueueDepth)+" / "+s.Series(names.MetricQueueCapacity))
 }
 
-// TimeToDrain is how many seconds the queue would take to get empty at the
-// present rate if nothing came: 0 when it is empty, an hour at most.
+// TimeToDrain is how many seconds it would take to start what is due at the present
+// rate if nothing came: 0 when nothing is due, an hour at most.
 func (s Scope) TimeToDrain(by ...string) string {
-	depth := s.Sum(names.MetricQueueDepth, by...)
+	depth := s.With(`state=~"queued|held"`).Sum(names.MetricQueuePlaces, by...)
 	return "clamp_max((" + depth + " > 0) / " + s.Rate(names.MetricQueueWait+"_count", by...) + " or " + depth + ", 3600)"
 }
 

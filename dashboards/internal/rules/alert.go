@@ -48,7 +48,7 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 	return tidy([]Group{
 		w.group("afterglow-slo", w.budgetAlerts()),
 		w.group("afterglow-lost-work", w.lossAlerts()),
-		w.group("afterglow-queue", w.queueAlerts()),
+		w.group("afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)),
 		w.group("afterglow-callbacks", w.callbackAlerts()),
 		w.group("afterglow-telemetry", w.telemetryAlerts()),
 	})

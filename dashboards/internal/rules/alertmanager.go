@@ -107,6 +107,11 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{`alertname=~"AfterglowOldestTooOld|AfterglowQueueFillingUp|AfterglowWorkersSaturated"`},
 			Equal:  w.labels("instance", "runner"),
 		},
+		{ // What is held for so long that its places are full is old.
+			Source: []string{`alertname="AfterglowHeldFull"`},
+			Target: []string{`alertname="AfterglowOldestTooOld"`},
+			Equal:  w.labels("instance", "runner"),
+		},
 		{ // One call for one outage.
 			Source: []string{`alertname="AfterglowErrorBudgetBurnFast"`},
 			Target: []string{`alertname="AfterglowErrorBudgetBurn"`},

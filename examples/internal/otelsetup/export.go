@@ -35,19 +35,30 @@ type settings struct {
 // settings reads the environment, and starts nothing.
 func (o *OTel) settings() (s settings, err error) {
 	var env environment
+	env.truth("OTEL_SDK_DISABLED")
+	env.propagators()
+	if disabled() {
+		return s, env.err()
+	}
+	env.resource()
+	env.limits("ATTRIBUTE_COUNT", "ATTRIBUTE_VALUE_LENGTH", "SPAN_ATTRIBUTE_COUNT", "SPAN_ATTRIBUTE_VALUE_LENGTH",
+		"SPAN_EVENT_COUNT", "EVENT_ATTRIBUTE_COUNT", "SPAN_LINK_COUNT", "LINK_ATTRIBUTE_COUNT")
 	s.sampler = env.sampler()
 	if s.metrics = o.cfg.Gatherer != nil && o.wanted(Metrics); s.metrics {
 		env.exporter(Metrics)
 		env.number("OTEL_METRIC_EXPORT_INTERVAL", 1, 0)
 		env.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, 0)
+		env.only("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", asTheyAre)
+		env.producers()
 	}
 	if s.logs = o.cfg.Logs && o.wanted(Logs); s.logs {
 		env.exporter(Logs)
-		s.records = env.queue("OTEL_BLRP_")
+		env.limits("LOGRECORD_ATTRIBUTE_COUNT", "LOGRECORD_ATTRIBUTE_VALUE_LENGTH")
+		s.records = env.queue("OTEL_BLRP_", 1)
 	}
 	if s.traces = o.wanted(Traces); s.traces {
 		env.exporter(Traces)
-		s.spans = env.queue("OTEL_BSP_")
+		s.spans = env.queue("OTEL_BSP_", 0)
 	}
 	return s, env.err()
 }
@@ -176,7 +187,7 @@ func newReader(ctx context.Context, cfg Config) (sdkmetric.Reader, error) {
 }
 
 // newResource says what runs where. What the environment says goes first. What
-// cannot be found out, or read, is reported and left out.
+// cannot be found out is reported and left out.
 func newResource(ctx context.Context, cfg Config) *resource.Resource {
 	version := cfg.ServiceVersion
 	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
@@ -192,7 +203,7 @@ func newResource(ctx context.Context, cfg Config) *resource.Resource {
 		resource.WithProcessRuntimeName(), resource.WithProcessRuntimeVersion(),
 		resource.WithFromEnv())
 	if err != nil {
-		otel.Handle(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES, or this machine: %w", err))
+		otel.Handle(fmt.Errorf("finding out what runs on this machine: %w", err))
 	}
 	return res
 }

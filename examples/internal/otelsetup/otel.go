@@ -46,17 +46,15 @@ type end struct {
 // backend is asked, so it does not fail if there is none. It fails, and names
 // all of them, if variables of the environment cannot be used; then nothing has
 // been started.
-func Start(ctx context.Context, cfg Config) (_ *OTel, err error) {
+func Start(ctx context.Context, cfg Config) (*OTel, error) {
 	o := &OTel{
 		Tracers: tracenoop.NewTracerProvider(),
 		Loggers: lognoop.NewLoggerProvider(),
 		cfg:     cfg.withDefaults(), endpoints: make(map[string]string),
 	}
-	var s settings
-	if !disabled() {
-		if s, err = o.settings(); err != nil {
-			return nil, fmt.Errorf("OpenTelemetry: %w", err)
-		}
+	s, err := o.settings()
+	if err != nil {
+		return nil, fmt.Errorf("OpenTelemetry: %w", err)
 	}
 	if o.failures, err = newFailures(o.cfg.Registerer, o.cfg.ErrorLog); err != nil {
 		return nil, fmt.Errorf("OpenTelemetry: %w", err)
@@ -78,7 +76,7 @@ func Start(ctx context.Context, cfg Config) (_ *OTel, err error) {
 
 // disabled is what the SDKs of other languages do by themselves.
 func disabled() bool {
-	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_SDK_DISABLED")), "true")
+	return strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
 }
 
 // LogHandler exports log records, with the trace and span of their context,

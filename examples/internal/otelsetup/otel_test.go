@@ -155,14 +155,6 @@ func TestTheEnvironmentSaysWhatTheServiceIs(t *testing.T) {
 	}
 }
 
-func TestAResourceThatCannotBeReadIsReportedAndNoReasonToFail(t *testing.T) {
-	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "novalue")
-	s := start(t, unexported)
-	require.Contains(t, s.log.String(), "OTEL_RESOURCE_ATTRIBUTES")
-	s.work(t)
-	require.Contains(t, s.spans.Ended()[0].Resource().String(), "service.name=example")
-}
-
 func TestASignalGoesWhereItsOwnVariablesSay(t *testing.T) {
 	all, traces := startBackend(t, http.StatusOK), startBackend(t, http.StatusOK)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", all.URL)

@@ -16,7 +16,7 @@ import (
 // say: the latter samples not even what others have sampled the request of.
 func (e *environment) sampler() sdktrace.Sampler {
 	const name = "OTEL_TRACES_SAMPLER"
-	value := os.Getenv(name)
+	value, ratio := os.Getenv(name), e.ratio()
 	switch strings.ToLower(strings.TrimSpace(value)) {
 	case "", "parentbased_always_on":
 		return sdktrace.ParentBased(sampling.Linked(sdktrace.AlwaysSample()))
@@ -27,15 +27,16 @@ func (e *environment) sampler() sdktrace.Sampler {
 	case "always_off":
 		return sdktrace.NeverSample()
 	case "parentbased_traceidratio":
-		return sdktrace.ParentBased(sampling.Linked(sdktrace.TraceIDRatioBased(e.ratio())))
+		return sdktrace.ParentBased(sampling.Linked(sdktrace.TraceIDRatioBased(ratio)))
 	case "traceidratio":
-		return sampling.Linked(sdktrace.TraceIDRatioBased(e.ratio()))
+		return sampling.Linked(sdktrace.TraceIDRatioBased(ratio))
 	}
 	e.refuse(name, value, "always_on, always_off or traceidratio, with or without parentbased_ before it")
 	return nil
 }
 
-// ratio is the share of traces that traceidratio samples.
+// ratio is the share of traces that traceidratio samples. It is checked whatever the
+// sampler.
 func (e *environment) ratio() float64 {
 	const name = "OTEL_TRACES_SAMPLER_ARG"
 	value := strings.TrimSpace(os.Getenv(name))

@@ -24,7 +24,7 @@ async function post(url, body) {
 
 // --- the after-work of one order ---
 
-const outcomes = { success: "done", error: "failed", timeout: "timed out", panic: "panicked", canceled: "canceled", dropped: "dropped", abandoned: "given up", coalesced: "left to a newer one" };
+const outcomes = { success: "done", error: "failed", timeout: "timed out", panic: "panicked", canceled: "canceled", dropped: "dropped", abandoned: "given up", coalesced: "left to a newer one", rejected: "rejected" };
 let source; // of the events of the order shown
 
 function row(name) {
@@ -53,7 +53,7 @@ function showStep(step) {
   li.dataset.took = step.took_ms;
   li.querySelector(".when").textContent = at(step.at_ms);
   how.textContent = outcomes[step.outcome] ?? step.outcome;
-  if (step.outcome !== "coalesced") how.textContent += ` ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`; // one that is has not run
+  if (step.outcome !== "coalesced" && step.outcome !== "rejected") how.textContent += ` ${step.outcome === "timeout" ? "after" : "in"} ${lasted(step.took_ms)}`; // those have not run
   if (step.name === "order.email.customer" && step.outcome === "success") mailed(true);
   if (step.error) how.textContent += ": " + step.error.split("\n")[0];
   const side = step.at_ms < 0 ? "before" : "after";

@@ -1,0 +1,50 @@
+package runner
+
+import (
+	"log"
+	"net/http"
+	"path"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// http1Writer is the name of the type of net/http's writer on HTTP/1.x.
+const http1Writer = "*http.response"
+
+// complains logs the mistakes that net/http would log for a call of a method, with the
+// line of the user's code: net/http would name ours. It reports whether the call was a
+// mistake, which net/http would ignore.
+func (w *response) complains(method string) bool {
+	hijacked := w.hijacked.Load()
+	if !hijacked && (method != "WriteHeader" || w.status.Load() == 0) {
+		return false
+	}
+	if reflect.TypeOf(w.inner).String() != http1Writer { // HTTP/2 says nothing
+		return false // another writer may see it otherwise
+	}
+	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
+	logf := log.Printf
+	if server != nil && server.ErrorLog != nil {
+		logf = server.ErrorLog.Printf
+	}
+	caller := userFrame()
+	if hijacked {
+		logf("http: response.%s on hijacked connection from %s (%s:%d)", method, caller.Function, path.Base(caller.File), caller.Line)
+	} else {
+		logf("http: superfluous response.%s call from %s (%s:%d)", method, caller.Function, path.Base(caller.File), caller.Line)
+	}
+	return true
+}
+
+// userFrame returns the innermost frame that is neither of this package nor of what
+// calls a ResponseWriter for the user.
+func userFrame() runtime.Frame {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	frame, more := frames.Next()
+	for more && (strings.HasPrefix(frame.Function, packagePath+".") || strings.HasPrefix(frame.Function, "net/http.") || frame.Function == "io.WriteString") {
+		frame, more = frames.Next()
+	}
+	return frame
+}
