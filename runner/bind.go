@@ -13,10 +13,11 @@ import (
 // start only once the last byte of its response has been handed to the kernel.
 //
 // Without Bind, callbacks start once the server's handler has returned: net/http then
-// ends the request's context. Now and then that is before the last bytes have left. It is so as a rule if something around Middleware
-// holds the bytes back, as http.TimeoutHandler does. On HTTP/2 it is often so, with
-// Bind too: net/http does not say when the last frame of a stream has left. The
-// response is never delayed, with or without Bind.
+// ends the request's context. Now and then that is before the last bytes have left. It is
+// so as a rule if something around Middleware holds the bytes back, as
+// http.TimeoutHandler does. On HTTP/2 it is often so, with Bind too: net/http does not say when the last frame of a stream has left. The
+// response is never delayed, with or without Bind. Package exacth2 makes "after" exact
+// for HTTP/2.
 //
 // Bind sets srv.ConnContext and srv.ConnState, which call what was set there before.
 // Call it before srv serves, as these fields must not change later. If Bind comes
@@ -123,7 +124,7 @@ func endOf(req *http.Request) responseEnd {
 	if ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil {
 		end.served = ctx
 	}
-	if end.notify = notifyFrom(ctx); end.notify != nil {
+	if end.notify = responseEndFrom(ctx); end.notify != nil {
 		return end
 	}
 	c := connectionFrom(ctx)

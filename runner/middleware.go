@@ -20,9 +20,12 @@ import (
 // http.MaxBytesHandler around Middleware for that.
 //
 // The ResponseWriter works until the server's own handler has returned, so that
-// middleware outside may still write its errors, as echo does. Then it is dead: its
-// methods do nothing, and return [ErrResponseDone] if they return an error. The
-// request's body cannot be read any more. The files of a multipart form are gone when
+// middleware outside may still write its errors, as echo does. No callback starts
+// before. Then the writer is dead: its methods do nothing, and return [ErrResponseDone]
+// if they return an error. The request's body cannot be read any more. Without [Bind],
+// the end of the request's context is taken for that moment: a middleware outside that
+// ends the context when it returns, as one with a timeout does, then comes too late with
+// its errors. The files of a multipart form are gone when
 // the response is done, as without Middleware. A callback must use none of them.
 //
 // What the handler sets on its request, as path values and forms, middleware outside

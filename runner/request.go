@@ -30,7 +30,7 @@ type Request struct {
 	Aborted  bool          // its context was canceled before that: the client left, as a rule. See NotAborted
 	TimedOut bool          // the handler took too long, and the client got another answer or none. See Succeeded
 	Panicked bool          // the handler panicked, http.ErrAbortHandler included, or called runtime.Goexit
-	Err      error         // what a scope that was opened by hand was released with
+	Err      error         // what a scope that was opened by hand was released with, or what SetError was told
 }
 
 // Succeeded reports whether the request did what it should: its status is below
@@ -75,6 +75,16 @@ func RequestFrom(ctx context.Context) (req Request, ok bool) {
 func SetPattern(ctx context.Context, pattern string) {
 	for s := originOf(ctx).scope; s != nil; s = s.outer {
 		s.pattern.Store(&pattern)
+	}
+}
+
+// SetError says that the request of ctx has failed, for [Request].Err and [When], where
+// its status does not show that: a stream of connect or gRPC-Web answers 200 and reports
+// its error in the body. Call it before the handler returns. nil takes it back. Without a
+// scope it does nothing.
+func SetError(ctx context.Context, err error) {
+	for s := originOf(ctx).scope; s != nil; s = s.outer {
+		s.failure.Store(&err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // response is the ResponseWriter a handler gets. It notes the status and the
-// bytes written, and is dead once the server's handler has returned. Its figures are
+// bytes written, and is dead once the response has ended. Its figures are
 // atomic because a handler may write from a goroutine of its own.
 type response struct {
 	inner   http.ResponseWriter
@@ -22,7 +22,7 @@ type response struct {
 	start   time.Time
 
 	handlerDone atomic.Bool // our handler has returned
-	over        atomic.Bool // so has the server's, or its response has ended
+	over        atomic.Bool // the response has ended, or the server's handler has returned
 	hijacked    atomic.Bool
 	timedOut    atomic.Bool  // http.TimeoutHandler has answered
 	prolonged   atomic.Bool  // the handler has set a write deadline of its own
@@ -40,7 +40,7 @@ func (w *response) isOver() bool {
 	if w.served == nil && w.handlerDone.Load() {
 		return !isRecorder(w.inner)
 	}
-	return w.over.Load() || w.handlerDone.Load() && w.served.Err() != nil
+	return w.over.Load()
 }
 
 // wrote notes what a call of a writing method has returned.

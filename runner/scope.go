@@ -21,6 +21,7 @@ type scope struct {
 	// released as well. From open to released it goes without.
 	state   atomic.Uint32
 	pattern atomic.Pointer[string] // see SetPattern
+	failure atomic.Pointer[error]  // see SetError
 
 	lookLabels sync.Once
 	labelsSeen any // pprof's, of the context around the scope; written by lookLabels
@@ -121,6 +122,9 @@ func (s *scope) concludeLate() {
 func (s *scope) freeze() {
 	if pattern := s.pattern.Load(); pattern != nil {
 		s.request.Pattern = *pattern
+	}
+	if failure := s.failure.Load(); failure != nil && s.request.Err == nil {
+		s.request.Err = *failure
 	}
 	s.frozen.Store(true)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -142,35 +141,6 @@ func TestRetriesAreWrittenOnceASecondForEachName(t *testing.T) {
 		require.Equal(t, map[any]int{"noisy": 1, "quiet": 1}, written)
 		require.Equal(t, 9, g.leftOut("noisy: "+names.LogRetried))
 		require.Equal(t, 4, g.leftOut("quiet: "+names.LogRetried))
-	})
-}
-
-func TestACallbackThatIsRetriedForHoursHidesNoOthersAndDoesNotFillTheLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, func(cfg *telemetry.Config) { cfg.TracerProvider = noop.NewTracerProvider() })
-		r := g.runner(runner.Config{Workers: 50, Queue: 1000})
-		always := runner.RetryBackoff(1_000_000, func(int) time.Duration { return time.Second })
-		for range 10 { // a partner is down: ten attempts a second
-			require.NoError(t, r.Go(t.Context(), "partner.webhook", fail, always))
-		}
-		quiet := 0
-		const hours = 3
-		for range hours { // once an hour a mail is late
-			time.Sleep(time.Hour)
-			require.NoError(t, r.Go(t.Context(), "order.email", fail, runner.RetryBackoff(2, nil)))
-			quiet++
-		}
-		synctest.Wait()
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := r.Shutdown(over)
-		require.Error(t, err)
-		written := make(map[any]int)
-		for _, record := range g.records(names.LogRetried) {
-			written[record["callback"]]++
-		}
-		require.Equal(t, quiet, written["order.email"])
-		require.InDelta(t, hours*3600, written["partner.webhook"], 2, "once a second")
 	})
 }
 

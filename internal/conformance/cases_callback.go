@@ -22,7 +22,7 @@ var callbackCases = []kase{
 	{"asked for by a goroutine that outlives its handler", nil, outlives},
 	{"values of the context stay, its end does not reach", nil, values},
 	{"error, panic and Goexit are reported once and hurt no other", nil, outcomes},
-	{"callbacks for successes only, after success and failure", nil, gated},
+	{"callbacks for successes only, after success and failure", []Capability{Statuses}, gated},
 	{"several callbacks are accepted together or not at all", nil, allOrNone},
 	{"two wrappers built on After compose", nil, wrappers},
 	{"two runners in one chain", []Capability{Nesting}, twoRunners},

@@ -29,7 +29,7 @@ func hijacked(e *env) {
 	ran, leave := make(chan string, 2), make(chan struct{})
 	letGo := sync.OnceFunc(func() { close(leave) })
 	defer letGo()
-	client := e.serveHTTP(r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ask := func(name string) {
 			if err := runner.After(req.Context(), name, func(context.Context) error { ran <- name; return nil }); err != nil {
 				e.Errorf("a callback was rejected: %v", err)
@@ -72,7 +72,7 @@ func hijacked(e *env) {
 
 func continues(e *env) {
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/refuse" {
 			http.Error(w, "no", http.StatusExpectationFailed)
 			return
@@ -103,7 +103,7 @@ func continues(e *env) {
 func pipelined(e *env) {
 	const n = 20
 	r := e.runner(runner.Config{Workers: 1})
-	e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+	e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "x")
 	})))
 	conn, err := e.meter.dial(e.Context(), "tcp", e.addr)

@@ -30,7 +30,7 @@ func (e *env) file() (path string, content []byte) {
 func ranges(e *env) {
 	path, content := e.file()
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		f, err := os.Open(path)
 		if err != nil {
 			e.Error(err)
@@ -62,7 +62,7 @@ func ranges(e *env) {
 func sendfile(e *env) {
 	path, content := e.file()
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		http.ServeFile(w, req, path)
 	})))
 	for i := range 3 {

@@ -22,7 +22,7 @@ var streamCases = []kase{
 func events(e *env) {
 	r := e.runner(runner.Config{})
 	next := make(chan struct{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i := range 3 {
 			_, err := fmt.Fprintf(w, "data: %d\n\n", i)
@@ -58,7 +58,7 @@ func slowReader(e *env) {
 	const size, sure = 10 << 20, 4 << 20
 	r := e.runner(runner.Config{})
 	chunk := bytes.Repeat([]byte("x"), 32<<10)
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, _ *http.Request) {
 		for range size / len(chunk) {
 			if _, err := w.Write(chunk); err != nil {
 				e.Error(err)

@@ -31,9 +31,9 @@ func inTime(e *env, around bool) {
 	var h http.Handler
 	hello := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
 	if around {
-		h = http.TimeoutHandler(r.Middleware(e.watchHTTP(hello)), patience, "too slow")
+		h = http.TimeoutHandler(e.under(r, e.watchHTTP(hello)), patience, "too slow")
 	} else {
-		h = r.Middleware(http.TimeoutHandler(e.watchHTTP(hello), patience, "too slow"))
+		h = e.under(r, http.TimeoutHandler(e.watchHTTP(hello), patience, "too slow"))
 	}
 	client := e.serveHTTP(h)
 	for range 20 {
@@ -50,7 +50,7 @@ const soon = 5 * time.Millisecond
 func timeoutAround(e *env) {
 	r := e.runner(runner.Config{})
 	leave := make(chan struct{})
-	client := e.serveHTTP(http.TimeoutHandler(r.Middleware(e.watchHTTP(func(_ http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(http.TimeoutHandler(e.under(r, e.watchHTTP(func(_ http.ResponseWriter, req *http.Request) {
 		<-req.Context().Done()
 		<-leave
 	})), soon, "too slow"))
@@ -75,7 +75,7 @@ func timeoutWithin(e *env) {
 			e.Error(err)
 		}
 	})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(http.TimeoutHandler(slow, soon, "too slow").ServeHTTP)))
+	client := e.serveHTTP(e.under(r, e.watchHTTP(http.TimeoutHandler(slow, soon, "too slow").ServeHTTP)))
 	for range 3 {
 		if got := e.get(client, "/", 503); got != "too slow" {
 			e.Errorf("got %q", got)
@@ -90,7 +90,7 @@ func timeoutWithin(e *env) {
 
 func maxBytes(e *env) {
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(http.MaxBytesHandler(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(http.MaxBytesHandler(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		_, err := io.ReadAll(req.Body)
 		var tooLong *http.MaxBytesError
 		if errors.As(err, &tooLong) {
@@ -120,7 +120,7 @@ func aroundProxy(e *env) {
 	e.Cleanup(transport.CloseIdleConnections)
 	proxy := proxyTo(e, backend.URL, transport)
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(proxy.ServeHTTP)))
+	client := e.serveHTTP(e.under(r, e.watchHTTP(proxy.ServeHTTP)))
 	for range 20 {
 		if got := e.get(client, "/", 200); got != "from the backend" {
 			e.Errorf("got %q", got)
@@ -131,7 +131,7 @@ func aroundProxy(e *env) {
 
 func behindProxy(e *env) {
 	r := e.runner(runner.Config{})
-	client := e.serveHTTP(r.Middleware(e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
+	client := e.serveHTTP(e.under(r, e.watchHTTP(func(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "for "+req.Header.Get("X-Forwarded-For"))
 	})))
 	front := httptest.NewServer(proxyTo(e, e.url(client, "/"), client.Transport))

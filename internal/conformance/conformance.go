@@ -3,11 +3,9 @@ package conformance
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -36,6 +34,12 @@ const (
 	Pipelining Capability = "pipelining"
 	// Sendfile: a file is handed to the connection's io.ReaderFrom.
 	Sendfile Capability = "sendfile"
+	// Hints: a handler can send an informational response before the final one.
+	Hints Capability = "informational response"
+	// Statuses: the status of a response says that the call has failed.
+	Statuses Capability = "status of failures"
+	// FlushErrors: a handler's ResponseWriter says that it could not be flushed.
+	FlushErrors Capability = "error of Flush"
 )
 
 // Call is one request as the handler of any server sees it.
@@ -75,8 +79,12 @@ type Server struct {
 	// nil: made of HTTP and the runners' Middleware.
 	Serve func(t testing.TB, ln net.Listener, dial Dial, h Handler, runners ...*runner.Runner) Client
 
-	// HTTP serves h on ln until the end of the test. h has the Middleware of
-	// runners in it; a server that makes its promise by Bind binds itself.
+	// Mount puts a case's handler under the Middleware of its runners.
+	// nil: they are around the handler, and nothing else is.
+	Mount Mount
+
+	// HTTP serves h on ln until the end of the test. h is what Mount has
+	// returned; a server that makes its promise by Bind binds itself.
 	// The client it returns connects by dial only.
 	// nil: the server is Without Handlers.
 	HTTP func(t testing.TB, ln net.Listener, dial Dial, h http.Handler) *http.Client
@@ -89,15 +97,15 @@ type kase struct {
 	run   func(*env)
 }
 
-// Run holds every server to every case, and logs a table of what was shown.
-func Run(t *testing.T, servers ...Server) {
+// Run holds every server to every case. It logs a table of what was shown, and
+// returns it.
+func Run(t *testing.T, servers ...Server) Table {
 	t.Helper()
 	cases := slices.Concat(
 		responseCases, callbackCases, // for every kind of server
 		handlerCases, streamCases, connCases, fileCases, wrapperCases, // for those of an http.Handler
 	)
 	shown := make(map[string]string) // by case and server
-	t.Cleanup(func() { t.Log("\n" + table(cases, servers, shown)) })
 	for _, s := range servers {
 		t.Run(s.Name, func(t *testing.T) {
 			s.check(t)
@@ -120,6 +128,9 @@ func Run(t *testing.T, servers ...Server) {
 			}
 		})
 	}
+	table := tableOf(cases, servers, shown)
+	t.Log("\n" + table.String() + reasons(servers))
+	return table
 }
 
 // check finds servers that leave out more than they say.
@@ -145,44 +156,4 @@ func (s Server) lacks(needs []Capability) (why string) {
 		}
 	}
 	return ""
-}
-
-func table(cases []kase, servers []Server, shown map[string]string) string {
-	head := []string{"case"}
-	for _, s := range servers {
-		head = append(head, s.Name)
-	}
-	rows := [][]string{head}
-	for _, c := range cases {
-		row := []string{c.name}
-		for _, s := range servers {
-			row = append(row, shown[c.name+"\n"+s.Name])
-		}
-		rows = append(rows, row)
-	}
-	widths := make([]int, len(head))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	var b strings.Builder
-	for i, row := range rows {
-		for j, cell := range row {
-			fmt.Fprintf(&b, "| %-*s ", widths[j], cell)
-		}
-		b.WriteString("|\n")
-		if i == 0 {
-			for _, w := range widths {
-				b.WriteString("|" + strings.Repeat("-", w+2))
-			}
-			b.WriteString("|\n")
-		}
-	}
-	for _, s := range servers {
-		for _, c := range slices.Sorted(maps.Keys(s.Without)) {
-			fmt.Fprintf(&b, "%s has no %s: %s.\n", s.Name, c, s.Without[c])
-		}
-	}
-	return b.String()
 }

@@ -96,15 +96,26 @@ func (e *env) serve(h Handler, runners ...*runner.Runner) Client {
 	if e.server.Serve != nil {
 		return e.server.Serve(e.TB, ln, e.meter.dial, h, runners...)
 	}
-	wrapped := asHTTP(h)
-	for i := len(runners) - 1; i >= 0; i-- {
-		wrapped = runners[i].Middleware(wrapped)
-	}
-	client := e.server.HTTP(e.TB, ln, e.meter.dial, wrapped)
+	client := e.server.HTTP(e.TB, ln, e.meter.dial, e.mount(asHTTP(h), runners...))
 	return asClient(client, ln.Addr().String())
 }
 
-// serveHTTP serves h, which has the Middleware of runners in it.
+// under returns h under the Middleware of r, as the server mounts them.
+func (e *env) under(r *runner.Runner, h http.Handler) http.Handler { return e.mount(h, r) }
+
+// mount is under for several runners, the first of them outermost.
+func (e *env) mount(h http.Handler, runners ...*runner.Runner) http.Handler {
+	middleware := make([]func(http.Handler) http.Handler, len(runners))
+	for i, r := range runners {
+		middleware[i] = r.Middleware
+	}
+	if e.server.Mount == nil {
+		return wrap(h, middleware...)
+	}
+	return e.server.Mount(h, middleware...)
+}
+
+// serveHTTP serves h, which has the Middleware of runners in it: see under.
 func (e *env) serveHTTP(h http.Handler) *http.Client {
 	e.Helper()
 	return e.server.HTTP(e.TB, e.listen(), e.meter.dial, h)

@@ -24,10 +24,22 @@ const (
 	HTTP2Cleartext Protocol = "HTTP/2 cleartext"
 )
 
-// NetHTTP is a server of net/http, with or without Bind. mount puts its handler
-// for example under a router; nil leaves it as it is.
-func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Server {
-	s := Server{Name: string(p) + " unbound"}
+// Mount returns what serves h under middleware, the first of them outermost, for
+// example a router. A request of any method and path gets to h.
+type Mount func(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler
+
+// wrap is the Mount that adds nothing.
+func wrap(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler {
+	for i := len(middleware) - 1; i >= 0; i-- {
+		h = middleware[i](h)
+	}
+	return h
+}
+
+// NetHTTP is a server of net/http, with or without Bind. mount is its
+// Server.Mount.
+func NetHTTP(p Protocol, bind bool, mount Mount) Server {
+	s := Server{Name: string(p) + " unbound", Mount: mount}
 	if bind {
 		s.Name = string(p) + " bound"
 		s.Exact = p == HTTP1
@@ -41,9 +53,6 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 	}
 	s.HTTP = func(t testing.TB, ln net.Listener, dial Dial, h http.Handler) *http.Client {
 		t.Helper()
-		if mount != nil {
-			h = mount(h)
-		}
 		srv := httptest.NewUnstartedServer(h)
 		_ = srv.Listener.Close() // NewUnstartedServer has made one
 		srv.Listener = ln

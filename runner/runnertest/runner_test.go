@@ -218,7 +218,7 @@ func TestServeWaitsBehindTheHandlersOwnMiddleware(t *testing.T) {
 
 // As echo does, which writes the errors that handlers return.
 func TestServeShowsCallbacksTheErrorThatMiddlewareOutsideWrites(t *testing.T) {
-	rt := runnertest.New(t)
+	rt := runnertest.New(t, runner.Config{})
 	var kept http.ResponseWriter
 	status := 0
 	inner := rt.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -158,7 +158,7 @@ func TestWhatAnObserverSeesIsNotLoggedToo(t *testing.T) {
 					if v.msg == u.msg {
 						continue
 					}
-					causeUnseen(t, r, v, "other")
+					causeUnseen(t, r, v, other)
 					all := records()
 					require.Equal(t, v.msg, all[len(all)-1].Msg, "%s is seen by nobody", other)
 				}

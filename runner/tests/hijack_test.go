@@ -45,7 +45,7 @@ func TestCallbacksOfAHijackedConnectionRunWhileItIsOpen(t *testing.T) {
 		}))
 		body := make(chan string, 1)
 		go func() {
-			res, err := http.Get(srv.URL + "/socket") //nolint:noctx // it ends with the server
+			res, err := http.Get(srv.URL + "/socket")
 			if err != nil {
 				t.Error(err)
 				body <- ""

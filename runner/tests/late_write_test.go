@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -111,20 +110,22 @@ func TestAnErrorThatMiddlewareOutsideWritesReachesARecorder(t *testing.T) {
 	}
 }
 
-func TestTheResponseWriterIsDeadWhenTheServersHandlerHasReturned(t *testing.T) {
+func TestTheResponseWriterIsDeadInACallbackAfterLateErrors(t *testing.T) {
 	eachPromise(t, func(t *testing.T, bind bool) {
 		r := newRunner(t, runner.Config{})
 		errs := make(chan error, 1)
 		h := r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			kept := req.Context().Value(keptKey{}).(*keptWriter)
 			kept.ResponseWriter, kept.err = w, errBroken
-			done := req.Context().Done()
-			go func() { // a goroutine that outlives the handler
-				<-done
+			err := runner.After(req.Context(), "it", func(context.Context) error {
 				_, err := w.Write([]byte("late"))
 				w.WriteHeader(http.StatusTeapot)
 				errs <- err
-			}()
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
 		}))
 		outside := answersLate(h, func(w http.ResponseWriter, _ error) { _, _ = io.WriteString(w, "in time") })
 		srv := startServer(t, outside)
@@ -134,8 +135,6 @@ func TestTheResponseWriterIsDeadWhenTheServersHandlerHasReturned(t *testing.T) {
 		res, body := get(t, srv.URL)
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Equal(t, "in time", body)
-		if err := <-errs; !errors.Is(err, runner.ErrResponseDone) {
-			t.Errorf("the writer returns %v", err)
-		}
+		require.ErrorIs(t, <-errs, runner.ErrResponseDone)
 	})
 }

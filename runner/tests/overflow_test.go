@@ -250,7 +250,8 @@ func TestTheServerDoesNotWaitForTheObserversOfWhatIsEvicted(t *testing.T) {
 		ask("/ask")
 		require.Equal(t, "oldest", <-evicted)
 		ask("/next")
-		require.Equal(t, <-conns, <-conns, "on the same connection")
+		first, second := <-conns, <-conns
+		require.Equal(t, first, second, "on the same connection")
 	})
 }
 

@@ -175,6 +175,19 @@ func TestAnOpenResponseTakesNoPlaceOfOthers(t *testing.T) {
 	}
 }
 
+func TestTheCallbacksOfOneOpenResponseMustFitIntoTheQueueTogether(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 2})
+	occupy(t, r, "worker")
+	require.NoError(t, r.Go(t.Context(), "waits", nothing))
+	ctx, release := r.Scope(t.Context())
+	defer release(nil)
+	require.NoError(t, runner.After(ctx, "it", nothing))
+	require.ErrorIs(t, runner.After(ctx, "it", nothing), runner.ErrQueueFull, "one waits and one will")
+	other, releaseOther := r.Scope(t.Context())
+	defer releaseOther(nil)
+	require.NoError(t, runner.After(other, "it", nothing), "another response is not theirs")
+}
+
 func TestWhatWasAcceptedWhileItsResponseWasOpenIsNotRejectedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := recorded(t, runner.Config{Workers: 1, Queue: 2})

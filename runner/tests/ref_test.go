@@ -68,10 +68,10 @@ func TestEveryEventHasTheReferenceOfItsCallback(t *testing.T) {
 			}
 			return errBroken
 		}, runner.Ref("order 7"), runner.RetryBackoff(2, nil)))
-		require.ErrorIs(t, r.Go(t.Context(), "folded", nothing, runner.Ref("order 8")), runner.ErrQueueFull)
 		synctest.Wait()
 		time.Sleep(time.Minute)
 		drain(t, r)
+		require.ErrorIs(t, r.Go(t.Context(), "folded", nothing, runner.Ref("order 8")), runner.ErrClosed)
 		require.Equal(t, map[string][]string{
 			"folded": {"order 8"}, "rejected": {"order 8"},
 			"accepted": {"order 7"}, "started": {"order 7", "order 7"}, "stuck": {"order 7"}, "retried": {"order 7"},

@@ -1,0 +1,65 @@
+package routers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+func newRunnerOfExample() *runner.Runner {
+	after, err := runner.New(runner.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return after
+}
+
+// status is the answer to an order.
+func status(err error) int {
+	if err != nil {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusCreated
+}
+
+// mails are the lines that sendMail has written.
+var mails = make(chan string, 1)
+
+func sendMail(ctx context.Context, id string) error {
+	req, _ := runner.RequestFrom(ctx)
+	mails <- fmt.Sprintf("mail for order %s, placed at %s", id, req.Pattern)
+	return nil
+}
+
+// placeOneOrder prints the response, and then the mail.
+func placeOneOrder(after *runner.Runner, srv *http.Server, path, body string) {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- srv.Serve(listener) }()
+	transport := new(http.Transport)
+	res, err := (&http.Client{Transport: transport}).Post("http://"+listener.Addr().String()+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	fmt.Println(strings.TrimSpace(fmt.Sprint(res.StatusCode, " ", string(text))))
+	fmt.Println(<-mails)
+	transport.CloseIdleConnections()
+	if err := errors.Join(srv.Shutdown(context.Background()), <-ended); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+	if _, err := after.Shutdown(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,55 @@
+package exacth2
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// A version of net/http with other fields gives no number, and the log says so once. This test
+// is beside the code, and needs the standard library only, as no version of Go that there
+// is would show it through the exported API.
+func TestAnUnknownResponseWriterHasNoNumber(t *testing.T) {
+	var out bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	defer slog.SetDefault(before)
+	type (
+		stream struct{ id uint32 }
+		wide   struct{ id uint64 }
+	)
+	for name, w := range map[string]http.ResponseWriter{
+		"no field":         httptest.NewRecorder(),
+		"another type":     struct{ http.ResponseWriter }{},
+		"no stream":        &writer[struct{ number uint32 }]{},
+		"a wider number":   &writer[struct{ stream *wide }]{rws: &struct{ stream *wide }{&wide{1}}},
+		"nil":              &writer[struct{ stream *stream }]{},
+		"a stream of nil":  &writer[struct{ stream *stream }]{rws: &struct{ stream *stream }{}},
+		"stream number 0":  &writer[struct{ stream *stream }]{rws: &struct{ stream *stream }{&stream{}}},
+		"not even a field": writerFunc(nil),
+	} {
+		if n, ok := numberOf(w); ok {
+			t.Errorf("%s: %d", name, n)
+		}
+	}
+	if n, ok := numberOf(&writer[struct{ stream *stream }]{rws: &struct{ stream *stream }{&stream{7}}}); n != 7 || !ok {
+		t.Errorf("the fields that there are lead to %d, %v", n, ok)
+	}
+	if lines := strings.Count(out.String(), "this version of net/http is not known"); lines != 1 {
+		t.Errorf("%d lines: %s", lines, out.String())
+	}
+}
+
+type writer[T any] struct {
+	http.ResponseWriter
+	rws *T
+}
+
+type writerFunc func()
+
+func (writerFunc) Header() http.Header         { return nil }
+func (writerFunc) Write(p []byte) (int, error) { return len(p), nil }
+func (writerFunc) WriteHeader(int)             {}

@@ -1,0 +1,67 @@
+package exacth2
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// stream is one request and its response. It is the request's context, too.
+type stream struct {
+	context.Context
+	server *http.Server // that the request came to
+	wire   *wire
+	number uint32 // 0: not known
+
+	// What follows is guarded by wire.mu.
+	over     bool             // the response has ended
+	whole    bool             // how it has ended
+	first    func(whole bool) // to be called at the end; nil: nobody has asked
+	others   []func(whole bool)
+	returned time.Time // when the handler did; zero: it has not
+	next     *stream   // that has ended with this one
+}
+
+// Value implements [context.Context]. The private server would give its own name.
+func (s *stream) Value(key any) any {
+	if key == http.ServerContextKey {
+		return s.server
+	}
+	return s.Context.Value(key)
+}
+
+// String implements [fmt.Stringer]: fmt would read what others write.
+func (s *stream) String() string { return "exacth2.stream" }
+
+// notify is what the runner finds in the request's context.
+func (s *stream) notify(done func(whole bool)) bool {
+	s.wire.mu.Lock()
+	defer s.wire.mu.Unlock()
+	switch {
+	case s.over:
+		return false
+	case s.first == nil:
+		s.first = done
+	default:
+		s.others = append(s.others, done)
+	}
+	return true
+}
+
+// endLocked ends the stream. The caller calls tell without the lock.
+func (s *stream) endLocked(whole bool) {
+	s.over, s.whole = true, whole
+	delete(s.wire.streams, s.number)
+}
+
+// tell says to all who wait that the stream has ended. Nobody writes to it any more.
+func (s *stream) tell() {
+	if s.first == nil {
+		return
+	}
+	s.first(s.whole)
+	for _, done := range s.others {
+		done(s.whole)
+	}
+	s.first, s.others = nil, nil
+}

@@ -1,0 +1,331 @@
+package tests
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/exacth2"
+)
+
+// A response that the client has reset will never end. Its callbacks begin when the handler
+// has returned.
+func TestAResetByTheClientEndsTheResponse(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{}), make(begins, 1)
+		canceled, leave := make(chan struct{}), make(chan struct{})
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			if err := b.after(req.Context()); err != nil {
+				t.Error(err)
+			}
+			<-req.Context().Done()
+			close(canceled)
+			<-leave
+		})))
+		p := s.connect(t)
+		p.reset(p.get("/"))
+		<-canceled
+		b.none(t, "before its handler had returned")
+		close(leave)
+		<-b
+	})
+}
+
+// blocked serves a response whose end the client does not let through.
+func blocked(t *testing.T, k kind, options ...option) (*site, *peer, *runner.Runner, begins, uint32) {
+	t.Helper()
+	r, b := newRunner(t, runner.Config{}), make(begins, 1)
+	returned := make(chan struct{})
+	h := r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := b.after(req.Context()); err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, "hello")
+	}))
+	s := exact(t, k, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h.ServeHTTP(w, req)
+		close(returned)
+	}), options...)
+	p := s.connect(t, setting{initialWindowSize, 0})
+	stream := p.get("/")
+	p.until(of(stream, headers))
+	<-returned
+	return s, p, r, b, stream
+}
+
+func TestAResponseThatFlowControlHoldsBackHoldsItsCallbacks(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		_, p, r, b, stream := blocked(t, k)
+		p.send(frame{kind: ping, payload: make([]byte, 8)})
+		p.until(of(0, ping))
+		require.Equal(t, 1, r.Stats().Reserved)
+		b.none(t, "before its response had ended")
+		p.open(stream, 100)
+		end := p.end(stream)
+		require.GreaterOrEqual(t, <-b, end)
+	})
+}
+
+func TestAResetEndsAResponseThatFlowControlHoldsBack(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		_, p, _, b, stream := blocked(t, k)
+		b.none(t, "before its response had ended")
+		p.reset(stream)
+		<-b
+	})
+}
+
+func TestTheEndOfTheConnectionEndsItsResponses(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		_, p, _, b, _ := blocked(t, k)
+		b.none(t, "before its response had ended")
+		require.NoError(t, p.nc.Close())
+		<-b
+	})
+}
+
+func TestTheServersCloseEndsItsResponses(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		s, _, _, b, _ := blocked(t, k)
+		b.none(t, "before its response had ended")
+		require.NoError(t, s.srv.Close())
+		<-b
+	})
+}
+
+// Without any help of the client, and without WriteTimeout, a response holds its callbacks
+// for MaxHold. It is not cut then.
+func TestAClientThatNeverOpensItsWindowHoldsCallbacksForMaxHold(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		synctest.Test(t, func(t *testing.T) {
+			s, p, _, b, stream := blocked(t, k, inMemory)
+			begin := time.Now()
+			<-b
+			require.Equal(t, exacth2.MaxHold, time.Since(begin))
+			p.open(stream, 100)
+			p.until(ended(stream))
+			require.Equal(t, "hello", p.body(stream))
+			require.NoError(t, p.nc.Close())
+			require.NoError(t, s.srv.Close())
+		})
+	})
+}
+
+// One timer serves all responses of a connection.
+func TestEachResponseHoldsItsCallbacksForMaxHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(t, runner.Config{})
+		begin, began := time.Now(), make(chan time.Duration, 3)
+		h := r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			err := runner.After(req.Context(), "it", func(context.Context) error { began <- time.Since(begin); return nil })
+			if err != nil {
+				t.Error(err)
+			}
+			_, _ = io.WriteString(w, "hello")
+		}))
+		s := exact(t, kinds[2], h, inMemory)
+		p := s.connect(t, setting{initialWindowSize, 0})
+		for range 3 {
+			p.until(of(p.get("/"), headers))
+			time.Sleep(10 * time.Second)
+		}
+		for i := range 3 {
+			require.Equal(t, exacth2.MaxHold+time.Duration(i)*10*time.Second, <-began)
+		}
+		require.NoError(t, p.nc.Close())
+		require.NoError(t, s.srv.Close())
+	})
+}
+
+func TestWriteTimeoutResetsTheResponseAndThenCallbacksBegin(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			s, p, _, b, stream := blocked(t, k, inMemory, with(func(srv *http.Server) { srv.WriteTimeout = time.Second }))
+			require.Equal(t, byte(resetStream), p.until(ended(stream)).kind)
+			require.GreaterOrEqual(t, <-b, p.records.end(p.plain))
+			require.Equal(t, time.Second, time.Since(begin))
+			require.NoError(t, p.nc.Close())
+			require.NoError(t, s.srv.Close())
+		})
+	})
+}
+
+// A client that resets streams as fast as it opens them loses no callback, and none waits
+// for MaxHold.
+func TestStreamsThatAreResetAtOnceLoseNoCallback(t *testing.T) {
+	const streams = 1000
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{Queue: streams}), make(begins, streams)
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			if req.URL.Path != "/last" {
+				_ = b.after(req.Context())
+			}
+		})))
+		p := s.connect(t)
+		for range streams / 10 {
+			var all []frame
+			for range 10 {
+				f := p.request("GET", "/")
+				all = append(all, f, reset(f.stream))
+			}
+			p.send(all...)
+		}
+		p.until(ended(p.get("/last")))
+		require.NotZero(t, r.Stats().Asked)
+		require.Eventually(t, func() bool {
+			st := r.Stats()
+			return st.Asked == st.Outcomes.Total()
+		}, 10*time.Second, time.Millisecond)
+	})
+}
+
+// A TimeoutHandler outside of Middleware answers while the handler still runs.
+func TestAResponseThatEndsBeforeItsHandlerHoldsNoCallback(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{}), make(begins, 1)
+		leave := make(chan struct{})
+		h := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			if err := b.after(req.Context()); err != nil {
+				t.Error(err)
+			}
+			<-leave
+		}))
+		s := exact(t, k, http.TimeoutHandler(h, time.Millisecond, "too late"))
+		p := s.connect(t)
+		stream := p.get("/")
+		end := p.end(stream)
+		require.Equal(t, "too late", p.body(stream))
+		b.none(t, "before its handler had returned")
+		close(leave)
+		require.GreaterOrEqual(t, <-b, end)
+	})
+}
+
+func TestAllRunnersOfAChainWaitForTheResponse(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		b, returned := make(begins, 3), make(chan struct{})
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+		for _, name := range []string{"a", "b", "c"} {
+			r, next := newRunner(t, runner.Config{Name: name}), h
+			h = r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if err := b.after(req.Context()); err != nil {
+					t.Error(err)
+				}
+				next.ServeHTTP(w, req)
+			}))
+		}
+		s := exact(t, k, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			h.ServeHTTP(w, req)
+			close(returned)
+		}))
+		p := s.connect(t, setting{initialWindowSize, 0})
+		stream := p.get("/")
+		<-returned
+		b.none(t, "before its response had ended")
+		p.open(stream, 100)
+		end := p.end(stream)
+		for range 3 {
+			require.GreaterOrEqual(t, <-b, end)
+		}
+	})
+}
+
+// An informational response is not the end.
+func TestAnInformationalResponseEndsNothing(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{}), make(begins, 1)
+		leave := make(chan struct{})
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if err := b.after(req.Context()); err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Link", "</style.css>")
+			w.WriteHeader(http.StatusEarlyHints)
+			<-leave
+		})))
+		p := s.connect(t)
+		stream := p.get("/")
+		require.Zero(t, p.until(of(stream, headers)).flags&endStream)
+		require.Equal(t, 1, r.Stats().Reserved)
+		b.none(t, "before its response had ended")
+		close(leave)
+		end := p.end(stream)
+		require.GreaterOrEqual(t, <-b, end)
+	})
+}
+
+// A server that waits for a 100 (Continue) gets the body, and the response is exact.
+func TestARequestWithABodyThatExpectsContinue(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{}), make(begins, 1)
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if err := b.after(req.Context()); err != nil {
+				t.Error(err)
+			}
+			_, _ = io.Copy(w, req.Body)
+		})))
+		p := s.connect(t)
+		f := p.request("POST", "/")
+		f.flags &^= endStream
+		f.payload = append(f.payload, 0x0f, 0x14, 12) // expect, of the static table
+		f.payload = append(f.payload, "100-continue"...)
+		p.send(f)
+		p.until(of(f.stream, headers))
+		b.none(t, "after a 100")
+		p.send(frame{kind: data, flags: endStream, stream: f.stream, payload: []byte("hello")})
+		end := p.end(f.stream)
+		require.Equal(t, "hello", p.body(f.stream))
+		require.GreaterOrEqual(t, <-b, end)
+	})
+}
+
+// A client that says it is going away still gets the responses it has asked for.
+func TestAGoAwayOfTheClientEndsNoResponse(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		_, p, r, b, stream := blocked(t, k)
+		p.send(frame{kind: goAway, payload: make([]byte, 8)}, frame{kind: ping, payload: make([]byte, 8)})
+		p.until(of(0, ping))
+		require.Equal(t, 1, r.Stats().Reserved)
+		p.open(stream, 100)
+		end := p.end(stream)
+		require.GreaterOrEqual(t, <-b, end)
+	})
+}
+
+// What the server pushes is a request with callbacks of its own.
+func TestAPushedResponseIsExactToo(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r, b := newRunner(t, runner.Config{}), make(begins, 1)
+		pushed := make(chan error, 1)
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/pushed" {
+				if err := b.after(req.Context()); err != nil {
+					t.Error(err)
+				}
+				_, _ = io.WriteString(w, strings.Repeat("x", 5000))
+				return
+			}
+			scheme := map[bool]string{true: "https", false: "http"}[k.version != 0]
+			pushed <- w.(http.Pusher).Push(scheme+"://test/pushed", nil)
+		})))
+		p := s.connect(t)
+		stream := p.get("/")
+		promise := p.until(of(stream, pushPromise))
+		require.NoError(t, <-pushed)
+		end := p.end(binary.BigEndian.Uint32(promise.payload))
+		require.GreaterOrEqual(t, <-b, end)
+
+		p = s.connect(t, setting{enablePush, 0})
+		p.until(ended(p.get("/")))
+		require.ErrorIs(t, <-pushed, http.ErrNotSupported)
+	})
+}
