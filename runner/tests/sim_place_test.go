@@ -183,7 +183,7 @@ func (m *model) checkWaiters(s runner.Snapshot) {
 		}
 		full := m.whyFull(s, jobs)
 		m.require(full == runner.ErrQueueFull, "places are given", "%v waits, and is not in want of the queue but of %v: %v", j, full, s.Places) //nolint:errorlint // the very same
-		return // the others wait for this one
+		return                                                                                                                                   // the others wait for this one
 	}
 }
 
