@@ -64,26 +64,35 @@ func countNew(tasks []*task) (n int) {
 	return n
 }
 
-// takePlacesLocked grants the tasks their places, at once or after a wait.
+// takePlacesLocked grants the tasks their places, at once or after a wait. Block waits
+// for workers only: other places may not become free for long.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
 	if tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
 		return ErrQueueFull
 	}
-	if r.waiters.first == nil { // otherwise who came before is first
-		if err := r.takeAtOnceLocked(tasks); err == nil || r.cfg.Overflow <= 0 {
-			return err
-		}
+	err := r.takeAtOnceLocked(tasks)
+	if r.cfg.Overflow > 0 && err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
+		return r.waitLocked(tasks, wait)
 	}
-	return r.waitLocked(tasks, wait)
+	return err
 }
 
-// takeAtOnceLocked is grantPlacesLocked, if nobody waits. One task alone takes its
-// places right after, so they need not be kept for it.
+// takeAtOnceLocked grants the tasks their places, if nobody waits for them. One task
+// alone takes its places right after, so they need not be kept for it.
 func (r *Runner) takeAtOnceLocked(tasks []*task) error {
-	if len(tasks) == 1 {
+	switch {
+	case r.waiters.first != nil:
+		for _, t := range tasks {
+			if err := r.asideFullLocked(t); err != nil && !t.repeats {
+				return err
+			}
+		}
+		return ErrQueueFull // who came before is first
+	case len(tasks) == 1:
 		return r.fullLocked(tasks[0])
+	default:
+		return r.grantPlacesLocked(tasks)
 	}
-	return r.grantPlacesLocked(tasks)
 }
 
 // repeatsLocked reports whether t's scope was asked for the same before, which

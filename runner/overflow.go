@@ -22,10 +22,11 @@ const (
 	invalidOverflow Overflow = math.MinInt64
 )
 
-// Block waits for a place: until one becomes free, the asker's context
+// Block waits for a place of the queue: until one becomes free, the asker's context
 // ends, Shutdown is called, or the longest wait has passed ([ErrMaxWait]). That
 // must be positive: nothing waits for ever. Places are given in the order they
-// were asked for. Inside a callback it does not wait but rejects with
+// were asked for. It does not wait for other kinds of places, which may not become free
+// for long: as under Reject, After rejects with their errors at once. Inside a callback it does not wait but rejects with
 // [ErrNested]: workers that wait for workers would deadlock.
 func Block(longest time.Duration) Overflow {
 	if longest <= 0 {

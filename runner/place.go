@@ -127,24 +127,23 @@ func (c *Config) limitOf(kind Place) int {
 var placeErrors = [NumPlaces]error{ErrQueueFull, ErrReservedFull, ErrHeldFull, ErrPausedFull}
 
 // fullLocked returns why there is no place for t; nil if there is one of each kind
-// that it needs. Of the kinds where a callback may wait for long, one name may take as
-// many places as it leaves free. So each of n such names leaves others one part in
-// n+1.
+// that it needs. It is ErrQueueFull itself only if nothing else is missing.
 func (r *Runner) fullLocked(t *task) error {
-	for kind := range NumPlaces {
-		if !t.needs(kind) {
-			continue
-		}
-		room := r.cfg.limitOf(kind) - r.places.used(kind)
-		switch {
-		case kind != PlaceQueued:
-			room -= t.book.places.used(kind)
-		case r.evictsLocked():
-			continue // it makes room when it is due
-		default:
-			room -= t.scope.reserved // they will be due together
-		}
-		if room <= 0 {
+	if err := r.asideFullLocked(t); err != nil || r.evictsLocked() { // DropOldest makes room when t is due
+		return err
+	}
+	if r.places.used(PlaceQueued)+t.scope.reserved >= r.cfg.Queue { // they will be due together
+		return ErrQueueFull
+	}
+	return nil
+}
+
+// asideFullLocked looks at the places where a callback may wait for long. One name may
+// take as many of them as it leaves free. So each of n such names leaves others one
+// part in n+1.
+func (r *Runner) asideFullLocked(t *task) error {
+	for kind := PlaceQueued + 1; kind < NumPlaces; kind++ {
+		if t.needs(kind) && r.places.used(kind)+t.book.places.used(kind) >= r.cfg.limitOf(kind) {
 			return placeErrors[kind]
 		}
 	}

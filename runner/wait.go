@@ -25,7 +25,7 @@ func (o Overflow) wait(ctx context.Context) placeWait {
 type waiter struct {
 	tasks      []*task
 	ready      chan struct{}
-	err        error // written before ready is closed; nil: the places are granted
+	err        error // guarded by mu until ready is closed; nil: the places are granted
 	prev, next *waiter
 }
 
@@ -108,19 +108,18 @@ func (e *waitError) Error() string {
 
 func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
 
-// grantLocked grants places to those who wait, in the order they came. One that lacks
-// a place of the queue is not overtaken. One that its name keeps waiting is.
+// grantLocked grants places to those who wait, in the order they came, as far as the
+// queue has room. If their names have too many places of another kind meanwhile, they
+// wait no more.
 func (r *Runner) grantLocked() {
-	for w := r.waiters.first; w != nil; {
-		next := w.next
-		switch err := r.grantPlacesLocked(w.tasks); err {
-		case nil:
-			r.waiters.remove(w)
-			close(w.ready)
-		case ErrQueueFull: //nolint:errorlint // the very same: the others match it
+	for w := r.waiters.first; w != nil; w = r.waiters.first {
+		w.err = r.grantPlacesLocked(w.tasks)
+		if w.err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
+			w.err = nil
 			return
 		}
-		w = next
+		r.waiters.remove(w)
+		close(w.ready)
 	}
 }
 

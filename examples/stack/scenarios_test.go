@@ -124,6 +124,19 @@ var scenarios = []scenario{
 		fires: []string{"AfterglowHeldFull"},
 	},
 	{
+		// Those that are held grow old, which is no news.
+		name: "limit that holds back for long",
+		args: []string{"-load", "1", "-limits", "order.webhook=1", "-max-held", "8"},
+		act: func(ts *testStack) {
+			ts.breaks("order.webhook=slow(4s):1")
+			ts.fillsUp("AfterglowHeldFull", "held", "order.webhook")
+			ts.eventually(func() bool { return ts.inhibits("AfterglowHeldFull", "AfterglowOldestTooOld") }, "it holds the other back")
+			ts.breaks("")
+		},
+		fires:     []string{"AfterglowHeldFull", "AfterglowOldestTooOld"},
+		inhibited: map[string]string{"AfterglowOldestTooOld": "AfterglowHeldFull"},
+	},
+	{
 		// Windows in which somebody watches an order that takes long.
 		name: "open streams",
 		args: []string{"-load", "1", "-max-reserved", "16"},

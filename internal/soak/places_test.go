@@ -260,14 +260,10 @@ func (p *placesSite) judge(t *testing.T, policy runner.Overflow, seen *placesSee
 	require.EqualValues(t, p.orders.Load(), seen.mails)
 	require.GreaterOrEqual(t, seen.leastReserved, openStreams+slowReaders, "they were open all the time")
 
-	// The metrics say which kind is full. Under Block the reason is that it has waited.
-	full := []string{runner.ReasonPausedFull.String()}
-	if policy > 0 {
-		full = append(full, runner.ReasonMaxWait.String())
-	}
+	// The metrics say which kind is full.
 	seen.reasons = p.gauges(t, names.MetricRejected, names.LabelReason)
 	for reason := range seen.reasons {
-		require.Contains(t, full, reason)
+		require.Equal(t, runner.ReasonPausedFull.String(), reason)
 	}
 	limit := snapshot.Places[runner.PlacePaused].Limit
 	require.EqualValues(t, limit, p.gauges(t, names.MetricQueuePlacesLimit, names.LabelState)["paused"])

@@ -85,21 +85,16 @@ func (a *aside) accepted(t *testing.T, name string) (n int, err error) {
 func TestOneNameThatWaitsTakesNoMoreThanItLeavesFree(t *testing.T) {
 	block := runner.Block(time.Second)
 	eachAside(t, []runner.Overflow{runner.Reject, block, runner.DropOldest}, func(t *testing.T, a aside) {
+		begin := time.Now()
 		n, err := a.accepted(t, "hog")
 		require.Equal(t, 5, n, "it took the fifth when as many were free as it had")
 		require.Equal(t, runner.PlaceStats{Taken: 5, Limit: 9}, a.Stats().Places[a.place])
 		require.ErrorIs(t, err, runner.ErrQueueFull)
 		rejected := a.rec.Named("hog")[len(a.rec.Named("hog"))-1].Rejected
-		if a.Stats().Rejections[runner.ReasonMaxWait] == 1 {
-			require.ErrorIs(t, err, runner.ErrMaxWait, "under Block it has waited")
-			require.Equal(t, runner.ReasonMaxWait, rejected.Reason)
-		} else {
-			require.ErrorIs(t, err, a.full)
-			require.Equal(t, a.reason, rejected.Reason)
-			require.Equal(t, uint64(1), a.Stats().Rejections[a.reason])
-		}
-
-		begin := time.Now()
+		require.ErrorIs(t, err, a.full)
+		require.Equal(t, a.reason, rejected.Reason)
+		require.Equal(t, uint64(1), a.Stats().Rejections[a.reason])
+		require.Zero(t, time.Since(begin), "no policy waits for such a place")
 		require.NoError(t, a.ask("third"), "another name finds a place where the first one waits")
 		ran := false
 		require.NoError(t, a.Go(t.Context(), "plain", func(context.Context) error { ran = true; return nil }))
@@ -127,27 +122,27 @@ func TestTwoNamesThatWaitLeaveAThirdItsPart(t *testing.T) {
 	})
 }
 
-func TestWaitingUnderBlockIsNotBlockedByAnotherNameThatIsFull(t *testing.T) {
+// A queue that is full keeps waiting whoever may wait, and nobody else.
+func TestBlockRejectsAtOnceAlsoWhileOthersWait(t *testing.T) {
 	eachAside(t, []runner.Overflow{runner.Block(time.Hour)}, func(t *testing.T, a aside) {
 		for range 5 {
 			require.NoError(t, a.ask("hog"))
 		}
+		g := newGate(t)
+		for a.Stats().Depth < 20 {
+			require.NoError(t, a.Go(t.Context(), "busy", g.wait, runner.Timeout(-1)))
+			synctest.Wait()
+		}
 		waiting := make(chan error, 1)
-		go func() { waiting <- a.ask("hog") }()
+		go func() { waiting <- a.Go(t.Context(), "waits", nothing) }()
 		synctest.Wait()
+		require.Empty(t, waiting)
 
 		begin := time.Now()
-		require.NoError(t, a.ask("third"))
-		ran := false
-		require.NoError(t, a.Go(t.Context(), "plain", func(context.Context) error { ran = true; return nil }))
-		synctest.Wait()
-		require.True(t, ran)
-		require.Zero(t, time.Since(begin), "neither of them has waited")
-		require.Empty(t, waiting)
-		if a.place == runner.PlacePaused { // the pauses end
-			require.NoError(t, <-waiting)
-			require.Equal(t, time.Minute, time.Since(begin))
-		}
+		require.ErrorIs(t, a.ask("hog"), a.full)
+		require.Zero(t, time.Since(begin))
+		g.release()
+		require.NoError(t, <-waiting)
 	})
 }
 

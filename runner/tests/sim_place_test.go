@@ -67,14 +67,14 @@ func (m *model) neverFits(jobs []*job) bool {
 }
 
 func (m *model) whyFullFor(t taken, j *job, jobs []*job) error {
-	if m.cfg.Overflow != runner.DropOldest && t.all[runner.PlaceQueued]+m.reservedWith(j, jobs) >= m.cfg.Queue {
-		return runner.ErrQueueFull
-	}
 	own := t.byName[j.spec.name]
 	for kind, err := range map[runner.Place]error{runner.PlaceReserved: runner.ErrReservedFull, runner.PlaceHeld: runner.ErrHeldFull, runner.PlacePaused: runner.ErrPausedFull} {
 		if m.needs(j, kind) && t.all[kind]+own[kind] >= m.cfg.MaxHeld {
 			return err
 		}
+	}
+	if m.cfg.Overflow != runner.DropOldest && t.all[runner.PlaceQueued]+m.reservedWith(j, jobs) >= m.cfg.Queue {
+		return runner.ErrQueueFull
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (w *world) predict(jobs []*job, before before) {
 		w.require(errors.Is(j.err, runner.ErrStuck), "answer", "%v was asked for while %d are stuck and told %v", j, before.Replaced, j.err)
 	case full == nil && !before.waiting:
 		w.require(wasTaken || w.slow, "answer", "%v was told %v, the places: %v", j, j.err, before.Places)
-	case w.cfg.Overflow == runner.Reject || w.cfg.Overflow == runner.DropOldest || w.neverFits(jobs):
+	case w.cfg.Overflow == runner.Reject || w.cfg.Overflow == runner.DropOldest || w.neverFits(jobs) || full != nil && full != runner.ErrQueueFull: //nolint:errorlint // the very same
 		w.require(w.isFull(jobs, j.err, full) || w.slow, "answer", "%v, one of %d, was told %v, not %v, the places: %v", j, len(jobs), j.err, full, before.Places)
 	default: // a place may become free right after
 		w.require(j.phase == wanted || j.took.After(j.askedAt) || errors.Is(j.err, context.Canceled) || before.waiting, "answer", "%v was told %v and should wait", j, j.err)
@@ -163,7 +163,7 @@ func (m *model) checkWaiters(s runner.Snapshot) {
 		m.require(!s.Closed, "places are given", "%v waits, and the runner is closed", j)
 		for _, other := range m.live {
 			overtaken := other.phase != wanted && other.phase != refused && other.askedAt.After(j.askedAt) && other.spec.once == "" && !other.inCaller
-			m.require(!overtaken || m.cfg.MaxHeld < plenty, "places are given in order", "%v waits, and %v, asked for later, has one", j, other)
+			m.require(!overtaken, "places are given in order", "%v waits, and %v, asked for later, has one", j, other)
 		}
 		jobs := []*job{j}
 		if j.batch != nil {
@@ -182,10 +182,8 @@ func (m *model) checkWaiters(s runner.Snapshot) {
 			return
 		}
 		full := m.whyFull(s, jobs)
-		m.require(full != nil, "places are given", "%v waits, and has places: %v", j, s.Places)
-		if full == runner.ErrQueueFull { //nolint:errorlint // the very same
-			return // the others wait for this one
-		}
+		m.require(full == runner.ErrQueueFull, "places are given", "%v waits, and is not in want of the queue but of %v: %v", j, full, s.Places) //nolint:errorlint // the very same
+		return                                                                                                                                   // the others wait for this one
 	}
 }
 
