@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/exacth2"
 )
 
 // Protocol is what a server of net/http speaks.
@@ -28,10 +29,23 @@ const (
 // for example under a router; nil leaves it as it is.
 func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Server {
 	s := Server{Name: string(p) + " unbound"}
+	set := func(*http.Server) error { return nil }
 	if bind {
 		s.Name = string(p) + " bound"
 		s.Exact = p == HTTP1
+		set = func(srv *http.Server) error { runner.Bind(srv); return nil }
 	}
+	return s.ofNetHTTP(p, set, mount)
+}
+
+// ExactHTTP2 is NetHTTP for a protocol of HTTP/2, with exacth2.Configure.
+func ExactHTTP2(p Protocol, mount func(http.Handler) http.Handler) Server {
+	s := Server{Name: string(p) + " exact", Exact: true}
+	return s.ofNetHTTP(p, exacth2.Configure, mount)
+}
+
+// ofNetHTTP returns s with what serves. set prepares the server.
+func (s Server) ofNetHTTP(p Protocol, set func(*http.Server) error, mount func(http.Handler) http.Handler) Server {
 	if p != HTTP1 {
 		s.Without = map[Capability]string{
 			Hijacking:  "its connection belongs to all streams",
@@ -48,12 +62,17 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 		_ = srv.Listener.Close() // NewUnstartedServer has made one
 		srv.Listener = ln
 		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-		if bind {
-			runner.Bind(srv.Config)
-		}
 		transport := &http.Transport{ExpectContinueTimeout: patience, DisableCompression: true}
+		if p == HTTP2Cleartext {
+			transport.Protocols = new(http.Protocols)
+			transport.Protocols.SetUnencryptedHTTP2(true)
+			srv.Config.Protocols = transport.Protocols
+		}
+		if err := set(srv.Config); err != nil {
+			t.Fatal(err)
+		}
 		switch p {
-		case HTTP1:
+		case HTTP1, HTTP2Cleartext:
 			srv.Start()
 		case HTTP2:
 			srv.EnableHTTP2 = true
@@ -61,11 +80,6 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 			transport = srv.Client().Transport.(*http.Transport)
 			transport.ExpectContinueTimeout = patience
 			transport.DisableCompression = true
-		case HTTP2Cleartext:
-			transport.Protocols = new(http.Protocols)
-			transport.Protocols.SetUnencryptedHTTP2(true)
-			srv.Config.Protocols = transport.Protocols
-			srv.Start()
 		}
 		transport.DialContext = dial
 		t.Cleanup(func() {
