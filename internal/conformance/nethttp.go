@@ -40,7 +40,10 @@ func NetHTTP(p Protocol, bind bool, mount func(http.Handler) http.Handler) Serve
 
 // ExactHTTP2 is NetHTTP for a protocol of HTTP/2, with exacth2.Configure.
 func ExactHTTP2(p Protocol, mount func(http.Handler) http.Handler) Server {
-	s := Server{Name: string(p) + " exact", Exact: true}
+	s := Server{Name: string(p) + " exact", Exact: true, window: 13}
+	if p == HTTP2 {
+		s.window += 22 // what TLS 1.3 adds to it
+	}
 	return s.ofNetHTTP(p, exacth2.Configure, mount)
 }
 
