@@ -24,9 +24,9 @@ func (w *response) complains(method string) bool {
 		return false // another writer may see it otherwise
 	}
 	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
-	logf := log.Printf
+	logf := log.Printf //nolint:forbidigo // where net/http would log it
 	if server != nil && server.ErrorLog != nil {
-		logf = server.ErrorLog.Printf
+		logf = server.ErrorLog.Printf //nolint:forbidigo // as above
 	}
 	caller := userFrame()
 	if hijacked {

@@ -87,7 +87,7 @@ func (f *fallback) log(ctx context.Context, event string, c Callback, attrs ...s
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
-	slog.LogAttrs(ctx, slog.LevelError, event, attrs...)
+	slog.LogAttrs(ctx, slog.LevelError, event, attrs...) //nolint:sloglint // one of three constants
 }
 
 // allow reports whether an event may be logged now, and how many were not since the

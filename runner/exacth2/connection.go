@@ -3,7 +3,7 @@ package exacth2
 import (
 	"context"
 	"crypto/tls"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -49,7 +49,7 @@ func (s *server) serveTLS(user *http.Server, tc *tls.Conn, h http.Handler) {
 func (s *server) serveCleartext(user *http.Server, tc *tls.Conn, h http.Handler) {
 	inner, ok := tc.NetConn().(interface{ UnencryptedNetConn() net.Conn })
 	if !ok {
-		logf(user, "exacth2: this version of Go hands over HTTP/2 without TLS in a way that is not known")
+		slog.WarnContext(context.Background(), "afterglow: HTTP/2 without TLS is not served, as this version of net/http is not known")
 		return
 	}
 	nc := inner.UnencryptedNetConn()
@@ -173,12 +173,4 @@ func (c *connection) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	// net/http removes the files of the form that it finds here.
 	defer func() { req.MultipartForm = inner.MultipartForm }()
 	c.handler.ServeHTTP(w, inner)
-}
-
-func logf(srv *http.Server, text string) {
-	if srv.ErrorLog != nil {
-		srv.ErrorLog.Print(text)
-		return
-	}
-	log.Print(text)
 }

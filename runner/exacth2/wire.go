@@ -15,8 +15,8 @@ const MaxHold = time.Minute
 // begun. net/http has at most five times MaxConcurrentStreams of these, which is 250.
 const maxEarly = 4096
 
-// wire is what the private server reads and writes. It has no methods of net.Conn's but
-// its own: net/http takes it for a connection without TLS.
+// wire is what the private server reads and writes. It has the methods of net.Conn only, so
+// that net/http takes it for a connection without TLS.
 type wire struct {
 	net.Conn
 	ahead string // to be read before what the connection has
