@@ -16,12 +16,12 @@ func (r *Runner) admit(ctx context.Context, from origin, tasks []*task) error {
 	}
 	err := r.admitLocked(from, tasks, wait)
 	if r.cfg.Overflow > 0 {
-		now = r.timeLocked(r.now()) // some has passed
+		now = r.timeLocked(r.now()) // the call may have waited
 	}
 	for _, t := range tasks {
 		r.bookInLocked(t, err, now)
 	}
-	r.grantLocked() // what was granted and is not needed
+	r.grantLocked() // places that were granted, and are not needed
 	r.unlock()
 	return err
 }
@@ -44,8 +44,8 @@ func (r *Runner) admitLocked(from origin, tasks []*task, wait placeWait) error {
 	return err
 }
 
-// markRepeatedLocked notes which of the tasks Once lets go without a place, as the same
-// was asked for before. It reports whether any task needs one.
+// markRepeatedLocked notes which of the tasks repeat an earlier one under Once. Those
+// need no place. It reports whether any other task is left.
 func (r *Runner) markRepeatedLocked(tasks []*task) (needed bool) {
 	for i, t := range tasks {
 		t.repeats = r.repeatsLocked(t) || t.repeatsOneOf(tasks[:i])
@@ -87,7 +87,7 @@ func (r *Runner) takeAtOnceLocked(tasks []*task) error {
 				return err
 			}
 		}
-		return ErrQueueFull // who came before is first
+		return ErrQueueFull // calls that came before are served first
 	case len(tasks) == 1:
 		return r.fullLocked(tasks[0])
 	default:
@@ -95,8 +95,8 @@ func (r *Runner) takeAtOnceLocked(tasks []*task) error {
 	}
 }
 
-// repeatsLocked reports whether t's scope was asked for the same before, which
-// Once makes the last time.
+// repeatsLocked reports whether t's scope has accepted a callback with the same key of
+// Once before.
 func (r *Runner) repeatsLocked(t *task) bool {
 	return t.policy != nil && t.policy.once != nil && t.scope.once[*t.policy.once]
 }
@@ -112,8 +112,8 @@ func (t *task) repeatsOneOf(earlier []*task) bool {
 	})
 }
 
-// continuesLocked reports whether a callback that the drain waits for asks, so that
-// the drain finishes what it asks for as well.
+// continuesLocked reports whether the asker is a callback that the drain waits for. The
+// drain then finishes the new callback as well.
 func (r *Runner) continuesLocked(from origin) bool {
 	by := from.callback
 	return by != nil && by.runner == r && by.endedBy.Load() != over && !r.drain.gaveUp && !r.drain.isEmpty

@@ -35,8 +35,8 @@ func (w *response) describe(panicked bool) {
 	}
 }
 
-// conclude ends the response: nobody can write any more, and the callbacks are due.
-// whole reports whether the server is known to have sent the whole response.
+// conclude ends the response: the writer is dead, and the callbacks are due. whole
+// reports whether the server is known to have sent the whole response.
 func (w *response) conclude(whole bool) {
 	if w.scope.frozen.Load() { // by a hijack
 		return
@@ -57,9 +57,9 @@ func (w *response) conclude(whole bool) {
 	w.scope.release()
 }
 
-// release makes the callbacks due, as the connection was hijacked: there will be no
-// response.
-func (w *response) release() {
+// releaseHijacked makes the callbacks due when the handler has hijacked the connection:
+// there will be no response.
+func (w *response) releaseHijacked() {
 	if !w.described.CompareAndSwap(false, true) {
 		return // the handler has returned meanwhile
 	}
@@ -69,14 +69,14 @@ func (w *response) release() {
 	w.scope.release()
 }
 
-// deadlinePassed reports whether the deadline of the request's context has passed, and
-// a middleware outside may have answered because of that. What the handler has
-// written straight to net/http's writer was the answer.
+// deadlinePassed reports whether the deadline of the request's context has passed, so
+// that a middleware outside may have answered in place of the handler. If the handler
+// writes straight to net/http's writer, its own answer was sent.
 func (w *response) deadlinePassed() bool {
 	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) || isServerWriter(w.inner) {
 		return w.timedOut.Load()
 	}
-	if w.status.Load() != 0 || isTimeoutWriter(w.inner) { // to write nothing changes nothing, and http.TimeoutHandler returns its error
+	if w.status.Load() != 0 || isTimeoutWriter(w.inner) { // an empty write changes nothing, and http.TimeoutHandler's writer says if it has answered
 		_, err := w.inner.Write(nil)
 		w.wrote(0, err)
 	}

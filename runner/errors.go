@@ -23,16 +23,17 @@ var (
 
 	// ErrClosed: Shutdown has been called.
 	ErrClosed = errors.New("runner: closed: Shutdown has been called")
-	// ErrQueueFull: as many callbacks as may wait for a worker. A handler that must not
-	// lose the work answers 503 Service Unavailable.
+	// ErrQueueFull: as many callbacks wait for a worker as Config.Queue allows. A handler
+	// that must not lose the work answers 503 Service Unavailable.
 	ErrQueueFull = errors.New("runner: queue full: answer 503, raise Config.Queue, or choose another Config.Overflow")
-	// ErrReservedFull: as many callbacks as may wait for open responses. It wraps
-	// ErrQueueFull, as the next two do.
+	// ErrReservedFull: too many callbacks, of this name or of all names, wait for open
+	// responses. It wraps ErrQueueFull, as the next two errors do.
 	ErrReservedFull = fmt.Errorf("runner: too many callbacks wait for responses that are still open: see Config.MaxReserved: %w", ErrQueueFull)
-	// ErrHeldFull: too many callbacks of this name wait for their share of
-	// Config.Limits.
+	// ErrHeldFull: too many callbacks, of this name or of all names, wait for their
+	// share of Config.Limits.
 	ErrHeldFull = fmt.Errorf("runner: too many callbacks of this name wait for its limit: raise Config.Limits or Config.MaxHeld: %w", ErrQueueFull)
-	// ErrPausedFull: too many callbacks of this name wait for their next attempt.
+	// ErrPausedFull: too many callbacks, of this name or of all names, wait for their
+	// next attempt.
 	ErrPausedFull = fmt.Errorf("runner: too many callbacks of this name wait for their next attempt: use fewer attempts, or raise Config.MaxPaused: %w", ErrQueueFull)
 	// ErrMaxWait: under [Block], no place became free in time. It wraps
 	// ErrQueueFull.
@@ -60,8 +61,8 @@ var (
 	ErrGoexit = errors.New("runner: callback called runtime.Goexit")
 )
 
-// ErrResponseDone is what a ResponseWriter's methods return once the handler
-// has returned: a callback must not touch it.
+// ErrResponseDone is what the methods of a handler's ResponseWriter return when the
+// response is over (see [Runner.Middleware]): a callback must not use the writer.
 var ErrResponseDone = errors.New("runner: the response is over: a callback cannot write to it")
 
 // PanicError is the error of a callback that panicked.

@@ -90,8 +90,8 @@ func (f *fallback) log(ctx context.Context, event string, c Callback, attrs ...s
 	slog.LogAttrs(ctx, slog.LevelError, event, attrs...) //nolint:sloglint // one of three constants
 }
 
-// allow reports whether an event may be logged now, and how many were not since the
-// last one that was.
+// allow reports whether an event may be logged now. If so, suppressed is how many such
+// events were not logged since the last record.
 func (f *fallback) allow(key fallbackKey) (suppressed int, ok bool) {
 	now := time.Now()
 	f.mu.Lock()

@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// giveBack gives the request what the handler has set on its copy of it. It writes
-// nothing if the handler has set nothing, as others may read the request beside it. b
-// is the body that the copy began with; nil if there is none.
+// giveBack copies to req what the handler has set on inner, its copy of req. If the
+// handler has set nothing, it writes nothing, because other goroutines may read req. b is
+// the body that inner began with; nil if there was none.
 func giveBack(req, inner *http.Request, b *body) {
 	if !isChanged(req, inner, b) {
 		return
@@ -36,7 +36,7 @@ func isChanged(req, by *http.Request, b *body) bool {
 		pathValuesOf(req) != pathValuesOf(by)
 }
 
-// differ reports whether two maps are not the very same.
+// differ reports whether a and b are two maps, even if their contents are equal.
 func differ[M ~map[string][]string](a, b M) bool {
 	return reflect.ValueOf(a).Pointer() != reflect.ValueOf(b).Pointer()
 }
@@ -44,8 +44,7 @@ func differ[M ~map[string][]string](a, b M) bool {
 // pathValues is the field with what SetPathValue has set where no pattern has matched.
 var pathValues, hasPathValues = reflect.TypeFor[http.Request]().FieldByName("otherValues")
 
-// pathValuesOf returns what tells the map of these values from another one; 0 if there
-// is none.
+// pathValuesOf returns the address of the map of these values; 0 if there is none.
 func pathValuesOf(req *http.Request) uintptr {
 	if !hasPathValues || pathValues.Type.Kind() != reflect.Map {
 		return 0

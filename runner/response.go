@@ -34,12 +34,13 @@ type response struct {
 	status      atomic.Int32 // 0: none yet
 	bytes       atomic.Int64
 
-	next *response // that waits for the same one's end; guarded by connection.mu
+	next *response // the next one of connection.waiting; guarded by connection.mu
 
 	http1 http1Response // what the handler gets on HTTP/1.x: kept here, it costs no allocation
 }
 
-// isOver reports whether the response can be used no more.
+// isOver reports whether the handler's ResponseWriter is dead. Without a server that
+// says when its handler has returned, it dies with our handler.
 func (w *response) isOver() bool {
 	switch {
 	case w.served == nil:
@@ -68,8 +69,8 @@ type http1Response struct {
 	canNotify
 }
 
-// Unwrap serves http.ResponseController. Once the handler has returned there
-// is nothing to control.
+// Unwrap serves http.ResponseController. Once the response is over there is nothing to
+// control.
 func (w *response) Unwrap() http.ResponseWriter {
 	if w.isOver() {
 		return nil
@@ -169,7 +170,7 @@ func (c canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn, rw, err := c.w.inner.(http.Hijacker).Hijack()
 	if err == nil && !c.w.hijacked.Swap(true) {
-		c.w.release()
+		c.w.releaseHijacked()
 	}
 	return conn, rw, err
 }
@@ -191,7 +192,7 @@ func (c canReadFrom) ReadFrom(src io.Reader) (int64, error) {
 
 type canNotify struct{ w *response }
 
-// CloseNotify is deprecated, and still asked for by assertion.
+// CloseNotify is deprecated, but handlers still assert http.CloseNotifier.
 func (c canNotify) CloseNotify() <-chan bool {
 	if c.w.isOver() {
 		return make(chan bool)

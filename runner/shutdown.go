@@ -34,7 +34,7 @@ type drain struct {
 	empty    chan struct{} // closed when nothing is left to be done for any task
 	gone     chan struct{} // closed when no worker runs after that
 	finished chan struct{}
-	stalled  chan struct{} // closed when only responses are left that do not end; see watchOpenLocked
+	stalled  chan struct{} // closed when only open responses and scopes are left for too long; see watchOpenLocked
 
 	// Guarded by the runner's mu.
 	isEmpty, isGone bool
@@ -309,8 +309,8 @@ func (r *Runner) abandonAll() {
 	r.unlockLater()
 }
 
-// unlockLater is unlock for who must not wait for observers: they are told on a
-// goroutine of their own.
+// unlockLater is unlock for callers that must not wait for observers: a goroutine of its
+// own calls those.
 func (r *Runner) unlockLater() {
 	told := r.todo.told
 	r.todo.told, r.todo.last = nil, nil

@@ -36,7 +36,7 @@ type task struct {
 	reason   Reason  // of a rejected task
 	place    Place   // that it takes; noPlace: none
 	granted  bool    // it has been granted the places that it may need
-	reserves bool    // one of these is for its response
+	reserves bool    // one of the granted places is a reserved one
 	repeats  bool    // Once lets it go without a place
 	limited  bool    // it holds a share of its name's limit
 	stuck    bool    // this attempt was found stuck

@@ -5,8 +5,9 @@ import (
 	"reflect"
 )
 
-// isRecorder reports whether w is httptest's ResponseRecorder, or wraps one. It has no
-// server: a middleware outside that writes its errors late must find it alive.
+// isRecorder reports whether w is httptest's ResponseRecorder, or wraps one. A recorder
+// has no server that says when its handler has returned, so its writer never dies:
+// middleware outside can write late errors in a test too.
 func isRecorder(w http.ResponseWriter) bool {
 	for {
 		if reflect.TypeOf(w).String() == "*httptest.ResponseRecorder" {

@@ -14,7 +14,8 @@ import (
 var ErrTaken = errors.New("exacth2: srv.TLSNextProto has an entry for HTTP/2 already: " +
 	"call Configure once, and do not call http2.ConfigureServer (http.Server.HTTP2 has its settings)")
 
-// errCiphers is what net/http says of such a TLSConfig when it begins to serve.
+// errCiphers stands for the error that net/http has for such a TLSConfig when it begins
+// to serve.
 var errCiphers = errors.New("exacth2: srv.TLSConfig.CipherSuites has neither of the cipher suites that HTTP/2 requires: " +
 	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 and TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
 
@@ -62,7 +63,7 @@ func Configure(srv *http.Server) error {
 	return nil
 }
 
-// serves reports whether srv would serve HTTP/2 without us.
+// serves reports whether srv would serve HTTP/2 without Configure.
 func serves(srv *http.Server) bool {
 	if p := srv.Protocols; p != nil {
 		if !p.HTTP2() && !p.UnencryptedHTTP2() {
@@ -95,11 +96,11 @@ func haveCipher(c *tls.Config) bool {
 // server is what Configure has added to one http.Server.
 type server struct {
 	mu          sync.Mutex
-	connections map[*connection]struct{} // being served
-	draining    bool
+	connections map[*connection]struct{} // being served; guarded by mu
+	draining    bool                     // Shutdown has begun; guarded by mu
 }
 
-// add keeps c for the drain. If that has begun, c learns so.
+// add registers c for the drain. If the drain has begun, it drains c at once.
 func (s *server) add(c *connection) {
 	s.mu.Lock()
 	s.connections[c] = struct{}{}

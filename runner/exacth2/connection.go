@@ -15,8 +15,8 @@ import (
 // prefaceTimeout is how long net/http waits for the first bytes of a client.
 const prefaceTimeout = 10 * time.Second
 
-// connection is one HTTP/2 connection. A private server serves it, whose listener and
-// handler it is.
+// connection is one HTTP/2 connection. It is also the listener and the handler of the
+// private server that serves it.
 type connection struct {
 	user    *http.Server // to which it came
 	nc      net.Conn     // as user knows it
@@ -24,9 +24,9 @@ type connection struct {
 	base    context.Context // of its requests
 	handler http.Handler    // user's
 	wire    *wire
-	served  net.Conn // by private: wire, and what this version of net/http needs
+	served  net.Conn // what private serves: wire, with what this version of net/http needs
 	private *http.Server
-	once    sync.Once     // of Accept's answer
+	once    sync.Once     // guards that Accept returns the connection only once
 	over    chan struct{} // closed when the private server has closed the connection
 
 	mu       sync.Mutex
@@ -45,7 +45,7 @@ func (s *server) serveTLS(user *http.Server, tc *tls.Conn, h http.Handler) {
 }
 
 // serveCleartext serves a connection on which the client has sent the preface of
-// HTTP/2. net/http hands it over inside a *tls.Conn that is good for nothing else.
+// HTTP/2. net/http hands the connection over inside a *tls.Conn that has no other use.
 func (s *server) serveCleartext(user *http.Server, tc *tls.Conn, h http.Handler) {
 	inner, ok := tc.NetConn().(interface{ UnencryptedNetConn() net.Conn })
 	if !ok {
@@ -69,7 +69,7 @@ func (s *server) serve(c *connection) {
 	s.add(c)
 	defer s.remove(c)
 	_ = c.private.Serve(c)                 // ends when c is over
-	c.once.Do(func() { _ = c.nc.Close() }) // it never asked for c, and so never serves it
+	c.once.Do(func() { _ = c.nc.Close() }) // if the private server never accepted c
 }
 
 // newPrivate returns a server that serves c as c.user would.
@@ -122,13 +122,13 @@ func (c *connection) changed(_ net.Conn, state http.ConnState) {
 		if hook := c.user.ConnState; hook != nil {
 			hook(c.nc, state)
 		}
-		c.begun()
+		c.markActive()
 	}
 }
 
-// begun is called when the client has sent its preface. From now on net/http can tell it
-// that the connection will end.
-func (c *connection) begun() {
+// markActive notes that the client has sent its preface. From now on net/http can tell
+// the client by GOAWAY that the connection will end.
+func (c *connection) markActive() {
 	c.mu.Lock()
 	now := !c.active && c.draining
 	c.active = true
@@ -149,8 +149,8 @@ func (c *connection) drain() {
 	}
 }
 
-// goAway has the private server send GOAWAY. Shutdown waits for the end of the connection,
-// which is not the caller's business.
+// goAway has the private server send GOAWAY. Its Shutdown waits for the end of the
+// connection, so the goroutine ends with the connection. The caller does not wait.
 func (c *connection) goAway() {
 	go func() { _ = c.private.Shutdown(context.Background()) }()
 }

@@ -28,8 +28,8 @@ type frames struct {
 	ending uint32 // stream that will have ended with the last CONTINUATION of its HEADERS; 0: none
 }
 
-// next passes the bytes of p up to the end of a frame, and returns the others. It reports
-// whether a frame has ended with them. Then head is that frame's.
+// next consumes p up to the end of a frame, and returns the rest. ended reports whether a
+// frame has ended. Then head is the header of that frame.
 func (f *frames) next(p []byte) (rest []byte, ended bool) {
 	if f.skip > 0 {
 		n := min(f.skip, len(p))

@@ -45,7 +45,8 @@ var (
 // path leads from a value to a field, over fields that are structs or pointers to them.
 type path [][]int
 
-// wayIn returns the path to the stream's number, or none if a field is not what it was.
+// wayIn returns the path from t to the stream's number; nil if this version of net/http
+// has other fields.
 func wayIn(t reflect.Type) path {
 	var way path
 	for _, name := range []string{"rws", "stream", "id"} {

@@ -16,13 +16,14 @@ type stream struct {
 	// What follows is guarded by wire.mu.
 	over     bool             // the response has ended
 	whole    bool             // how it has ended
-	first    func(whole bool) // to be called at the end; nil: nobody has asked
+	first    func(whole bool) // called at the end; nil: notify was not called
 	others   []func(whole bool)
 	returned time.Time // when the handler did; zero: it has not
 	next     *stream   // that has ended with this one
 }
 
-// Value implements [context.Context]. The private server would give its own name.
+// Value implements [context.Context]. It returns the user's server in place of the
+// private one.
 func (s *stream) Value(key any) any {
 	if key == http.ServerContextKey {
 		return s.server
@@ -54,7 +55,8 @@ func (s *stream) endLocked(whole bool) {
 	delete(s.wire.streams, s.number)
 }
 
-// tell says to all who wait that the stream has ended. Nobody writes to it any more.
+// tell calls what notify has registered. The stream has ended, so nothing writes its
+// fields any more, and tell needs no lock.
 func (s *stream) tell() {
 	if s.first == nil {
 		return

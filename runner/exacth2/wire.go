@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// MaxHold is how long a response may go on after its handler has returned, until its
-// callbacks are due all the same. It bounds what a client can hold that never lets the
-// rest of a response through.
+// MaxHold is how long a response may go on after its handler has returned. Then its
+// callbacks are due, although the response has not ended. So a client that never lets the
+// rest of a response through cannot hold callbacks for longer.
 const MaxHold = time.Minute
 
 // maxEarly bounds how many resets a connection remembers of streams whose handlers have not
@@ -21,7 +21,7 @@ type wire struct {
 	net.Conn
 	ahead string // to be read before what the connection has
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows, and the streams
 	in, out frames
 	streams map[uint32]*stream // whose handlers have begun, and whose responses have not ended
 	early   []uint32           // reset before their handlers have begun; a ring
@@ -44,13 +44,13 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		n, err = w.Conn.Read(p)
 	}
 	if n > 0 {
-		w.hasRead(p[:n])
+		w.followRead(p[:n])
 	}
 	return n, err
 }
 
-// hasRead looks for streams that the client has reset.
-func (w *wire) hasRead(p []byte) {
+// followRead ends the streams that the client has reset with p.
+func (w *wire) followRead(p []byte) {
 	var gone *stream
 	w.mu.Lock()
 	for ended := false; len(p) > 0; {
@@ -66,13 +66,13 @@ func (w *wire) hasRead(p []byte) {
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
 	if n > 0 {
-		w.wrote(p[:n])
+		w.followWritten(p[:n])
 	}
 	return n, err
 }
 
-// wrote looks for the ends of streams. The kernel has p.
-func (w *wire) wrote(p []byte) {
+// followWritten ends the streams that end with p, which the kernel has.
+func (w *wire) followWritten(p []byte) {
 	var gone *stream
 	w.mu.Lock()
 	for ended := false; len(p) > 0; {
@@ -90,7 +90,7 @@ func (w *wire) wrote(p []byte) {
 	tellAll(gone)
 }
 
-// endLocked ends a stream, and adds it to those that gone leads.
+// endLocked ends a stream, and puts it at the head of the list gone.
 func (w *wire) endLocked(number uint32, whole bool, gone *stream) *stream {
 	s := w.streams[number]
 	if s == nil {
@@ -116,7 +116,8 @@ func (w *wire) resetLocked(number uint32, gone *stream) *stream {
 	return gone
 }
 
-// tellAll calls what waits for streams that have ended. No lock is held.
+// tellAll tells of each stream in the list gone that it has ended. The caller holds no
+// lock.
 func tellAll(gone *stream) {
 	for gone != nil {
 		s := gone
@@ -189,6 +190,7 @@ func (w *wire) Close() error {
 	return err
 }
 
+// finish ends every stream.
 func (w *wire) finish() {
 	var gone *stream
 	w.mu.Lock()
