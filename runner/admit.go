@@ -81,18 +81,21 @@ func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
 // alone takes its places right after, so they need not be kept for it.
 func (r *Runner) takeAtOnceLocked(tasks []*task) error {
 	switch {
-	case r.waiters.first != nil:
-		for _, t := range tasks {
-			if err := r.asideFullLocked(t); err != nil && !t.repeats {
-				return err
-			}
-		}
-		return ErrQueueFull // calls that came before are served first
+	case r.waiters.first != nil: // they came before
 	case len(tasks) == 1:
 		return r.fullLocked(tasks[0])
 	default:
-		return r.grantPlacesLocked(tasks)
+		err := r.grantPlacesLocked(tasks)
+		if err != ErrQueueFull { //nolint:errorlint // the very same: the others match it
+			return err
+		}
 	}
+	for _, t := range tasks { // another kind of place may be missing as well, and for longer
+		if err := r.asideFullLocked(t); err != nil && !t.repeats {
+			return err
+		}
+	}
+	return ErrQueueFull
 }
 
 // repeatsLocked reports whether t's scope has accepted a callback with the same key of

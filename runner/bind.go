@@ -161,7 +161,7 @@ func (e responseEnd) report(res *response) {
 	s := res.scope
 	isServing := e.served != nil && e.served.Err() == nil // the server's handler has not returned
 	switch {
-	case s.frozen.Load(): // by a hijack
+	case res.describedBy.Load() == byHijack:
 	case e.connection != nil && e.connection.await(e.number, res):
 	case e.notify != nil && e.notify(res.conclude):
 	case isServing:

@@ -4,13 +4,9 @@ import (
 	"log"
 	"net/http"
 	"path"
-	"reflect"
 	"runtime"
 	"strings"
 )
-
-// http1Writer is the name of the type of net/http's writer on HTTP/1.x.
-const http1Writer = "*http.response"
 
 // complains reports whether a call of a method is a mistake that net/http would log and
 // ignore. It logs the mistake itself, with the line of the user's code: net/http would
@@ -20,7 +16,7 @@ func (w *response) complains(method string) bool {
 	if !hijacked && (method != "WriteHeader" || w.status.Load() == 0) {
 		return false
 	}
-	if reflect.TypeOf(w.inner).String() != http1Writer {
+	if !isHTTP1Writer(w.inner) { // HTTP/2 says nothing
 		return false // net/http logs nothing on HTTP/2, and another writer has rules of its own
 	}
 	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)

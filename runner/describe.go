@@ -38,7 +38,7 @@ func (w *response) describe(panicked bool) {
 // conclude ends the response: the writer is dead, and the callbacks are due. whole
 // reports whether the server is known to have sent the whole response.
 func (w *response) conclude(whole bool) {
-	if w.scope.frozen.Load() { // by a hijack
+	if w.describedBy.Load() == byHijack {
 		return
 	}
 	w.over.Store(true)
@@ -60,7 +60,7 @@ func (w *response) conclude(whole bool) {
 // releaseHijacked makes the callbacks due when the handler has hijacked the connection:
 // there will be no response.
 func (w *response) releaseHijacked() {
-	if !w.described.CompareAndSwap(false, true) {
+	if !w.describedBy.CompareAndSwap(byNobody, byHijack) {
 		return // the handler has returned meanwhile
 	}
 	w.describe(false)

@@ -60,7 +60,7 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	defer func() {
 		res.handlerDone.Store(true)
 		giveBack(req, inner, b)
-		if res.described.CompareAndSwap(false, true) {
+		if res.describedBy.CompareAndSwap(byNobody, byHandler) {
 			res.describe(!returned)
 		}
 		done(res, returned)

@@ -28,16 +28,23 @@ type response struct {
 	handlerDone atomic.Bool // our handler has returned
 	over        atomic.Bool // the response has ended, or the server's handler has returned
 	hijacked    atomic.Bool
-	timedOut    atomic.Bool  // http.TimeoutHandler has answered
-	prolonged   atomic.Bool  // the handler has set a write deadline of its own
-	described   atomic.Bool  // the scope's request is being described
-	status      atomic.Int32 // 0: none yet
+	timedOut    atomic.Bool   // http.TimeoutHandler has answered
+	prolonged   atomic.Bool   // the handler has set a write deadline of its own
+	describedBy atomic.Uint32 // who describes the scope's request, and then concludes it
+	status      atomic.Int32  // 0: none yet
 	bytes       atomic.Int64
 
 	next *response // the next one of connection.waiting; guarded by connection.mu
 
 	http1 http1Response // what the handler gets on HTTP/1.x: kept here, it costs no allocation
 }
+
+// The values of response.describedBy.
+const (
+	byNobody uint32 = iota
+	byHandler
+	byHijack
+)
 
 // isOver reports whether the handler's ResponseWriter is dead. Without a server that
 // says when its handler has returned, it dies with our handler.

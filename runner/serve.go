@@ -44,6 +44,9 @@ const defaultBudget = 10 * time.Second
 // time ([ErrRequestsCutOff]), or callbacks did not (Report.Lost names them). While Serve
 // runs, call no method of srv except RegisterOnShutdown.
 func (r *Runner) Serve(ctx context.Context, srv *http.Server, l net.Listener, budgets Budgets) (Report, error) {
+	if srv == nil {
+		panic("runner: Serve of a nil http.Server")
+	}
 	handler := srv.Handler
 	if handler == nil {
 		handler = http.DefaultServeMux
@@ -78,7 +81,7 @@ func (r *Runner) endServer(srv *http.Server, served <-chan error, budgets Budget
 	limited, cancel := withBudget(budgets.Server)
 	defer cancel()
 	err := srv.Shutdown(limited)
-	if err != nil {
+	if err != nil && limited.Err() != nil {
 		err = errors.Join(fmt.Errorf("%w: %w", ErrRequestsCutOff, err), srv.Close())
 	}
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {

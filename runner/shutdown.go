@@ -344,6 +344,9 @@ func (r *Runner) stop(d *drain) {
 	if r.alarm != nil {
 		r.alarm.Stop()
 	}
+	if d.openTimer != nil {
+		d.openTimer.Stop()
+	}
 	isHeld := slices.ContainsFunc(d.lost, func(t *task) bool { return t.outcome == OutcomeAbandoned })
 	wait := d.isEmpty && !isHeld
 	r.unlock()

@@ -59,7 +59,7 @@ func (t *Telemetry) WaitForScrape(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("telemetry: nobody has read the metrics since the last drain: %w", context.Cause(ctx))
+			return fmt.Errorf("telemetry: nobody has read the metrics since the last drain: wait longer than the interval of the scrapes, or do not wait if nobody scrapes: %w", context.Cause(ctx))
 		}
 	}
 }

@@ -194,5 +194,5 @@ func (m *model) checkPlaces(s runner.Snapshot, c tally) {
 	m.require(at(runner.PlaceQueued)+at(runner.PlaceHeld)+at(runner.PlacePaused) == s.Queued+s.Paused, "places", "Stats has %+v", s.Stats)
 	m.require(at(runner.PlaceQueued) == s.Depth && s.Depth <= c.due && s.Depth+at(runner.PlaceHeld) >= c.due, "places", "%d are due: Stats has %+v", c.due, s.Stats)
 	m.require(len(m.cfg.Limits) > 0 || at(runner.PlaceHeld) == 0, "places", "Stats has %+v", s.Stats)
-	m.require(m.cfg.Overflow != runner.DropOldest || m.drains.begun || s.Depth <= s.Capacity, "places", "Stats has %+v", s.Stats)
+	m.require(m.cfg.Overflow != runner.DropOldest || m.drains.begun || len(m.cfg.Limits) > 0 || s.Depth <= s.Capacity, "places", "Stats has %+v", s.Stats)
 }
