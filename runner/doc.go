@@ -36,7 +36,9 @@
 // [Runner.Hold] takes the place of Middleware on platforms that freeze the process once
 // the handler has returned.
 //
-// A router other than [http.ServeMux] names its routes with [SetPattern].
+// A router other than [http.ServeMux] names its routes with [SetPattern]. [SetError] marks a
+// request as failed if its status does not show that. Package exacth2 makes "after" exact
+// on HTTP/2. Other servers report the end of a response through [WithResponseEnd].
 //
 // Callbacks live in memory. If the process dies, those that wait are lost.
 //
