@@ -12,7 +12,7 @@
 //		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error {
 //			return sendMail(ctx, order)
 //		})
-//		if errors.Is(err, runner.ErrQueueFull) {
+//		if err != nil { // ErrQueueFull, ErrStuck or ErrClosed, or a mistake in this call
 //			http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
 //			return
 //		}
@@ -36,7 +36,9 @@
 // [Runner.Hold] takes the place of Middleware on platforms that freeze the process once
 // the handler has returned.
 //
-// A router other than [http.ServeMux] names its routes with [SetPattern].
+// A router other than [http.ServeMux] names its routes with [SetPattern]. [SetError] marks a
+// request as failed if its status does not show that. Package exacth2 makes "after" exact
+// on HTTP/2. Other servers report the end of a response through [WithResponseEnd].
 //
 // Callbacks live in memory. If the process dies, those that wait are lost.
 //
@@ -64,8 +66,9 @@
 //
 // If the queue is full, Config.Overflow says what happens. [Reject] rejects the new
 // callback with [ErrQueueFull], and the handler can still answer 503. [Block] waits for a
-// place of the queue, for a limited time. Under [DropOldest], a callback that becomes due
-// takes the place of the one that has waited for a worker longest.
+// place of the queue, for a limited time. Under [DropOldest], After accepts the callback.
+// When the callback becomes due, the runner drops the one that has waited for a worker
+// longest. It drops no callback that waits for another attempt.
 //
 // # Options
 //
