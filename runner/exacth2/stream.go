@@ -49,12 +49,6 @@ func (s *stream) notify(done func(whole bool)) bool {
 	return true
 }
 
-// endLocked ends the stream. The caller calls tell without the lock.
-func (s *stream) endLocked(whole bool) {
-	s.over, s.whole = true, whole
-	delete(s.wire.streams, s.number)
-}
-
 // tell calls what notify has registered. The stream has ended, so nothing writes its
 // fields any more, and tell needs no lock.
 func (s *stream) tell() {
