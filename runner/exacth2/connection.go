@@ -28,6 +28,7 @@ type connection struct {
 	private *http.Server
 	once    sync.Once     // guards that Accept returns the connection only once
 	over    chan struct{} // closed when the private server has closed the connection
+	end     sync.Once     // guards that over is closed only once
 
 	mu       sync.Mutex
 	active   bool // the client has sent its preface
@@ -117,7 +118,7 @@ func (c *connection) changed(_ net.Conn, state http.ConnState) {
 	case http.StateNew:
 	case http.StateClosed:
 		c.wire.finish()
-		close(c.over)
+		c.end.Do(func() { close(c.over) })
 	default:
 		if hook := c.user.ConnState; hook != nil {
 			hook(c.nc, state)
