@@ -12,19 +12,22 @@ import (
 // private field, stream.id of a field rws.
 func numberOf(w http.ResponseWriter) (number uint32, ok bool) {
 	t := reflect.TypeOf(w)
-	way, known := ways.Load(t)
+	p, known := paths.Load(t)
 	if !known {
-		way, _ = ways.LoadOrStore(t, wayIn(t))
+		p, _ = paths.LoadOrStore(t, pathFrom(t))
 	}
 	v := reflect.ValueOf(w)
-	for _, index := range way.(path) {
+	for _, index := range p.(path) {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
 				return 0, false
 			}
 			v = v.Elem()
 		}
-		v = v.FieldByIndex(index)
+		var err error
+		if v, err = v.FieldByIndexErr(index); err != nil {
+			return 0, false // an embedded pointer is nil
+		}
 	}
 	if v.Kind() != reflect.Uint32 || v.Uint() == 0 {
 		unknown.Do(func() {
@@ -38,17 +41,17 @@ func numberOf(w http.ResponseWriter) (number uint32, ok bool) {
 }
 
 var (
-	ways    sync.Map // reflect.Type of a ResponseWriter -> path
+	paths   sync.Map // reflect.Type of a ResponseWriter -> path
 	unknown sync.Once
 )
 
 // path leads from a value to a field, over fields that are structs or pointers to them.
 type path [][]int
 
-// wayIn returns the path from t to the stream's number; nil if this version of net/http
+// pathFrom returns the path from t to the stream's number; nil if this version of net/http
 // has other fields.
-func wayIn(t reflect.Type) path {
-	var way path
+func pathFrom(t reflect.Type) path {
+	var p path
 	for _, name := range []string{"rws", "stream", "id"} {
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
@@ -60,11 +63,11 @@ func wayIn(t reflect.Type) path {
 		if !ok {
 			return nil
 		}
-		way = append(way, f.Index)
+		p = append(p, f.Index)
 		t = f.Type
 	}
 	if t.Kind() != reflect.Uint32 {
 		return nil
 	}
-	return way
+	return p
 }
