@@ -3,6 +3,7 @@ package exacth2
 import (
 	"crypto/tls"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -95,6 +96,8 @@ func haveCipher(c *tls.Config) bool {
 
 // server is what Configure has added to one http.Server.
 type server struct {
+	unknown sync.Once // guards that an unknown ResponseWriter is logged only once
+
 	mu          sync.Mutex
 	connections map[*connection]struct{} // being served; guarded by mu
 	draining    bool                     // Shutdown has begun; guarded by mu
@@ -130,4 +133,14 @@ func (s *server) drain() {
 	for _, c := range all {
 		c.drain()
 	}
+}
+
+// logf logs where srv logs what net/http has to say.
+func logf(srv *http.Server, format string, args ...any) {
+	format = "exacth2: " + format
+	if srv.ErrorLog != nil {
+		srv.ErrorLog.Printf(format, args...)
+		return
+	}
+	log.Printf(format, args...)
 }

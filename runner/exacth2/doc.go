@@ -34,6 +34,12 @@
 // Each connection has one more goroutine, and some 12 KB more memory. Each request takes
 // about two microseconds more.
 //
+// # Logging
+//
+// The package logs to http.Server.ErrorLog, as net/http does. A nil ErrorLog means the
+// standard logger of package log. It logs only what it cannot do with a version of net/http
+// that it does not know. It does not use log/slog, as package runner does.
+//
 // # Limits
 //
 // A client that never lets the rest of a response through, by HTTP/2's flow control or by
@@ -43,7 +49,7 @@
 //
 // The number of a stream is read from a private field of net/http's ResponseWriter. If a
 // version of Go has no such field, callbacks of HTTP/2 requests start when their handler has
-// returned, as without this package. The first such request logs a warning.
+// returned, as without this package. The first such request of a server is logged.
 //
 // A server that golang.org/x/net/http2.ConfigureServer has configured keeps its HTTP/2, and
 // callbacks start when their handler has returned. Configure then returns [ErrTaken].

@@ -1,8 +1,6 @@
 package exacth2
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"sync"
@@ -30,20 +28,12 @@ func numberOf(w http.ResponseWriter) (number uint32, ok bool) {
 		}
 	}
 	if v.Kind() != reflect.Uint32 || v.Uint() == 0 {
-		unknown.Do(func() {
-			slog.LogAttrs(context.Background(), slog.LevelWarn,
-				"afterglow: callbacks of HTTP/2 requests start when their handler has returned, as this version of net/http is not known",
-				slog.String("writer", t.String()))
-		})
 		return 0, false
 	}
 	return uint32(v.Uint()), true
 }
 
-var (
-	paths   sync.Map // reflect.Type of a ResponseWriter -> path
-	unknown sync.Once
-)
+var paths sync.Map // reflect.Type of a ResponseWriter -> path
 
 // path leads from a value to a field, over fields that are structs or pointers to them.
 type path [][]int
