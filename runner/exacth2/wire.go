@@ -23,8 +23,10 @@ type wire struct {
 	newest  uint32             // stream that the client has begun
 	leaving bool               // GOAWAY has been written, so net/http ignores newer streams
 	early   resets             // before handlers have begun
-	closed  bool
-	alarm   *time.Timer // ends streams that last too long after their handlers; nil: none has
+	writing bool               // Write has been called, and has not returned
+	closing bool               // Close has been called, so no write begins
+	closed  bool               // every stream has ended
+	alarm   *time.Timer        // ends streams that last too long after their handlers; nil: none has
 }
 
 // newWire wraps nc. ahead has been read from it.
@@ -68,17 +70,28 @@ func (w *wire) followRead(p []byte) {
 
 // Write is called by one goroutine at a time.
 func (w *wire) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	if n > 0 {
-		w.followWritten(p[:n])
+	if !w.beginWrite() {
+		return 0, net.ErrClosed
 	}
+	n, err := w.Conn.Write(p)
+	w.followWritten(p[:n])
 	return n, err
 }
 
-// followWritten ends the streams that end with p, which the kernel has.
+// beginWrite reports whether a write may begin.
+func (w *wire) beginWrite() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = !w.closing
+	return w.writing
+}
+
+// followWritten ends the streams that end with p, which the kernel has. The write has
+// returned.
 func (w *wire) followWritten(p []byte) {
 	var gone *stream
 	w.mu.Lock()
+	w.writing = false
 	for ended := false; len(p) > 0; {
 		if p, ended = w.out.next(p); !ended {
 			continue
@@ -94,8 +107,12 @@ func (w *wire) followWritten(p []byte) {
 			w.leaving = true
 		}
 	}
+	closing := w.closing
 	w.mu.Unlock()
 	tellAll(gone)
+	if closing { // this was the last write
+		w.finish()
+	}
 }
 
 // beginLocked notes that the client has begun a stream. HEADERS of an older stream are
@@ -196,15 +213,24 @@ func (w *wire) sweep() {
 	tellAll(gone)
 }
 
-// Close closes the connection. Nothing more can be read or written, so every stream has
-// ended.
+// Close closes the connection. Every stream has ended when nothing more can be written. That
+// is now, unless a write is under way. Then it is when that write has returned, or when the
+// connection is closed. The connection's own Close may take seconds: a *tls.Conn sends an
+// alert.
 func (w *wire) Close() error {
+	w.mu.Lock()
+	w.closing = true
+	writing := w.writing
+	w.mu.Unlock()
+	if !writing {
+		w.finish()
+	}
 	err := w.Conn.Close()
 	w.finish()
 	return err
 }
 
-// finish ends every stream.
+// finish ends every stream that has not ended.
 func (w *wire) finish() {
 	var gone *stream
 	w.mu.Lock()

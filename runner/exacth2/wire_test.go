@@ -3,8 +3,10 @@ package exacth2
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"testing"
+	"time"
 )
 
 // These tests are beside the code, because no client decides which of two handlers begins
@@ -13,7 +15,8 @@ import (
 // script is a connection from which a test reads what it has written for the peer.
 type script struct {
 	net.Conn
-	in []byte
+	in             []byte
+	writes, closes func() // called by Write and Close; nil: nothing
 }
 
 func (c *script) Read(p []byte) (n int, err error) {
@@ -22,8 +25,19 @@ func (c *script) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func (c *script) Write(p []byte) (int, error) { return len(p), nil }
-func (c *script) Close() error                { return nil }
+func (c *script) Write(p []byte) (int, error) {
+	if c.writes != nil {
+		c.writes()
+	}
+	return len(p), nil
+}
+
+func (c *script) Close() error {
+	if c.closes != nil {
+		c.closes()
+	}
+	return nil
+}
 
 // talk is a wire with both of its peers.
 type talk struct {
@@ -196,4 +210,69 @@ func TestTrailersOfARequestBeginNothing(t *testing.T) {
 	k.client(frameHeaders, flagEndStream|flagEndHeaders, 1, 0x82)
 	k.resets(1)
 	k.remembers(0, 0)
+}
+
+// closed calls Close while a response goes on. It returns how often the end of the response
+// was told before the connection's Close, and in all.
+func (k *talk) closed(number uint32) (before, after int) {
+	told := 0
+	k.asks(number)
+	k.begins(number).notify(func(whole bool) {
+		if !whole {
+			told++
+		}
+	})
+	k.conn.closes = func() { before = told }
+	_ = k.wire.Close()
+	return before, told
+}
+
+func TestCloseEndsResponsesBeforeItWaitsForTheAlert(t *testing.T) {
+	k := newTalk(t)
+	k.ends(1)
+	if before, after := k.closed(3); before != 1 || after != 1 {
+		t.Fatal(before, after)
+	}
+	k.conn.writes = func() { t.Error("written after the end of all responses") }
+	if n, err := k.wire.Write([]byte("late")); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Fatal(n, err)
+	}
+}
+
+// The kernel may still get what is being written.
+func TestCloseEndsResponsesAfterTheWriteThatItInterrupts(t *testing.T) {
+	k := newTalk(t)
+	k.conn.writes = func() {
+		if before, after := k.closed(1); before != 0 || after != 1 {
+			t.Error(before, after)
+		}
+	}
+	if n, err := k.wire.Write([]byte{0}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+}
+
+// Close may come too late to interrupt a write, and then wait for its alert.
+func TestAWriteThatCloseDidNotInterruptEndsResponses(t *testing.T) {
+	k := newTalk(t)
+	told, closing, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	k.asks(1)
+	k.begins(1).notify(func(bool) { close(told) })
+	k.conn.closes = func() {
+		close(closing)
+		select {
+		case <-told:
+		case <-time.After(5 * time.Second):
+			t.Error("not told while the alert waits")
+		}
+	}
+	k.conn.writes = func() {
+		go func() {
+			defer close(closed)
+			_ = k.wire.Close()
+		}()
+		<-closing
+	}
+	_, _ = k.wire.Write([]byte{0})
+	<-closed
 }
