@@ -24,8 +24,8 @@
 // and which reads and writes through a wrapper. The wrapper follows the frames. The
 // response of a stream has ended when the write has returned that has its END_STREAM or
 // a RST_STREAM, when the client has reset it, or when the connection is closed.
-// A callback never delays a frame, and the frames are those that net/http sends
-// without this package.
+// Callbacks and observers never delay a frame: the runner calls them on goroutines of its own.
+// The frames are those that net/http sends without this package.
 //
 // HTTP/2 without TLS (http.Protocols.SetUnencryptedHTTP2) is exact as well.
 //
