@@ -135,12 +135,11 @@ func (s *server) drain() {
 	}
 }
 
-// logf logs where srv logs what net/http has to say.
+// logf logs where net/http would log what goes wrong with srv.
 func logf(srv *http.Server, format string, args ...any) {
-	format = "exacth2: " + format
+	printf := log.Printf //nolint:forbidigo // where net/http would log it
 	if srv.ErrorLog != nil {
-		srv.ErrorLog.Printf(format, args...)
-		return
+		printf = srv.ErrorLog.Printf //nolint:forbidigo // as above
 	}
-	log.Printf(format, args...)
+	printf("exacth2: "+format, args...)
 }

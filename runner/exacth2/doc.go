@@ -38,7 +38,7 @@
 //
 // The package logs to http.Server.ErrorLog, as net/http does. A nil ErrorLog means the
 // standard logger of package log. It logs only what it cannot do with a version of net/http
-// that it does not know. It does not use log/slog, as package runner does.
+// that it does not know.
 //
 // # Limits
 //
