@@ -3,6 +3,7 @@ package exacth2
 import (
 	"crypto/tls"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -95,6 +96,8 @@ func haveCipher(c *tls.Config) bool {
 
 // server is what Configure has added to one http.Server.
 type server struct {
+	unknown sync.Once // guards that an unknown ResponseWriter is logged only once
+
 	mu          sync.Mutex
 	connections map[*connection]struct{} // being served; guarded by mu
 	draining    bool                     // Shutdown has begun; guarded by mu
@@ -130,4 +133,13 @@ func (s *server) drain() {
 	for _, c := range all {
 		c.drain()
 	}
+}
+
+// logf logs where net/http would log what goes wrong with srv.
+func logf(srv *http.Server, format string, args ...any) {
+	printf := log.Printf //nolint:forbidigo // where net/http would log it
+	if srv.ErrorLog != nil {
+		printf = srv.ErrorLog.Printf //nolint:forbidigo // as above
+	}
+	printf("exacth2: "+format, args...)
 }

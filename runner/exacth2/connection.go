@@ -3,7 +3,6 @@ package exacth2
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -18,6 +17,7 @@ const prefaceTimeout = 10 * time.Second
 // connection is one HTTP/2 connection. It is also the listener and the handler of the
 // private server that serves it.
 type connection struct {
+	server  *server      // that user has of Configure
 	user    *http.Server // to which it came
 	nc      net.Conn     // as user knows it
 	tls     *tls.ConnectionState
@@ -28,6 +28,7 @@ type connection struct {
 	private *http.Server
 	once    sync.Once     // guards that Accept returns the connection only once
 	over    chan struct{} // closed when the private server has closed the connection
+	end     sync.Once     // guards that over is closed only once
 
 	mu       sync.Mutex
 	active   bool // the client has sent its preface
@@ -41,7 +42,7 @@ func (s *server) serveTLS(user *http.Server, tc *tls.Conn, h http.Handler) {
 		return
 	}
 	w := newWire(tc, "")
-	s.serve(&connection{user: user, nc: tc, tls: &state, handler: h, wire: w, served: overTLS(w, state)})
+	s.serve(&connection{server: s, user: user, nc: tc, tls: &state, handler: h, wire: w, served: overTLS(w, state)})
 }
 
 // serveCleartext serves a connection on which the client has sent the preface of
@@ -49,12 +50,12 @@ func (s *server) serveTLS(user *http.Server, tc *tls.Conn, h http.Handler) {
 func (s *server) serveCleartext(user *http.Server, tc *tls.Conn, h http.Handler) {
 	inner, ok := tc.NetConn().(interface{ UnencryptedNetConn() net.Conn })
 	if !ok {
-		slog.WarnContext(context.Background(), "afterglow: HTTP/2 without TLS is not served, as this version of net/http is not known")
+		logf(user, "HTTP/2 without TLS is not served, as this version of net/http is not known (its connection is a %T)", tc.NetConn())
 		return
 	}
 	nc := inner.UnencryptedNetConn()
 	w := newWire(nc, preface)
-	s.serve(&connection{user: user, nc: nc, handler: h, wire: w, served: w})
+	s.serve(&connection{server: s, user: user, nc: nc, handler: h, wire: w, served: w})
 }
 
 // serve serves c until it is closed.
@@ -117,7 +118,7 @@ func (c *connection) changed(_ net.Conn, state http.ConnState) {
 	case http.StateNew:
 	case http.StateClosed:
 		c.wire.finish()
-		close(c.over)
+		c.end.Do(func() { close(c.over) })
 	default:
 		if hook := c.user.ConnState; hook != nil {
 			hook(c.nc, state)
@@ -168,6 +169,10 @@ func (c *connection) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		c.wire.open(s)
 		ctx = runner.WithResponseEnd(s, s.notify)
 		defer c.wire.returned(s)
+	} else {
+		c.server.unknown.Do(func() {
+			logf(c.user, "callbacks of HTTP/2 requests start when their handler has returned, as this version of net/http is not known (its ResponseWriter is a %T)", w)
+		})
 	}
 	inner := req.WithContext(ctx)
 	// net/http removes the files of the form that it finds here.

@@ -49,14 +49,10 @@ func (s *stream) notify(done func(whole bool)) bool {
 	return true
 }
 
-// endLocked ends the stream. The caller calls tell without the lock.
-func (s *stream) endLocked(whole bool) {
-	s.over, s.whole = true, whole
-	delete(s.wire.streams, s.number)
-}
-
 // tell calls what notify has registered. The stream has ended, so nothing writes its
-// fields any more, and tell needs no lock.
+// fields any more, and tell needs no lock. It runs on the goroutine that reads, writes or
+// closes the connection. It holds up no frame: the runner has observers, gates and callbacks
+// called on other goroutines.
 func (s *stream) tell() {
 	if s.first == nil {
 		return

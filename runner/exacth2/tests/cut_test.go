@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"testing"
@@ -97,6 +98,24 @@ func TestTheServersCloseEndsItsResponses(t *testing.T) {
 		require.NoError(t, s.srv.Close())
 		<-b
 	})
+}
+
+// The client has sent the end of its side, and reads nothing. Then the alert that ends the
+// server's side takes until crypto/tls gives up.
+func TestACloseThatWaitsForItsAlertHoldsNoCallbacks(t *testing.T) {
+	for _, k := range kinds[:2] {
+		t.Run(k.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, p, _, b, _ := blocked(t, k, inMemory)
+				begin := time.Now()
+				require.NoError(t, p.nc.(*tls.Conn).CloseWrite())
+				<-b
+				require.Zero(t, time.Since(begin))
+				require.NoError(t, s.srv.Close())
+				require.NoError(t, p.nc.Close())
+			})
+		})
+	}
 }
 
 // Without any help of the client, and without WriteTimeout, a response holds its callbacks

@@ -1,11 +1,13 @@
 package tests
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -134,5 +136,39 @@ func TestAPushedResponseIsExactToo(t *testing.T) {
 		p = s.connect(t, setting{enablePush, 0})
 		p.until(ended(p.get("/")))
 		require.ErrorIs(t, <-pushed, http.ErrNotSupported)
+	})
+}
+
+// The end of a response evicts older callbacks. An observer that sees that and does not return
+// holds no frame.
+func TestAnObserverThatBlocksHoldsNoFrame(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		entered, free := make(chan struct{}), make(chan struct{})
+		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest, Observers: []runner.Observer{{
+			Failed: func(_ context.Context, info runner.FinishedInfo) {
+				if info.Outcome == runner.OutcomeDropped {
+					close(entered)
+					<-free
+				}
+			},
+		}}})
+		started := make(chan struct{}, 3)
+		s := exact(t, k, r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/asks" {
+				err := runner.After(req.Context(), "it", func(context.Context) error { started <- struct{}{}; <-free; return nil })
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})))
+		defer close(free)
+		p := s.connect(t)
+		p.until(ended(p.get("/asks"))) // it runs,
+		<-started
+		p.until(ended(p.get("/asks"))) // it waits,
+		require.Eventually(t, func() bool { return r.Stats().Queued == 1 }, 10*time.Second, time.Millisecond)
+		p.until(ended(p.get("/asks"))) // and it is evicted by another one
+		<-entered
+		p.until(ended(p.get("/")))
 	})
 }
