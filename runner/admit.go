@@ -54,6 +54,12 @@ func (r *Runner) markRepeatedLocked(tasks []*task) (needed bool) {
 	return needed
 }
 
+// neverFitLocked reports whether an empty queue has no room for the tasks beside what
+// their scope has reserved: they become due together.
+func (r *Runner) neverFitLocked(tasks []*task) bool {
+	return tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue
+}
+
 // countNew returns how many of the tasks need places.
 func countNew(tasks []*task) (n int) {
 	for _, t := range tasks {
@@ -67,7 +73,7 @@ func countNew(tasks []*task) (n int) {
 // takePlacesLocked grants the tasks their places, at once or after a wait. Block waits
 // for workers only: other places may not become free for long.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	if tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
+	if r.neverFitLocked(tasks) {
 		return ErrQueueFull
 	}
 	err := r.takeAtOnceLocked(tasks)
@@ -119,7 +125,7 @@ func (t *task) repeatsOneOf(earlier []*task) bool {
 // drain then finishes the new callback as well.
 func (r *Runner) continuesLocked(from origin) bool {
 	by := from.callback
-	return by != nil && by.runner == r && by.endedBy.Load() != over && !r.drain.gaveUp && !r.drain.isEmpty
+	return by != nil && by.runner == r && !by.returned.Load() && !r.drain.gaveUp && !r.drain.isEmpty
 }
 
 // stuckLocked returns ErrStuck if too many callbacks are stuck to take in more.

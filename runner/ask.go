@@ -109,6 +109,9 @@ func (r *Runner) callerOf(ctx context.Context) uintptr {
 func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr, calls ...Call) error {
 	var few [4]*task
 	tasks := few[:0]
+	if len(calls) == 0 {
+		return nil
+	}
 	for i := range calls {
 		c := &calls[i]
 		if err := c.check(); err != nil {

@@ -115,13 +115,16 @@ type responseEnd struct {
 	// served ends when the server's handler has returned, which is shortly before
 	// the end of the response. nil: nothing reports that.
 	served context.Context
+
+	server *http.Server // nil: none
 }
 
 // endOf returns what will report the end of the response to req.
 func endOf(req *http.Request) responseEnd {
 	ctx := req.Context()
 	var end responseEnd
-	if ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil {
+	end.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
+	if end.server != nil && ctx.Done() != nil {
 		end.served = ctx
 	}
 	if end.notify = responseEndFrom(ctx); end.notify != nil {
@@ -145,10 +148,12 @@ func endOf(req *http.Request) responseEnd {
 	return end
 }
 
-// endsWithContext reports whether only the end of the request's context reports the end
-// of the response, and the context has no deadline that could end it earlier.
+// endsWithContext reports whether the end of the request's context is that of the
+// server's handler. Our handler has just returned. A context that has ended before was
+// ended by something else, perhaps a client that has closed its half of the connection;
+// and one with a deadline by a middleware.
 func (e responseEnd) endsWithContext() bool {
-	if e.served == nil || e.connection != nil || e.notify != nil {
+	if e.served == nil || e.served.Err() != nil {
 		return false
 	}
 	_, has := e.served.Deadline()

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"log"
-	"net/http"
 	"path"
 	"runtime"
 	"strings"
@@ -16,13 +15,12 @@ func (w *response) complains(method string) bool {
 	if !hijacked && (method != "WriteHeader" || w.status.Load() == 0) {
 		return false
 	}
-	if !isHTTP1Writer(w.inner) { // HTTP/2 says nothing
+	if !isHTTP1Writer(w.inner) {
 		return false // net/http logs nothing on HTTP/2, and another writer has rules of its own
 	}
-	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
 	logf := log.Printf //nolint:forbidigo // where net/http would log it
-	if server != nil && server.ErrorLog != nil {
-		logf = server.ErrorLog.Printf //nolint:forbidigo // as above
+	if w.server != nil && w.server.ErrorLog != nil {
+		logf = w.server.ErrorLog.Printf //nolint:forbidigo // as above
 	}
 	caller := userFrame()
 	if hijacked {

@@ -86,6 +86,5 @@ func (w *response) deadlinePassed() bool {
 // outlastsServer reports whether the handler has taken longer than the server's
 // WriteTimeout, so that its response has not reached the client.
 func (w *response) outlastsServer() bool {
-	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
-	return server != nil && server.WriteTimeout > 0 && !w.prolonged.Load() && w.scope.request.Duration > server.WriteTimeout
+	return w.server != nil && w.server.WriteTimeout > 0 && !w.prolonged.Load() && w.scope.request.Duration > w.server.WriteTimeout
 }

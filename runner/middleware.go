@@ -50,7 +50,7 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, end responseEnd, done func(res *response, returned bool)) {
 	s := r.openScope(req.Context())
 	inner := req.WithContext(s)
-	res := &response{inner: w, scope: s, request: inner, served: end.served, endsWithContext: end.endsWithContext(), start: time.Now()}
+	res := &response{inner: w, scope: s, request: inner, served: end.served, server: end.server, start: time.Now()}
 	var b *body
 	if inner.Body != nil && inner.Body != http.NoBody {
 		b = &body{inner.Body, res}
@@ -58,12 +58,13 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	}
 	returned := false
 	defer func() {
+		defer done(res, returned) // also if user code panics that the rest calls
+		res.endsWithContext.Store(end.endsWithContext())
 		res.handlerDone.Store(true)
 		giveBack(req, inner, b)
 		if res.describedBy.CompareAndSwap(byNobody, byHandler) {
 			res.describe(!returned)
 		}
-		done(res, returned)
 	}()
 	h.ServeHTTP(res.withCapabilities(), inner)
 	returned = true

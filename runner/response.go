@@ -19,11 +19,10 @@ type response struct {
 	scope   *scope
 	request *http.Request   // the handler's
 	served  context.Context // ends when the server's handler has returned; nil: nothing says when
+	server  *http.Server    // nil: none
 	start   time.Time
 
-	// endsWithContext reports whether nothing but the end of the request's context says
-	// that the server's handler has returned, and no deadline can have ended it.
-	endsWithContext bool
+	endsWithContext atomic.Bool // the end of served is that of the server's handler; set as our handler returns
 
 	handlerDone atomic.Bool // our handler has returned
 	over        atomic.Bool // the response has ended, or the server's handler has returned
@@ -55,7 +54,7 @@ func (w *response) isOver() bool {
 	case w.over.Load():
 		return true
 	default:
-		return w.handlerDone.Load() && w.endsWithContext && w.served.Err() != nil
+		return w.handlerDone.Load() && w.endsWithContext.Load() && w.served.Err() != nil
 	}
 }
 
@@ -82,7 +81,21 @@ func (w *response) Unwrap() http.ResponseWriter {
 	if w.isOver() {
 		return nil
 	}
-	return w.inner
+	return controlled{w}
+}
+
+// controlled is what http.ResponseController finds within a response: it may flush or
+// hijack what only a writer further within can do, and the response notes it.
+type controlled struct{ *response }
+
+func (c controlled) Unwrap() http.ResponseWriter { return c.inner }
+
+// FlushError is what http.ResponseController looks for.
+func (c controlled) FlushError() error { return canFlush{c.response}.FlushError() }
+
+// Hijack is what http.ResponseController looks for.
+func (c controlled) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return canHijack{c.response}.Hijack()
 }
 
 func (w *response) Header() http.Header {
@@ -175,7 +188,7 @@ func (c canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if c.w.isOver() {
 		return nil, nil, ErrResponseDone
 	}
-	conn, rw, err := c.w.inner.(http.Hijacker).Hijack()
+	conn, rw, err := http.NewResponseController(c.w.inner).Hijack()
 	if err == nil && !c.w.hijacked.Swap(true) {
 		c.w.releaseHijacked()
 	}

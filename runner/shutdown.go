@@ -80,7 +80,7 @@ func (r *Runner) watchOpenLocked(d *drain) {
 	d.openTimer = time.AfterFunc(openPatience, func() {
 		r.mu.Lock()
 		defer r.unlock()
-		if r.onlyOpenLocked() && !d.gaveUp {
+		if d.endless && r.onlyOpenLocked() && !d.gaveUp {
 			d.endless = false // once is enough
 			close(d.stalled)
 		}
@@ -89,7 +89,15 @@ func (r *Runner) watchOpenLocked(d *drain) {
 
 // onlyOpenLocked reports whether all that is left waits for a response or a scope.
 func (r *Runner) onlyOpenLocked() bool {
-	return r.unreported > 0 && r.unreported == r.total.in[phaseReserved]
+	if r.unreported == 0 || r.unreported != r.total.in[phaseReserved] {
+		return false
+	}
+	for t := r.reserved.first; t != nil; t = t.next {
+		if t.scope.state.Load() == scopeReleased {
+			return false // a gate or an observer has not answered yet
+		}
+	}
+	return true
 }
 
 // gaveUpLocked reports whether nothing more is started.

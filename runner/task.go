@@ -91,13 +91,14 @@ func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string
 		t.ctx.labels = t.askerLabels
 	}
 	if by := from.callback; by != nil {
-		t.nested = !by.inCaller // which keeps no worker waiting
+		t.nested = !by.inCaller || by.nested // otherwise no worker waits for it
 		if ctx == by {
 			// The asking callback's context adds nothing but its timeout to its
 			// values. Going without keeps endless chains short.
 			t.ctx.asker, t.ctx.linked = handOn(by.inherited(), by.scope), true
 		}
 	}
+	t.ctx.nested = t.nested
 	for _, o := range opts {
 		o.apply(t)
 	}

@@ -68,7 +68,7 @@ func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
 	gaveUp := ErrNested
 	if !tasks[0].nested {
 		r.unlock()
-		gaveUp = wait.until(w.ready)
+		gaveUp = r.waitFor(w, wait)
 		r.mu.Lock()
 	}
 	select {
@@ -83,6 +83,29 @@ func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
 		return ErrClosed
 	}
 	return w.err
+}
+
+// waitFor waits until w has an answer or gives up. If the asker's context panics, w
+// takes no part any more.
+func (r *Runner) waitFor(w *waiter, wait placeWait) error {
+	isOver := false
+	defer func() {
+		if isOver {
+			return
+		}
+		r.mu.Lock()
+		select {
+		case <-w.ready:
+			r.ungrantLocked(w.tasks)
+		default:
+			r.waiters.remove(w)
+		}
+		r.grantLocked()
+		r.unlock()
+	}()
+	gaveUp := wait.until(w.ready)
+	isOver = true
+	return gaveUp
 }
 
 // until waits until ready is closed. It returns why it gave up, if it did.
@@ -113,11 +136,17 @@ func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
 // with the error of that kind.
 func (r *Runner) grantLocked() {
 	for w := r.waiters.first; w != nil; w = r.waiters.first {
-		err := r.grantPlacesLocked(w.tasks)
-		if err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
-			return
+		switch {
+		case !r.markRepeatedLocked(w.tasks): // the same was asked for meanwhile
+		case r.neverFitLocked(w.tasks): // another call of the same scope came before
+			w.err = ErrQueueFull
+		default:
+			err := r.grantPlacesLocked(w.tasks)
+			if err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
+				return
+			}
+			w.err = err
 		}
-		w.err = err
 		r.waiters.remove(w)
 		close(w.ready)
 	}

@@ -162,7 +162,11 @@ func (c *connection) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.TLS == nil {
 		req.TLS = c.tls // here and not in the copy, as Push looks at it
 	}
-	s := &stream{Context: req.Context(), server: c.user, wire: c.wire}
+	// net/http ends its own context only with the stream, and a writer that is used between
+	// makes it panic.
+	served, returned := context.WithCancel(req.Context())
+	defer returned()
+	s := &stream{Context: served, server: c.user, wire: c.wire}
 	var ctx context.Context = s
 	if number, ok := numberOf(w); ok {
 		s.number = number

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -39,14 +40,18 @@ func takenIn(s runner.Snapshot) taken {
 }
 
 // whyFull returns the error that tells why the jobs, asked for together, find no
-// places; nil if they do. mu is held.
+// places; nil if they do. It is ErrQueueFull only if nothing else is missing. mu is held.
 func (m *model) whyFull(s runner.Snapshot, jobs []*job) error {
 	if m.neverFits(jobs) {
 		return runner.ErrQueueFull
 	}
 	t := takenIn(s)
 	for _, j := range jobs {
-		if err := m.whyFullFor(t, j, jobs); err != nil {
+		err := m.whyFullFor(t, j, jobs)
+		if err == runner.ErrQueueFull { //nolint:errorlint // the very same
+			return cmp.Or(m.whyAsideFull(takenIn(s), jobs), err)
+		}
+		if err != nil {
 			return err
 		}
 		own := t.byName[j.spec.name]
@@ -61,17 +66,27 @@ func (m *model) whyFull(s runner.Snapshot, jobs []*job) error {
 	return nil
 }
 
+// whyAsideFull looks at the places that are not those of the queue. mu is held.
+func (m *model) whyAsideFull(t taken, jobs []*job) error {
+	for _, j := range jobs {
+		own := t.byName[j.spec.name]
+		for kind, err := range map[runner.Place]error{runner.PlaceReserved: runner.ErrReservedFull, runner.PlaceHeld: runner.ErrHeldFull, runner.PlacePaused: runner.ErrPausedFull} {
+			if m.needs(j, kind) && t.all[kind]+own[kind] >= m.cfg.MaxHeld {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // neverFits reports whether an empty queue had no room for the jobs. mu is held.
 func (m *model) neverFits(jobs []*job) bool {
 	return m.reservedWith(jobs[0], jobs)+len(jobs) > m.cfg.Queue
 }
 
 func (m *model) whyFullFor(t taken, j *job, jobs []*job) error {
-	own := t.byName[j.spec.name]
-	for kind, err := range map[runner.Place]error{runner.PlaceReserved: runner.ErrReservedFull, runner.PlaceHeld: runner.ErrHeldFull, runner.PlacePaused: runner.ErrPausedFull} {
-		if m.needs(j, kind) && t.all[kind]+own[kind] >= m.cfg.MaxHeld {
-			return err
-		}
+	if err := m.whyAsideFull(t, []*job{j}); err != nil {
+		return err
 	}
 	if m.cfg.Overflow != runner.DropOldest && t.all[runner.PlaceQueued]+m.reservedWith(j, jobs) >= m.cfg.Queue {
 		return runner.ErrQueueFull
