@@ -16,12 +16,12 @@ func (r *Runner) admit(ctx context.Context, from origin, tasks []*task) error {
 	}
 	err := r.admitLocked(from, tasks, wait)
 	if r.cfg.Overflow > 0 {
-		now = r.timeLocked(r.now()) // some has passed
+		now = r.timeLocked(r.now()) // the call may have waited
 	}
 	for _, t := range tasks {
 		r.bookInLocked(t, err, now)
 	}
-	r.grantLocked() // what was granted and is not needed
+	r.grantLocked() // places that were granted, and are not needed
 	r.unlock()
 	return err
 }
@@ -44,14 +44,20 @@ func (r *Runner) admitLocked(from origin, tasks []*task, wait placeWait) error {
 	return err
 }
 
-// markRepeatedLocked notes which of the tasks Once lets go without a place, as the same
-// was asked for before. It reports whether any task needs one.
+// markRepeatedLocked notes which of the tasks repeat an earlier one under Once. Those
+// need no place. It reports whether any other task is left.
 func (r *Runner) markRepeatedLocked(tasks []*task) (needed bool) {
 	for i, t := range tasks {
 		t.repeats = r.repeatsLocked(t) || t.repeatsOneOf(tasks[:i])
 		needed = needed || !t.repeats
 	}
 	return needed
+}
+
+// neverFitLocked reports whether an empty queue has no room for the tasks beside what
+// their scope has reserved: they become due together.
+func (r *Runner) neverFitLocked(tasks []*task) bool {
+	return tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue
 }
 
 // countNew returns how many of the tasks need places.
@@ -67,7 +73,7 @@ func countNew(tasks []*task) (n int) {
 // takePlacesLocked grants the tasks their places, at once or after a wait. Block waits
 // for workers only: other places may not become free for long.
 func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
-	if tasks[0].scope.reserved+countNew(tasks) > r.cfg.Queue { // an empty queue has no room for them
+	if r.neverFitLocked(tasks) {
 		return ErrQueueFull
 	}
 	err := r.takeAtOnceLocked(tasks)
@@ -81,22 +87,25 @@ func (r *Runner) takePlacesLocked(tasks []*task, wait placeWait) error {
 // alone takes its places right after, so they need not be kept for it.
 func (r *Runner) takeAtOnceLocked(tasks []*task) error {
 	switch {
-	case r.waiters.first != nil:
-		for _, t := range tasks {
-			if err := r.asideFullLocked(t); err != nil && !t.repeats {
-				return err
-			}
-		}
-		return ErrQueueFull // who came before is first
+	case r.waiters.first != nil: // they came before
 	case len(tasks) == 1:
 		return r.fullLocked(tasks[0])
 	default:
-		return r.grantPlacesLocked(tasks)
+		err := r.grantPlacesLocked(tasks)
+		if err != ErrQueueFull { //nolint:errorlint // the very same: the others match it
+			return err
+		}
 	}
+	for _, t := range tasks { // another kind of place may be missing as well, and for longer
+		if err := r.asideFullLocked(t); err != nil && !t.repeats {
+			return err
+		}
+	}
+	return ErrQueueFull
 }
 
-// repeatsLocked reports whether t's scope was asked for the same before, which
-// Once makes the last time.
+// repeatsLocked reports whether t's scope has accepted a callback with the same key of
+// Once before.
 func (r *Runner) repeatsLocked(t *task) bool {
 	return t.policy != nil && t.policy.once != nil && t.scope.once[*t.policy.once]
 }
@@ -112,11 +121,11 @@ func (t *task) repeatsOneOf(earlier []*task) bool {
 	})
 }
 
-// continuesLocked reports whether a callback that the drain waits for asks, so that
-// the drain finishes what it asks for as well.
+// continuesLocked reports whether the asker is a callback that the drain waits for. The
+// drain then finishes the new callback as well.
 func (r *Runner) continuesLocked(from origin) bool {
 	by := from.callback
-	return by != nil && by.runner == r && by.endedBy.Load() != over && !r.drain.gaveUp && !r.drain.isEmpty
+	return by != nil && by.runner == r && !by.returned.Load() && !r.drain.gaveUp && !r.drain.isEmpty
 }
 
 // stuckLocked returns ErrStuck if too many callbacks are stuck to take in more.

@@ -8,8 +8,8 @@ import (
 
 // After asks for fn to be run after the response of the request that ctx
 // belongs to, by the runner whose [Runner.Middleware] or [Runner.Scope] is the
-// innermost in ctx. It returns at once; nil means that a place is reserved and
-// fn will run, or be named by Shutdown's Report.
+// innermost in ctx. It returns at once, except under [Block]. nil means that fn is
+// accepted: it will run, or Shutdown's Report names it.
 //
 // After works in callbacks too, to any depth. Called when the response is
 // already done, there or in a goroutine that outlives its handler, it makes
@@ -25,9 +25,10 @@ import (
 // framework uses ctx again for another request, fn gets that request's values.
 //
 // The errors are [ErrNoScope], [ErrInvalidName] and [ErrNilFunc] for a mistake
-// in the call, and [ErrQueueFull], [ErrMaxWait], [ErrNested], [ErrStuck]
-// and [ErrClosed] for a rejected callback. Under [Block] the error of a wait that
-// ctx's end cut short matches ErrQueueFull and ctx's cause.
+// in the call, and [ErrQueueFull], [ErrReservedFull], [ErrHeldFull], [ErrPausedFull],
+// [ErrMaxWait], [ErrNested], [ErrStuck] and [ErrClosed] for a rejected callback. All of
+// the latter but ErrStuck and ErrClosed match ErrQueueFull. If ctx ends while After waits
+// under [Block], the error matches ErrQueueFull and ctx's cause.
 func After(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
 	from := originOf(ctx)
 	r, s := from.asked()
@@ -70,9 +71,9 @@ type Call struct {
 // its work. If one is rejected, or its call is a mistake, the error says so for
 // all of them. Without calls it does nothing.
 //
-// Under [Block] it waits until there is a place for each of them, and under
-// [DropOldest] it evicts as many as it needs. More calls than Config.Queue has
-// places never fit.
+// Under [Block] it waits until the queue has a place for each of them. Under
+// [DropOldest] it evicts nothing: the callbacks evict others when they become due.
+// More calls than Config.Queue has places never fit.
 func AfterAll(ctx context.Context, calls ...Call) error {
 	from := originOf(ctx)
 	r, s := from.asked()
@@ -108,6 +109,9 @@ func (r *Runner) callerOf(ctx context.Context) uintptr {
 func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr, calls ...Call) error {
 	var few [4]*task
 	tasks := few[:0]
+	if len(calls) == 0 {
+		return nil
+	}
 	for i := range calls {
 		c := &calls[i]
 		if err := c.check(); err != nil {

@@ -13,11 +13,11 @@ import (
 // start only once the last byte of its response has been handed to the kernel.
 //
 // Without Bind, callbacks start once the server's handler has returned: net/http then
-// ends the request's context. Now and then that is before the last bytes have left. It is
-// so as a rule if something around Middleware holds the bytes back, as
-// http.TimeoutHandler does. On HTTP/2 it is often so, with Bind too: net/http does not say when the last frame of a stream has left. The
-// response is never delayed, with or without Bind. Package exacth2 makes "after" exact
-// for HTTP/2.
+// ends the request's context. Sometimes the last bytes have not left by then. They
+// usually have not if a handler around Middleware holds them back, as
+// http.TimeoutHandler does. On HTTP/2 they often have not, with Bind too, because
+// net/http does not say when the last frame of a stream has left. Package exacth2 makes
+// "after" exact for HTTP/2. The response is never delayed, with or without Bind.
 //
 // Bind sets srv.ConnContext and srv.ConnState, which call what was set there before.
 // Call it before srv serves, as these fields must not change later. If Bind comes
@@ -87,14 +87,14 @@ func multiplexed(nc net.Conn, state http.ConnState) bool {
 // connection follows the state of one connection of a bound server, on which
 // HTTP/1.x serves one request at a time. net/http reports StateIdle when a
 // response has been flushed, and StateClosed when the connection has been
-// flushed and closed.
+// flushed and closed. mu guards all other fields.
 type connection struct {
 	mu        sync.Mutex
 	reporting bool      // ConnState has been called for it
 	over      bool      // closed, hijacked, or multiplexed by HTTP/2
 	idle      bool      // by the last state reported
 	responses int       // flushed so far
-	waiting   *response // their handlers have returned; the response is not flushed. Linked by next
+	waiting   *response // whose handlers have returned, and that are not flushed; linked by next
 	last      *response // of waiting
 }
 
@@ -107,7 +107,7 @@ func connectionFrom(ctx context.Context) *connection {
 
 // responseEnd is what reports the end of a response.
 type responseEnd struct {
-	connection *connection // nil: it will not
+	connection *connection // nil: none reports it
 	number     int         // of the response on its connection
 
 	notify func(done func(whole bool)) bool // of WithResponseEnd; nil: none
@@ -115,13 +115,16 @@ type responseEnd struct {
 	// served ends when the server's handler has returned, which is shortly before
 	// the end of the response. nil: nothing reports that.
 	served context.Context
+
+	server *http.Server // nil: none
 }
 
 // endOf returns what will report the end of the response to req.
 func endOf(req *http.Request) responseEnd {
 	ctx := req.Context()
 	var end responseEnd
-	if ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil {
+	end.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
+	if end.server != nil && ctx.Done() != nil {
 		end.served = ctx
 	}
 	if end.notify = responseEndFrom(ctx); end.notify != nil {
@@ -145,26 +148,28 @@ func endOf(req *http.Request) responseEnd {
 	return end
 }
 
-// isContext reports whether nothing but the end of the context reports it, and no
-// deadline can have ended that.
-func (e responseEnd) isContext() bool {
-	if e.served == nil || e.connection != nil || e.notify != nil {
+// endsWithContext reports whether the end of the request's context is that of the
+// server's handler. Our handler has just returned. A context that has ended before was
+// ended by something else, perhaps a client that has closed its half of the connection;
+// and one with a deadline by a middleware.
+func (e responseEnd) endsWithContext() bool {
+	if e.served == nil || e.served.Err() != nil {
 		return false
 	}
 	_, has := e.served.Deadline()
 	return !has
 }
 
-// report concludes res when its end is reported: now, if it has ended already, or if
-// nothing reports that.
+// report concludes res when its end is reported. It concludes res now if res has ended
+// already, or if nothing reports its end.
 func (e responseEnd) report(res *response) {
 	s := res.scope
-	isServed := e.served != nil && e.served.Err() == nil // the server's handler goes on
+	isServing := e.served != nil && e.served.Err() == nil // the server's handler has not returned
 	switch {
-	case s.frozen.Load(): // by a hijack
-	case e.connection != nil && e.connection.wait(e.number, res):
+	case res.describedBy.Load() == byHijack:
+	case e.connection != nil && e.connection.await(e.number, res):
 	case e.notify != nil && e.notify(res.conclude):
-	case isServed:
+	case isServing:
 		s.late.Store(res)
 		if s.state.Load() != scopeOpen {
 			s.awaitServer()
@@ -174,16 +179,18 @@ func (e responseEnd) report(res *response) {
 	}
 }
 
-// current is the number of the response being made, and whether the last
-// thing that was heard of the connection is that it is idle. It may be making
-// a response all the same: that of a pipelined request.
+// current returns the number of the response that is being made. idle reports whether
+// the connection's last state is StateIdle. The connection may be making a response all
+// the same: net/http reports no StateActive for a pipelined request.
 func (c *connection) current() (number int, idle bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.responses, c.idle
 }
 
-func (c *connection) wait(number int, res *response) bool {
+// await has res concluded when the response with that number is flushed. It returns false
+// if the connection will not report that.
+func (c *connection) await(number int, res *response) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.reporting || c.over || c.responses != number {
@@ -198,7 +205,8 @@ func (c *connection) wait(number int, res *response) bool {
 	return true
 }
 
-// changed is called on the connection's own goroutine.
+// changed notes a new state of the connection, and concludes the responses that have
+// ended with it.
 func (c *connection) changed(state http.ConnState) {
 	c.mu.Lock()
 	c.reporting = true

@@ -2,31 +2,25 @@ package runner
 
 import (
 	"log"
-	"net/http"
 	"path"
-	"reflect"
 	"runtime"
 	"strings"
 )
 
-// http1Writer is the name of the type of net/http's writer on HTTP/1.x.
-const http1Writer = "*http.response"
-
-// complains logs the mistakes that net/http would log for a call of a method, with the
-// line of the user's code: net/http would name ours. It reports whether the call was a
-// mistake, which net/http would ignore.
+// complains reports whether a call of a method is a mistake that net/http would log and
+// ignore. It logs the mistake itself, with the line of the user's code: net/http would
+// name ours.
 func (w *response) complains(method string) bool {
 	hijacked := w.hijacked.Load()
 	if !hijacked && (method != "WriteHeader" || w.status.Load() == 0) {
 		return false
 	}
-	if reflect.TypeOf(w.inner).String() != http1Writer { // HTTP/2 says nothing
-		return false // another writer may see it otherwise
+	if !isHTTP1Writer(w.inner) {
+		return false // net/http logs nothing on HTTP/2, and another writer has rules of its own
 	}
-	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
-	logf := log.Printf
-	if server != nil && server.ErrorLog != nil {
-		logf = server.ErrorLog.Printf
+	logf := log.Printf //nolint:forbidigo // where net/http would log it
+	if w.server != nil && w.server.ErrorLog != nil {
+		logf = w.server.ErrorLog.Printf //nolint:forbidigo // as above
 	}
 	caller := userFrame()
 	if hijacked {

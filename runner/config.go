@@ -32,10 +32,10 @@ type Config struct {
 	Queue int
 
 	// MaxReserved is how many callbacks may wait for responses that are still open.
-	// Of these, of MaxHeld and of MaxPaused, the callbacks of one name may take as
-	// many as they leave free: half, if no other name waits there. So one name cannot
-	// take all. Beyond that After rejects with [ErrReservedFull], [ErrHeldFull] or
-	// [ErrPausedFull].
+	// Beyond that After rejects with [ErrReservedFull], whatever Overflow is. One name
+	// may take as many places as it leaves free: half of them, if no other name waits.
+	// So one name cannot take them all. The same holds for MaxHeld with [ErrHeldFull],
+	// and for MaxPaused with [ErrPausedFull].
 	// 0: 8 x Queue.
 	MaxReserved int
 
@@ -96,9 +96,9 @@ type Config struct {
 	// Zero value: [Reject].
 	Overflow Overflow
 
-	// Observers see every callback, in this order. Failures, rejections and stuck
-	// callbacks that none of them sees are logged with slog.Default, each name at most
-	// once in 10 s.
+	// Observers see every callback, in this order. If none of them sees failures, or
+	// rejections, or stuck callbacks, the runner logs those with slog.Default at level
+	// error: each such event at most once in 10 s for each name.
 	Observers []Observer
 }
 

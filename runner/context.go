@@ -36,6 +36,9 @@ type callbackContext struct {
 
 	linked   bool // a callback asked, with its own context
 	inCaller bool // Do runs it
+	nested   bool // a callback on a worker asked, perhaps through Do
+
+	returned atomic.Bool // the attempt is over
 
 	mu     sync.Mutex
 	done   chan struct{}      // guarded by mu; nil: not asked for before the end
@@ -68,7 +71,7 @@ var closed = over.Done()
 // newContext returns the context of the next attempt.
 func (t *task) newContext() *callbackContext {
 	c := t.ctx
-	return &callbackContext{runner: c.runner, name: c.name, scope: c.scope, asker: c.asker, labels: t.askerLabels, linked: c.linked}
+	return &callbackContext{runner: c.runner, name: c.name, scope: c.scope, asker: c.asker, labels: t.askerLabels, linked: c.linked, nested: c.nested}
 }
 
 // end ends the context, unless it has ended.

@@ -35,10 +35,10 @@ func (w *response) describe(panicked bool) {
 	}
 }
 
-// conclude ends the response: nobody can write any more, and the callbacks are due.
-// whole reports whether the server is known to have sent the whole response.
+// conclude ends the response: the writer is dead, and the callbacks are due. whole
+// reports whether the server is known to have sent the whole response.
 func (w *response) conclude(whole bool) {
-	if w.scope.frozen.Load() { // by a hijack
+	if w.describedBy.Load() == byHijack {
 		return
 	}
 	w.over.Store(true)
@@ -57,10 +57,10 @@ func (w *response) conclude(whole bool) {
 	w.scope.release()
 }
 
-// release makes the callbacks due, as the connection was hijacked: there will be no
-// response.
-func (w *response) release() {
-	if !w.described.CompareAndSwap(false, true) {
+// releaseHijacked makes the callbacks due when the handler has hijacked the connection:
+// there will be no response.
+func (w *response) releaseHijacked() {
+	if !w.describedBy.CompareAndSwap(byNobody, byHijack) {
 		return // the handler has returned meanwhile
 	}
 	w.describe(false)
@@ -69,14 +69,14 @@ func (w *response) release() {
 	w.scope.release()
 }
 
-// deadlinePassed reports whether the deadline of the request's context has passed, and
-// a middleware outside may have answered because of that. What the handler has
-// written straight to net/http's writer was the answer.
+// deadlinePassed reports whether the deadline of the request's context has passed, so
+// that a middleware outside may have answered in place of the handler. If the handler
+// writes straight to net/http's writer, its own answer was sent.
 func (w *response) deadlinePassed() bool {
 	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) || isServerWriter(w.inner) {
 		return w.timedOut.Load()
 	}
-	if w.status.Load() != 0 || isTimeoutWriter(w.inner) { // to write nothing changes nothing, and http.TimeoutHandler returns its error
+	if w.status.Load() != 0 || isTimeoutWriter(w.inner) { // an empty write changes nothing, and http.TimeoutHandler's writer says if it has answered
 		_, err := w.inner.Write(nil)
 		w.wrote(0, err)
 	}
@@ -86,6 +86,5 @@ func (w *response) deadlinePassed() bool {
 // outlastsServer reports whether the handler has taken longer than the server's
 // WriteTimeout, so that its response has not reached the client.
 func (w *response) outlastsServer() bool {
-	server, _ := w.request.Context().Value(http.ServerContextKey).(*http.Server)
-	return server != nil && server.WriteTimeout > 0 && !w.prolonged.Load() && w.scope.request.Duration > server.WriteTimeout
+	return w.server != nil && w.server.WriteTimeout > 0 && !w.prolonged.Load() && w.scope.request.Duration > w.server.WriteTimeout
 }

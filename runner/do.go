@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// errDoOption: nothing is merged, gated or tried again on the caller's goroutine.
+// errDoOption: Do merges, gates and retries nothing.
 var errDoOption = errors.New("runner: Do takes no option but Timeout and Ref: use After or Go for the others")
 
 // Do runs fn now, on the caller's goroutine, and returns fn's error. The runner

@@ -12,7 +12,7 @@
 //		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error {
 //			return sendMail(ctx, order)
 //		})
-//		if errors.Is(err, runner.ErrQueueFull) {
+//		if err != nil { // ErrQueueFull, ErrStuck or ErrClosed, or a mistake in this call
 //			http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
 //			return
 //		}
@@ -22,7 +22,7 @@
 //	report, err := after.Serve(ctx, &http.Server{Handler: mux}, listener, runner.Budgets{})
 //
 // A callback is a function with a constant name. After does not wait for the callback.
-// If After returns nil, the queue has reserved a place for the callback. When the
+// If After returns nil, the runner has places for the callback. When the
 // response is done, the callback is due, and the next free worker runs it. The
 // callback's context keeps the request's values, but not its cancellation or deadline.
 // [RequestFrom] returns the request that the callback runs after.
@@ -36,7 +36,9 @@
 // [Runner.Hold] takes the place of Middleware on platforms that freeze the process once
 // the handler has returned.
 //
-// A router other than [http.ServeMux] names its routes with [SetPattern].
+// A router other than [http.ServeMux] names its routes with [SetPattern]. [SetError] marks a
+// request as failed if its status does not show that. Package exacth2 makes "after" exact
+// on HTTP/2. Other servers report the end of a response through [WithResponseEnd].
 //
 // Callbacks live in memory. If the process dies, those that wait are lost.
 //
@@ -55,17 +57,24 @@
 //
 // # Overflow
 //
-// The queue has Config.Queue places. A callback holds a place while its response is not
-// done, and while it waits for a worker. A callback with [Retry] holds its place until
-// it has ended. If no place is free, Config.Overflow says what happens to a new
-// callback. [Reject] rejects the callback with [ErrQueueFull], and the handler can
-// still answer 503. [Block] waits for a place, for a limited time. [DropOldest] drops
-// the callback that has been due longest, and gives its place to the new one.
+// A callback takes a place while it waits. Each thing that callbacks wait for has places
+// of its own. Config.Queue bounds the callbacks that wait for a worker,
+// Config.MaxReserved those that wait for an open response, Config.MaxHeld those that wait
+// for Config.Limits, and Config.MaxPaused those that wait for another attempt. [Place]
+// lists the kinds. After rejects a callback with [ErrReservedFull], [ErrHeldFull] or
+// [ErrPausedFull] if it may need a place of a kind that is full.
+//
+// If the queue is full, Config.Overflow says what happens. [Reject] rejects the new
+// callback with [ErrQueueFull], and the handler can still answer 503. [Block] waits for a
+// place of the queue, for a limited time. Under [DropOldest], After accepts the callback.
+// When the callback becomes due, the runner drops the one that has waited for a worker
+// longest. It drops no callback that waits for another attempt.
 //
 // # Options
 //
 // [Timeout], [Retry], [RetryBackoff], [Once], [Coalesce] and [When] change one
-// callback. Config.Limits bounds how many callbacks of a name run at once.
+// callback. [Ref] gives it a reference for logs, spans and reports. Config.Limits bounds
+// how many callbacks of a name run at once.
 //
 // # Stuck callbacks
 //

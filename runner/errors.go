@@ -22,18 +22,19 @@ var (
 	ErrNilFunc = errors.New("runner: nil callback: give After, Go or Do a function to run")
 
 	// ErrClosed: Shutdown has been called.
-	ErrClosed = errors.New("runner: closed: Shutdown has been called")
-	// ErrQueueFull: as many callbacks as may wait for a worker. A handler that must not
-	// lose the work answers 503 Service Unavailable.
+	ErrClosed = errors.New("runner: closed: Shutdown has been called: answer 503")
+	// ErrQueueFull: as many callbacks wait for a worker as Config.Queue allows. A handler
+	// that must not lose the work answers 503 Service Unavailable.
 	ErrQueueFull = errors.New("runner: queue full: answer 503, raise Config.Queue, or choose another Config.Overflow")
-	// ErrReservedFull: as many callbacks as may wait for open responses. It wraps
-	// ErrQueueFull, as the next two do.
-	ErrReservedFull = fmt.Errorf("runner: too many callbacks wait for responses that are still open: see Config.MaxReserved: %w", ErrQueueFull)
-	// ErrHeldFull: too many callbacks of this name wait for their share of
-	// Config.Limits.
-	ErrHeldFull = fmt.Errorf("runner: too many callbacks of this name wait for its limit: raise Config.Limits or Config.MaxHeld: %w", ErrQueueFull)
-	// ErrPausedFull: too many callbacks of this name wait for their next attempt.
-	ErrPausedFull = fmt.Errorf("runner: too many callbacks of this name wait for their next attempt: use fewer attempts, or raise Config.MaxPaused: %w", ErrQueueFull)
+	// ErrReservedFull: too many callbacks, of this name or of all names, wait for open
+	// responses. It matches ErrQueueFull, as the next two errors do.
+	ErrReservedFull error = fullError("runner: no place for another callback of this name that waits for an open response: answer 503, or raise Config.MaxReserved")
+	// ErrHeldFull: too many callbacks, of this name or of all names, wait for their
+	// share of Config.Limits.
+	ErrHeldFull error = fullError("runner: no place for another callback that waits for the limit of its name: answer 503, or raise Config.Limits or Config.MaxHeld")
+	// ErrPausedFull: too many callbacks, of this name or of all names, wait for their
+	// next attempt.
+	ErrPausedFull error = fullError("runner: no place for another callback of this name with Retry, as too many wait for their next attempt: use fewer attempts, or raise Config.MaxPaused")
 	// ErrMaxWait: under [Block], no place became free in time. It wraps
 	// ErrQueueFull.
 	ErrMaxWait = fmt.Errorf("runner: no place became free within the time of Block: %w", ErrQueueFull)
@@ -44,6 +45,13 @@ var (
 	// full: it may not wait. It wraps ErrQueueFull.
 	ErrNested = fmt.Errorf("runner: a callback may not wait for a place: %w", ErrQueueFull)
 )
+
+// fullError is the error for a kind of places that is full. It matches ErrQueueFull, and
+// does not repeat its advice.
+type fullError string
+
+func (e fullError) Error() string        { return string(e) }
+func (e fullError) Is(target error) bool { return target == ErrQueueFull }
 
 // Causes, as [context.Cause] of a callback's context reports them, and errors
 // that [FinishedInfo] carries.
@@ -60,8 +68,8 @@ var (
 	ErrGoexit = errors.New("runner: callback called runtime.Goexit")
 )
 
-// ErrResponseDone is what a ResponseWriter's methods return once the handler
-// has returned: a callback must not touch it.
+// ErrResponseDone is what the methods of a handler's ResponseWriter return when the
+// response is over (see [Runner.Middleware]): a callback must not use the writer.
 var ErrResponseDone = errors.New("runner: the response is over: a callback cannot write to it")
 
 // PanicError is the error of a callback that panicked.

@@ -30,7 +30,7 @@ type fallbackState struct {
 // withFallback adds the fallback to observers, for the events that none of them sees.
 func withFallback(observers []Observer) []Observer {
 	f := &fallback{last: make(map[fallbackKey]*fallbackState)}
-	own := Observer{Failed: f.failed, Rejected: f.rejected, Stuck: f.stuck}
+	own := Observer{Failed: f.failed, Rejected: f.rejected, Stuck: f.stuck, DrainFinished: f.drained}
 	for _, o := range observers {
 		if o.Finished != nil || o.Failed != nil {
 			own.Failed = nil
@@ -49,20 +49,45 @@ func withFallback(observers []Observer) []Observer {
 }
 
 func (f *fallback) failed(ctx context.Context, info FinishedInfo) {
+	level := slog.LevelWarn
+	if info.Outcome == OutcomeError || info.Outcome == OutcomePanic {
+		level = slog.LevelError
+	}
 	attrs := []slog.Attr{slog.String("outcome", info.Outcome.String()), errorAttr(info.Err)}
 	var p *PanicError
 	if errors.As(info.Err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
-	f.log(ctx, "afterglow: callback failed", info.Callback, attrs...)
+	f.log(ctx, level, "afterglow: callback failed", info.Callback, attrs...)
 }
 
 func (f *fallback) rejected(ctx context.Context, info RejectedInfo) {
-	f.log(ctx, "afterglow: callback rejected", info.Callback, errorAttr(info.Err))
+	f.log(ctx, slog.LevelWarn, "afterglow: callback rejected", info.Callback, errorAttr(info.Err))
 }
 
 func (f *fallback) stuck(ctx context.Context, info StuckInfo) {
-	f.log(ctx, "afterglow: callback stuck: it ignores its context", info.Callback, slog.Duration("ran", info.Ran), slog.String("stack", info.Stack))
+	f.log(ctx, slog.LevelError, "afterglow: callback stuck: it ignores its context", info.Callback, slog.Duration("ran", info.Ran), slog.String("stack", info.Stack))
+}
+
+// drained logs how many records were left out since the last ones.
+func (f *fallback) drained(ctx context.Context, report Report) {
+	for key, n := range f.leftOut() {
+		slog.LogAttrs(ctx, slog.LevelWarn, "afterglow: records were left out", slog.String("record", key.event),
+			slog.Int("suppressed", n), slog.String("runner", report.Runner), slog.String("callback", key.name))
+	}
+}
+
+// leftOut returns how many records of each kind were left out, and counts anew.
+func (f *fallback) leftOut() map[fallbackKey]int {
+	left := make(map[fallbackKey]int)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, s := range f.last {
+		if s.suppressed > 0 {
+			left[key], s.suppressed = s.suppressed, 0
+		}
+	}
+	return left
 }
 
 func errorAttr(err error) slog.Attr {
@@ -74,7 +99,7 @@ func errorAttr(err error) slog.Attr {
 
 // log writes a record, unless there was one of the same event and name within
 // fallbackEvery.
-func (f *fallback) log(ctx context.Context, event string, c Callback, attrs ...slog.Attr) {
+func (f *fallback) log(ctx context.Context, level slog.Level, event string, c Callback, attrs ...slog.Attr) {
 	name := c.Name
 	if c.Folded {
 		name = folded
@@ -84,14 +109,17 @@ func (f *fallback) log(ctx context.Context, event string, c Callback, attrs ...s
 		return
 	}
 	attrs = append(attrs, slog.String("runner", c.Runner), slog.String("callback", c.Name))
+	if c.Ref != "" {
+		attrs = append(attrs, slog.String("ref", c.Ref))
+	}
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
-	slog.LogAttrs(ctx, slog.LevelError, event, attrs...)
+	slog.LogAttrs(ctx, level, event, attrs...) //nolint:sloglint // one of three constants
 }
 
-// allow reports whether an event may be logged now, and how many were not since the
-// last one that was.
+// allow reports whether an event may be logged now. If so, suppressed is how many such
+// events were not logged since the last record.
 func (f *fallback) allow(key fallbackKey) (suppressed int, ok bool) {
 	now := time.Now()
 	f.mu.Lock()

@@ -154,7 +154,7 @@ func (h *heldResponse) finish() {
 	if !h.sent {
 		h.WriteHeader(http.StatusOK) // unless it has a status
 	}
-	if !h.sent && !h.trailing() && (!h.head || len(h.body) > 0) { // who answers HEAD may leave the body out
+	if !h.sent && !h.trailing() && (!h.head || len(h.body) > 0) { // a handler may leave the body out of its answer to HEAD
 		h.header.Set("Content-Length", strconv.Itoa(len(h.body)))
 	}
 	_ = h.FlushError() // a server that cannot flush sends it when the handler returns

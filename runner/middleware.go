@@ -20,16 +20,18 @@ import (
 //
 // The ResponseWriter works until the server's own handler has returned, so that
 // middleware outside may still write its errors, as echo does. No callback starts
-// before. Then the writer is dead: its methods do nothing, and return [ErrResponseDone]
-// if they return an error. The request's body cannot be read any more. Without [Bind],
-// the end of the request's context is taken for that moment: a middleware outside that
-// ends the context when it returns, as one with a timeout does, then comes too late with
-// its errors. The files of a multipart form are gone when
-// the response is done, as without Middleware. A callback must use none of them.
+// before that. Then the writer is dead: its methods do nothing, and return
+// [ErrResponseDone] if they return an error. The request's body cannot be read any more.
+// The files of a multipart form are gone when the response is done, as without
+// Middleware. A callback must use none of these.
 //
-// What the handler sets on its request, as path values and forms, middleware outside
-// finds on its own, as without Middleware. A handler that hijacks its connection has
-// no response: its callbacks are due from then on.
+// Without [Bind], Middleware takes the end of the request's context for that moment. A
+// middleware outside may end the context itself when it returns, as one with a timeout
+// does. Errors that are written after that are lost.
+//
+// Middleware outside finds what the handler has set on its request, such as path values
+// and forms, on its own request, as without Middleware. A handler that hijacks its
+// connection has no response: its callbacks are due from then on.
 //
 // A request that asks for no callback takes no lock of the runner.
 func (r *Runner) Middleware(next http.Handler) http.Handler {
@@ -42,13 +44,13 @@ func (r *Runner) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// serve has h serve the request in a scope of its own. However h ends, done is
-// called then. end is what will report the end of the response; nothing, if h is taken
-// for the server's handler.
+// serve has h serve the request in a scope of its own. However h ends, serve then calls
+// done. end reports the end of the response. The zero end reports nothing: h then counts
+// as the server's handler.
 func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request, end responseEnd, done func(res *response, returned bool)) {
 	s := r.openScope(req.Context())
 	inner := req.WithContext(s)
-	res := &response{inner: w, scope: s, request: inner, served: end.served, endsWithContext: end.isContext(), start: time.Now()}
+	res := &response{inner: w, scope: s, request: inner, served: end.served, server: end.server, start: time.Now()}
 	var b *body
 	if inner.Body != nil && inner.Body != http.NoBody {
 		b = &body{inner.Body, res}
@@ -56,12 +58,13 @@ func (r *Runner) serve(h http.Handler, w http.ResponseWriter, req *http.Request,
 	}
 	returned := false
 	defer func() {
+		defer done(res, returned) // also if user code panics that the rest calls
+		res.endsWithContext.Store(end.endsWithContext())
 		res.handlerDone.Store(true)
 		giveBack(req, inner, b)
-		if res.described.CompareAndSwap(false, true) {
+		if res.describedBy.CompareAndSwap(byNobody, byHandler) {
 			res.describe(!returned)
 		}
-		done(res, returned)
 	}()
 	h.ServeHTTP(res.withCapabilities(), inner)
 	returned = true

@@ -41,11 +41,12 @@ func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration
 //
 // An error and a timeout are retried; a panic, Goexit, an error marked
 // [Permanent] and the shutdown's cancellation end the callback. The wait holds
-// no worker. It keeps the callback's place of the queue, which a callback with
-// Retry gives back only when it has ended, so that a storm of failures stays
-// bounded. The outcome is that of the last attempt. A drain lets the wait take
-// its time; if it gives up meanwhile, or [DropOldest] evicts the callback, that
-// ends as [OutcomeCanceled].
+// no worker and no place of the queue. It takes a place of Config.MaxPaused, until the
+// next attempt starts, so that a storm of failures stays bounded. After rejects a
+// callback with Retry with [ErrPausedFull] if too many wait so. [DropOldest] does not
+// evict a callback after its first attempt. The outcome is that of the last attempt. A
+// drain lets the wait take its time. If the drain gives up meanwhile, the callback ends
+// as [OutcomeCanceled].
 //
 // Fewer than 2 attempts mean no retry.
 func Retry(attempts int) Option {
@@ -99,11 +100,11 @@ const maxRef = 100
 // vary with each call, as a name must not. Do not put into it what must not be in a
 // log.
 //
-// At most 100 bytes of it are kept: a longer ref is cut before the rune that does
-// not fit. Bytes that are no UTF-8 are replaced. The empty ref is none.
+// At most 100 bytes of a ref are kept: a longer ref is cut before the rune that does
+// not fit. Invalid UTF-8 is replaced. An empty ref means no reference.
 func Ref(ref string) Option {
 	if len(ref) > maxRef {
-		ref = strings.Clone(cutRef(ref)) // what is cut off is not kept alive
+		ref = strings.Clone(cutRef(ref)) // so that the rest can be collected
 	}
 	if !utf8.ValidString(ref) {
 		ref = cutRef(strings.ToValidUTF8(ref, string(utf8.RuneError)))

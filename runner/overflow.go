@@ -23,11 +23,12 @@ const (
 )
 
 // Block waits for a place of the queue: until one becomes free, the asker's context
-// ends, Shutdown is called, or the longest wait has passed ([ErrMaxWait]). That
-// must be positive: nothing waits for ever. Places are given in the order they
-// were asked for. It does not wait for other kinds of places, which may not become free
-// for long: as under Reject, After rejects with their errors at once. Inside a callback it does not wait but rejects with
-// [ErrNested]: workers that wait for workers would deadlock.
+// ends, Shutdown is called, or the longest wait has passed ([ErrMaxWait]). longest must
+// be positive, because nothing may wait for ever: New refuses another value. Places are
+// given in the order they were asked for. Block does not wait for other kinds of places,
+// because it can take long until one of those is free. After rejects with their errors at
+// once, as under Reject. Inside a callback After does not wait but rejects with
+// [ErrNested], because workers that wait for workers would deadlock.
 func Block(longest time.Duration) Overflow {
 	if longest <= 0 {
 		return invalidOverflow

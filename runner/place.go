@@ -53,8 +53,8 @@ type PlaceStats struct {
 
 // places counts the places of a runner, or those of one name.
 type places struct {
-	taken   [NumPlaces + 1]int // the last one stands for noPlace and means nothing
-	granted [NumPlaces + 1]int // to calls of After that have not taken them yet
+	taken   [NumPlaces + 1]int // the last element is for noPlace, and is never read
+	granted [NumPlaces + 1]int // to calls of After that have not taken their places yet
 }
 
 func (p *places) used(kind Place) int { return p.taken[kind] + p.granted[kind] }
@@ -75,7 +75,7 @@ func (t *task) waitsAt() Place {
 	}
 }
 
-// movePlaceLocked counts the place that t takes now, and no longer the one it had.
+// movePlaceLocked counts the place that t takes now instead of its last one.
 func (r *Runner) movePlaceLocked(t *task, now moment) {
 	to := t.waitsAt()
 	if t.place == to {
@@ -138,9 +138,9 @@ func (r *Runner) fullLocked(t *task) error {
 	return nil
 }
 
-// asideFullLocked looks at the places where a callback may wait for long. One name may
-// take as many of them as it leaves free. So each of n such names leaves others one
-// part in n+1.
+// asideFullLocked returns the error of the first kind of place beside the queue that t
+// may need and cannot have; nil if there is none. One name may take as many places of a
+// kind as it leaves free. So n such names leave one part in n+1 to others.
 func (r *Runner) asideFullLocked(t *task) error {
 	for kind := PlaceQueued + 1; kind < NumPlaces; kind++ {
 		if t.needs(kind) && r.places.used(kind)+t.book.places.used(kind) >= r.cfg.limitOf(kind) {
@@ -150,8 +150,8 @@ func (r *Runner) asideFullLocked(t *task) error {
 	return nil
 }
 
-// grantPlacesLocked grants each task the places that it may need, or none to any and
-// returns why.
+// grantPlacesLocked grants each task the places that it may need. If one of them cannot
+// have its places, it grants nothing, and returns why.
 func (r *Runner) grantPlacesLocked(tasks []*task) error {
 	for i, t := range tasks {
 		if t.repeats {
@@ -167,8 +167,8 @@ func (r *Runner) grantPlacesLocked(tasks []*task) error {
 	return nil
 }
 
-// ungrantLocked takes back what the tasks have been granted, as they take their places
-// now or go without.
+// ungrantLocked takes back what the tasks have been granted. From then on they have
+// taken their places, or need none.
 func (r *Runner) ungrantLocked(tasks []*task) {
 	for _, t := range tasks {
 		if t.granted {
@@ -178,8 +178,9 @@ func (r *Runner) ungrantLocked(tasks []*task) {
 	}
 }
 
-// addGranted counts the places that t may need. What these are must not change as long
-// as they are granted.
+// addGranted adds n to the count of each kind of place that t may need. The kinds must
+// be the same when they are taken back. Only the scope can change meanwhile, when it is
+// released: t.reserves keeps what it needed when it was granted.
 func (t *task) addGranted(n int) {
 	for kind := range NumPlaces {
 		if kind == PlaceReserved && n > 0 {

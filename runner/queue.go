@@ -5,8 +5,12 @@ import "time"
 // dueLocked makes t due, since due.
 func (r *Runner) dueLocked(t *task, due, now moment) {
 	t.released, t.due, t.waiting = due, due, now
-	if !r.mergeLocked(t, now) {
-		r.enqueueLocked(t, now)
+	if r.mergeLocked(t, now) {
+		return
+	}
+	r.enqueueLocked(t, now)
+	if t.phase == phaseQueued && r.evictsLocked() && r.places.taken[PlaceQueued] > r.cfg.Queue {
+		r.evictLocked(now)
 	}
 }
 
@@ -20,9 +24,6 @@ func (r *Runner) enqueueLocked(t *task, now moment) {
 		r.startWorkerLocked(t, now)
 	default:
 		r.moveLocked(t, phaseQueued, now)
-		if r.evictsLocked() {
-			r.evictLocked(now)
-		}
 	}
 }
 
@@ -92,15 +93,14 @@ func (r *Runner) freeShareLocked(t *task, now moment) {
 // those that it has.
 func (r *Runner) evictsLocked() bool { return r.cfg.Overflow == DropOldest && r.drain == nil }
 
-// evictLocked drops the callback that has waited for a worker longest, as long as more
-// wait than the queue has places. A later attempt of Retry stays.
+// evictLocked drops the callback that has waited for a worker longest. A later attempt
+// of Retry stays.
 func (r *Runner) evictLocked(now moment) {
-	for t := r.queue.first; t != nil && r.places.taken[PlaceQueued] > r.cfg.Queue; {
-		next := t.next
+	for t := r.queue.first; t != nil; t = t.next {
 		if t.place == PlaceQueued {
 			r.giveUpLocked(t, ErrEvicted, now)
+			return
 		}
-		t = next
 	}
 }
 

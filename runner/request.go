@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Request is the request a callback runs after, frozen when its response was done.
-// It is shared by the callbacks of one request, so treat it as read-only. It holds no body and no ResponseWriter. If no callback had been
-// asked for when the handler returned, Header and URL are the handler's own.
+// Request is the request a callback runs after, frozen when its response was done. The
+// callbacks of one request share it, so treat it as read-only. It holds no body and no
+// ResponseWriter. If no callback had been asked for when the handler returned, Header and
+// URL are the handler's own.
 //
 // Of a scope that was opened by hand it has Pattern (see [SetPattern]), Start,
 // Duration, Aborted and Err, and the other fields of the HTTP request around it, if
@@ -48,8 +49,8 @@ func (r Request) Succeeded() bool {
 
 // NotAborted reports whether the client stayed until the handler had returned, or
 // [Bind] has seen that the whole response was sent: a client that has closed only its
-// own half of the connection still reads. So with Bind a client that has left only after
-// the kernel has taken the whole response counts as one that stayed. It is a gate for [When]:
+// own half of the connection still reads. So with Bind, a client that leaves after the
+// kernel has taken the whole response has stayed. It is a gate for [When]:
 // When(runner.Request.NotAborted).
 func (r Request) NotAborted() bool { return !r.Aborted }
 
@@ -81,8 +82,9 @@ func SetPattern(ctx context.Context, pattern string) {
 
 // SetError says that the request of ctx has failed, for [Request].Err and [When], where
 // its status does not show that: a stream of connect or gRPC-Web answers 200 and reports
-// its error in the body. Call it before the handler returns. nil takes it back. Without a
-// scope it does nothing.
+// its error in the body. Call it before the handler returns, or the scope is released.
+// The last call counts, and nil takes the error back. The error that a scope is released
+// with wins. Without a scope it does nothing. It is safe for concurrent use.
 func SetError(ctx context.Context, err error) {
 	for s := originOf(ctx).scope; s != nil; s = s.outer {
 		s.failure.Store(&err)

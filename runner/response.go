@@ -19,27 +19,34 @@ type response struct {
 	scope   *scope
 	request *http.Request   // the handler's
 	served  context.Context // ends when the server's handler has returned; nil: nothing says when
+	server  *http.Server    // nil: none
 	start   time.Time
 
-	// endsWithContext reports whether nothing but the end of the request's context says
-	// that the server's handler has returned, and no deadline can have ended it.
-	endsWithContext bool
+	endsWithContext atomic.Bool // the end of served is that of the server's handler; set as our handler returns
 
 	handlerDone atomic.Bool // our handler has returned
 	over        atomic.Bool // the response has ended, or the server's handler has returned
 	hijacked    atomic.Bool
-	timedOut    atomic.Bool  // http.TimeoutHandler has answered
-	prolonged   atomic.Bool  // the handler has set a write deadline of its own
-	described   atomic.Bool  // the scope's request is being described
-	status      atomic.Int32 // 0: none yet
+	timedOut    atomic.Bool   // http.TimeoutHandler has answered
+	prolonged   atomic.Bool   // the handler has set a write deadline of its own
+	describedBy atomic.Uint32 // who describes the scope's request, and then concludes it
+	status      atomic.Int32  // 0: none yet
 	bytes       atomic.Int64
 
-	next *response // that waits for the same one's end; guarded by connection.mu
+	next *response // the next one of connection.waiting; guarded by connection.mu
 
 	http1 http1Response // what the handler gets on HTTP/1.x: kept here, it costs no allocation
 }
 
-// isOver reports whether the response can be used no more.
+// The values of response.describedBy.
+const (
+	byNobody uint32 = iota
+	byHandler
+	byHijack
+)
+
+// isOver reports whether the handler's ResponseWriter is dead. Without a server that
+// says when its handler has returned, it dies with our handler.
 func (w *response) isOver() bool {
 	switch {
 	case w.served == nil:
@@ -47,7 +54,7 @@ func (w *response) isOver() bool {
 	case w.over.Load():
 		return true
 	default:
-		return w.handlerDone.Load() && w.endsWithContext && w.served.Err() != nil
+		return w.handlerDone.Load() && w.endsWithContext.Load() && w.served.Err() != nil
 	}
 }
 
@@ -68,13 +75,27 @@ type http1Response struct {
 	canNotify
 }
 
-// Unwrap serves http.ResponseController. Once the handler has returned there
-// is nothing to control.
+// Unwrap serves http.ResponseController. Once the response is over there is nothing to
+// control.
 func (w *response) Unwrap() http.ResponseWriter {
 	if w.isOver() {
 		return nil
 	}
-	return w.inner
+	return controlled{w}
+}
+
+// controlled is what http.ResponseController finds within a response: it may flush or
+// hijack what only a writer further within can do, and the response notes it.
+type controlled struct{ *response }
+
+func (c controlled) Unwrap() http.ResponseWriter { return c.inner }
+
+// FlushError is what http.ResponseController looks for.
+func (c controlled) FlushError() error { return canFlush{c.response}.FlushError() }
+
+// Hijack is what http.ResponseController looks for.
+func (c controlled) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return canHijack{c.response}.Hijack()
 }
 
 func (w *response) Header() http.Header {
@@ -167,9 +188,9 @@ func (c canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if c.w.isOver() {
 		return nil, nil, ErrResponseDone
 	}
-	conn, rw, err := c.w.inner.(http.Hijacker).Hijack()
+	conn, rw, err := http.NewResponseController(c.w.inner).Hijack()
 	if err == nil && !c.w.hijacked.Swap(true) {
-		c.w.release()
+		c.w.releaseHijacked()
 	}
 	return conn, rw, err
 }
@@ -191,7 +212,7 @@ func (c canReadFrom) ReadFrom(src io.Reader) (int64, error) {
 
 type canNotify struct{ w *response }
 
-// CloseNotify is deprecated, and still asked for by assertion.
+// CloseNotify is deprecated, but handlers still assert http.CloseNotifier.
 func (c canNotify) CloseNotify() <-chan bool {
 	if c.w.isOver() {
 		return make(chan bool)

@@ -7,15 +7,15 @@ import "context"
 // finds notify in the request's context, and releases the request's callbacks when
 // the response has ended.
 //
-// notify registers done. The server calls done once: with true when the last byte of
-// the response has been handed to the kernel, with false when that will never happen.
-// It must hold no lock then that it also takes in notify. done is quick, and does not
-// block. notify returns false if the response has ended already, or if nobody will
-// report it. Then done is not called, and the callbacks are due when the handler has
-// returned.
+// notify registers done and returns true. The server then calls done once: with true when
+// the last byte of the response has been handed to the kernel, with false when that will
+// never happen. While it calls done, the server must not hold a lock that notify takes.
+// done is quick, and does not block. notify returns false if the response has ended
+// already, or if nothing will report its end. Then the server must not call done, and the
+// callbacks are due when the server's handler has returned. A nil notify does nothing.
 //
-// notify may be called several times for one request, as several runners may serve
-// it, and by several goroutines at once, also after the handler has returned.
+// The runner may call notify several times for one request, because several runners may
+// serve it, by several goroutines at once, and after the handler has returned.
 func WithResponseEnd(ctx context.Context, notify func(done func(whole bool)) bool) context.Context {
 	return context.WithValue(ctx, responseEndKey{}, notify)
 }

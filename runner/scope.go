@@ -32,9 +32,9 @@ type scope struct {
 	frozen  atomic.Bool
 	byHand  bool // no HTTP request; not written after the scope is opened
 
-	// late is the response of a handler that has returned before the server's, as long
-	// as nobody waits for the end of that. Who asks for a callback afterwards does; a
-	// request that asks for nothing then costs no wait.
+	// late is the response of a handler that has returned before the server's handler. It
+	// is nil as soon as something waits for the server's handler. The first call of After
+	// makes the scope wait, so a request that asks for nothing costs no wait.
 	late atomic.Pointer[response]
 
 	// What follows is guarded by the runner's mu.
@@ -102,8 +102,8 @@ func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func(err
 	}
 }
 
-// awaitServer concludes the scope's response when the server's handler has returned,
-// unless that is seen to already.
+// awaitServer concludes the late response, if there is one, when the server's handler
+// has returned.
 func (s *scope) awaitServer() {
 	if res := s.late.Load(); res != nil && s.late.CompareAndSwap(res, nil) {
 		context.AfterFunc(res.served, func() { res.conclude(false) })
@@ -223,7 +223,7 @@ func (s *scope) release() {
 			r.releaseLocked(t, now)
 			t = next
 		}
-		r.grantLocked() // those who wait in this scope need less now
+		r.grantLocked() // calls of After that wait in this scope need less now
 	}
 	r.unlockLater() // the server waits, perhaps with a lock of its own
 }

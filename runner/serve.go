@@ -19,16 +19,16 @@ type Budgets struct {
 	NotReady time.Duration
 
 	// Server is how long open requests may take to finish.
-	// 0: 10 s.
+	// 0 or negative: 10 s.
 	Server time.Duration
 
 	// Callbacks is how long callbacks may take to finish after that.
-	// 0: 10 s.
+	// 0 or negative: 10 s.
 	Callbacks time.Duration
 }
 
-// ErrRequestsCutOff is in the error of [Runner.Serve] if requests were still open when
-// Budgets.Server was over: their connections were closed.
+// ErrRequestsCutOff is in the error of [Runner.Serve] if requests were still open at the
+// end of Budgets.Server. Serve has closed their connections.
 var ErrRequestsCutOff = errors.New("runner: requests were still open after Budgets.Server and were cut off: raise it, or have them heed their context")
 
 const defaultBudget = 10 * time.Second
@@ -41,9 +41,12 @@ const defaultBudget = 10 * time.Second
 //
 // It returns what the drain reports. The error is nil if the end was clean. Otherwise
 // it joins what went wrong: the server could not serve, requests did not finish in
-// time ([ErrRequestsCutOff]), or callbacks did not (Report.Lost names them). srv must not be used otherwise, but for
-// its RegisterOnShutdown.
+// time ([ErrRequestsCutOff]), or callbacks did not (Report.Lost names them). While Serve
+// runs, call no method of srv except RegisterOnShutdown.
 func (r *Runner) Serve(ctx context.Context, srv *http.Server, l net.Listener, budgets Budgets) (Report, error) {
+	if srv == nil {
+		panic("runner: Serve of a nil http.Server")
+	}
 	handler := srv.Handler
 	if handler == nil {
 		handler = http.DefaultServeMux
@@ -78,7 +81,7 @@ func (r *Runner) endServer(srv *http.Server, served <-chan error, budgets Budget
 	limited, cancel := withBudget(budgets.Server)
 	defer cancel()
 	err := srv.Shutdown(limited)
-	if err != nil {
+	if err != nil && limited.Err() != nil {
 		err = errors.Join(fmt.Errorf("%w: %w", ErrRequestsCutOff, err), srv.Close())
 	}
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {

@@ -34,7 +34,7 @@ type drain struct {
 	empty    chan struct{} // closed when nothing is left to be done for any task
 	gone     chan struct{} // closed when no worker runs after that
 	finished chan struct{}
-	stalled  chan struct{} // closed when only responses are left that do not end; see watchOpenLocked
+	stalled  chan struct{} // closed when only open responses and scopes are left for too long; see watchOpenLocked
 
 	// Guarded by the runner's mu.
 	isEmpty, isGone bool
@@ -80,7 +80,7 @@ func (r *Runner) watchOpenLocked(d *drain) {
 	d.openTimer = time.AfterFunc(openPatience, func() {
 		r.mu.Lock()
 		defer r.unlock()
-		if r.onlyOpenLocked() && !d.gaveUp {
+		if d.endless && r.onlyOpenLocked() && !d.gaveUp {
 			d.endless = false // once is enough
 			close(d.stalled)
 		}
@@ -89,7 +89,15 @@ func (r *Runner) watchOpenLocked(d *drain) {
 
 // onlyOpenLocked reports whether all that is left waits for a response or a scope.
 func (r *Runner) onlyOpenLocked() bool {
-	return r.unreported > 0 && r.unreported == r.total.in[phaseReserved]
+	if r.unreported == 0 || r.unreported != r.total.in[phaseReserved] {
+		return false
+	}
+	for t := r.reserved.first; t != nil; t = t.next {
+		if t.scope.state.Load() == scopeReleased {
+			return false // a gate or an observer has not answered yet
+		}
+	}
+	return true
 }
 
 // gaveUpLocked reports whether nothing more is started.
@@ -309,8 +317,8 @@ func (r *Runner) abandonAll() {
 	r.unlockLater()
 }
 
-// unlockLater is unlock for who must not wait for observers: they are told on a
-// goroutine of their own.
+// unlockLater is unlock for callers that must not wait for observers: a goroutine of its
+// own calls those.
 func (r *Runner) unlockLater() {
 	told := r.todo.told
 	r.todo.told, r.todo.last = nil, nil
@@ -343,6 +351,9 @@ func (r *Runner) stop(d *drain) {
 	r.mu.Lock()
 	if r.alarm != nil {
 		r.alarm.Stop()
+	}
+	if d.openTimer != nil {
+		d.openTimer.Stop()
 	}
 	isHeld := slices.ContainsFunc(d.lost, func(t *task) bool { return t.outcome == OutcomeAbandoned })
 	wait := d.isEmpty && !isHeld

@@ -38,7 +38,7 @@ type CallbackStats struct {
 	Retries    uint64
 	Stuck      int
 
-	Places [NumPlaces]int // where they wait, as in Stats
+	Places [NumPlaces]int // places that they take, by kind, as in Places[PlaceHeld]
 
 	LastSuccess time.Time // zero: never
 	LastFailure time.Time // by an error, a panic or a timeout; zero: never

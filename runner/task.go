@@ -36,7 +36,7 @@ type task struct {
 	reason   Reason  // of a rejected task
 	place    Place   // that it takes; noPlace: none
 	granted  bool    // it has been granted the places that it may need
-	reserves bool    // one of these is for its response
+	reserves bool    // one of the granted places is a reserved one
 	repeats  bool    // Once lets it go without a place
 	limited  bool    // it holds a share of its name's limit
 	stuck    bool    // this attempt was found stuck
@@ -91,13 +91,14 @@ func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string
 		t.ctx.labels = t.askerLabels
 	}
 	if by := from.callback; by != nil {
-		t.nested = !by.inCaller // which keeps no worker waiting
+		t.nested = !by.inCaller || by.nested // otherwise no worker waits for it
 		if ctx == by {
 			// The asking callback's context adds nothing but its timeout to its
 			// values. Going without keeps endless chains short.
 			t.ctx.asker, t.ctx.linked = handOn(by.inherited(), by.scope), true
 		}
 	}
+	t.ctx.nested = t.nested
 	for _, o := range opts {
 		o.apply(t)
 	}

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// placeWait is what a call of After waits with under Block.
+// placeWait says for how long a call of After may wait under Block.
 type placeWait struct {
 	ctx  context.Context
-	done <-chan struct{} // of ctx, which is the user's and not asked under mu
+	done <-chan struct{} // of ctx, which is user code and not called under mu
 	most time.Duration
 }
 
@@ -25,7 +25,7 @@ func (o Overflow) wait(ctx context.Context) placeWait {
 type waiter struct {
 	tasks      []*task
 	ready      chan struct{}
-	err        error // guarded by mu until ready is closed; nil: the places are granted
+	err        error // written before ready is closed; nil: the places are granted
 	prev, next *waiter
 }
 
@@ -56,7 +56,7 @@ func (l *waiters) remove(w *waiter) {
 }
 
 // waitLocked returns nil when the tasks have been granted their places. It unlocks mu
-// while it waits. Callbacks do not wait, and nobody does during a drain.
+// while it waits. It does not wait if a callback asks, or during a drain.
 func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
 	if r.drain != nil && !tasks[0].nested {
 		return ErrClosed
@@ -68,7 +68,7 @@ func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
 	gaveUp := ErrNested
 	if !tasks[0].nested {
 		r.unlock()
-		gaveUp = wait.until(w.ready)
+		gaveUp = r.waitFor(w, wait)
 		r.mu.Lock()
 	}
 	select {
@@ -83,6 +83,29 @@ func (r *Runner) waitLocked(tasks []*task, wait placeWait) error {
 		return ErrClosed
 	}
 	return w.err
+}
+
+// waitFor waits until w has an answer or gives up. If the asker's context panics, w
+// takes no part any more.
+func (r *Runner) waitFor(w *waiter, wait placeWait) error {
+	isOver := false
+	defer func() {
+		if isOver {
+			return
+		}
+		r.mu.Lock()
+		select {
+		case <-w.ready:
+			r.ungrantLocked(w.tasks)
+		default:
+			r.waiters.remove(w)
+		}
+		r.grantLocked()
+		r.unlock()
+	}()
+	gaveUp := wait.until(w.ready)
+	isOver = true
+	return gaveUp
 }
 
 // until waits until ready is closed. It returns why it gave up, if it did.
@@ -108,15 +131,21 @@ func (e *waitError) Error() string {
 
 func (e *waitError) Unwrap() []error { return []error{ErrQueueFull, e.cause} }
 
-// grantLocked grants places to those who wait, in the order they came, as far as the
-// queue has room. If their names have too many places of another kind meanwhile, they
-// wait no more.
+// grantLocked grants places to the calls that wait, in the order they came, as far as the
+// queue has room. If another kind of places has become full meanwhile, it ends the wait
+// with the error of that kind.
 func (r *Runner) grantLocked() {
 	for w := r.waiters.first; w != nil; w = r.waiters.first {
-		w.err = r.grantPlacesLocked(w.tasks)
-		if w.err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
-			w.err = nil
-			return
+		switch {
+		case !r.markRepeatedLocked(w.tasks): // the same was asked for meanwhile
+		case r.neverFitLocked(w.tasks): // another call of the same scope came before
+			w.err = ErrQueueFull
+		default:
+			err := r.grantPlacesLocked(w.tasks)
+			if err == ErrQueueFull { //nolint:errorlint // the very same: the others match it
+				return
+			}
+			w.err = err
 		}
 		r.waiters.remove(w)
 		close(w.ready)

@@ -142,6 +142,7 @@ func (w *worker) goOn() bool {
 		w.step = stepDecide
 		w.call()
 	case stepDecide:
+		t.ctx.returned.Store(true)
 		t.ctx.end(over)
 		t.result = w.err
 		w.step = stepEnd

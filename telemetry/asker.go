@@ -15,12 +15,12 @@ import (
 // callbacks would lose its own events, the exception among them.
 const maxListed = 8
 
-// noteAsked notes on the asker's span, while that records, that it has asked for a
-// callback. Beyond maxListed, attributes count what no event tells. They are
-// overwritten each time: nothing says which callback is the last one.
+// noteAsked notes on the asker's span, which records, that it has asked for a callback.
+// Beyond maxListed callbacks, attributes count them in place of events. Each callback
+// overwrites the attributes, because nothing says which callback is the last one.
 func (t *tracing) noteAsked(asker trace.Span, cb *runner.Callback, event string, more ...trace.EventOption) {
 	id, count := asker.SpanContext(), askCount{asked: 1}
-	if id.IsValid() { // otherwise nothing tells it from others
+	if id.IsValid() { // an invalid id does not tell spans apart
 		count = t.askers.count(id, event == names.EventRejected)
 	}
 	if count.asked <= maxListed {
@@ -30,7 +30,7 @@ func (t *tracing) noteAsked(asker trace.Span, cb *runner.Callback, event string,
 	if count.asked == maxListed+1 {
 		asker.AddEvent(names.EventUnlisted)
 	}
-	// Another goroutine may count and tell meanwhile: who tells last tells the latest.
+	// Another goroutine may count meanwhile: repeat until the attributes have the latest count.
 	for told := (askCount{}); told != count; count = t.askers.read(id, told) {
 		told = count
 		attrs := [2]attribute.KeyValue{attribute.Int(names.AttrAskedCount, told.asked), attribute.Int(names.AttrRejectedCount, told.rejected)}

@@ -55,9 +55,10 @@
 // where the callback was asked for. By default ([Link]) the process span is the root of
 // its own trace and has a link to the asker's span, because the asker's span may have
 // ended long before the callback starts. With [Child], the process span is a child of
-// the asker's span; with [ChildAndLink], it is both. The process span also has the id of
-// the request's trace as an attribute, for viewers that show no links. Config.RelationFor chooses by the
-// names of the runner and the callback. The asker's span gets an event for each
+// the asker's span; with [ChildAndLink], it is both. Config.RelationFor chooses by the
+// names of the runner and the callback. The process span also has the id of the
+// request's trace as an attribute, for viewers that show no links. The asker's span gets
+// an event for each
 // callback, so you can go from either span to the other. One span gets at most eight such
 // events, and a ninth that says that further callbacks are not listed: a span keeps
 // 128 events, and those of the handler must not be lost. From then on the attributes
@@ -137,10 +138,10 @@
 //
 // # The last figures
 //
-// What a drain has lost is in the metrics only when it has ended, and a process that
-// ends then takes it along: no alert ever sees a lossy deploy. So serve /metrics by a
-// server of its own, which outlives the drain, and let the process end when Prometheus
-// has read it once more:
+// The metrics show what a drain has lost only when the drain has ended. If the process
+// ends then, Prometheus never reads that, and no alert sees a deploy that lost work. So
+// serve /metrics by a server of its own, which outlives the drain. Let the process end
+// when Prometheus has read /metrics once more:
 //
 //	ops.Handle("GET /metrics", tel.WatchScrapes(promhttp.Handler()))
 //	...

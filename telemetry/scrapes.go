@@ -12,18 +12,19 @@ import (
 type scrapes struct {
 	mu      sync.Mutex
 	watched bool          // guarded by mu, as the rest: there is a handler
-	begun   int           // how many have begun, each with its number from 1 on
+	started int           // how many have started, each with its number from 1 on
 	read    int           // the latest that was read to its end
-	drained int           // the latest that had begun when a drain ended
+	drained int           // the latest that had started when a drain ended
 	changed chan struct{} // closed when one has been read; nil: nobody waits
 }
 
 // errNoScrapes: waiting would be in vain.
 var errNoScrapes = errors.New("telemetry: WaitForScrape without WatchScrapes: wrap the handler of /metrics in it, so that scrapes are seen")
 
-// WatchScrapes returns a handler that serves as metrics does, and tells
-// [Telemetry.WaitForScrape] of what was read. Give it the handler that serves the
-// metrics, as promhttp makes it.
+// WatchScrapes returns a handler that serves as metrics does, and notes what was read for
+// [Telemetry.WaitForScrape]. metrics is the handler that serves the metrics, such as that
+// of promhttp. A scrape counts as read if it is a GET that was answered below status 400,
+// without an error of Write, to a client that stayed.
 func (t *Telemetry) WatchScrapes(metrics http.Handler) http.Handler {
 	t.scrapes.mu.Lock()
 	t.scrapes.watched = true
@@ -32,7 +33,7 @@ func (t *Telemetry) WatchScrapes(metrics http.Handler) http.Handler {
 		n := t.scrapes.begin()
 		seen := &scrapeWriter{ResponseWriter: w}
 		metrics.ServeHTTP(seen, r)
-		// One that went away, or only asked for the header, has read nothing.
+		// A client that left, or asked only for the header, has read nothing.
 		if r.Method == http.MethodGet && !seen.failed && r.Context().Err() == nil {
 			t.scrapes.end(n)
 		}
@@ -47,8 +48,8 @@ func (t *Telemetry) WatchScrapes(metrics http.Handler) http.Handler {
 // without a handler of [Telemetry.WatchScrapes].
 //
 // When it returns nil, the last bytes of the response may still be with the server.
-// End that with its Shutdown, which waits for them. Whoever reads /metrics counts, a
-// browser too.
+// End the server with its Shutdown, which waits for them. Every reader of /metrics counts,
+// a browser too. WaitForScrape may be called by several goroutines at once.
 func (t *Telemetry) WaitForScrape(ctx context.Context) error {
 	for {
 		isRead, changed, err := t.scrapes.state()
@@ -58,7 +59,7 @@ func (t *Telemetry) WaitForScrape(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("telemetry: nobody has read the metrics since the last drain: %w", context.Cause(ctx))
+			return fmt.Errorf("telemetry: nobody has read the metrics since the last drain: wait longer than the interval of the scrapes, or do not wait if nobody scrapes: %w", context.Cause(ctx))
 		}
 	}
 }
@@ -84,8 +85,8 @@ func (s *scrapes) state() (isRead bool, changed <-chan struct{}, err error) {
 func (s *scrapes) begin() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun++
-	return s.begun
+	s.started++
+	return s.started
 }
 
 // end notes that scrape n was read.
@@ -99,12 +100,12 @@ func (s *scrapes) end(n int) {
 	}
 }
 
-// drainEnded notes that what has been read, and what is being read, may lack what the
-// drain has counted.
+// drainEnded notes that a drain has ended. Scrapes that have started before may lack what
+// the drain has counted.
 func (s *scrapes) drainEnded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drained = s.begun
+	s.drained = s.started
 }
 
 // scrapeWriter notes whether what is written to it is of use to its reader.

@@ -1,6 +1,5 @@
-// Metrics is a server whose after-work can be seen: with telemetry as the runner's
-// observer, and /metrics for Prometheus, which it serves until Prometheus has seen
-// what the shutdown has lost:
+// Metrics is a server with telemetry as the runner's observer, and with /metrics for
+// Prometheus. It serves /metrics until Prometheus has read what the shutdown has lost:
 //
 //	go run ./examples/metrics
 //	curl http://127.0.0.1:8081/metrics
@@ -59,6 +58,7 @@ func serve(ctx context.Context, web, ops net.Listener, budgets runner.Budgets) e
 	// … your routes: an http.Server without a handler serves those of package http
 	report, err := after.Serve(ctx, new(http.Server), web, budgets)
 	log.Print(report)
+	// … all callbacks have ended: shut your TracerProvider down here, so that it exports their spans
 
 	last, cancel := context.WithTimeout(context.Background(), time.Minute) // longer than Prometheus's interval
 	defer cancel()

@@ -47,9 +47,10 @@ func placeOrder(w http.ResponseWriter, r *http.Request) {
 		return sendMail(ctx, id) // after the response, on a worker, with a timeout
 	})
 	switch {
-	case errors.Is(err, runner.ErrQueueFull): // tell the visitor, instead of promising a mail
+	case errors.Is(err, runner.ErrQueueFull), errors.Is(err, runner.ErrStuck), errors.Is(err, runner.ErrClosed):
+		// There is no room for the mail, or the program shuts down. So promise none.
 		http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
-	case err != nil: // a mistake in this program, or it is shutting down
+	case err != nil: // a mistake in this program
 		log.Printf("order %s: %v", id, err)
 		http.Error(w, "sorry, this did not work", http.StatusInternalServerError)
 	default:

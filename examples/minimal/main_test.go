@@ -17,7 +17,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestAnOrderIsMailed(t *testing.T) {
 	rt := runnertest.New(t, runner.Config{})
-	w := rt.Serve(http.HandlerFunc(placeOrder), httptest.NewRequest("POST", "/orders/7", nil))
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /orders/{id}", placeOrder) // the mux sets r.PathValue("id")
+	w := rt.Serve(mux, httptest.NewRequest("POST", "/orders/7", nil))
 	// The response is done, and so are its callbacks.
 	if w.Code != http.StatusOK {
 		t.Error(w.Code, w.Body)
@@ -35,6 +37,16 @@ func TestAFullQueueIsAnsweredWith503(t *testing.T) {
 	}), httptest.NewRequest("POST", "/orders/7", nil))
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.Equal(t, []runner.Outcome{runner.OutcomeSuccess, runner.OutcomeRejected}, rt.Recorder.Outcomes("order.email"))
+}
+
+func TestAnOrderDuringAShutdownIsAnsweredWith503(t *testing.T) {
+	after, err := runner.New(runner.Config{})
+	require.NoError(t, err)
+	_, err = after.Shutdown(t.Context())
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	after.Middleware(http.HandlerFunc(placeOrder)).ServeHTTP(w, httptest.NewRequest("POST", "/orders/7", nil))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 }
 
 func TestAMistakeIsAnsweredWith500(t *testing.T) {

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// aside bounds the callbacks that wait for something else than a worker. 0: eight times
+// aside bounds the callbacks that wait for something other than a worker. 0: eight times
 // the queue.
 type aside struct {
 	reserved, held, paused int
 	limits                 map[string]int // of a name's callbacks that run at once
 }
 
-// parseLimits reads the value of -limits. The caller says in an error which.
+// parseLimits reads the value of -limits. Its errors leave it to the caller to name the
+// flag.
 func parseLimits(s string) (map[string]int, error) {
 	if s == "" {
 		return nil, nil

@@ -97,7 +97,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.Var((*intFlag)(&c.aside.reserved), "max-reserved", "`number` of callbacks that may wait for open responses; 0: eight times -queue")
 	fs.Var((*intFlag)(&c.aside.held), "max-held", "`number` of callbacks that may wait for -limits; 0: eight times -queue")
 	fs.Var((*intFlag)(&c.aside.paused), "max-paused", "`number` of callbacks that may wait for another attempt; 0: eight times -queue")
-	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` for finishing what was accepted, after SIGTERM or Ctrl-C")
+	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` to end after Ctrl-C or SIGTERM: half for requests, half for callbacks")
 	fs.Var((*durationFlag)(&c.linger), "linger", "`duration` to wait after the drain, at most, for one last scrape of /metrics")
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
 	fs.StringVar(&faults, "faults", "", "`list` of faults to inject, as below")

@@ -23,10 +23,14 @@ func newRunnerOfExample() *runner.Runner {
 
 // status is the answer to an order.
 func status(err error) int {
-	if err != nil {
+	switch {
+	case err == nil:
+		return http.StatusCreated
+	case errors.Is(err, runner.ErrQueueFull), errors.Is(err, runner.ErrStuck), errors.Is(err, runner.ErrClosed):
 		return http.StatusServiceUnavailable
+	default: // a mistake in the call
+		return http.StatusInternalServerError
 	}
-	return http.StatusCreated
 }
 
 // mails are the lines that sendMail has written.

@@ -28,14 +28,14 @@ func Example_gin() {
 	engine.POST("/orders/:id", func(c *gin.Context) {
 		id := c.Param("id") // read here: gin uses c again for another request
 		err := runner.After(c.Request.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
-		c.String(status(err), "Thank you")
+		c.Status(status(err))
 	})
 	srv := &http.Server{Handler: after.Middleware(engine)} // around the engine
 	runner.Bind(srv)
 
 	placeOneOrder(after, srv, "/orders/7", "")
 	// Output:
-	// 201 Thank you
+	// 201
 	// mail for order 7, placed at /orders/:id
 }
 
@@ -47,13 +47,13 @@ func Example_ginGroup() {
 	orders.POST("/:id", func(c *gin.Context) {
 		id := c.Param("id")
 		err := runner.After(c.Request.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
-		c.String(status(err), "Thank you")
+		c.Status(status(err))
 	})
 	srv := &http.Server{Handler: engine}
 	runner.Bind(srv)
 	placeOneOrder(after, srv, "/orders/7", "")
 	// Output:
-	// 201 Thank you
+	// 201
 	// mail for order 7, placed at /orders/:id
 }
 
@@ -112,14 +112,14 @@ func Example_echo() {
 	e.POST("/orders/:id", func(c echo.Context) error {
 		id := c.Param("id") // read here: echo uses c again for another request
 		err := runner.After(c.Request().Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
-		return c.String(status(err), "Thank you")
+		return c.NoContent(status(err))
 	})
 	srv := &http.Server{Handler: e}
 	runner.Bind(srv)
 
 	placeOneOrder(after, srv, "/orders/7", "")
 	// Output:
-	// 201 Thank you
+	// 201
 	// mail for order 7, placed at /orders/:id
 }
 
@@ -131,13 +131,13 @@ func Example_echoV5() {
 	e.POST("/orders/:id", func(c *echov5.Context) error {
 		id := c.Param("id")
 		err := runner.After(c.Request().Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
-		return c.String(status(err), "Thank you")
+		return c.NoContent(status(err))
 	})
 	srv := &http.Server{Handler: e}
 	runner.Bind(srv)
 	placeOneOrder(after, srv, "/orders/7", "")
 	// Output:
-	// 201 Thank you
+	// 201
 	// mail for order 7, placed at /orders/:id
 }
 

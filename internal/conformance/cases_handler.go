@@ -140,7 +140,7 @@ func frozen(e *env) {
 		if res.body != "mine" || res.status != http.StatusCreated || res.header.Get("X-Late") != "" {
 			e.Errorf("got %+v", res)
 		}
-		e.promise()
+		e.promiseOf(e.meter.read.Load() - e.server.window)
 		if err := receive(e, got); err != nil {
 			e.Error(err)
 		}

@@ -166,7 +166,7 @@ func leavesBefore(e *env) {
 	if _, err := client(ctx, ""); err == nil {
 		e.Error("the client has left and yet got an answer")
 	}
-	e.promise()
+	e.promiseLeft()
 }
 
 func leavesDuring(e *env) {
@@ -193,7 +193,7 @@ func leavesDuring(e *env) {
 	if _, err := client(ctx, ""); err == nil {
 		e.Error("the client has left and yet got an answer")
 	}
-	if s := e.promise(); s.request.Method != "" && !s.request.Aborted {
+	if s := e.promiseLeft(); s.request.Method != "" && !s.request.Aborted {
 		e.Error("the frozen request says that its client has stayed")
 	}
 }

@@ -69,6 +69,11 @@ type Server struct {
 	// handler has returned.
 	Exact bool
 
+	// window is the size of HTTP/2's frame that gives back the window of a body that the
+	// handler has not read. It follows the response, and the client may have read it as well.
+	// 0: there is none.
+	window int64
+
 	// Without names what the server cannot do, each with the reason. Cases that
 	// need it are skipped, and shown so in the table.
 	Without map[Capability]string

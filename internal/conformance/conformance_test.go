@@ -15,5 +15,8 @@ func TestConformance(t *testing.T) {
 	for _, p := range []conformance.Protocol{conformance.HTTP1, conformance.HTTP2, conformance.HTTP2Cleartext} {
 		servers = append(servers, conformance.NetHTTP(p, true, nil), conformance.NetHTTP(p, false, nil))
 	}
+	for _, p := range []conformance.Protocol{conformance.HTTP2, conformance.HTTP2Cleartext} {
+		servers = append(servers, conformance.ExactHTTP2(p, nil))
+	}
 	conformance.Run(t, servers...)
 }

@@ -196,6 +196,16 @@ func (e *env) promiseOf(end int64) start {
 	return s
 }
 
+// promiseLeft is promise for a response that its client has left. On a connection of many
+// streams it has no last byte, and what the client reads there is of no response.
+func (e *env) promiseLeft() start {
+	e.Helper()
+	if e.server.window > 0 {
+		return e.promiseOf(0)
+	}
+	return e.promise()
+}
+
 // none makes sure that no callback has started.
 func (e *env) none(when string) {
 	e.Helper()

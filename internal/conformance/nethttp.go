@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/runner/exacth2"
 )
 
 // Protocol is what a server of net/http speaks.
@@ -40,10 +41,26 @@ func wrap(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Ha
 // Server.Mount.
 func NetHTTP(p Protocol, bind bool, mount Mount) Server {
 	s := Server{Name: string(p) + " unbound", Mount: mount}
+	set := func(*http.Server) error { return nil }
 	if bind {
 		s.Name = string(p) + " bound"
 		s.Exact = p == HTTP1
+		set = func(srv *http.Server) error { runner.Bind(srv); return nil }
 	}
+	return s.ofNetHTTP(p, set)
+}
+
+// ExactHTTP2 is NetHTTP for a protocol of HTTP/2, with exacth2.Configure.
+func ExactHTTP2(p Protocol, mount Mount) Server {
+	s := Server{Name: string(p) + " exact", Exact: true, window: 13, Mount: mount}
+	if p == HTTP2 {
+		s.window += 22 // what TLS 1.3 adds to it
+	}
+	return s.ofNetHTTP(p, exacth2.Configure)
+}
+
+// ofNetHTTP returns s with what serves. set prepares the server.
+func (s Server) ofNetHTTP(p Protocol, set func(*http.Server) error) Server {
 	if p != HTTP1 {
 		s.Without = map[Capability]string{
 			Hijacking:  "its connection belongs to all streams",
@@ -57,12 +74,17 @@ func NetHTTP(p Protocol, bind bool, mount Mount) Server {
 		_ = srv.Listener.Close() // NewUnstartedServer has made one
 		srv.Listener = ln
 		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-		if bind {
-			runner.Bind(srv.Config)
-		}
 		transport := &http.Transport{ExpectContinueTimeout: patience, DisableCompression: true}
+		if p == HTTP2Cleartext {
+			transport.Protocols = new(http.Protocols)
+			transport.Protocols.SetUnencryptedHTTP2(true)
+			srv.Config.Protocols = transport.Protocols
+		}
+		if err := set(srv.Config); err != nil {
+			t.Fatal(err)
+		}
 		switch p {
-		case HTTP1:
+		case HTTP1, HTTP2Cleartext:
 			srv.Start()
 		case HTTP2:
 			srv.EnableHTTP2 = true
@@ -70,11 +92,6 @@ func NetHTTP(p Protocol, bind bool, mount Mount) Server {
 			transport = srv.Client().Transport.(*http.Transport)
 			transport.ExpectContinueTimeout = patience
 			transport.DisableCompression = true
-		case HTTP2Cleartext:
-			transport.Protocols = new(http.Protocols)
-			transport.Protocols.SetUnencryptedHTTP2(true)
-			srv.Config.Protocols = transport.Protocols
-			srv.Start()
 		}
 		transport.DialContext = dial
 		t.Cleanup(func() {

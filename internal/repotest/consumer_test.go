@@ -84,9 +84,17 @@ func thirdParties(text string) []string {
 
 const runnerProgram = `package main
 
-import "` + module + `/runner"
+import (
+	"net/http"
 
-func main() { _, _ = runner.New(runner.Config{}) }
+	"` + module + `/runner"
+	"` + module + `/runner/exacth2"
+)
+
+func main() {
+	_, _ = runner.New(runner.Config{})
+	_ = exacth2.Configure(new(http.Server))
+}
 `
 
 func TestAProgramThatUsesOnlyTheRunnerGetsNoThirdPartyModule(t *testing.T) {

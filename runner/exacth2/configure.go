@@ -3,6 +3,7 @@ package exacth2
 import (
 	"crypto/tls"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -14,7 +15,8 @@ import (
 var ErrTaken = errors.New("exacth2: srv.TLSNextProto has an entry for HTTP/2 already: " +
 	"call Configure once, and do not call http2.ConfigureServer (http.Server.HTTP2 has its settings)")
 
-// errCiphers is what net/http says of such a TLSConfig when it begins to serve.
+// errCiphers stands for the error that net/http has for such a TLSConfig when it begins
+// to serve.
 var errCiphers = errors.New("exacth2: srv.TLSConfig.CipherSuites has neither of the cipher suites that HTTP/2 requires: " +
 	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 and TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
 
@@ -62,7 +64,7 @@ func Configure(srv *http.Server) error {
 	return nil
 }
 
-// serves reports whether srv would serve HTTP/2 without us.
+// serves reports whether srv would serve HTTP/2 without Configure.
 func serves(srv *http.Server) bool {
 	if p := srv.Protocols; p != nil {
 		if !p.HTTP2() && !p.UnencryptedHTTP2() {
@@ -94,12 +96,14 @@ func haveCipher(c *tls.Config) bool {
 
 // server is what Configure has added to one http.Server.
 type server struct {
+	unknown sync.Once // guards that an unknown ResponseWriter is logged only once
+
 	mu          sync.Mutex
-	connections map[*connection]struct{} // being served
-	draining    bool
+	connections map[*connection]struct{} // being served; guarded by mu
+	draining    bool                     // Shutdown has begun; guarded by mu
 }
 
-// add keeps c for the drain. If that has begun, c learns so.
+// add registers c for the drain. If the drain has begun, it drains c at once.
 func (s *server) add(c *connection) {
 	s.mu.Lock()
 	s.connections[c] = struct{}{}
@@ -129,4 +133,13 @@ func (s *server) drain() {
 	for _, c := range all {
 		c.drain()
 	}
+}
+
+// logf logs where net/http would log what goes wrong with srv.
+func logf(srv *http.Server, format string, args ...any) {
+	printf := log.Printf //nolint:forbidigo // where net/http would log it
+	if srv.ErrorLog != nil {
+		printf = srv.ErrorLog.Printf //nolint:forbidigo // as above
+	}
+	printf("exacth2: "+format, args...)
 }

@@ -3,7 +3,6 @@ package exacth2
 import (
 	"context"
 	"crypto/tls"
-	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -15,19 +14,21 @@ import (
 // prefaceTimeout is how long net/http waits for the first bytes of a client.
 const prefaceTimeout = 10 * time.Second
 
-// connection is one HTTP/2 connection. A private server serves it, whose listener and
-// handler it is.
+// connection is one HTTP/2 connection. It is also the listener and the handler of the
+// private server that serves it.
 type connection struct {
+	server  *server      // that user has of Configure
 	user    *http.Server // to which it came
 	nc      net.Conn     // as user knows it
 	tls     *tls.ConnectionState
 	base    context.Context // of its requests
 	handler http.Handler    // user's
 	wire    *wire
-	served  net.Conn // by private: wire, and what this version of net/http needs
+	served  net.Conn // what private serves: wire, with what this version of net/http needs
 	private *http.Server
-	once    sync.Once     // of Accept's answer
+	once    sync.Once     // guards that Accept returns the connection only once
 	over    chan struct{} // closed when the private server has closed the connection
+	end     sync.Once     // guards that over is closed only once
 
 	mu       sync.Mutex
 	active   bool // the client has sent its preface
@@ -41,20 +42,20 @@ func (s *server) serveTLS(user *http.Server, tc *tls.Conn, h http.Handler) {
 		return
 	}
 	w := newWire(tc, "")
-	s.serve(&connection{user: user, nc: tc, tls: &state, handler: h, wire: w, served: overTLS(w, state)})
+	s.serve(&connection{server: s, user: user, nc: tc, tls: &state, handler: h, wire: w, served: overTLS(w, state)})
 }
 
 // serveCleartext serves a connection on which the client has sent the preface of
-// HTTP/2. net/http hands it over inside a *tls.Conn that is good for nothing else.
+// HTTP/2. net/http hands the connection over inside a *tls.Conn that has no other use.
 func (s *server) serveCleartext(user *http.Server, tc *tls.Conn, h http.Handler) {
 	inner, ok := tc.NetConn().(interface{ UnencryptedNetConn() net.Conn })
 	if !ok {
-		logf(user, "exacth2: this version of Go hands over HTTP/2 without TLS in a way that is not known")
+		logf(user, "HTTP/2 without TLS is not served, as this version of net/http is not known (its connection is a %T)", tc.NetConn())
 		return
 	}
 	nc := inner.UnencryptedNetConn()
 	w := newWire(nc, preface)
-	s.serve(&connection{user: user, nc: nc, handler: h, wire: w, served: w})
+	s.serve(&connection{server: s, user: user, nc: nc, handler: h, wire: w, served: w})
 }
 
 // serve serves c until it is closed.
@@ -69,7 +70,7 @@ func (s *server) serve(c *connection) {
 	s.add(c)
 	defer s.remove(c)
 	_ = c.private.Serve(c)                 // ends when c is over
-	c.once.Do(func() { _ = c.nc.Close() }) // it never asked for c, and so never serves it
+	c.once.Do(func() { _ = c.nc.Close() }) // if the private server never accepted c
 }
 
 // newPrivate returns a server that serves c as c.user would.
@@ -117,18 +118,18 @@ func (c *connection) changed(_ net.Conn, state http.ConnState) {
 	case http.StateNew:
 	case http.StateClosed:
 		c.wire.finish()
-		close(c.over)
+		c.end.Do(func() { close(c.over) })
 	default:
 		if hook := c.user.ConnState; hook != nil {
 			hook(c.nc, state)
 		}
-		c.begun()
+		c.markActive()
 	}
 }
 
-// begun is called when the client has sent its preface. From now on net/http can tell it
-// that the connection will end.
-func (c *connection) begun() {
+// markActive notes that the client has sent its preface. From now on net/http can tell
+// the client by GOAWAY that the connection will end.
+func (c *connection) markActive() {
 	c.mu.Lock()
 	now := !c.active && c.draining
 	c.active = true
@@ -149,8 +150,8 @@ func (c *connection) drain() {
 	}
 }
 
-// goAway has the private server send GOAWAY. Shutdown waits for the end of the connection,
-// which is not the caller's business.
+// goAway has the private server send GOAWAY. Its Shutdown waits for the end of the
+// connection, so the goroutine ends with the connection. The caller does not wait.
 func (c *connection) goAway() {
 	go func() { _ = c.private.Shutdown(context.Background()) }()
 }
@@ -161,24 +162,24 @@ func (c *connection) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.TLS == nil {
 		req.TLS = c.tls // here and not in the copy, as Push looks at it
 	}
-	s := &stream{Context: req.Context(), server: c.user, wire: c.wire}
+	// net/http ends its own context only with the stream, and a writer that is used between
+	// makes it panic.
+	served, returned := context.WithCancel(req.Context())
+	defer returned()
+	s := &stream{Context: served, server: c.user, wire: c.wire}
 	var ctx context.Context = s
 	if number, ok := numberOf(w); ok {
 		s.number = number
 		c.wire.open(s)
 		ctx = runner.WithResponseEnd(s, s.notify)
 		defer c.wire.returned(s)
+	} else {
+		c.server.unknown.Do(func() {
+			logf(c.user, "callbacks of HTTP/2 requests start when their handler has returned, as this version of net/http is not known (its ResponseWriter is a %T)", w)
+		})
 	}
 	inner := req.WithContext(ctx)
 	// net/http removes the files of the form that it finds here.
 	defer func() { req.MultipartForm = inner.MultipartForm }()
 	c.handler.ServeHTTP(w, inner)
-}
-
-func logf(srv *http.Server, text string) {
-	if srv.ErrorLog != nil {
-		srv.ErrorLog.Print(text)
-		return
-	}
-	log.Print(text)
 }

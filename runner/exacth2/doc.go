@@ -24,15 +24,21 @@
 // and which reads and writes through a wrapper. The wrapper follows the frames. The
 // response of a stream has ended when the write has returned that has its END_STREAM or
 // a RST_STREAM, when the client has reset it, or when the connection is closed.
-// A callback never delays a frame, and the frames are those that net/http sends
-// without this package.
+// Callbacks and observers never delay a frame: the runner calls them on goroutines of its own.
+// The frames are those that net/http sends without this package.
 //
 // HTTP/2 without TLS (http.Protocols.SetUnencryptedHTTP2) is exact as well.
 //
 // # Costs
 //
 // Each connection has one more goroutine, and some 12 KB more memory. Each request takes
-// about a microsecond more.
+// about two microseconds more.
+//
+// # Logging
+//
+// The package logs to http.Server.ErrorLog, as net/http does. A nil ErrorLog means the
+// standard logger of package log. It logs only what it cannot do with a version of net/http
+// that it does not know.
 //
 // # Limits
 //
@@ -43,7 +49,7 @@
 //
 // The number of a stream is read from a private field of net/http's ResponseWriter. If a
 // version of Go has no such field, callbacks of HTTP/2 requests start when their handler has
-// returned, as without this package. The first such request logs a warning.
+// returned, as without this package. The first such request of a server is logged.
 //
 // A server that golang.org/x/net/http2.ConfigureServer has configured keeps its HTTP/2, and
 // callbacks start when their handler has returned. Configure then returns [ErrTaken].

@@ -12,6 +12,7 @@ const (
 	frameData         = 0x0
 	frameHeaders      = 0x1
 	frameResetStream  = 0x3
+	framePushPromise  = 0x5
 	frameGoAway       = 0x7
 	frameContinuation = 0x9
 
@@ -23,13 +24,14 @@ const (
 type frames struct {
 	skip   int // bytes until the first frame
 	head   [frameHeader]byte
-	have   int    // bytes of head that have passed
-	left   int    // bytes of the payload that have not passed, once head is whole
-	ending uint32 // stream that will have ended with the last CONTINUATION of its HEADERS; 0: none
+	have   int     // bytes of head that have passed
+	left   int     // bytes of the payload that have not passed, once head is whole
+	begin  [4]byte // of the payload
+	ending uint32  // stream that will have ended with the last CONTINUATION of its HEADERS; 0: none
 }
 
-// next passes the bytes of p up to the end of a frame, and returns the others. It reports
-// whether a frame has ended with them. Then head is that frame's.
+// next consumes p up to the end of a frame, and returns the rest. ended reports whether a
+// frame has ended. Then head is the header of that frame.
 func (f *frames) next(p []byte) (rest []byte, ended bool) {
 	if f.skip > 0 {
 		n := min(f.skip, len(p))
@@ -43,9 +45,12 @@ func (f *frames) next(p []byte) (rest []byte, ended bool) {
 		if f.have < frameHeader {
 			return p, false
 		}
-		f.left = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+		f.left = f.size()
 	}
 	n := min(f.left, len(p))
+	if passed := f.size() - f.left; passed < len(f.begin) {
+		copy(f.begin[passed:], p[:n])
+	}
 	f.left -= n
 	p = p[n:]
 	if f.left > 0 {
@@ -55,12 +60,19 @@ func (f *frames) next(p []byte) (rest []byte, ended bool) {
 	return p, true
 }
 
+// size is how many bytes the payload has.
+func (f *frames) size() int { return int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2]) }
+
 func (f *frames) kind() byte { return f.head[3] }
 
 func (f *frames) has(flag byte) bool { return f.head[4]&flag != 0 }
 
 // stream is the number of the frame's stream; 0 is the connection.
 func (f *frames) stream() uint32 { return binary.BigEndian.Uint32(f.head[5:]) &^ (1 << 31) }
+
+// promised is the number of the stream that a PUSH_PROMISE promises. net/http does not pad
+// these frames.
+func (f *frames) promised() uint32 { return binary.BigEndian.Uint32(f.begin[:]) &^ (1 << 31) }
 
 // endsStream reports whether the frame that has just ended is the last of its stream's
 // response.

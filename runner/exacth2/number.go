@@ -1,8 +1,6 @@
 package exacth2
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"sync"
@@ -12,42 +10,38 @@ import (
 // private field, stream.id of a field rws.
 func numberOf(w http.ResponseWriter) (number uint32, ok bool) {
 	t := reflect.TypeOf(w)
-	way, known := ways.Load(t)
+	p, known := paths.Load(t)
 	if !known {
-		way, _ = ways.LoadOrStore(t, wayIn(t))
+		p, _ = paths.LoadOrStore(t, pathFrom(t))
 	}
 	v := reflect.ValueOf(w)
-	for _, index := range way.(path) {
+	for _, index := range p.(path) {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
 				return 0, false
 			}
 			v = v.Elem()
 		}
-		v = v.FieldByIndex(index)
+		var err error
+		if v, err = v.FieldByIndexErr(index); err != nil {
+			return 0, false // an embedded pointer is nil
+		}
 	}
 	if v.Kind() != reflect.Uint32 || v.Uint() == 0 {
-		unknown.Do(func() {
-			slog.LogAttrs(context.Background(), slog.LevelWarn,
-				"afterglow: callbacks of HTTP/2 requests start when their handler has returned, as this version of net/http is not known",
-				slog.String("writer", t.String()))
-		})
 		return 0, false
 	}
 	return uint32(v.Uint()), true
 }
 
-var (
-	ways    sync.Map // reflect.Type of a ResponseWriter -> path
-	unknown sync.Once
-)
+var paths sync.Map // reflect.Type of a ResponseWriter -> path
 
 // path leads from a value to a field, over fields that are structs or pointers to them.
 type path [][]int
 
-// wayIn returns the path to the stream's number, or none if a field is not what it was.
-func wayIn(t reflect.Type) path {
-	var way path
+// pathFrom returns the path from t to the stream's number; nil if this version of net/http
+// has other fields.
+func pathFrom(t reflect.Type) path {
+	var p path
 	for _, name := range []string{"rws", "stream", "id"} {
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
@@ -59,11 +53,11 @@ func wayIn(t reflect.Type) path {
 		if !ok {
 			return nil
 		}
-		way = append(way, f.Index)
+		p = append(p, f.Index)
 		t = f.Type
 	}
 	if t.Kind() != reflect.Uint32 {
 		return nil
 	}
-	return way
+	return p
 }

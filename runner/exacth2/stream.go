@@ -16,13 +16,14 @@ type stream struct {
 	// What follows is guarded by wire.mu.
 	over     bool             // the response has ended
 	whole    bool             // how it has ended
-	first    func(whole bool) // to be called at the end; nil: nobody has asked
+	first    func(whole bool) // called at the end; nil: notify was not called
 	others   []func(whole bool)
 	returned time.Time // when the handler did; zero: it has not
 	next     *stream   // that has ended with this one
 }
 
-// Value implements [context.Context]. The private server would give its own name.
+// Value implements [context.Context]. It returns the user's server in place of the
+// private one.
 func (s *stream) Value(key any) any {
 	if key == http.ServerContextKey {
 		return s.server
@@ -48,13 +49,10 @@ func (s *stream) notify(done func(whole bool)) bool {
 	return true
 }
 
-// endLocked ends the stream. The caller calls tell without the lock.
-func (s *stream) endLocked(whole bool) {
-	s.over, s.whole = true, whole
-	delete(s.wire.streams, s.number)
-}
-
-// tell says to all who wait that the stream has ended. Nobody writes to it any more.
+// tell calls what notify has registered. The stream has ended, so nothing writes its
+// fields any more, and tell needs no lock. It runs on the goroutine that reads, writes or
+// closes the connection. It holds up no frame: the runner has observers, gates and callbacks
+// called on other goroutines.
 func (s *stream) tell() {
 	if s.first == nil {
 		return

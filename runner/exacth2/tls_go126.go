@@ -20,9 +20,9 @@ func overTLS(w *wire, _ tls.ConnectionState) net.Conn { return w }
 // errInadequateSecurity is an error code of RFC 9113, section 7.
 const errInadequateSecurity = 0xc
 
-// refused closes a connection whose TLS is too weak for HTTP/2 (RFC 9113, section 9.2),
-// with the words of net/http, which does not know that there is TLS. It reports whether it
-// has done so.
+// refused closes a connection whose TLS is too weak for HTTP/2 (RFC 9113, section 9.2). It
+// reports whether it has done so. net/http cannot check that here, because it does not
+// know that there is TLS. The words are those of net/http.
 func refused(srv *http.Server, tc *tls.Conn, state tls.ConnectionState) bool {
 	why := ""
 	switch {

@@ -26,5 +26,5 @@ type tlsWire struct {
 // ConnectionState is what net/http asks for.
 func (w tlsWire) ConnectionState() tls.ConnectionState { return w.state }
 
-// refused leaves it to net/http to refuse connections whose TLS is too weak.
+// refused returns false: net/http itself refuses connections whose TLS is too weak.
 func refused(*http.Server, *tls.Conn, tls.ConnectionState) bool { return false }

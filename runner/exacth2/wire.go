@@ -6,28 +6,27 @@ import (
 	"time"
 )
 
-// MaxHold is how long a response may go on after its handler has returned, until its
-// callbacks are due all the same. It bounds what a client can hold that never lets the
-// rest of a response through.
+// MaxHold is how long a response may go on after its handler has returned. Then its
+// callbacks are due, although the response has not ended. So a client that never lets the
+// rest of a response through cannot hold callbacks for longer.
 const MaxHold = time.Minute
 
-// maxEarly bounds how many resets a connection remembers of streams whose handlers have not
-// begun. net/http has at most five times MaxConcurrentStreams of these, which is 250.
-const maxEarly = 4096
-
-// wire is what the private server reads and writes. It has no methods of net.Conn's but
-// its own: net/http takes it for a connection without TLS.
+// wire is what the private server reads and writes. It has the methods of net.Conn only, so
+// that net/http takes it for a connection without TLS.
 type wire struct {
 	net.Conn
 	ahead string // to be read before what the connection has
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows, and the streams
 	in, out frames
-	streams map[uint32]*stream // whose handlers have begun, and whose responses have not ended
-	early   []uint32           // reset before their handlers have begun; a ring
-	oldest  int                // of early, once it is full
-	closed  bool
-	alarm   *time.Timer // ends streams that last too long after their handlers; nil: none has
+	streams map[uint32]*stream // that have begun, and whose responses have not ended; nil: its handler has not begun
+	newest  uint32             // stream that the client has begun
+	leaving bool               // GOAWAY has been written, so net/http ignores newer streams
+	early   resets             // before handlers have begun
+	writing bool               // Write has been called, and has not returned
+	closing bool               // Close has been called, so no write begins
+	closed  bool               // every stream has ended
+	alarm   *time.Timer        // ends streams that last too long after their handlers; nil: none has
 }
 
 // newWire wraps nc. ahead has been read from it.
@@ -44,18 +43,25 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		n, err = w.Conn.Read(p)
 	}
 	if n > 0 {
-		w.hasRead(p[:n])
+		w.followRead(p[:n])
 	}
 	return n, err
 }
 
-// hasRead looks for streams that the client has reset.
-func (w *wire) hasRead(p []byte) {
+// followRead notes the streams that the client has begun with p, and ends those that it has
+// reset.
+func (w *wire) followRead(p []byte) {
 	var gone *stream
 	w.mu.Lock()
 	for ended := false; len(p) > 0; {
-		if p, ended = w.in.next(p); ended && w.in.kind() == frameResetStream {
-			gone = w.resetLocked(w.in.stream(), gone)
+		if p, ended = w.in.next(p); !ended {
+			continue
+		}
+		switch number := w.in.stream(); w.in.kind() {
+		case frameHeaders:
+			w.beginLocked(number)
+		case frameResetStream:
+			gone = w.resetLocked(number, gone)
 		}
 	}
 	w.mu.Unlock()
@@ -64,17 +70,28 @@ func (w *wire) hasRead(p []byte) {
 
 // Write is called by one goroutine at a time.
 func (w *wire) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	if n > 0 {
-		w.wrote(p[:n])
+	if !w.beginWrite() {
+		return 0, net.ErrClosed
 	}
+	n, err := w.Conn.Write(p)
+	w.followWritten(p[:n])
 	return n, err
 }
 
-// wrote looks for the ends of streams. The kernel has p.
-func (w *wire) wrote(p []byte) {
+// beginWrite reports whether a write may begin.
+func (w *wire) beginWrite() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = !w.closing
+	return w.writing
+}
+
+// followWritten ends the streams that end with p, which the kernel has. The write has
+// returned.
+func (w *wire) followWritten(p []byte) {
 	var gone *stream
 	w.mu.Lock()
+	w.writing = false
 	for ended := false; len(p) > 0; {
 		if p, ended = w.out.next(p); !ended {
 			continue
@@ -84,39 +101,61 @@ func (w *wire) wrote(p []byte) {
 			gone = w.endLocked(number, true, gone)
 		case w.out.kind() == frameResetStream:
 			gone = w.resetLocked(number, gone)
+		case w.out.kind() == framePushPromise:
+			w.promiseLocked(w.out.promised())
+		case w.out.kind() == frameGoAway:
+			w.leaving = true
 		}
 	}
+	closing := w.closing
 	w.mu.Unlock()
 	tellAll(gone)
+	if closing { // this was the last write
+		w.finish()
+	}
 }
 
-// endLocked ends a stream, and adds it to those that gone leads.
+// beginLocked notes that the client has begun a stream. HEADERS of an older stream are
+// trailers. Clients have the odd numbers.
+func (w *wire) beginLocked(number uint32) {
+	if number > w.newest && number%2 == 1 && !w.leaving {
+		w.newest = number
+		w.streams[number] = nil
+	}
+}
+
+// promiseLocked notes that a pushed stream has begun. Its handler may have begun before.
+func (w *wire) promiseLocked(number uint32) {
+	if _, begun := w.streams[number]; !begun {
+		w.streams[number] = nil
+	}
+}
+
+// endLocked ends a stream, and puts it at the head of the list gone. If its handler has not
+// begun, net/http itself has answered, and the handler never begins.
 func (w *wire) endLocked(number uint32, whole bool, gone *stream) *stream {
 	s := w.streams[number]
+	delete(w.streams, number)
 	if s == nil {
 		return gone
 	}
-	s.endLocked(whole)
+	s.over, s.whole = true, whole
 	s.next = gone
 	return s
 }
 
 // resetLocked is endLocked for a stream that was reset, by either side. Its handler may
-// not have begun.
+// not have begun. A stream that has ended can be reset, too: net/http does so when it has not
+// read the whole request. That means nothing.
 func (w *wire) resetLocked(number uint32, gone *stream) *stream {
-	if w.streams[number] != nil {
-		return w.endLocked(number, false, gone)
+	if s, open := w.streams[number]; open && s == nil {
+		w.early.add(number)
 	}
-	if len(w.early) < maxEarly {
-		w.early = append(w.early, number)
-	} else {
-		w.early[w.oldest] = number
-		w.oldest = (w.oldest + 1) % maxEarly
-	}
-	return gone
+	return w.endLocked(number, false, gone)
 }
 
-// tellAll calls what waits for streams that have ended. No lock is held.
+// tellAll tells of each stream in the list gone that it has ended. The caller holds no
+// lock.
 func tellAll(gone *stream) {
 	for gone != nil {
 		s := gone
@@ -129,14 +168,7 @@ func tellAll(gone *stream) {
 func (w *wire) open(s *stream) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, number := range w.early {
-		if number == s.number {
-			w.early[i] = 0
-			s.over = true
-			return
-		}
-	}
-	if w.closed {
+	if w.early.take(s.number) || w.closed {
 		s.over = true
 		return
 	}
@@ -163,7 +195,7 @@ func (w *wire) sweep() {
 	w.alarm = nil
 	now, wait := time.Now(), time.Duration(0) // until the next one is due
 	for number, s := range w.streams {
-		if s.returned.IsZero() {
+		if s == nil || s.returned.IsZero() {
 			continue
 		}
 		left := MaxHold - now.Sub(s.returned)
@@ -181,14 +213,24 @@ func (w *wire) sweep() {
 	tellAll(gone)
 }
 
-// Close closes the connection. Nothing more can be read or written, so every stream has
-// ended.
+// Close closes the connection. Every stream has ended when nothing more can be written. That
+// is now, unless a write is under way. Then it is when that write has returned, or when the
+// connection is closed. The connection's own Close may take seconds: a *tls.Conn sends an
+// alert.
 func (w *wire) Close() error {
+	w.mu.Lock()
+	w.closing = true
+	writing := w.writing
+	w.mu.Unlock()
+	if !writing {
+		w.finish()
+	}
 	err := w.Conn.Close()
 	w.finish()
 	return err
 }
 
+// finish ends every stream that has not ended.
 func (w *wire) finish() {
 	var gone *stream
 	w.mu.Lock()

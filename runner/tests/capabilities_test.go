@@ -119,7 +119,8 @@ func TestTheWrapperCanWhatTheServersWriterCan(t *testing.T) {
 			readerFrom, readFrom := w.(io.ReaderFrom)
 			pusher, push := w.(http.Pusher)
 			require.Equal(t, [4]bool{i&1 > 0, i&2 > 0, i&4 > 0, i&8 > 0}, [4]bool{flush, hijack, readFrom, push}, "writer %d", i)
-			require.Equal(t, inner, w.(interface{ Unwrap() http.ResponseWriter }).Unwrap())
+			within := w.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
+			require.Equal(t, inner, within.(interface{ Unwrap() http.ResponseWriter }).Unwrap(), "for http.ResponseController")
 			if flush {
 				flusher.Flush()
 			}

@@ -21,6 +21,14 @@ type unseen struct {
 	stack   string
 }
 
+// level is that of the records of the event.
+func (u unseen) level() string {
+	if u.outcome == "timeout" || u.msg == "afterglow: callback rejected" {
+		return "WARN"
+	}
+	return "ERROR"
+}
+
 func failsWith(fn func(context.Context) error) func(*testing.T, *runner.Runner, string) {
 	return func(t *testing.T, r *runner.Runner, name string) {
 		t.Helper()
@@ -97,7 +105,7 @@ func TestWhatNoObserverSeesIsOneRecordOfTheDefaultLogger(t *testing.T) {
 				causeUnseen(t, r, u, "order.email")
 				all := records()
 				require.NotEmpty(t, all)
-				require.Equal(t, "ERROR", all[0].Level)
+				require.Equal(t, u.level(), all[0].Level)
 				require.Equal(t, u.msg, all[0].Msg)
 				require.Equal(t, "shop", all[0].Runner)
 				require.Equal(t, "order.email", all[0].Callback)
@@ -205,5 +213,22 @@ func TestTheNamesBeyondMaxNamesShareTheirRecord(t *testing.T) {
 			names = append(names, l.Callback)
 		}
 		require.Equal(t, []string{"known", "x.1"}, names)
+	})
+}
+
+func TestADrainSaysHowManyRecordsWereLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records := captureLog(t)
+		r := newRunner(t, runner.Config{Name: "shop"})
+		for range 5 {
+			require.NoError(t, r.Go(t.Context(), "order.webhook", func(context.Context) error { return errBroken }, runner.Ref("order 7")))
+		}
+		drain(t, r)
+		all := records()
+		require.Len(t, all, 2)
+		require.Equal(t, "order 7", all[0].Ref)
+		require.Equal(t, "afterglow: records were left out", all[1].Msg)
+		require.Equal(t, "order.webhook", all[1].Callback)
+		require.Equal(t, 4, all[1].Suppressed)
 	})
 }

@@ -23,6 +23,7 @@ type logged struct {
 
 	Runner, Outcome, Stack string
 	Suppressed             int
+	Ref                    string
 }
 
 // line returns the file and the line of the call, without the folder.

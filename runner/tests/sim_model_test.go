@@ -153,7 +153,7 @@ func (m *model) failed() *fault {
 func (m *model) newJob(s spec, scope, within *simScope, by *job) *job {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	j := &job{spec: s, id: len(m.jobs), scope: scope, within: within, nested: by != nil, byDo: by != nil && by.inCaller, askedAt: time.Now(), letGo: make(chan struct{})}
+	j := &job{spec: s, id: len(m.jobs), scope: scope, within: within, nested: by != nil, byDo: by != nil && by.inCaller && (!by.nested || by.byDo), askedAt: time.Now(), letGo: make(chan struct{})}
 	j.open = scope != nil && !scope.released
 	m.jobs = append(m.jobs, j)
 	m.live = append(m.live, j)

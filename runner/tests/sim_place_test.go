@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -39,14 +40,18 @@ func takenIn(s runner.Snapshot) taken {
 }
 
 // whyFull returns the error that tells why the jobs, asked for together, find no
-// places; nil if they do. mu is held.
+// places; nil if they do. It is ErrQueueFull only if nothing else is missing. mu is held.
 func (m *model) whyFull(s runner.Snapshot, jobs []*job) error {
 	if m.neverFits(jobs) {
 		return runner.ErrQueueFull
 	}
 	t := takenIn(s)
 	for _, j := range jobs {
-		if err := m.whyFullFor(t, j, jobs); err != nil {
+		err := m.whyFullFor(t, j, jobs)
+		if err == runner.ErrQueueFull { //nolint:errorlint // the very same
+			return cmp.Or(m.whyAsideFull(takenIn(s), jobs), err)
+		}
+		if err != nil {
 			return err
 		}
 		own := t.byName[j.spec.name]
@@ -61,17 +66,27 @@ func (m *model) whyFull(s runner.Snapshot, jobs []*job) error {
 	return nil
 }
 
+// whyAsideFull looks at the places that are not those of the queue. mu is held.
+func (m *model) whyAsideFull(t taken, jobs []*job) error {
+	for _, j := range jobs {
+		own := t.byName[j.spec.name]
+		for kind, err := range map[runner.Place]error{runner.PlaceReserved: runner.ErrReservedFull, runner.PlaceHeld: runner.ErrHeldFull, runner.PlacePaused: runner.ErrPausedFull} {
+			if m.needs(j, kind) && t.all[kind]+own[kind] >= m.cfg.MaxHeld {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // neverFits reports whether an empty queue had no room for the jobs. mu is held.
 func (m *model) neverFits(jobs []*job) bool {
 	return m.reservedWith(jobs[0], jobs)+len(jobs) > m.cfg.Queue
 }
 
 func (m *model) whyFullFor(t taken, j *job, jobs []*job) error {
-	own := t.byName[j.spec.name]
-	for kind, err := range map[runner.Place]error{runner.PlaceReserved: runner.ErrReservedFull, runner.PlaceHeld: runner.ErrHeldFull, runner.PlacePaused: runner.ErrPausedFull} {
-		if m.needs(j, kind) && t.all[kind]+own[kind] >= m.cfg.MaxHeld {
-			return err
-		}
+	if err := m.whyAsideFull(t, []*job{j}); err != nil {
+		return err
 	}
 	if m.cfg.Overflow != runner.DropOldest && t.all[runner.PlaceQueued]+m.reservedWith(j, jobs) >= m.cfg.Queue {
 		return runner.ErrQueueFull
@@ -129,7 +144,7 @@ func (w *world) predict(jobs []*job, before before) {
 		w.require(errors.Is(j.err, runner.ErrStuck), "answer", "%v was asked for while %d are stuck and told %v", j, before.Replaced, j.err)
 	case full == nil && !before.waiting:
 		w.require(wasTaken || w.slow, "answer", "%v was told %v, the places: %v", j, j.err, before.Places)
-	case w.cfg.Overflow == runner.Reject || w.cfg.Overflow == runner.DropOldest || w.neverFits(jobs) || full != nil && full != runner.ErrQueueFull: //nolint:errorlint // the very same
+	case w.cfg.Overflow == runner.Reject || w.cfg.Overflow == runner.DropOldest || w.neverFits(jobs) || !before.waiting && full != nil && full != runner.ErrQueueFull: //nolint:errorlint // the very same
 		w.require(w.isFull(jobs, j.err, full) || w.slow, "answer", "%v, one of %d, was told %v, not %v, the places: %v", j, len(jobs), j.err, full, before.Places)
 	default: // a place may become free right after
 		w.require(j.phase == wanted || j.took.After(j.askedAt) || errors.Is(j.err, context.Canceled) || before.waiting, "answer", "%v was told %v and should wait", j, j.err)
@@ -194,5 +209,5 @@ func (m *model) checkPlaces(s runner.Snapshot, c tally) {
 	m.require(at(runner.PlaceQueued)+at(runner.PlaceHeld)+at(runner.PlacePaused) == s.Queued+s.Paused, "places", "Stats has %+v", s.Stats)
 	m.require(at(runner.PlaceQueued) == s.Depth && s.Depth <= c.due && s.Depth+at(runner.PlaceHeld) >= c.due, "places", "%d are due: Stats has %+v", c.due, s.Stats)
 	m.require(len(m.cfg.Limits) > 0 || at(runner.PlaceHeld) == 0, "places", "Stats has %+v", s.Stats)
-	m.require(m.cfg.Overflow != runner.DropOldest || m.drains.begun || s.Depth <= s.Capacity, "places", "Stats has %+v", s.Stats)
+	m.require(m.cfg.Overflow != runner.DropOldest || m.drains.begun || len(m.cfg.Limits) > 0 || s.Depth <= s.Capacity, "places", "Stats has %+v", s.Stats)
 }

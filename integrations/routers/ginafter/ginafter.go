@@ -7,7 +7,7 @@
 //	engine.Use(func(c *gin.Context) { runner.SetPattern(c.Request.Context(), c.FullPath()) })
 //	srv := &http.Server{Handler: after.Middleware(engine)}
 //
-// Use this package where only some routes of an engine shall have the runner:
+// Use this package if only some routes of an engine have the runner:
 //
 //	engine.Group("/orders").Use(ginafter.WrapMiddleware(after.Middleware))
 //
@@ -56,8 +56,8 @@ type writer struct {
 	middleware         http.ResponseWriter // ends in gin's
 }
 
-// over reports whether the response is done. From then on gin may have given its own
-// writer to another request, and a callback that uses this one must not reach it.
+// over reports whether the response is done. From then on gin may give its own writer to
+// another request, so a callback that still uses w must not reach gin's writer.
 func (w *writer) over() bool {
 	if outer, ok := w.ResponseWriter.(*writer); ok && outer.over() {
 		return true

@@ -2,10 +2,9 @@ package tests
 
 import (
 	"context"
-	"encoding/binary"
+	"crypto/tls"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +98,24 @@ func TestTheServersCloseEndsItsResponses(t *testing.T) {
 		require.NoError(t, s.srv.Close())
 		<-b
 	})
+}
+
+// The client has sent the end of its side, and reads nothing. Then the alert that ends the
+// server's side takes until crypto/tls gives up.
+func TestACloseThatWaitsForItsAlertHoldsNoCallbacks(t *testing.T) {
+	for _, k := range kinds[:2] {
+		t.Run(k.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, p, _, b, _ := blocked(t, k, inMemory)
+				begin := time.Now()
+				require.NoError(t, p.nc.(*tls.Conn).CloseWrite())
+				<-b
+				require.Zero(t, time.Since(begin))
+				require.NoError(t, s.srv.Close())
+				require.NoError(t, p.nc.Close())
+			})
+		})
+	}
 }
 
 // Without any help of the client, and without WriteTimeout, a response holds its callbacks
@@ -236,96 +253,5 @@ func TestAllRunnersOfAChainWaitForTheResponse(t *testing.T) {
 		for range 3 {
 			require.GreaterOrEqual(t, <-b, end)
 		}
-	})
-}
-
-// An informational response is not the end.
-func TestAnInformationalResponseEndsNothing(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
-		r, b := newRunner(t, runner.Config{}), make(begins, 1)
-		leave := make(chan struct{})
-		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := b.after(req.Context()); err != nil {
-				t.Error(err)
-			}
-			w.Header().Set("Link", "</style.css>")
-			w.WriteHeader(http.StatusEarlyHints)
-			<-leave
-		})))
-		p := s.connect(t)
-		stream := p.get("/")
-		require.Zero(t, p.until(of(stream, headers)).flags&endStream)
-		require.Equal(t, 1, r.Stats().Reserved)
-		b.none(t, "before its response had ended")
-		close(leave)
-		end := p.end(stream)
-		require.GreaterOrEqual(t, <-b, end)
-	})
-}
-
-// A server that waits for a 100 (Continue) gets the body, and the response is exact.
-func TestARequestWithABodyThatExpectsContinue(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
-		r, b := newRunner(t, runner.Config{}), make(begins, 1)
-		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := b.after(req.Context()); err != nil {
-				t.Error(err)
-			}
-			_, _ = io.Copy(w, req.Body)
-		})))
-		p := s.connect(t)
-		f := p.request("POST", "/")
-		f.flags &^= endStream
-		f.payload = append(f.payload, 0x0f, 0x14, 12) // expect, of the static table
-		f.payload = append(f.payload, "100-continue"...)
-		p.send(f)
-		p.until(of(f.stream, headers))
-		b.none(t, "after a 100")
-		p.send(frame{kind: data, flags: endStream, stream: f.stream, payload: []byte("hello")})
-		end := p.end(f.stream)
-		require.Equal(t, "hello", p.body(f.stream))
-		require.GreaterOrEqual(t, <-b, end)
-	})
-}
-
-// A client that says it is going away still gets the responses it has asked for.
-func TestAGoAwayOfTheClientEndsNoResponse(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
-		_, p, r, b, stream := blocked(t, k)
-		p.send(frame{kind: goAway, payload: make([]byte, 8)}, frame{kind: ping, payload: make([]byte, 8)})
-		p.until(of(0, ping))
-		require.Equal(t, 1, r.Stats().Reserved)
-		p.open(stream, 100)
-		end := p.end(stream)
-		require.GreaterOrEqual(t, <-b, end)
-	})
-}
-
-// What the server pushes is a request with callbacks of its own.
-func TestAPushedResponseIsExactToo(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
-		r, b := newRunner(t, runner.Config{}), make(begins, 1)
-		pushed := make(chan error, 1)
-		s := exact(t, k, r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if req.URL.Path == "/pushed" {
-				if err := b.after(req.Context()); err != nil {
-					t.Error(err)
-				}
-				_, _ = io.WriteString(w, strings.Repeat("x", 5000))
-				return
-			}
-			scheme := map[bool]string{true: "https", false: "http"}[k.version != 0]
-			pushed <- w.(http.Pusher).Push(scheme+"://test/pushed", nil)
-		})))
-		p := s.connect(t)
-		stream := p.get("/")
-		promise := p.until(of(stream, pushPromise))
-		require.NoError(t, <-pushed)
-		end := p.end(binary.BigEndian.Uint32(promise.payload))
-		require.GreaterOrEqual(t, <-b, end)
-
-		p = s.connect(t, setting{enablePush, 0})
-		p.until(ended(p.get("/")))
-		require.ErrorIs(t, <-pushed, http.ErrNotSupported)
 	})
 }

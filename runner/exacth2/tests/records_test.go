@@ -99,12 +99,27 @@ func (r *records) forget() {
 type served struct {
 	net.Conn
 	written atomic.Int64
-	held    atomic.Pointer[hold] // nil: writes pass
+	held    atomic.Pointer[hold]  // nil: writes pass
+	steps   atomic.Pointer[steps] // nil: writes pass
+}
+
+// steps lets the server's writes pass one by one.
+type steps struct {
+	entered chan struct{} // gets a value when a write waits
+	free    chan struct{} // a value lets it pass
+	over    chan struct{} // closed when all may pass
 }
 
 func (c *served) Write(p []byte) (int, error) {
 	if h := c.held.Load(); h != nil {
 		h.wait()
+	}
+	if s := c.steps.Load(); s != nil {
+		select {
+		case s.entered <- struct{}{}:
+			<-s.free
+		case <-s.over:
+		}
 	}
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
