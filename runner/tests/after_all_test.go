@@ -177,3 +177,14 @@ func TestOnceIsNotUsedUpByAnAfterAllThatWasRejected(t *testing.T) {
 	drain(t, r)
 	require.Equal(t, []runner.Outcome{runner.OutcomeRejected, runner.OutcomeSuccess}, rec.Outcomes("once"))
 }
+
+func TestAfterAllWithoutCallsDoesNothingEvenInAClosedRunner(t *testing.T) {
+	r := newRunner(t, runner.Config{Workers: 1, Queue: 1})
+	ctx, release := r.Scope(t.Context())
+	defer release(nil)
+	require.NoError(t, runner.AfterAll(ctx))
+	drain(t, r)
+	require.NoError(t, runner.AfterAll(ctx))
+	require.NoError(t, r.AfterAll(ctx))
+	require.Zero(t, r.Stats().Asked)
+}

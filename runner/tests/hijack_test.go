@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -95,4 +97,68 @@ func TestAFailedHijackReleasesNothing(t *testing.T) {
 	require.NoError(t, err)
 	h.ServeHTTP(w, req)
 	require.Equal(t, 1, reserved)
+}
+
+// slowErr is a context whose first call of Err takes until it is let go.
+type slowErr struct {
+	context.Context
+	asked          atomic.Bool
+	entered, leave chan struct{}
+}
+
+func (c *slowErr) Err() error {
+	if !c.asked.Swap(true) {
+		close(c.entered)
+		<-c.leave
+	}
+	return c.Context.Err()
+}
+
+// A goroutine of the handler hijacks, and while the runner describes the request for the
+// callbacks, the handler returns.
+func TestAHijackWhileTheHandlerReturnsMakesTheCallbacksDueOnce(t *testing.T) {
+	eachBubble(t, func(t *testing.T, bind bool) {
+		r := newRunner(t, runner.Config{})
+		ctx := &slowErr{entered: make(chan struct{}), leave: make(chan struct{})}
+		seen := make(chan runner.Request, 2)
+		inner := r.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			err := runner.After(req.Context(), "it", func(ctx context.Context) error {
+				got, _ := runner.RequestFrom(ctx)
+				seen <- got
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			go func() {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conn.Close()
+			}()
+			<-ctx.entered
+		}))
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			ctx.Context = req.Context()
+			inner.ServeHTTP(w, req.WithContext(ctx))
+		})}
+		if bind {
+			runner.Bind(srv)
+		}
+		ln := newPipeListener()
+		serveOn(t, srv, ln)
+		conn, _ := ln.dial()
+		defer conn.Close()
+		_, err := io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: shop\r\n\r\n")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.True(t, ctx.asked.Load())
+		require.Empty(t, seen, "the request is not described yet")
+		close(ctx.leave)
+		synctest.Wait()
+		require.Len(t, seen, 1)
+		require.Equal(t, "/socket", (<-seen).URL.Path)
+	})
 }
