@@ -67,11 +67,16 @@ func misused(m Misuse, name string, err error) error {
 	}
 	if _, known := misuses.sites.LoadOrStore(frame.PC, nil); !known {
 		misuses.known.Add(1)
-		defer func() { _ = recover() }() // a log handler that panics must not cost the asker more than the record
-		slog.LogAttrs(context.Background(), slog.LevelError, "afterglow: this call asks for nothing", slog.String("callback", name),
-			slog.String("call", fmt.Sprintf("%s:%d", frame.File, frame.Line)), slog.String("error", err.Error()))
+		logMisuse(name, frame, err)
 	}
 	return err
+}
+
+// logMisuse logs a mistake. A log handler that panics costs its record only.
+func logMisuse(name string, call runtime.Frame, err error) {
+	defer func() { _ = recover() }()
+	slog.LogAttrs(context.Background(), slog.LevelError, "afterglow: this call asks for nothing", slog.String("callback", name),
+		slog.String("call", fmt.Sprintf("%s:%d", call.File, call.Line)), slog.String("error", err.Error()))
 }
 
 const packagePath = "github.com/afterglow-go/afterglow/runner"

@@ -89,11 +89,12 @@ func (r *Runner) Scope(ctx context.Context) (_ context.Context, release func(err
 	start := r.now()
 	var once sync.Once
 	return s, func(err error) {
+		aborted := errors.Is(ctx.Err(), context.Canceled) // user code: if it panics, release can be called again
 		once.Do(func() {
 			s.request = Request{
 				Start:    r.readClocks().at(start),
 				Duration: r.now().since(start),
-				Aborted:  errors.Is(ctx.Err(), context.Canceled),
+				Aborted:  aborted,
 				Err:      err,
 			}
 			s.freeze()

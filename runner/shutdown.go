@@ -194,7 +194,7 @@ func (r *Runner) drainNow(ctx context.Context, d *drain, info DrainInfo) (Report
 	report.Lost, joined = r.lostOf(d, report.Duration)
 	report.Pending = info.Pending() + joined
 	report.Completed = report.Pending - len(report.Lost)
-	r.tellDrainFinished(octx, report)
+	r.tellDrainFinished(ctx, octx, report)
 	if len(report.Lost) == 0 {
 		return report, nil
 	}
@@ -220,10 +220,23 @@ func (r *Runner) tellDrainStarted(ctx context.Context, info DrainInfo) (next con
 	return next
 }
 
-func (r *Runner) tellDrainFinished(ctx context.Context, report Report) {
-	apart(func() {
-		notify(ctx, r, report, func(o *Observer) func(context.Context, Report) { return o.DrainFinished })
-	})
+// tellDrainFinished waits for the observers, but no longer than lateTime after the end
+// of Shutdown's context.
+func (r *Runner) tellDrainFinished(ctx, observed context.Context, report Report) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		notify(observed, r, report, func(o *Observer) func(context.Context, Report) { return o.DrainFinished })
+	}()
+	select {
+	case <-told:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-told:
+	case <-time.After(lateTime):
+	}
 }
 
 // apart calls f, which calls user code, on a goroutine of its own: runtime.Goexit

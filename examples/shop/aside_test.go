@@ -35,7 +35,7 @@ func TestADeadPartnerTurnsNoOrderAway(t *testing.T) {
 	for _, st := range steps.After {
 		if st.Name == nameWebhook {
 			require.Equal(t, "rejected", st.Outcome)
-			require.Contains(t, st.Error, "too many callbacks of this name wait for their next attempt")
+			require.Contains(t, st.Error, "too many wait for their next attempt")
 		}
 	}
 	_ = s.stop() // some are to be tried again, and are lost

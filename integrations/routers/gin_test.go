@@ -150,10 +150,23 @@ func TestAMiddlewareThatAnswersByItselfEndsTheChainOfGin(t *testing.T) {
 // the next request by then.
 func TestACallbackThatKeepsTheWriterReachesNoOtherResponse(t *testing.T) {
 	after := newRunner(t, runner.Config{})
+	for range 50 { // gin's pool may have lost the context
+		if keepsTheWriter(t, after) {
+			return
+		}
+	}
+	t.Error("gin has not used its context again")
+}
+
+// keepsTheWriter reports whether gin has used the context of a request again whose
+// callback has kept the writer, and then written a late answer.
+func keepsTheWriter(t *testing.T, after *runner.Runner) bool {
+	t.Helper()
 	engine := gin.New()
 	engine.Use(ginafter.WrapMiddleware(after.Middleware))
 	var first *gin.Context
-	again, late := make(chan bool), make(chan error, 1)
+	isAgain := false
+	again, late := make(chan struct{}), make(chan error, 1)
 	engine.POST("/orders/:id", func(c *gin.Context) {
 		switch first {
 		case nil:
@@ -172,23 +185,24 @@ func TestACallbackThatKeepsTheWriterReachesNoOtherResponse(t *testing.T) {
 				t.Error(err)
 			}
 		case c:
-			again <- true
-			if err := <-late; !errors.Is(err, runner.ErrResponseDone) {
-				t.Error("a callback has written a response: ", err)
+			if !isAgain {
+				isAgain = true
+				close(again)
+				if err := <-late; !errors.Is(err, runner.ErrResponseDone) {
+					t.Error("a callback has written a response: ", err)
+				}
 			}
-			close(again)
 		}
 		c.String(http.StatusCreated, "Order placed successfully")
 	})
 	srv := serve(t, engine)
-	for i := range 100 {
+	for range 10 {
 		want := response{http.StatusCreated, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"25"}}, "Order placed successfully"}
 		require.Equal(t, want, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")))
-		select {
-		case <-again:
-			return
-		default:
-		}
-		require.Less(t, i, 99, "gin has not used its context again")
 	}
+	if !isAgain {
+		close(again)
+		<-late
+	}
+	return isAgain
 }

@@ -15,12 +15,13 @@ import (
 // the callback has ended. It sleeps in a bubble only.
 func TestACallbackThatHasTimedOutAndReturnedAsksNoMoreInADrain(t *testing.T) {
 	eachAsk(t, runner.Config{Workers: 2, Timeout: -1}, func(t *testing.T, r *runner.Runner, ask asks) {
-		var kept context.Context
+		inside := make(chan context.Context, 1)
 		require.NoError(t, r.Go(t.Context(), "it", func(ctx context.Context) error {
-			kept = ctx
+			inside <- ctx
 			time.Sleep(2 * time.Second)
 			return nil
 		}, runner.Timeout(time.Second)))
+		kept := <-inside
 		time.Sleep(3 * time.Second)
 		require.ErrorIs(t, context.Cause(kept), runner.ErrTimeout)
 		require.NoError(t, r.Go(t.Context(), "slow", func(context.Context) error { time.Sleep(5 * time.Second); return nil }))

@@ -37,7 +37,7 @@ func TestALogHandlerThatPanicsHurtsNoAsker(t *testing.T) {
 	called := false
 	logsTo(t, func(context.Context) { called = true; panic("boom") })
 	before := runner.Misuses()
-	require.NotPanics(t, func() { _ = runner.After(t.Context(), "it", nothing) })
+	require.NotPanics(t, func() { require.ErrorIs(t, runner.After(t.Context(), "it", nothing), runner.ErrNoScope) })
 	require.Equal(t, uint64(1), misusesSince(before)[runner.MisuseNoScope])
 	if _, again := runs.LoadOrStore(t.Name(), nil); !again { // a line is logged once
 		require.True(t, called)
@@ -82,5 +82,30 @@ func TestALogHandlerMayAskTheRunner(t *testing.T) {
 		drain(t, r)
 		require.Positive(t, called)
 		requireBalanced(t, r.Stats())
+	})
+}
+
+func TestShutdownIsOnTimeAlthoughALogHandlerBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		block := make(chan struct{})
+		defer close(block)
+		first := true
+		logsTo(t, func(context.Context) {
+			if !first {
+				<-block
+			}
+			first = false
+		})
+		r := newRunner(t, runner.Config{})
+		for range 2 { // the second record is left out, and the drain says so
+			require.NoError(t, r.Go(t.Context(), "it", func(context.Context) error { return errBroken }))
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := r.Shutdown(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 1100*time.Millisecond, time.Since(begin))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -30,7 +31,16 @@ const hungTime = time.Minute
 // TestSim drives runners with random programs on a fake clock, and holds every
 // promise after every step. Program n of a run has the seed -sim.seed + n, so
 // that a failing one can be repeated alone.
+// quiet leaves out what the runner logs with the default logger: of a model that sees
+// nothing there is much.
+func quiet(t testing.TB) {
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { slog.SetDefault(before) })
+}
+
 func TestSim(t *testing.T) {
+	quiet(t)
 	if *simLogbook {
 		readLogbook(os.Stdin, os.Stderr)
 		return
@@ -72,6 +82,7 @@ func TestSim(t *testing.T) {
 
 // FuzzSchedule lets the fuzzer write the programs.
 func FuzzSchedule(f *testing.F) {
+	quiet(f)
 	for seed := range uint64(8) {
 		f.Add(programFrom(seed).bytes())
 	}

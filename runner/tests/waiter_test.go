@@ -49,16 +49,19 @@ func TestNoCallWaitsForWhatOnlyTheEndOfItsOwnScopeGives(t *testing.T) {
 		},
 		"AfterAll": func(ctx context.Context) error { return runner.AfterAll(ctx, callsOf("a a a")...) },
 	} {
-		for full, cfg := range map[error]runner.Config{
-			runner.ErrReservedFull: {MaxReserved: 4, Overflow: runner.Block(time.Hour)},
-			runner.ErrQueueFull:    {Queue: 2, Overflow: runner.Block(time.Hour)},
+		for full, c := range map[string]struct {
+			cfg  runner.Config
+			want error
+		}{
+			"reserved": {runner.Config{MaxReserved: 4, Overflow: runner.Block(time.Hour)}, runner.ErrReservedFull},
+			"queue":    {runner.Config{Queue: 2, Overflow: runner.Block(time.Hour)}, runner.ErrQueueFull},
 		} {
-			t.Run(name+" "+full.Error(), func(t *testing.T) {
+			t.Run(name+" "+full, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := newRunner(t, cfg)
+					r := newRunner(t, c.cfg)
 					ctx, release := r.Scope(t.Context())
 					begin := time.Now()
-					require.ErrorIs(t, ask(ctx), full)
+					require.ErrorIs(t, ask(ctx), c.want)
 					require.Zero(t, time.Since(begin))
 					release(nil)
 				})
