@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,13 +16,13 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// A client may try again later if the queue is full. Other errors are the shop's own.
-func TestOnlyAFullQueueIsAnsweredWithTryAgain(t *testing.T) {
-	for _, err := range []error{runner.ErrQueueFull, runner.ErrMaxWait} {
+// A client may try again later if the shop is busy or ends. Other errors are its own.
+func TestOnlyABusyShopIsAnsweredWithTryAgain(t *testing.T) {
+	for _, err := range []error{runner.ErrQueueFull, runner.ErrMaxWait, runner.ErrPausedFull, runner.ErrClosed, runner.ErrStuck, context.Canceled} {
 		status, _ := statusOf(fmt.Errorf("ask: %w", err))
 		require.Equal(t, http.StatusServiceUnavailable, status, err)
 	}
-	for _, err := range []error{runner.ErrClosed, runner.ErrStuck, runner.ErrNoScope, runner.ErrInvalidName, errors.New("disk full")} {
+	for _, err := range []error{runner.ErrNoScope, runner.ErrInvalidName, errors.New("disk full")} {
 		status, _ := statusOf(fmt.Errorf("ask: %w", err))
 		require.Equal(t, http.StatusInternalServerError, status, err)
 	}

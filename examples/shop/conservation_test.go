@@ -72,7 +72,7 @@ func TestAskedForIsTheSumOfOutcomesAfterFaultsFloodAndDrain(t *testing.T) {
 			requireConserved(t, m)
 			t.Logf("answers %v, rejected %v, outcomes %v", *answered.Load(), m.sum("afterglow_rejected_total"), outcomes(m))
 			for status := range maps.Keys(*answered.Load()) {
-				require.True(t, slices.Contains([]int{0, 201, 503}, status), "status %d", status)
+				require.True(t, slices.Contains([]int{0, 201, 503}, status), "status %d: %s", status, s.stderr)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"embed"
@@ -15,6 +16,8 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -146,10 +149,17 @@ func statusOf(err error) (status int, message string) {
 		return in.status, in.message
 	case errors.Is(err, sql.ErrNoRows):
 		return http.StatusNotFound, "no such order"
-	case errors.Is(err, runner.ErrQueueFull):
+	case errors.Is(err, runner.ErrQueueFull), errors.Is(err, runner.ErrStuck), errors.Is(err, runner.ErrClosed), isBusy(err):
 		return http.StatusServiceUnavailable, "the shop is too busy just now: nothing was done, please try again in a moment"
 	}
 	return http.StatusInternalServerError, "something went wrong in the shop: nothing was done"
+}
+
+// isBusy reports whether the database was locked by others for all of busy_timeout, or
+// the request was canceled meanwhile: it can be tried again.
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY || errors.Is(err, context.Canceled)
 }
 
 // writeJSON encodes before it writes, so that the response has a length.

@@ -202,7 +202,7 @@ func keepsTheWriter(t *testing.T, after *runner.Runner) bool {
 	}
 	if !isAgain {
 		close(again)
-		<-late
+		require.ErrorIs(t, <-late, runner.ErrResponseDone)
 	}
 	return isAgain
 }
