@@ -26,8 +26,8 @@ var Grafana embed.FS
 //go:embed prometheus/*.rules.yml
 var Prometheus embed.FS
 
-// Alertmanager holds alertmanager/alertmanager.yml: who is told of which
-// severity, and what is not told because something worse is. Where
+// Alertmanager holds alertmanager/alertmanager.yml: which
+// receiver gets which severity, and which alerts a worse one holds back. Where
 // notifications go is in files that it names.
 //
 //go:embed alertmanager/alertmanager.yml

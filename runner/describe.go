@@ -23,7 +23,7 @@ func (w *response) describe(panicked bool) {
 		Start:      w.start,
 		Duration:   time.Since(w.start),
 		Aborted:    errors.Is(req.Context().Err(), context.Canceled),
-		TimedOut:   w.deadlinePassed(),
+		TimedOut:   w.findTimeout(),
 		Panicked:   panicked,
 	}
 	if w.scope.state.Load() == scopeUsed {
@@ -69,10 +69,11 @@ func (w *response) releaseHijacked() {
 	w.scope.release()
 }
 
-// deadlinePassed reports whether the deadline of the request's context has passed, so
-// that a middleware outside may have answered in place of the handler. If the handler
-// writes straight to net/http's writer, its own answer was sent.
-func (w *response) deadlinePassed() bool {
+// findTimeout reports whether a middleware outside has answered in place of the handler,
+// or may have: http.TimeoutHandler's writer says so, and for others it is enough that the
+// deadline of the request's context has passed. If the handler writes straight to
+// net/http's writer, its own answer was sent.
+func (w *response) findTimeout() bool {
 	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) || isServerWriter(w.inner) {
 		return w.timedOut.Load()
 	}

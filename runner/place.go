@@ -161,7 +161,7 @@ func (r *Runner) grantPlacesLocked(tasks []*task) error {
 			r.ungrantLocked(tasks[:i])
 			return err
 		}
-		t.addGranted(1)
+		t.addGrantedLocked(1)
 		t.granted = true
 	}
 	return nil
@@ -173,15 +173,15 @@ func (r *Runner) ungrantLocked(tasks []*task) {
 	for _, t := range tasks {
 		if t.granted {
 			t.granted = false
-			t.addGranted(-1)
+			t.addGrantedLocked(-1)
 		}
 	}
 }
 
-// addGranted adds n to the count of each kind of place that t may need. The kinds must
+// addGrantedLocked adds n to the count of each kind of place that t may need. The kinds must
 // be the same when they are taken back. Only the scope can change meanwhile, when it is
 // released: t.reserves keeps what it needed when it was granted.
-func (t *task) addGranted(n int) {
+func (t *task) addGrantedLocked(n int) {
 	for kind := range NumPlaces {
 		if kind == PlaceReserved && n > 0 {
 			t.reserves = t.needs(kind)

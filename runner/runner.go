@@ -144,3 +144,14 @@ func (r *Runner) unlock() {
 		r.tellAll(left.told)
 	}
 }
+
+// unlockLater is unlock for callers that must not wait for observers: a goroutine of its
+// own calls those.
+func (r *Runner) unlockLater() {
+	told := r.todo.told
+	r.todo.told, r.todo.last = nil, nil
+	r.unlock()
+	if told != nil {
+		go r.tellAll(told)
+	}
+}

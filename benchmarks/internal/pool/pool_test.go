@@ -59,7 +59,7 @@ func TestNoContestantRunsMoreThanItsWorkersButRawGo(t *testing.T) {
 				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 				}
 				for range 100 {
-					runtime.Gosched() // to whoever else may start
+					runtime.Gosched() // so that others can start
 				}
 				running.Add(-1)
 			})

@@ -34,7 +34,7 @@ func ThisMachine() Machine {
 	return m
 }
 
-// busy tells whether other work had more than the machine's cores.
+// busy reports whether other work had more than the machine's cores.
 func (m Machine) busy() bool {
 	load, err := strconv.ParseFloat(m.Load, 64)
 	return err == nil && load > float64(m.Cores)

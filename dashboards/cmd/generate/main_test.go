@@ -83,7 +83,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 	}
 }
 
-// Whoever reads the example pastes it into a shell.
+// Readers paste the example into a shell.
 func TestTheCommandOfTheReadmeWorksWordByWord(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)

@@ -63,7 +63,7 @@ func (s *source) choose(ctx context.Context, b board, given variables) (variable
 			continue
 		}
 		selector = strings.TrimSuffix(selector, ", "+v.Name+")")
-		// As Grafana: whoever was there within the time range.
+		// As in Grafana: all values that were there within the time range.
 		expr := "group by (" + v.Name + ") (last_over_time(" + selector + "[$__range]))"
 		found, err := s.query(ctx, target{Expr: chosen.replace(expr), Instant: true})
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// colored checks that whoever looks at a panel can tell its lines apart: no two
+// colored checks that a reader of a panel can tell its lines apart: no two
 // series have one color, nor a series that of a threshold that is drawn.
 func colored(p dashboard.Panel, report reporter) {
 	if p.FieldConfig == nil {

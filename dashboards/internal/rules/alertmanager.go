@@ -117,7 +117,7 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{`alertname="AfterglowErrorBudgetBurn"`},
 			Equal:  w.labels("runner"),
 		},
-		{ // Whoever works on the critical one sees the warnings on the dashboards.
+		{ // The engineer who works on the critical one sees the warnings on the dashboards.
 			Source: []string{ours, `severity="critical"`, `runner!=""`},
 			Target: []string{ours, `alertname!~"` + always + `"`, `severity="warning"`},
 			Equal:  w.labels("runner"),

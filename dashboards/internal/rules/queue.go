@@ -21,7 +21,7 @@ func (w writer) queueAlerts() []alert {
 			// The five minutes without a start are long enough; this is for a
 			// queue that starts to move as we look.
 			hold: "1m",
-			// No keep: whoever was woken wants to see at once that it moves.
+			// No keep: the engineer wants to see at once that the queue moves.
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
 			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
 				"{{ $value | humanizeDuration }}, but none has started in five minutes.",

@@ -104,8 +104,8 @@ var dashboards = map[string]string{
 }
 
 // firstPanelFaults compares the panel that an alert's description names, if any,
-// with the first of its entry, and their dashboards: whoever follows the link
-// finds the panel there.
+// with the first of its entry, and their dashboards: a reader who follows the
+// link finds the panel there.
 func firstPanelFaults(r rules.Rule, entry string) (faults []string) {
 	_, panel, named := strings.Cut(strings.TrimSuffix(r.Annotations["description"], "."), " Panel: ")
 	_, confirm, _ := strings.Cut(entry, "**How to confirm.**")
