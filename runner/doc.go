@@ -82,7 +82,8 @@
 // Config.StuckAfter later, it is stuck. The runner then calls [Observer.Stuck] with the
 // stack on which the callback hangs, and replaces the callback's worker. At most
 // Config.MaxStuck workers are replaced at once. Beyond that, After rejects new
-// callbacks with [ErrStuck].
+// callbacks with [ErrStuck]. To read stacks stops the program for a moment, so the
+// runner does it at most once a second: callbacks that hang make no response slow.
 //
 // # Shutdown
 //

@@ -66,9 +66,11 @@ type Observer struct {
 	// Started.
 	Retried func(ctx context.Context, info RetriedInfo)
 
-	// Stuck is called once for an attempt that is found running on past its
-	// deadline and Config.StuckAfter, while it does so, on a goroutine of the
-	// runner. ctx is the one Started returned.
+	// Stuck is called once for an attempt that runs on past its deadline and
+	// Config.StuckAfter, on a goroutine of the runner. It is called at that moment,
+	// or up to a second later if the runner has looked for stuck callbacks within
+	// the last second: a look stops the program for a moment. If the attempt ends
+	// before the look, Stuck is called then. ctx is the one Started returned.
 	Stuck func(ctx context.Context, info StuckInfo)
 
 	// Finished is called once for every accepted callback: where it ran, or on

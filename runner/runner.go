@@ -145,8 +145,8 @@ func (r *Runner) unlock() {
 	}
 }
 
-// unlockLater is unlock for callers that must not wait for observers: a goroutine of its
-// own calls those.
+// unlockLater is unlock for callers that must neither wait for observers nor be ended by
+// them: a goroutine of its own calls those.
 func (r *Runner) unlockLater() {
 	told := r.todo.told
 	r.todo.told, r.todo.last = nil, nil

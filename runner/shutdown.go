@@ -87,6 +87,7 @@ func (r *Runner) beginDrain(endless bool) (d *drain, info DrainInfo, isFirst boo
 	close(r.draining)
 	r.refuseWaitersLocked()
 	r.progressLocked()
+	r.lookAgainLocked(now)
 	s := r.statsLocked(now)
 	return r.drain, DrainInfo{Runner: s.Name, Reserved: s.Reserved, Queued: s.Queued, Paused: s.Paused, Running: s.Running}, true
 }

@@ -66,6 +66,7 @@ type task struct {
 type extra struct {
 	retried *RetriedInfo // of a paused task
 	stuck   *StuckInfo   // of a stuck task, until the observers are told
+	unseen  bool         // nobody has looked where it hangs; until then, its observers' turn is the watch's
 	timer   pauseTimer   // of a paused task
 	stack   string       // where it hung
 }

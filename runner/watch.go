@@ -16,9 +16,15 @@ type watch struct {
 	alarm   *time.Timer
 	alarmAt moment // 0: it is not set
 
-	found     []*task // stuck, to be looked at; their observers' turns are taken
+	found     []*task // stuck, to be looked at; see extra.unseen
 	isLooking bool
+	nextLook  moment // the first moment for another look
 }
+
+// lookInterval is the least time between two looks. A look stops the program for a
+// moment, which is longer the more goroutines it has. So those that hang make nobody
+// else slow.
+const lookInterval = time.Second
 
 // deadlines are the running tasks of one timeout. As they have started in that
 // order, each list is in the order of the deadlines.
@@ -90,9 +96,7 @@ func (r *Runner) ring() {
 		for t := d.late.first; t != nil && t.stuckAt() <= now; t = d.late.first {
 			d.late.remove(t)
 			r.stuck.push(t)
-			if r.markStuckLocked(t, now) {
-				r.found = append(r.found, t)
-			}
+			r.markStuckLocked(t, now)
 		}
 		if t := d.onTime.first; t != nil {
 			next = min(next, t.ctx.deadline)
@@ -101,20 +105,21 @@ func (r *Runner) ring() {
 			next = min(next, t.stuckAt())
 		}
 	}
+	looks := len(r.found) > 0 && !r.isLooking && r.lookAtLocked(now) <= now
+	r.isLooking = r.isLooking || looks
+	r.lookAgainLocked(now)
 	if next < math.MaxInt64 {
 		r.setAlarmLocked(next, now)
 	}
-	looks := len(r.found) > 0 && !r.isLooking
-	r.isLooking = r.isLooking || looks
 	r.unlock()
 	if looks {
 		r.lookAtStuck()
 	}
 }
 
-// markStuckLocked counts t as stuck and gives its slot to another worker, if the
-// runner may do that. It reports whether the caller must have the observers told.
-func (r *Runner) markStuckLocked(t *task, now moment) (tell bool) {
+// markStuckLocked counts t as stuck, gives its slot to another worker if the runner
+// may do that, and has its place looked for if an observer is to be told.
+func (r *Runner) markStuckLocked(t *task, now moment) {
 	t.stuck = true
 	r.total.stuck++
 	t.book.stuck++
@@ -122,45 +127,68 @@ func (r *Runner) markStuckLocked(t *task, now moment) (tell bool) {
 		r.replaceLocked(t, now)
 	}
 	if !r.hooks.stuck {
-		return false
+		return
 	}
 	t.extrasLocked().stuck = &StuckInfo{StartedInfo: t.startedInfo(r.readClocks()), Ran: t.ran(now)}
-	return t.turn.post(turnStuck)
+	if t.turn.post(turnStuck) {
+		t.extra.unseen = true
+		r.found = append(r.found, t)
+	}
 }
 
 // lookAtStuck finds out where stuck tasks hang, and has their observers told. One
-// goroutine at a time does it: a look stops the program for a moment, and serves
-// all that were found before it.
+// goroutine at a time does it, and one look serves all that were found before it.
 func (r *Runner) lookAtStuck() {
-	for {
-		r.mu.Lock()
-		found := r.found
-		r.found = nil
-		if len(found) == 0 {
-			r.isLooking = false
-			r.unlock()
-			return
+	r.mu.Lock()
+	found := r.found
+	r.found = nil
+	workers := make(map[string]*task, len(found))
+	for _, t := range found {
+		if t.isUnseen() {
+			workers[t.worker.label] = t
 		}
-		workers := make(map[string]*task, len(found))
-		for _, t := range found {
-			if t.worker != nil {
-				workers[t.worker.label] = t
-			}
-		}
-		r.unlock()
-		stacks := stacksOf(workers)
-		r.mu.Lock()
-		for label, t := range workers {
-			// A task that has ended meanwhile has left its worker to another one.
-			if t.worker != nil && t.worker.label == label {
-				t.extra.stuck.Stack = stacks[label]
-			}
-		}
-		for _, t := range found {
-			r.tellLaterLocked(t)
-		}
-		r.unlockLater()
 	}
+	r.unlock()
+	stacks := stacksOf(workers)
+	now := r.lock()
+	for label, t := range workers {
+		// A task that has ended meanwhile has left its worker to another one.
+		if t.isUnseen() && t.worker.label == label {
+			t.extra.stuck.Stack = stacks[label]
+			r.tellStuckLocked(t)
+		}
+	}
+	r.isLooking = false
+	if len(workers) > 0 {
+		r.nextLook = now.add(lookInterval)
+	}
+	r.lookAgainLocked(now)
+	r.unlockLater()
+}
+
+// lookAgainLocked sets the alarm for the tasks that wait for a look.
+func (r *Runner) lookAgainLocked(now moment) {
+	if len(r.found) > 0 && !r.isLooking {
+		r.setAlarmLocked(r.lookAtLocked(now), now)
+	}
+}
+
+// lookAtLocked returns when the next look may be. A drain does not wait for it.
+func (r *Runner) lookAtLocked(now moment) moment {
+	if r.drain != nil {
+		return now
+	}
+	return max(now, r.nextLook)
+}
+
+// isUnseen reports whether a stuck task waits for a look, with its observers' turn
+// taken.
+func (t *task) isUnseen() bool { return t.extra != nil && t.extra.unseen }
+
+// tellStuckLocked has the observers told that an unseen task is stuck.
+func (r *Runner) tellStuckLocked(t *task) {
+	t.extra.unseen = false
+	r.tellLaterLocked(t)
 }
 
 // replaceLocked gives the slot of t's worker to another worker, and t's share of

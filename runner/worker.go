@@ -162,7 +162,7 @@ func (w *worker) goOn() bool {
 	case stepNext:
 		now := r.lock()
 		goesOn, done := w.nextLocked(now)
-		r.unlock()
+		r.unlockLater()
 		done.recycle()
 		return goesOn
 	}
@@ -188,7 +188,7 @@ func (w *worker) end() (goesOn bool) {
 	if !tell {
 		goesOn, done = w.nextLocked(now)
 	}
-	r.unlock()
+	r.unlockLater()
 	done.recycle()
 	return goesOn
 }
@@ -236,6 +236,9 @@ func (r *Runner) leaveWorkerLocked(t *task, now moment) {
 	if t.stuck {
 		r.total.stuck--
 		t.book.stuck--
+	}
+	if t.isUnseen() {
+		r.tellStuckLocked(t) // it does not hang any more: nobody can see where it did
 	}
 	w := t.worker
 	t.worker = nil

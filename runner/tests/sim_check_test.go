@@ -45,9 +45,10 @@ func (m *model) count(now time.Time) (c tally) {
 			if !j.inCaller {
 				c.onWorkers++
 			}
-			if j.stuck {
+			if m.isStuck(j, now) {
 				at.stuck++
 			}
+			c.ambiguous = c.ambiguous || !j.stuck && m.stuckAt(j).Equal(now)
 		}
 		c.places = c.plus(at)
 		name := j.spec.name
@@ -100,7 +101,7 @@ func (m *model) check(s runner.Snapshot) {
 	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
 	m.checkPlaces(s, c)
 	m.require(s.Busy == c.onWorkers-s.Replaced, "workers", "Stats has %+v, the model %+v", s.Stats, c)
-	m.checkReplaced(s.Stats)
+	m.checkReplaced(s.Stats, now)
 	m.checkOldest(s.Stats)
 	m.checkWaiting(s.Stats)
 	m.checkStuck(now)
@@ -130,11 +131,37 @@ func (m *model) checkStuck(now time.Time) {
 		if j.phase != started {
 			continue
 		}
-		if timeout := m.timeoutOf(j); timeout > 0 && !j.stuck && !m.drains.returned {
-			late := now.Sub(j.started) - timeout - m.cfg.StuckAfter
+		if at := m.stuckAt(j); !at.IsZero() && !j.stuck && !m.drains.returned {
+			late := now.Sub(m.lookFor(at))
 			m.require(late <= 0 || m.slow && late <= lateTime+j.spec.lingers, "stuck", "%v is stuck since %v and nobody says so", j, late)
 		}
 	}
+}
+
+// stuckAt returns when a job that runs counts as stuck; zero: never. mu is held.
+func (m *model) stuckAt(j *job) time.Time {
+	timeout := m.timeoutOf(j)
+	if timeout == 0 {
+		return time.Time{}
+	}
+	return j.started.Add(timeout + m.cfg.StuckAfter)
+}
+
+// isStuck reports whether a job counts as stuck, which its observers may hear a
+// second later. mu is held.
+func (m *model) isStuck(j *job, now time.Time) bool {
+	at := m.stuckAt(j)
+	return j.phase == started && (j.stuck || !at.IsZero() && now.After(at))
+}
+
+// lookFor returns when the runner must look where a job hangs that is stuck since
+// then: at once, or a second after the last look if no drain has begun. mu is held.
+func (m *model) lookFor(since time.Time) time.Time {
+	due := later(since, m.mayLook)
+	if d := &m.drains; d.begun && due.After(d.at) {
+		return later(since, d.at)
+	}
+	return due
 }
 
 // checkMerged finds jobs that were merged into none. mu is held.

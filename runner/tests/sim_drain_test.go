@@ -15,6 +15,7 @@ const (
 	cancelTime   = time.Second            // before the deadline, at the most
 	lateTime     = 100 * time.Millisecond // after a cancellation
 	openPatience = 10 * time.Second       // for open scopes, without a deadline
+	lookInterval = time.Second            // between two looks where jobs hang
 )
 
 // drains is what the model knows of Shutdown.

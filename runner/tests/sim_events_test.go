@@ -214,7 +214,20 @@ func (m *model) onStuck(ctx context.Context, info runner.StuckInfo) {
 	m.require(j.phase == started && info.Attempt == j.attempt, "order of events", "%v is stuck in attempt %d", j, info.Attempt)
 	m.require(!j.stuck, "stuck", "%v is stuck twice", j)
 	m.require(timeout > 0 && info.Ran == timeout+m.cfg.StuckAfter, "stuck", "%v is stuck after %v", j, info.Ran)
-	m.require(time.Since(j.started) == info.Ran || m.slow, "stuck", "%v is said to be stuck after %v", j, time.Since(j.started))
+	m.checkLook(j, j.started.Add(info.Ran))
 	m.require(j.doing || j.did.Equal(time.Now()) || !j.inside || m.slow || strings.Contains(info.Stack, "(*world)."), "stack", "%v hangs at %q", j, info.Stack)
 	j.stuck = true
+}
+
+// checkLook holds when observers hear that a job is stuck, and how often the runner
+// looks where jobs hang. mu is held.
+func (m *model) checkLook(j *job, since time.Time) {
+	now := time.Now()
+	m.require(m.slow || !now.After(m.lookFor(since)), "stuck", "%v is said to be stuck %v late", j, now.Sub(since))
+	m.mayLook = now.Add(lookInterval)
+	if !j.inside || m.slow { // it may have ended before the look
+		return
+	}
+	m.require(m.drains.begun || now.Equal(m.looked) || now.Sub(m.looked) >= lookInterval, "looks", "%v is looked at %v after the last look", j, now.Sub(m.looked))
+	m.looked = now
 }

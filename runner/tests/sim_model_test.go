@@ -30,6 +30,8 @@ type model struct {
 	merged   []*job    // coalesced since the last look
 	evicted  []*job    // since the last look
 	lastEnd  time.Time // of a job
+	looked   time.Time // the runner saw where a job hangs
+	mayLook  time.Time // by then it may look again, whatever it has seen
 	dues     int       // numbers callbacks as they become due
 	calls    int       // of observers
 	panicked uint64    // of those, with a panic

@@ -33,17 +33,17 @@ func (m *model) shares(name string, now time.Time) (atLeast, atMost int) {
 		if j.phase != started || j.inCaller {
 			continue
 		}
-		if j.stuck {
+		if m.isStuck(j, now) {
 			stuck++
 		}
 		if j.spec.name != name || !j.inside {
 			continue
 		}
 		atMost++
-		if j.stuck {
+		if m.isStuck(j, now) {
 			stuckHere++
 		}
-		if timeout := m.timeoutOf(j); timeout == 0 || now.Before(j.started.Add(timeout+m.cfg.StuckAfter)) {
+		if at := m.stuckAt(j); at.IsZero() || now.Before(at) {
 			atLeast++
 		}
 	}
@@ -70,10 +70,10 @@ func (m *model) checkWidthNow(s runner.Stats) {
 
 // checkReplaced holds that every worker that a stuck job holds is replaced, as
 // long as there may be more. mu is held.
-func (m *model) checkReplaced(s runner.Stats) {
+func (m *model) checkReplaced(s runner.Stats, now time.Time) {
 	stuck := 0
 	for _, j := range m.live {
-		if j.phase == started && j.stuck && !j.inCaller {
+		if m.isStuck(j, now) && !j.inCaller {
 			stuck++
 		}
 	}

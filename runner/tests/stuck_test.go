@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -92,31 +91,6 @@ func TestTheStackIsTheCallbacksOwnThoughItHasStartedGoroutines(t *testing.T) {
 		require.Contains(t, stack, "tests.hangHere\n\t")
 		g.release()
 		time.Sleep(time.Hour)
-	})
-}
-
-func TestAStuckCallbackIsFoundWhenItsTimeIsOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var late []time.Duration
-		r := newRunner(t, runner.Config{Workers: 50, Observers: []runner.Observer{{
-			Stuck: func(_ context.Context, i runner.StuckInfo) {
-				mu.Lock()
-				defer mu.Unlock()
-				late = append(late, i.Ran-i.Timeout-time.Second)
-			},
-		}}})
-		g := newGate(t)
-		for i := range 40 {
-			require.NoError(t, r.Go(t.Context(), "it", g.wait, runner.Timeout(time.Duration(1+i*37)*time.Millisecond)))
-		}
-		require.NoError(t, r.Go(t.Context(), "no-timeout", g.wait, runner.Timeout(-1)))
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Len(t, late, 40)
-		for _, d := range late {
-			require.Zero(t, d)
-		}
 	})
 }
 
