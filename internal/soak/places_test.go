@@ -29,9 +29,10 @@ var placesTime = flag.Duration("soak.places", 2*time.Second, "how long each part
 const (
 	openStreams = 16
 	slowReaders = 8
-	orderRate   = 270 // a second
-	orderers    = 16  // orders under way at once, at most
-	attempts    = 10  // to reach the partner
+	orderRate   = 270         // a second
+	orderers    = 16          // orders under way at once, at most
+	patience    = time.Second // how late an order may be without the rate being lowered
+	attempts    = 10          // to reach the partner
 
 	nameEmail   = "order.email"
 	nameWebhook = "order.webhook"
@@ -51,15 +52,15 @@ func TestADeadPartnerAndOpenResponsesCostNobodyElse(t *testing.T) {
 	}
 	var text strings.Builder
 	tabs := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tabs, "policy\tqueue\torders\tp50\tp99\tmails sent\tothers rejected or dropped\twebhooks rejected\tby reason\tpaused at most\treserved at least")
+	fmt.Fprintln(tabs, "policy\tqueue\torders\ta second\tp50\tp99\tmails sent\tothers rejected or dropped\twebhooks rejected\tby reason\tpaused at most\treserved at least")
 	for _, queue := range []int{16, 0} { // 0: the default
 		for _, policy := range []runner.Overflow{runner.Reject, runner.Block(20 * time.Millisecond), runner.DropOldest} {
 			t.Run(fmt.Sprintf("%v, queue %d", policy, queue), func(t *testing.T) {
 				s := openPlacesSite(t, policy, queue)
 				seen := s.run(t, *placesTime)
 				stats := s.judge(t, policy, seen)
-				fmt.Fprintf(tabs, "%v\t%d\t%d\t%v\t%v\t%d\t%d\t%d\t%v\t%d of %d\t%d of %d\n", policy, stats.Capacity,
-					len(seen.took), quantile(seen.took, .5), quantile(seen.took, .99), seen.mails, seen.others, seen.webhooks, seen.reasons,
+				fmt.Fprintf(tabs, "%v\t%d\t%d\t%.0f\t%v\t%v\t%d\t%d\t%d\t%v\t%d of %d\t%d of %d\n", policy, stats.Capacity,
+					len(seen.took), float64(len(seen.took))/placesTime.Seconds(), quantile(seen.took, .5), quantile(seen.took, .99), seen.mails, seen.others, seen.webhooks, seen.reasons,
 					seen.mostPaused, stats.Places[runner.PlacePaused].Limit, seen.leastReserved, stats.Places[runner.PlaceReserved].Limit)
 			})
 		}
@@ -218,8 +219,8 @@ func (p *placesSite) order(t *testing.T, length time.Duration, seen *placesSeen)
 					seen.failed++
 				}
 				mu.Unlock()
-				if late := time.Now(); late.After(next.Add(every)) {
-					next = late // one that is late does not hurry
+				if late := time.Now(); late.After(next.Add(patience)) {
+					next = late
 				}
 			}
 		})
