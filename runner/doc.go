@@ -1,5 +1,5 @@
 // Package runner runs callbacks after a response has been sent. It runs them on a
-// bounded pool of workers, and accounts for every one of them.
+// bounded pool of workers, and counts how each of them ends.
 //
 // # Usage
 //
@@ -22,10 +22,10 @@
 //	report, err := after.Serve(ctx, &http.Server{Handler: mux}, listener, runner.Budgets{})
 //
 // A callback is a function with a constant name. After does not wait for the callback.
-// If After returns nil, the runner has places for the callback. When the
-// response is done, the callback is due, and the next free worker runs it. The
-// callback's context keeps the request's values, but not its cancellation or deadline.
-// [RequestFrom] returns the request that the callback runs after.
+// If After returns nil, the runner has accepted the callback. When the response is done,
+// the callback is due, and the next free worker runs it. The callback's context keeps the
+// request's values, but not its cancellation or deadline. In the callback, [RequestFrom]
+// returns the request.
 //
 // If your program starts the server itself, wrap the handler in [Runner.Middleware] and
 // call [Bind] with the server. At the end, call Shutdown of the server, then
@@ -37,32 +37,33 @@
 // the handler has returned.
 //
 // A router other than [http.ServeMux] names its routes with [SetPattern]. [SetError] marks a
-// request as failed if its status does not show that. Package exacth2 makes "after" exact
-// on HTTP/2. Other servers report the end of a response through [WithResponseEnd].
+// request as failed if its status does not show that. With package exacth2, callbacks on
+// HTTP/2 wait for the whole response too. Other servers report the end of a response
+// through [WithResponseEnd].
 //
-// Callbacks live in memory. If the process dies, those that wait are lost.
+// Callbacks live in memory. If the process dies, those that wait or run are lost.
 //
 // # Concurrency
 //
 // All functions and methods may be called by several goroutines at once.
 //
-// At most Config.Workers callbacks run at once. Callbacks of Do do not count, and
-// neither do stuck callbacks whose worker has been replaced. The callbacks of one
+// At most Config.Workers callbacks run at once. Two kinds of callbacks do not count:
+// those of Do, and stuck callbacks whose worker has been replaced. The callbacks of one
 // request become due in the order in which the request asked for them. A worker takes
 // the callback that has been due longest; [Coalesce] and Config.Limits make exceptions.
-// Callbacks run concurrently, also those of one request. If a callback panics or calls
+// The callbacks of one request may run at the same time. If a callback panics or calls
 // runtime.Goexit, the worker goes on with the next one.
 //
 // The runner calls no code of the user while it holds a lock.
 //
 // # Overflow
 //
-// A callback takes a place while it waits. Each thing that callbacks wait for has places
-// of its own. Config.Queue bounds the callbacks that wait for a worker,
-// Config.MaxReserved those that wait for an open response, Config.MaxHeld those that wait
-// for Config.Limits, and Config.MaxPaused those that wait for another attempt. [Place]
-// lists the kinds. After rejects a callback with [ErrReservedFull], [ErrHeldFull] or
-// [ErrPausedFull] if it may need a place of a kind that is full.
+// A callback takes a place while it waits. There are four kinds of places (see [Place]).
+// Config.Queue bounds the callbacks that wait for a worker. Config.MaxReserved bounds
+// the callbacks that wait for an open response, Config.MaxHeld those that wait for
+// Config.Limits, and Config.MaxPaused those that wait for another attempt. If one of
+// the last three is full, After rejects the callbacks that may need it. The errors are
+// [ErrReservedFull], [ErrHeldFull] and [ErrPausedFull].
 //
 // If the queue is full, Config.Overflow says what happens. [Reject] rejects the new
 // callback with [ErrQueueFull], and the handler can still answer 503. [Block] waits for a
@@ -81,9 +82,9 @@
 // A callback's context ends when its timeout has passed. If the callback still runs
 // Config.StuckAfter later, it is stuck. The runner then calls [Observer.Stuck] with the
 // stack on which the callback hangs, and replaces the callback's worker. At most
-// Config.MaxStuck workers are replaced at once. Beyond that, After rejects new
-// callbacks with [ErrStuck]. To read stacks stops the program for a moment, so the
-// runner does it at most once a second: callbacks that hang make no response slow.
+// Config.MaxStuck workers are replaced at once. When so many are, After rejects new
+// callbacks with [ErrStuck]. The program stops for a moment while the runner reads
+// stacks. So the runner reads stacks at most once a second.
 //
 // # Shutdown
 //
@@ -94,22 +95,21 @@
 //
 // # Observing
 //
-// [Runner.Snapshot] returns all counts of the runner, in total and for each name, of
-// one moment. The counts always add up. [Runner.Stats] returns only the totals and is
+// [Runner.Snapshot] returns all counts of the runner, in total and for each name. They
+// are all of one moment, so they add up. [Runner.Stats] returns only the totals and is
 // cheap. [Observer] is a struct of functions that the runner calls for each step of a
 // callback, as net/http/httptrace does for requests. Package telemetry turns both into
 // metrics, spans and logs. The goroutine of a callback has the pprof labels
 // afterglow.runner, afterglow.callback and afterglow.worker.
 //
-// A wrong call asks for nothing, for example After with a context that has no scope.
-// [Misuses] counts wrong calls. Each line of code that makes one is logged once.
+// A wrong call returns an error, for example After with a context that has no scope.
+// [Misuses] counts wrong calls. The runner logs each line that makes one, once.
 //
 // # Testing
 //
 // Package runnertest helps to test code that asks for callbacks. A runner works in a
 // testing/synctest bubble: call Shutdown before the bubble ends. In a test without a
-// server, open a scope with [Runner.Scope]. Release it at the moment at which the
-// response would be done.
+// server, open a scope with [Runner.Scope]. Release it when the response would be done.
 //
 // The runner's own tests are in runner/tests. If they were beside the code, the modules
 // that they need, such as testify, would be in the go.sum of every program that imports

@@ -1,6 +1,6 @@
 // Package telemetry shows what a [runner.Runner] does: as Prometheus metrics, as
 // OpenTelemetry spans that are linked to the span of the request, and as log records
-// that have the ids of both spans.
+// that have the trace ids of both.
 //
 // # Usage
 //
@@ -35,15 +35,15 @@
 // calls its observers. So a scrape can show an end some microseconds before its span
 // and its log record exist. Every exemplar belongs to a run that is counted.
 //
-// All series of a name exist with the value 0 as soon as the runner first sees the
-// name, one for each outcome. So rate sees the first failure. Names that
-// [runner.Config] declares exist from the start.
+// When the runner first sees a name, the counters of all outcomes of this name exist,
+// with the value 0. So the function rate of Prometheus sees the first failure. Names
+// that [runner.Config] declares exist from the start.
 //
-// After a runner has been shut down, a new runner may have the same name. The counters
-// and histograms continue from the old values, also while the old runner drains. A
-// minute after its last callback has ended, the old runner is no longer read: what it
-// counts after that is not shown, for example a late call that it rejects. If the new
-// runner has other buckets, its histograms start at 0.
+// Once Shutdown of a runner has been called, a new runner may have the same name. The
+// counters and histograms continue from the old values. A scrape reads the old runner
+// until a minute after its last callback has ended. What the old runner counts later,
+// such as a call that it rejects, is not shown. If the new runner has other buckets, its
+// histograms start at 0.
 //
 // The number of series is bounded. With the default buckets, R runners with C
 // callback names each have at most 57 R C + 70 R + 8 series.
@@ -57,26 +57,26 @@
 // ended long before the callback starts. With [Child], the process span is a child of
 // the asker's span; with [ChildAndLink], it is both. Config.RelationFor chooses by the
 // names of the runner and the callback. The process span also has the id of the
-// request's trace as an attribute, for viewers that show no links. The asker's span gets
-// an event for each
-// callback, so you can go from either span to the other. One span gets at most eight such
-// events, and a ninth that says that further callbacks are not listed: a span keeps
-// 128 events, and those of the handler must not be lost. From then on the attributes
-// afterglow.asked.count and afterglow.rejected.count say how many callbacks the span has
-// asked for, and how many of these were rejected. Each further callback overwrites them,
-// as long as the span records. A sampler sees a process span
-// when it starts. At that time the span has the names of the runner and the callback.
-// The other attributes are set when the span ends. Only the event of a stuck callback
-// is added earlier, when the callback is found stuck.
+// request's trace as an attribute, for viewers that show no links.
+//
+// The asker's span gets an event for each of its first eight callbacks, not for more: a
+// span keeps only 128 events, and must have room for those of the handler. With the ninth
+// callback, it gets an event that says that further callbacks are not listed. From then on
+// the attributes afterglow.asked.count and afterglow.rejected.count say how many callbacks
+// the span has asked for, and how many of these were rejected. Each further callback
+// overwrites them, as long as the span records.
+//
+// A sampler sees a process span when it starts. At that time the span has the names of
+// the runner and the callback. The other attributes are set when the span ends. Only the
+// event of a stuck callback is added earlier, when the callback is found stuck.
 //
 // A process span has the line that asked for its callback, as code.function.name,
 // code.file.path and code.line.number. It is the line that calls the runner. If you
 // call the runner in a wrapper, it is the line in the wrapper. Calls that the Go
 // runtime makes have no line: go r.After(...), or a deferred call that runs in a panic.
-// Finding the line costs time, so telemetry does it only if a span can use it: if the
-// asker's span records, or, without an asker's span, if any process span has recorded
-// before. So the line is missing if the callback is sampled but its request is not.
-// With an ask span it is there.
+// It costs time to find the line. So telemetry does it only if the asker's span records.
+// The line is missing if the callback is sampled but its request is not. If there is no
+// asker's span, telemetry finds the line as soon as any process span has recorded.
 //
 // When a callback is accepted, telemetry copies what it needs from the asker's span.
 // Later it cannot ask the context: some web frameworks use a context again for another
@@ -89,18 +89,18 @@
 //
 // With Config.AskSpans, each call that asks for a callback gets a span too: "ask
 // {name}" of kind producer. It is a child of the asker's span, and lasts from the call
-// to its answer. If the callback is accepted, the span has the depth and the capacity
-// of the queue. If it is rejected, the span is an error with the reason. The process
-// span then refers to the ask span instead of the asker's span.
+// to its answer. The process span refers to the ask span instead of the asker's span. If
+// the callback is accepted, the ask span has the depth and the capacity of the queue. If
+// it is rejected, the ask span has the status error, and the reason.
 //
 // A drain has a span "drain {runner}" in the context of Shutdown. It has the numbers of
-// pending, completed and lost callbacks. If callbacks were lost, the span is an error
-// that names them. Shut the tracer provider down after the runners, because the drain
-// span ends when Shutdown returns.
+// pending, completed and lost callbacks. If callbacks were lost, the span has the status
+// error, and names them. Shut the tracer provider down after the runners, because the
+// drain span ends when Shutdown returns.
 //
-// A sampler that decides by trace id decides about a linked trace without regard to its
-// request. So some links lead to a span that was not sampled. Package
-// telemetry/sampling has a sampler that samples both ends of a link or none.
+// A linked trace has its own trace id. A sampler that decides by trace id may sample the
+// callback but not its request. So some links lead to a span that was not sampled.
+// Package telemetry/sampling has a sampler that samples both ends of a link or none.
 //
 // # Logs
 //
@@ -110,25 +110,26 @@
 // be tried again, was evicted, or was lost in a shutdown. Level info: a drain began or
 // ended, or a stuck callback has ended. Level debug: everything else, such as a
 // success. Texts of errors and panics are cut to a bound and made valid UTF-8, on spans
-// as well. They are not changed otherwise. Your handler must escape line breaks and
+// as well. They are not changed otherwise. Your log handler must escape line breaks and
 // terminal sequences. The handlers of package slog do.
 //
-// A flood does not fill the log. Rejections, evictions and late starts are written once
-// a second for each runner, and retries once a second for each callback name. All other
-// records of failures and of stuck callbacks have the limit Config.LogRate, for each
-// message, runner and callback name. The default is ten at once, and then ten a second.
-// So the failures of one callback do not hide those of another, and an error does not
-// hide a panic. The next record says in suppressed how many were left out before it. If
-// no record follows until the end of the drain, the record "records were left out"
-// lists them by name, just before "drain finished". Records of successes have no limit.
+// A flood does not fill the log. Rejections, evictions and late starts are written at
+// most once a second for each runner. Retries are written at most once a second for each
+// callback name. All other records of failures and of stuck callbacks have the limit
+// Config.LogRate: by default ten at once, and then ten a second. Each message has a limit
+// of its own for each runner and callback name. So the failures of one callback do not
+// hide those of another, and an error does not hide a panic. The next record says in
+// suppressed how many were left out before it. If no record follows until the end of the
+// drain, the record "records were left out" lists them by name, just before "drain
+// finished". Records of successes have no limit.
 //
 // If the TracerProvider is that of package noop, Telemetry.Observer decides once
 // whether successes are logged: it asks the Logger whether level debug is on. If level
 // debug is switched on later, successes are not logged.
 //
 // Records are written on the goroutine of the event, for example inside After. So your
-// handler must not block. Shutdown writes the records of a drain. If your handler
-// blocks then, Shutdown waits for it, even past the deadline of its context.
+// log handler must not block. Shutdown writes the records of a drain. If your log handler
+// blocks at the start of a drain, Shutdown waits for it, even after its own deadline.
 //
 // Records have trace_id and span_id as attributes, so every handler writes them. The
 // otelslog bridge, and handlers like it, take the ids from the context and would write
@@ -149,18 +150,17 @@
 //	err = tel.WaitForScrape(last) // longer than Prometheus's interval
 //	err = opsServer.Shutdown(last)
 //
-// The platform must leave the process the time: add it to the grace period, as
+// Add this time to the grace period of the platform, such as
 // terminationGracePeriodSeconds of Kubernetes.
 //
 // # Execution traces
 //
-// A [FlightRecorder] keeps the last seconds of the program's execution trace, and
-// writes them to a file when a callback is found stuck, times out or panics: at most
-// once in an interval, on a goroutine of its own. The record and the process span of
-// that callback say which file; go tool trace reads it. While any execution trace is
-// recorded, each callback is a task in it. The task has the name of the callback's
-// span. If the TracerProvider is that of package noop, this works only with a
-// FlightRecorder.
+// A [FlightRecorder] keeps the last seconds of the program's execution trace. It writes
+// them to a file when a callback is found stuck, times out or panics, at most once in an
+// interval. It writes on a goroutine of its own. The record and the process span of that
+// callback name the file. Read the file with go tool trace. While any execution trace is
+// recorded, each callback is a task in it. The task has the name of the callback's span.
+// If the TracerProvider is that of package noop, tasks need a FlightRecorder.
 //
 // # Failures of its own
 //
@@ -171,17 +171,17 @@
 // snapshots that could not be written, and answers of Config.RelationFor that cannot be
 // used. A fourth value of the label, observer, counts the panics of all observers of a
 // runner, yours too. There is no signal for metrics, because a scrape only reads the
-// runner and calls none of your code. If a handler, a span processor or a method of an
-// error calls runtime.Goexit, that is counted too, and the other signals go on. But the
-// goroutine that called it ends: the asker's or the worker's.
+// runner and calls none of your code. If a log handler, a span processor or a method of
+// an error calls runtime.Goexit, that is counted too, and the other signals go on. But
+// the goroutine that called it ends: the asker's or the worker's.
 //
 // The log record "telemetry failed" says what failed, and where, at most once a minute
 // for each signal. Its attribute suppressed says how many failures were left out since
 // the last such record. The end of a drain reports the rest. If the Logger itself
-// panicked, it still gets this record, because it may have failed over one record only.
-// If it panics again, only the counter shows the failure.
+// panicked, it still gets this record: it may have failed for one record only. If it
+// panics again, only the counter shows the failure.
 //
-// A wrong call asks for nothing, for example a call of After without a scope.
+// A wrong call returns an error, for example After with a context that has no scope.
 // afterglow_misuse_total counts wrong calls. This counter has no label runner, because
 // it belongs to the process.
 package telemetry
