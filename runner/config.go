@@ -33,8 +33,8 @@ type Config struct {
 
 	// MaxReserved is how many callbacks may wait for responses that are still open.
 	// Beyond that After rejects with [ErrReservedFull], whatever Overflow is. One name
-	// may take as many places as it leaves free: half of them, if no other name waits.
-	// So one name cannot take them all. The same holds for MaxHeld with [ErrHeldFull],
+	// never takes the last places: After rejects it once it has as many places as are
+	// free. If no other name waits, that is half of them. The same holds for MaxHeld with [ErrHeldFull],
 	// and for MaxPaused with [ErrPausedFull].
 	// 0: 8 x Queue.
 	MaxReserved int
@@ -97,8 +97,9 @@ type Config struct {
 	Overflow Overflow
 
 	// Observers see every callback, in this order. If none of them sees failures, or
-	// rejections, or stuck callbacks, the runner logs those with slog.Default at level
-	// error: each such event at most once in 10 s for each name.
+	// rejections, or stuck callbacks, the runner logs those with slog.Default: errors,
+	// panics and stuck callbacks at level error, the rest at level warn. It logs each
+	// such event at most once in 10 s for each name.
 	Observers []Observer
 }
 
