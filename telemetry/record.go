@@ -67,9 +67,12 @@ func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.At
 
 // write adds what every record of a callback carries.
 func (l *logging) write(ctx context.Context, level slog.Level, message string, cb runner.Callback, attrs ...slog.Attr) {
-	all := append(make([]slog.Attr, 0, 6+len(attrs)), slog.String(names.KeyRunner, cb.Runner), slog.String(names.KeyCallback, cb.Name))
+	all := append(make([]slog.Attr, 0, 7+len(attrs)), slog.String(names.KeyRunner, cb.Runner), slog.String(names.KeyCallback, cb.Name))
 	if cb.Ref != "" {
 		all = append(all, slog.String(names.KeyRef, cb.Ref))
+	}
+	if text := l.functions.of(&cb).text; text != "" {
+		all = append(all, slog.String(names.KeyFunction, text))
 	}
 	all = append(all, l.traceOf(ctx)...)
 	if request := l.processes.request(ctx); request.IsValid() {
