@@ -71,14 +71,15 @@ func (l *logging) write(ctx context.Context, level slog.Level, message string, c
 	if cb.Ref != "" {
 		all = append(all, slog.String(names.KeyRef, cb.Ref))
 	}
-	if text := l.functions.of(&cb).text; text != "" {
-		all = append(all, slog.String(names.KeyFunction, text))
-	}
 	all = append(all, l.traceOf(ctx)...)
 	if request := l.processes.request(ctx); request.IsValid() {
 		all = append(all, slog.String(names.KeyRequestTraceID, request.String()))
 	}
-	l.logger.LogAttrs(ctx, level, message, append(all, attrs...)...) //nolint:sloglint // every caller passes a constant of package names
+	all = append(all, attrs...)
+	if text := l.functions.of(&cb).text; text != "" {
+		all = append(all, slog.String(names.KeyFunction, text))
+	}
+	l.logger.LogAttrs(ctx, level, message, all...) //nolint:sloglint // every caller passes a constant of package names
 }
 
 // traceOf is the trace and span of ctx, if it has any and the handler does not
