@@ -44,6 +44,9 @@ type book struct {
 
 	success, failure histogram.Histogram // run times of attempts
 
+	starts    uint64        // attempts that waited for a worker, and have it
+	queueWait time.Duration // of these
+
 	free *worker // those without a goroutine that ran this name last, the last one freed first
 
 	// Config.Limits: taken callbacks are on their way through the queue and the
@@ -161,7 +164,10 @@ func (r *Runner) countStartLocked(t *task) {
 	if t.worker.inCaller {
 		return // it has waited for nothing
 	}
-	r.queueWait.Observe(t.started.since(t.due))
+	waited := t.started.since(t.due)
+	r.queueWait.Observe(waited)
+	t.book.starts++
+	t.book.queueWait += waited
 	if t.askedAfter && t.attempt == 1 { // one response, though there may be many attempts
 		r.responseDelay.Observe(t.released.since(t.asked))
 	}

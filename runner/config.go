@@ -84,7 +84,9 @@ type Config struct {
 
 	// DurationBuckets are the upper bounds of the classic buckets for run times,
 	// increasing. Native buckets need no bounds.
-	// Empty: 1 ms to 60 s in 18 steps, some of them just above common timeouts.
+	// Empty: 1 ms to 60 s in 18 steps. 5.5, 11 and 33 s are among them: if all callbacks
+	// of a name run into a timeout of 5, 10 or 30 s, Prometheus computes a 99th
+	// percentile of at most 110 % of that. For other timeouts add a bound a tenth above.
 	DurationBuckets []time.Duration
 
 	// WaitBuckets are the same for queue waits and response delays. Keep 1 s as

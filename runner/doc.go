@@ -74,8 +74,9 @@
 // # Options
 //
 // [Timeout], [Retry], [RetryBackoff], [Once], [Coalesce] and [When] change one
-// callback. [Ref] gives it a reference for logs, spans and reports. Config.Limits bounds
-// how many callbacks of a name run at once.
+// callback. [Ref] gives it a reference for logs, spans and reports. [Wraps] says which
+// function it is, if a helper of yours wraps all of them. Config.Limits bounds how many
+// callbacks of a name run at once.
 //
 // # Stuck callbacks
 //
@@ -101,6 +102,19 @@
 // callback, as net/http/httptrace does for requests. Package telemetry turns both into
 // metrics, spans and logs. The goroutine of a callback has the pprof labels
 // afterglow.runner, afterglow.callback and afterglow.worker.
+//
+// [Callback].Function is the function that was asked to run, with its file and line. It
+// leads from an error, which has no stack, to the code.
+//
+// # Crashes
+//
+// The runner recovers a panic of a callback. It cannot recover a panic in a goroutine
+// that a callback has started: such a panic ends the process. That goroutine has the
+// labels of the callback's, so the dump of the crash can name the callback. For that set
+// GODEBUG=tracebacklabels=1 in the environment. It is the default if go.mod says go 1.27
+// or later.
+//
+// # Misuse
 //
 // A wrong call returns an error, for example After with a context that has no scope.
 // [Misuses] counts wrong calls. The runner logs each line that makes one, once.

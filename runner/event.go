@@ -12,6 +12,7 @@ type Callback struct {
 	Folded  bool          // the name is beyond Config.MaxNames, and counted as "other"
 	Timeout time.Duration // from its start; 0: none (in Config, a negative one says so)
 	Asked   time.Time     // when that was called
+	Func    uintptr       // where the code of its function begins; see Function
 }
 
 // AcceptedInfo is the data of [Observer.Accepted].

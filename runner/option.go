@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,6 +18,7 @@ type Option struct {
 	backoff  Backoff
 	key      string
 	gate     func(Request) bool
+	entry    uintptr
 }
 
 type optionKind uint8
@@ -28,6 +30,7 @@ const (
 	withCoalesce
 	withGate
 	withRef
+	withWraps
 )
 
 // Timeout is how long the callback may run, from the start of each attempt; it
@@ -112,6 +115,21 @@ func Ref(ref string) Option {
 	return Option{kind: withRef, key: ref}
 }
 
+// Wraps says that the callback's function only wraps fn. Spans, log records and
+// [Callback.Function] then name fn, where they would name the wrapper of all
+// callbacks:
+//
+//	func (s *server) after(ctx context.Context, name string, fn func(context.Context) error) error {
+//		return runner.After(ctx, name, func(ctx context.Context) error {
+//			return s.inTransaction(ctx, fn)
+//		}, runner.Wraps(fn))
+//	}
+//
+// The runner never calls fn itself. A nil fn changes nothing.
+func Wraps(fn func(context.Context) error) Option {
+	return Option{kind: withWraps, entry: entryOf(fn)}
+}
+
 // cutRef returns as many runes of a reference as are kept.
 func cutRef(ref string) string {
 	if len(ref) <= maxRef {
@@ -146,6 +164,9 @@ func (o Option) apply(t *task) {
 	case withTimeout:
 		t.timeout = max(cmp.Or(o.duration, t.runner.cfg.Timeout), 0)
 		return
+	case withWraps:
+		t.entry = cmp.Or(o.entry, t.entry)
+		return
 	}
 	if t.policy == nil {
 		t.policy = new(policy)
@@ -165,4 +186,11 @@ func (o Option) apply(t *task) {
 }
 
 // isForDo reports whether the option makes sense where nothing waits.
-func (o Option) isForDo() bool { return o.kind == 0 || o.kind == withTimeout || o.kind == withRef }
+func (o Option) isForDo() bool {
+	switch o.kind {
+	case 0, withTimeout, withRef, withWraps:
+		return true
+	default:
+		return false
+	}
+}

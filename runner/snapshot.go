@@ -40,6 +40,13 @@ type CallbackStats struct {
 
 	Places [NumPlaces]int // places that they take, by kind, as in Places[PlaceHeld]
 
+	// Starts counts attempts that a worker has started; Do needs none. QueueWait is
+	// the sum of their waits, each from being due to the start, so it includes what
+	// Config.Limits has held the callback back. Over all names they add up to what
+	// Snapshot.QueueWait has. QueueWait / Starts is the mean.
+	Starts    uint64
+	QueueWait time.Duration
+
 	LastSuccess time.Time // zero: never
 	LastFailure time.Time // by an error, a panic or a timeout; zero: never
 
@@ -123,6 +130,8 @@ func (room *snapshotRoom) add(b *book) {
 		Rejections: b.rejections,
 		Retries:    b.retries,
 		Stuck:      b.stuck,
+		Starts:     b.starts,
+		QueueWait:  b.queueWait,
 		Places:     [NumPlaces]int(b.places.taken[:NumPlaces]),
 	}
 	c.Success, room.blocks = b.success.Snapshot(room.blocks)

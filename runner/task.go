@@ -24,6 +24,7 @@ type task struct {
 	askedAfter, nested bool
 
 	caller uintptr // the line that asked; 0: no observer wants to know
+	entry  uintptr // of fn, or of what fn wraps; stays when fn has run
 
 	result error // of Do; written by its goroutine
 
@@ -85,7 +86,7 @@ func (t pauseTimer) stop() {
 func (r *Runner) newTask(ctx context.Context, from origin, s *scope, name string, fn func(context.Context) error, opts []Option) *task {
 	t := tasks.Get().(*task)
 	t.runner, t.scope, t.name, t.fn, t.timeout = r, s, name, fn, max(r.cfg.Timeout, 0)
-	t.place = noPlace
+	t.place, t.entry = noPlace, entryOf(fn)
 	t.ctx = &callbackContext{runner: r, name: name, scope: from.scope, asker: ctx}
 	if labels := labelsOf(ctx); labels != nil {
 		t.askerLabels = &askerLabels{context.Background(), labels}
@@ -213,6 +214,7 @@ func (t *task) callback(clocks reading) Callback {
 		Folded:  t.book.name != t.name,
 		Timeout: t.timeout,
 		Asked:   clocks.at(t.asked),
+		Func:    t.entry,
 	}
 }
 

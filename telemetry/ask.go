@@ -36,11 +36,12 @@ func (t *tracing) askAccepted(ctx context.Context, asker trace.Span, info *runne
 }
 
 // describeAsk says on an ask span what callback it is of, beside the names that it was
-// started with, and where that was asked for.
+// started with, which function that runs, and where that was asked for.
 func (t *tracing) describeAsk(span trace.Span, cb *runner.Callback, caller uintptr) {
 	if cb.Ref != "" {
 		span.SetAttributes(attribute.String(names.AttrRef, cb.Ref))
 	}
+	span.SetAttributes(t.functions.of(cb).attrs...)
 	span.SetAttributes(t.sites.attrs(callSite(caller))...)
 }
 

@@ -13,7 +13,7 @@ import (
 // describe says what a process span says of its callback, or the attempt, beside
 // the names that it was started with.
 func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.Outcome) []attribute.KeyValue {
-	attrs := append(make([]attribute.KeyValue, 0, 14),
+	attrs := append(make([]attribute.KeyValue, 0, 17),
 		attribute.String(names.AttrOutcome, outcome.String()),
 		attribute.Float64(names.AttrQueueWait, info.QueueWait().Seconds()))
 	if info.AskedAfter {
@@ -34,6 +34,7 @@ func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.
 	if req, ok := runner.RequestFrom(p); ok {
 		attrs = appendRequest(attrs, req)
 	}
+	attrs = append(attrs, t.functions.of(&info.Callback).attrs...)
 	return append(attrs, t.sites.attrs(p.site)...)
 }
 

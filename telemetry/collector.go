@@ -115,6 +115,7 @@ func (c *collector) collectCallback(ch chan<- prometheus.Metric, r *read, cb *ru
 	if !cb.LastSuccess.IsZero() {
 		ch <- c.gauge(c.lastSuccess, unixSeconds(cb.LastSuccess), r.Name, cb.Name)
 	}
+	ch <- c.summary(c.waited, cb.Starts, cb.QueueWait, r.opened, r.Name, cb.Name)
 	kept := exemplars[nameOf{r.Name, cb.Name}]
 	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultFailure}, r, cb.Failure, kept.failure.forBuckets(cb.Failure.Layout()))
 	ch <- c.histogram(series{c.ranFor, r.Name, cb.Name, names.ResultSuccess}, r, cb.Success, kept.success.forBuckets(cb.Success.Layout()))

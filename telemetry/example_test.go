@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -107,6 +108,10 @@ func ExampleTelemetry_Observer() {
 		if strings.HasSuffix(a.Key, "_seconds") || a.Key == slog.TimeKey || a.Key == names.KeyErrorType {
 			return slog.Attr{}
 		}
+		if a.Key == names.KeyFunction { // its file is elsewhere on each machine
+			name, _, _ := strings.Cut(a.Value.String(), " (")
+			return slog.String(a.Key, path.Base(name))
+		}
 		return a
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: keep}))
@@ -129,5 +134,5 @@ func ExampleTelemetry_Observer() {
 		fmt.Println(err)
 	}
 	// Output:
-	// level=ERROR msg="callback failed" runner=default callback=order.email outcome=error error="mailbox full"
+	// level=ERROR msg="callback failed" runner=default callback=order.email outcome=error error="mailbox full" function=telemetry_test.ExampleTelemetry_Observer.func2
 }

@@ -15,3 +15,12 @@ func NewSeries() func(histogram.Snapshot) *dto.Histogram {
 		return out.GetHistogram()
 	}
 }
+
+// KnownFunctions is how many functions t remembers.
+func KnownFunctions(t *Telemetry) (n int) {
+	t.tracing.functions.byEntry.Range(func(any, any) bool {
+		n++
+		return true
+	})
+	return n
+}

@@ -153,7 +153,7 @@ func TestAHistogramIsValidWhateverIsObservedMeanwhile(t *testing.T) {
 	g.shutdown(r)
 }
 
-func TestCountersAndHistogramsSayWhenTheyBegan(t *testing.T) {
+func TestCountersHistogramsAndSummariesSayWhenTheyBegan(t *testing.T) {
 	g := newRig(t, nil)
 	before := time.Now()
 	g.run(g.runner(runner.Config{}), "a", succeed)
@@ -166,6 +166,8 @@ func TestCountersAndHistogramsSayWhenTheyBegan(t *testing.T) {
 				continue
 			case f.GetType() == dto.MetricType_COUNTER:
 				created = m.GetCounter().GetCreatedTimestamp()
+			case f.GetType() == dto.MetricType_SUMMARY:
+				created = m.GetSummary().GetCreatedTimestamp()
 			}
 			require.WithinRange(t, created.AsTime(), before, time.Now(), name)
 		}

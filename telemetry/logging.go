@@ -14,6 +14,7 @@ import (
 // checked with Enabled before anything of it is computed.
 type logging struct {
 	logger    *slog.Logger
+	functions *functions
 	processes processKey
 	omitIDs   bool      // Config.OmitTraceIDs
 	failures  rate      // of each kind of record of each callback's name
@@ -35,9 +36,9 @@ type callbackLogs struct {
 // oneASecond is the rate of what overload repeats, whatever the callback.
 func oneASecond() rate { return perSecond(1) }
 
-func newLogging(cfg Config, processes processKey) *logging {
+func newLogging(cfg Config, processes processKey, known *functions) *logging {
 	return &logging{
-		logger: cfg.Logger, processes: processes, omitIDs: cfg.OmitTraceIDs,
+		logger: cfg.Logger, functions: known, processes: processes, omitIDs: cfg.OmitTraceIDs,
 		failures: perSecond(cfg.LogRate), start: time.Now(),
 	}
 }

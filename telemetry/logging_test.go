@@ -19,11 +19,11 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// requireRecord compares a record without its time and ids, which must be
-// there.
+// requireRecord compares a record without its time, its function and its ids, which
+// must be there.
 func requireRecord(t *testing.T, want, got map[string]any) {
 	t.Helper()
-	for _, key := range []string{"time", "level", "msg", "trace_id", "span_id", "request.trace_id"} {
+	for _, key := range []string{"time", "level", "msg", "function", "trace_id", "span_id", "request.trace_id"} {
 		require.Contains(t, got, key)
 		delete(got, key)
 	}

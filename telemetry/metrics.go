@@ -13,7 +13,7 @@ import (
 // metrics describes what is exposed.
 type metrics struct {
 	// Of a callback's name.
-	callbacks, asked, retries, stuck, timeout, lastSuccess, ranFor *prometheus.Desc
+	callbacks, asked, retries, stuck, timeout, lastSuccess, ranFor, waited *prometheus.Desc
 	// Of a runner.
 	rejected, folded, queueWait, responseDelay, shutdownLost, shutdownDuration *prometheus.Desc
 	depth, capacity, highWater, oldest, workers, busy, busyTime, longestRun    *prometheus.Desc
@@ -44,6 +44,8 @@ func newMetrics() *metrics {
 			"When a callback last succeeded. Absent before the first success."),
 		ranFor: ofCallback(names.MetricCallbackDuration, seconds,
 			"Run time of each attempt that was started, by result.", names.LabelResult),
+		waited: ofCallback(names.MetricCallbackWait, seconds,
+			"Time from being due to being started by a worker, what Config.Limits holds a callback back included."),
 
 		rejected: ofRunner(names.MetricRejected, "",
 			"Callbacks rejected when they were asked for, by reason.", names.LabelReason),
@@ -84,7 +86,7 @@ func newMetrics() *metrics {
 // all lists the descriptions.
 func (m *metrics) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess, m.ranFor,
+		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess, m.ranFor, m.waited,
 		m.rejected, m.folded, m.queueWait, m.responseDelay, m.shutdownLost, m.shutdownDuration,
 		m.depth, m.capacity, m.highWater, m.oldest, m.workers, m.busy, m.busyTime, m.longestRun,
 		m.places, m.placesLimit,

@@ -130,7 +130,7 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 
 	s := g.series()
 	// The shared one has no timeout: it would be that of one of them at random.
-	require.Len(t, s, 57*(kept+1)-1+70+7)
+	require.Len(t, s, 59*(kept+1)-1+70+7)
 	require.InDelta(t, many-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.InDelta(t, many-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
 	require.InDelta(t, 1, s[`afterglow_callbacks_total{callback="callback.00099",outcome="success",runner="default"}`], 0)

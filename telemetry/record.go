@@ -67,7 +67,7 @@ func endOf(info *runner.FinishedInfo, why *failure, notes []slog.Attr) []slog.At
 
 // write adds what every record of a callback carries.
 func (l *logging) write(ctx context.Context, level slog.Level, message string, cb runner.Callback, attrs ...slog.Attr) {
-	all := append(make([]slog.Attr, 0, 6+len(attrs)), slog.String(names.KeyRunner, cb.Runner), slog.String(names.KeyCallback, cb.Name))
+	all := append(make([]slog.Attr, 0, 7+len(attrs)), slog.String(names.KeyRunner, cb.Runner), slog.String(names.KeyCallback, cb.Name))
 	if cb.Ref != "" {
 		all = append(all, slog.String(names.KeyRef, cb.Ref))
 	}
@@ -75,7 +75,11 @@ func (l *logging) write(ctx context.Context, level slog.Level, message string, c
 	if request := l.processes.request(ctx); request.IsValid() {
 		all = append(all, slog.String(names.KeyRequestTraceID, request.String()))
 	}
-	l.logger.LogAttrs(ctx, level, message, append(all, attrs...)...) //nolint:sloglint // every caller passes a constant of package names
+	all = append(all, attrs...)
+	if text := l.functions.of(&cb).text; text != "" {
+		all = append(all, slog.String(names.KeyFunction, text))
+	}
+	l.logger.LogAttrs(ctx, level, message, all...) //nolint:sloglint // every caller passes a constant of package names
 }
 
 // traceOf is the trace and span of ctx, if it has any and the handler does not

@@ -140,6 +140,8 @@ func sumOf(older, newer runner.CallbackStats) runner.CallbackStats {
 	}
 	total.Retries += older.Retries
 	total.Stuck += older.Stuck
+	total.Starts += older.Starts
+	total.QueueWait += older.QueueWait
 	total.LastSuccess = latest(older.LastSuccess, newer.LastSuccess)
 	total.Success, total.Failure = added(older.Success, newer.Success), added(older.Failure, newer.Failure)
 	return total

@@ -1,12 +1,14 @@
 package telemetry
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// sample is a counter or a gauge as one scrape has read it. The metrics that
+// sample is a counter, a gauge or a summary as one scrape has read it. The metrics that
 // client_golang makes of values sort and copy the labels of each series anew: with
 // a hundred names that was most of a scrape.
 type sample struct {
@@ -15,7 +17,8 @@ type sample struct {
 	value   float64
 	counter dto.Counter
 	gauge   dto.Gauge
-	counts  bool // a counter
+	counts  bool         // a counter
+	summary *dto.Summary // nil: none
 }
 
 // Desc implements [prometheus.Metric].
@@ -24,15 +27,18 @@ func (s *sample) Desc() *prometheus.Desc { return s.desc }
 // Write implements [prometheus.Metric].
 func (s *sample) Write(out *dto.Metric) error {
 	out.Label = s.labels
-	if s.counts {
+	switch {
+	case s.summary != nil:
+		out.Summary = s.summary
+	case s.counts:
 		out.Counter = &s.counter
-	} else {
+	default:
 		out.Gauge = &s.gauge
 	}
 	return nil
 }
 
-// sampleID tells one counter or gauge from another: by its description and its at
+// sampleID tells one of these from another: by its description and its at
 // most three values of labels.
 type sampleID struct {
 	desc   *prometheus.Desc
@@ -68,4 +74,12 @@ func (c *collector) gauge(d *prometheus.Desc, value float64, labelValues ...stri
 	s := &sample{desc: d, labels: c.labels(d, labelValues), value: value}
 	s.gauge.Value = &s.value
 	return s
+}
+
+// summary returns a summary without quantiles: a count and a sum.
+func (c *collector) summary(d *prometheus.Desc, n uint64, total time.Duration, created *timestamppb.Timestamp, labelValues ...string) prometheus.Metric {
+	seconds := total.Seconds()
+	return &sample{desc: d, labels: c.labels(d, labelValues), summary: &dto.Summary{
+		SampleCount: &n, SampleSum: &seconds, CreatedTimestamp: created,
+	}}
 }

@@ -162,7 +162,7 @@ func (e *evidence) metric(t *testing.T, row []string) {
 
 // hasValue reports whether anything has been counted, set or observed.
 func hasValue(m *dto.Metric) bool {
-	return m.GetCounter().GetValue() > 0 || m.GetGauge().GetValue() > 0 || m.GetHistogram().GetSampleCount() > 0
+	return m.GetCounter().GetValue() > 0 || m.GetGauge().GetValue() > 0 || m.GetHistogram().GetSampleCount() > 0 || m.GetSummary().GetSampleCount() > 0
 }
 
 func valueOf(m *dto.Metric, name string) string {

@@ -37,9 +37,10 @@ func New(cfg Config) (*Telemetry, error) {
 		signals: newSignals(cfg),
 		flight:  cfg.FlightRecorder,
 	}
-	t.tracing = newTracing(cfg, &t.signals.traces)
+	known := new(functions)
+	t.tracing = newTracing(cfg, &t.signals.traces, known)
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
-	t.logging = newLogging(cfg, t.processes)
+	t.logging = newLogging(cfg, t.processes, known)
 	t.signals.tellTo(t.logging)
 
 	err := cfg.Registerer.Register(newCollector(t.runners, t.catalog, t.signals))

@@ -24,6 +24,7 @@ type tracing struct {
 	relations relations
 	askSpans  bool
 	sites     callSites
+	functions *functions
 	askers    askers
 
 	// recorded is set once a process span has recorded: then the line that asks
@@ -52,7 +53,7 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-func newTracing(cfg Config, own *signal) *tracing {
+func newTracing(cfg Config, own *signal, known *functions) *tracing {
 	_, isNoop := cfg.TracerProvider.(noop.TracerProvider)
 	return &tracing{
 		isNoop: isNoop,
@@ -61,6 +62,7 @@ func newTracing(cfg Config, own *signal) *tracing {
 			trace.WithSchemaURL(semconv.SchemaURL)),
 		relations: relations{always: cfg.Relation, choose: cfg.RelationFor, signal: own},
 		askSpans:  cfg.AskSpans,
+		functions: known,
 	}
 }
 

@@ -114,7 +114,8 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 			s.log.InfoContext(ctx, "callback done", "callback", j.name, "id", t.id)
 			return nil
 		}
-		options := append([]runner.Option{committed, which, runner.Timeout(j.timeout)}, j.options...)
+		// All jobs are asked for here. Spans and records name the function that differs.
+		options := append([]runner.Option{committed, which, runner.Timeout(j.timeout), runner.Wraps(j.run)}, j.options...)
 		call := runner.Call{Name: j.name, Func: callback, Options: options}
 		if j.apart {
 			apart = append(apart, call)

@@ -330,7 +330,7 @@ func TestOpsTellsWhetherTheShopIsWell(t *testing.T) {
 	require.Equal(t, "ready\n", s.get(s.ops+"/readyz").body)
 	require.Contains(t, s.get(s.ops+"/debug/pprof/").body, "goroutine")
 	require.Equal(t, 400, s.get(s.ops+"/traces?limit=0").status)
-	require.Contains(t, s.get(s.ops+"/traces?trace_id=0123").body, "the last 4096 spans")
+	require.Contains(t, s.get(s.ops+"/traces?trace_id=0123").body, "the last 8192 spans")
 	require.NotContains(t, s.get(s.ops+"/traces").body, "hint")
 	require.Equal(t, 204, s.get(s.ops+"/favicon.ico").status, "browsers ask for it")
 	index := s.get(s.ops + "/").body

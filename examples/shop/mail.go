@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/wneessen/go-mail"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const shopAddress = "shop@shop.example"
@@ -59,11 +61,12 @@ func welcomeMail(u signup) letter {
 
 // mailer sends mails to one SMTP server.
 type mailer struct {
-	host string
-	port int
+	host   string
+	port   int
+	tracer trace.Tracer
 }
 
-func newMailer(hostport string) (*mailer, error) {
+func newMailer(hostport string, tracer trace.Tracer) (*mailer, error) {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return nil, err
@@ -72,11 +75,17 @@ func newMailer(hostport string) (*mailer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("port %q is no number", port)
 	}
-	return &mailer{host: host, port: n}, nil
+	return &mailer{host: host, port: n, tracer: tracer}, nil
 }
 
-// send delivers the letter, over a connection of its own, before ctx ends.
+// send delivers the letter before ctx ends.
 func (m *mailer) send(ctx context.Context, l letter) error {
+	return inSpan(ctx, m.tracer, "SMTP send", func(ctx context.Context) error { return m.deliver(ctx, l) },
+		semconv.ServerAddress(m.host), semconv.ServerPort(m.port), semconv.NetworkProtocolName("smtp"))
+}
+
+// deliver sends the letter over a connection of its own.
+func (m *mailer) deliver(ctx context.Context, l letter) error {
 	msg := mail.NewMsg()
 	if err := msg.FromFormat("Afterglow shop", shopAddress); err != nil {
 		return fmt.Errorf("send mail: %w", err)

@@ -23,6 +23,7 @@ import (
 const exitSecondSignal = 130
 
 func main() {
+	nameCallbacksInCrashes()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -105,7 +105,7 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 }
 
 func (s *shop) openStore(ctx context.Context) (err error) {
-	if s.store, err = openStore(ctx, s.cfg.db); err != nil {
+	if s.store, err = openStore(ctx, s.cfg.db, s.tracer); err != nil {
 		return err
 	}
 	s.onClose(func() error { return inTime(s.store.close) })
@@ -126,7 +126,7 @@ func (s *shop) openDeliveries() (err error) {
 		s.onClose(s.inbox.close)
 		smtp = s.inbox.addr()
 	}
-	if s.mails, err = newMailer(smtp); err != nil {
+	if s.mails, err = newMailer(smtp, s.tracer); err != nil {
 		return fmt.Errorf("-smtp: %w", err)
 	}
 	secret, url := newSecret(), s.cfg.webhook

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
@@ -19,6 +21,14 @@ import (
 // WAL mode no writer blocks.
 type store struct {
 	write, read *sql.DB
+	tracer      trace.Tracer
+}
+
+// query does something with a table, in a span. The wait for a connection is in it: a
+// driver would see only what comes after.
+func (s *store) query(ctx context.Context, operation, table string, do func(context.Context) error) error {
+	return inSpan(ctx, s.tracer, operation+" "+table, do,
+		semconv.DBSystemNameSQLite, semconv.DBOperationName(operation), semconv.DBCollectionName(table))
 }
 
 // The table sales is kept along with the orders, so that the best sellers cost
@@ -41,11 +51,12 @@ CREATE TABLE IF NOT EXISTS activity (
 ) STRICT;`
 
 // openStore opens or creates the file. Its errors say what to do.
-func openStore(ctx context.Context, file string) (*store, error) {
+func openStore(ctx context.Context, file string, tracer trace.Tracer) (*store, error) {
 	s, err := openFile(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the database %s: %w: name a writable file with -db", file, err)
 	}
+	s.tracer = tracer
 	return s, nil
 }
 
@@ -96,6 +107,10 @@ func (s *store) close() error {
 
 // addOrder writes the order and its sale, or neither.
 func (s *store) addOrder(ctx context.Context, o *order) error {
+	return s.query(ctx, "INSERT", "orders", func(ctx context.Context) error { return s.insertOrder(ctx, o) })
+}
+
+func (s *store) insertOrder(ctx context.Context, o *order) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -135,27 +150,36 @@ var errSignedUp = errors.New("this address has signed up before")
 
 // addSignup returns errSignedUp if the address is on the list already.
 func (s *store) addSignup(ctx context.Context, u signup) error {
-	res, err := s.write.ExecContext(ctx, `INSERT INTO signups VALUES (?,?,?) ON CONFLICT DO NOTHING`,
-		u.Email, u.Name, time.Now().UnixMicro())
-	if err != nil {
+	added := int64(0)
+	err := s.query(ctx, "INSERT", "signups", func(ctx context.Context) error {
+		res, err := s.write.ExecContext(ctx, `INSERT INTO signups VALUES (?,?,?) ON CONFLICT DO NOTHING`,
+			u.Email, u.Name, time.Now().UnixMicro())
+		if err != nil {
+			return err
+		}
+		added, err = res.RowsAffected()
 		return err
+	})
+	if err == nil && added == 0 {
+		return errSignedUp
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	return errSignedUp
+	return err
 }
 
 func (s *store) addAnalytics(ctx context.Context, event string, o *order, v visit) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO analytics VALUES (?,?,?,?,?,?,?)`,
-		time.Now().UnixMicro(), event, o.ID, o.Product.ID, int64(o.Total), v.Language, v.Referer)
-	return err
+	return s.query(ctx, "INSERT", "analytics", func(ctx context.Context) error {
+		_, err := s.write.ExecContext(ctx, `INSERT INTO analytics VALUES (?,?,?,?,?,?,?)`,
+			time.Now().UnixMicro(), event, o.ID, o.Product.ID, int64(o.Total), v.Language, v.Referer)
+		return err
+	})
 }
 
 func (s *store) addActivity(ctx context.Context, o *order, v visit) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO activity VALUES (?,?,?,?,?,?,?,?)`,
-		time.Now().UnixMicro(), o.ID, v.Session, v.UserAgent, v.Remote, v.Route, v.Status, v.Took.Microseconds())
-	return err
+	return s.query(ctx, "INSERT", "activity", func(ctx context.Context) error {
+		_, err := s.write.ExecContext(ctx, `INSERT INTO activity VALUES (?,?,?,?,?,?,?,?)`,
+			time.Now().UnixMicro(), o.ID, v.Session, v.UserAgent, v.Remote, v.Route, v.Status, v.Took.Microseconds())
+		return err
+	})
 }
 
 // sale is how often a product was sold.
@@ -165,7 +189,15 @@ type sale struct {
 }
 
 // bestSellers returns the products sold most, best first.
-func (s *store) bestSellers(ctx context.Context, limit int) ([]sale, error) {
+func (s *store) bestSellers(ctx context.Context, limit int) (sales []sale, err error) {
+	err = s.query(ctx, "SELECT", "sales", func(ctx context.Context) (err error) {
+		sales, err = s.readSales(ctx, limit)
+		return err
+	})
+	return sales, err
+}
+
+func (s *store) readSales(ctx context.Context, limit int) ([]sale, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT product, quantity FROM sales ORDER BY quantity DESC, product LIMIT ?`, limit)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 
 // maxSpans bounds the spans kept in memory, about 2 KB each: some ten seconds
 // of 50 orders a second.
-const maxSpans = 4096
+const maxSpans = 8192
 
 // startOTel follows the environment variables of OpenTelemetry. Spans are kept
 // in the ring, and exported if the environment says where to. Metrics are

@@ -20,7 +20,7 @@ func TestTracesAreAPageForBrowsersAndJSONForPrograms(t *testing.T) {
 		"":                            {"process order.webhook", "POST /api/orders", got.TraceID},
 		"name=process+order.webhook":  {"Spans of process order.webhook"},
 		"trace_id=" + got.TraceID:     {"process order.webhook", "POST /api/orders"},
-		"trace_id=0123":               {"Not kept: only the last 4096 spans are."},
+		"trace_id=0123":               {"Not kept: only the last 8192 spans are."},
 		"name=%3Cscript%3E":           {"Spans of &lt;script&gt;", "None yet."},
 		"trace_id=%22%3E%3Cscript%3E": {"&#34;&gt;&lt;script&gt;"},
 	} {
@@ -47,13 +47,13 @@ func TestVisitorFollowsATraceInTheBrowser(t *testing.T) {
 	b.look(1280, 800, "light")
 	b.do(chromedp.Navigate(s.url+"/orders/"+got.ID), chromedp.Click(chromedp.CSS("#result-trace")), chromedp.WaitVisible(chromedp.CSS(".inbox .steps")))
 	spans := `document.querySelectorAll(".step").length`
-	require.Equal(t, 7, js[int](b, spans), "the request and what it asked for")
+	require.Equal(t, 8, js[int](b, spans), "the request, its query and what it asked for")
 	require.Contains(t, b.text(".inbox"), "failed: injected fault: order.analytics fails")
 	require.True(t, js[bool](b, `[...document.querySelectorAll(".track")].every(track => {
 		const [all, bar] = [track, track.firstElementChild].map(e => e.getBoundingClientRect());
 		return bar.width > 1 && bar.left >= all.left - 1 && bar.right <= all.right + 1;
 	})`), "each has a bar on the scale")
-	require.True(t, js[bool](b, `(([request, callback]) => request.right <= callback.right)(
+	require.True(t, js[bool](b, `(rects => rects[0].right <= rects.at(-1).right)(
 		[...document.querySelectorAll(".track rect")].map(e => e.getBoundingClientRect()))`), "the mail is done after the answer")
 	b.shoot("desktop-light-trace")
 
@@ -63,7 +63,7 @@ func TestVisitorFollowsATraceInTheBrowser(t *testing.T) {
 	b.do(link("process order.webhook"))
 	b.until(spans + ` === 3`) // the callback, its call, and who was called
 	b.do(link("asked for here"))
-	b.until(spans + ` === 7`)
+	b.until(spans + ` === 8`)
 
 	b.look(390, 844, "dark")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => { d.open = true })`))

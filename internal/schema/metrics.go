@@ -58,6 +58,9 @@ func scrape() (map[string]metric, error) {
 		if h := one.GetHistogram(); h != nil {
 			m.perSet = len(h.GetBucket()) + 3 // the bucket +Inf, the sum and the count
 		}
+		if one.GetSummary() != nil {
+			m.perSet = 2 // the sum and the count
+		}
 		all[m.name] = m
 	}
 	return all, nil

@@ -13,6 +13,7 @@ var queries = map[string]string{
 	names.MetricQueueWait:        `histogram_quantile(0.99, sum by (le) (rate(afterglow_queue_wait_seconds_bucket[5m])))`,
 	names.MetricResponseDelay:    `histogram_quantile(0.5, sum by (le) (rate(afterglow_response_delay_seconds_bucket[5m])))`,
 	names.MetricCallbackDuration: `histogram_quantile(0.95, sum by (callback, le) (rate(afterglow_callback_duration_seconds_bucket[5m])))`,
+	names.MetricCallbackWait:     `sum by (callback) (rate(afterglow_callback_queue_wait_seconds_sum[5m])) / sum by (callback) (rate(afterglow_callback_queue_wait_seconds_count[5m]))`,
 	names.MetricCallbackTimeout:  `histogram_quantile(0.99, sum by (callback, le) (rate(afterglow_callback_duration_seconds_bucket[5m]))) / on (callback) max by (callback) (afterglow_callback_timeout_seconds)`,
 	names.MetricLastSuccess:      `time() - max by (callback) (afterglow_last_success_timestamp_seconds)`,
 	names.MetricQueueDepth:       `afterglow_queue_depth / afterglow_queue_capacity`,

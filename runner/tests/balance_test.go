@@ -20,6 +20,7 @@ func requireSnapshotBalanced(t *testing.T, s runner.Snapshot) {
 	t.Helper()
 	requireBalanced(t, s.Stats)
 	var sum runner.Stats
+	var starts, waited uint64
 	for _, c := range s.Callbacks {
 		require.Equal(t, c.Asked, c.Outcomes.Total()+uint64(c.Reserved+c.Queued+c.Running+c.Paused), "%s does not balance: %+v", c.Name, c)
 		require.Equal(t, c.Outcomes[runner.OutcomeRejected], c.Rejections.Total(), c.Name)
@@ -29,6 +30,8 @@ func requireSnapshotBalanced(t *testing.T, s runner.Snapshot) {
 		for _, n := range []int{c.Reserved, c.Queued, c.Running, c.Paused, c.Stuck} {
 			require.GreaterOrEqual(t, n, 0, c.Name)
 		}
+		starts += c.Starts
+		waited += uint64(c.QueueWait)
 		sum.Asked += c.Asked
 		sum.Reserved += c.Reserved
 		sum.Queued += c.Queued
@@ -48,6 +51,8 @@ func requireSnapshotBalanced(t *testing.T, s runner.Snapshot) {
 		Stuck: s.Stuck, Retries: s.Retries, Outcomes: s.Outcomes, Rejections: s.Rejections,
 	}
 	require.Equal(t, total, sum, "the names do not make up the runner")
+	require.Equal(t, s.QueueWait.Count(), starts, "the starts of the names do not make up the runner's")
+	require.Equal(t, s.QueueWait.Sum(), waited, "the waits of the names do not make up the runner's")
 }
 
 // Eight producers ask in every way there is, for callbacks that end in every way.

@@ -114,6 +114,7 @@ func TestWhatNoObserverSeesIsOneRecordOfTheDefaultLogger(t *testing.T) {
 				require.Contains(t, all[0].Stack, u.stack)
 				require.Equal(t, u.stack != "", all[0].Stack != "")
 				require.Zero(t, all[0].Suppressed)
+				require.Regexp(t, `^github\.com/.*/runner/tests\.\S+ \(/.*\.go:\d+\)$`, all[0].Function)
 			})
 		})
 	}

@@ -23,6 +23,7 @@ type logged struct {
 
 	Runner, Outcome, Stack string
 	Suppressed             int
+	Function               string
 	Ref                    string
 }
 

@@ -30,6 +30,7 @@ func TestObserversSeeTheWayOfACallbackWithItsTimes(t *testing.T) {
 		callback := runner.Callback{Runner: "shop", Name: "it", Timeout: time.Minute, Asked: asked}
 		started := runner.StartedInfo{Callback: callback, AskedAfter: true, Released: asked.Add(2 * time.Second), Due: asked.Add(2 * time.Second), Started: asked.Add(5 * time.Second), Attempt: 1}
 		it, busy := only(t, rec, "it"), only(t, rec, "busy")
+		callback.Func, started.Func = it.Accepted.Func, it.Accepted.Func // function_test.go says which
 		require.Equal(t, callback, it.Accepted.Callback)
 		require.Equal(t, 9, it.Accepted.Capacity)
 		require.Equal(t, 1, it.Accepted.Depth, "the queued one waits for a worker; the one that runs and this one do not")

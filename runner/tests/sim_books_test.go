@@ -26,7 +26,7 @@ type simBook struct {
 	rejections runner.Rejections
 	retries    uint64
 
-	success, failure         simTimes
+	success, failure, waits  simTimes
 	lastSuccess, lastFailure time.Time
 
 	timeout time.Duration // of the callback asked for last
@@ -102,6 +102,7 @@ func (m *model) bookStart(j *job, info runner.StartedInfo) {
 		return
 	}
 	m.books.waits.add(info.QueueWait())
+	m.books.of(j).waits.add(info.QueueWait())
 	if info.AskedAfter && info.Attempt == 1 {
 		m.books.delays.add(info.ResponseDelay())
 	}
@@ -174,6 +175,7 @@ func (m *model) checkBook(got *runner.CallbackStats, b *simBook, at places) {
 		"%q: %d reserved, %d queued, %d paused, %d running, %d stuck; the model: %+v", got.Name, got.Reserved, got.Queued, got.Paused, got.Running, got.Stuck, at)
 	m.require(b.success.fits(got.Success) && b.failure.fits(got.Failure), "times are counted", "%q: %d, %d ns and %d, %d ns; the model: %v, %v",
 		got.Name, got.Success.Count(), got.Success.Sum(), got.Failure.Count(), got.Failure.Sum(), b.success, b.failure)
+	m.require(got.Starts == b.waits.n && got.QueueWait == b.waits.sum, "times are counted", "%q: %d starts, %v waited; the model: %v", got.Name, got.Starts, got.QueueWait, b.waits)
 	m.require(got.LastSuccess.Equal(b.lastSuccess) && got.LastFailure.Equal(b.lastFailure), "last ends", "%q: %v, %v; the model: %v, %v",
 		got.Name, got.LastSuccess, got.LastFailure, b.lastSuccess, b.lastFailure)
 	m.require(m.slow || b.unsure || got.Timeout == b.timeout, "books by name", "%q has the timeout %v, not %v", got.Name, got.Timeout, b.timeout)
@@ -224,8 +226,10 @@ func (m *model) waitingNames() int {
 // meanwhile; nothing if it does.
 func unbalanced(s runner.Snapshot) string {
 	var sum runner.Stats
+	var starts, waited uint64
 	for i := range s.Callbacks {
 		c := &s.Callbacks[i]
+		starts, waited = starts+c.Starts, waited+uint64(c.QueueWait)
 		if got := c.Outcomes.Total() + uint64(c.Reserved+c.Queued+c.Running+c.Paused); got != c.Asked {
 			return fmt.Sprintf("%q: %d asked, %d accounted for: %+v", c.Name, c.Asked, got, c)
 		}
@@ -248,6 +252,9 @@ func unbalanced(s runner.Snapshot) string {
 		for why, n := range c.Rejections {
 			sum.Rejections[why] += n
 		}
+	}
+	if starts != s.QueueWait.Count() || waited != s.QueueWait.Sum() {
+		return fmt.Sprintf("the names have %d starts after %d ns, all %d after %d ns", starts, waited, s.QueueWait.Count(), s.QueueWait.Sum())
 	}
 	total := runner.Stats{Asked: s.Asked, Reserved: s.Reserved, Queued: s.Queued, Running: s.Running, Paused: s.Paused, Stuck: s.Stuck, Retries: s.Retries, Outcomes: s.Outcomes, Rejections: s.Rejections}
 	for kind, p := range s.Places {

@@ -11,6 +11,8 @@ import (
 const hangTime = 45 * time.Second
 
 // function is what the runner is given for a job.
+//
+//go:noinline
 func (w *world) function(j *job) func(context.Context) error {
 	return func(ctx context.Context) error {
 		w.enter(ctx, j)

@@ -16,6 +16,7 @@ func (m *model) onFinished(ctx context.Context, info runner.FinishedInfo) {
 	was := j.phase
 	m.require(was == accepted || was == started || was == paused, "order of events", "%v finishes as %v", j, info.Outcome)
 	m.require(info.Attempt == j.attempt, "attempts", "%v finishes in attempt %d", j, info.Attempt)
+	m.checkFunc(j, info.Callback)
 	m.require(ctx.Err() == nil, "context", "%v finishes with a context that has ended", j)
 	j.outcome, j.err, j.at = info.Outcome, info.Err, info.Finished
 	switch was {

@@ -39,6 +39,7 @@ func (m *model) onAccepted(ctx context.Context, info runner.AcceptedInfo) contex
 	m.require(info.Capacity == m.cfg.Queue, "queue", "%v is accepted at depth %d of %d", j, info.Depth, info.Capacity)
 	m.require(info.Name == j.spec.name && info.Asked.Equal(j.askedAt), "event", "%v is %+v", j, info)
 	m.checkLine(j, info.Caller)
+	m.checkFunc(j, info.Callback)
 	m.isAccepted(j, info.Callback, info.Depth)
 	return context.WithValue(ctx, jobKey{}, j)
 }
@@ -67,6 +68,7 @@ func (m *model) onRejected(ctx context.Context, info runner.RejectedInfo) {
 	m.require(j.phase == wanted, "order of events", "%v is rejected", j)
 	m.require(info.Name == j.spec.name && info.Asked.Equal(j.askedAt), "event", "%v is %+v", j, info)
 	m.checkLine(j, info.Caller)
+	m.checkFunc(j, info.Callback)
 	m.require(reasonFits(info.Reason, info.Err), "event", "%v is rejected for %v with %v", j, info.Reason, info.Err)
 	m.isRejected(j, info)
 }
@@ -121,6 +123,7 @@ func (m *model) onStarted(ctx context.Context, info runner.StartedInfo) context.
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	m.require(j.phase == accepted || j.phase == paused, "order of events", "%v starts", j)
+	m.checkFunc(j, info.Callback)
 	m.require(ctx.Err() == nil, "context", "%v starts with a context that has ended", j)
 	j.attempt++
 	m.require(info.Attempt == j.attempt, "attempts", "%v starts attempt %d", j, info.Attempt)
@@ -196,6 +199,7 @@ func (m *model) onRetried(ctx context.Context, info runner.RetriedInfo) {
 	defer m.mu.Unlock()
 	j := jobFrom(ctx)
 	m.require(j.phase == started && j.entered && !j.inside, "order of events", "%v is retried", j)
+	m.checkFunc(j, info.Callback)
 	m.require(j.attempt < j.spec.attempts && !j.last && info.Attempt == j.attempt, "attempts", "%v is retried after attempt %d of %d", j, info.Attempt, j.spec.attempts)
 	m.require(j.result.end == returnsError && errors.Is(info.Err, j.result.err), "retry", "%v is retried after %s", j, endingNames[j.result.end])
 	m.require(info.Outcome == runner.OutcomeError || info.Outcome == runner.OutcomeTimeout, "retry", "%v is retried after %v", j, info.Outcome)
@@ -213,6 +217,7 @@ func (m *model) onStuck(ctx context.Context, info runner.StuckInfo) {
 	timeout := m.timeoutOf(j)
 	m.require(j.phase == started && info.Attempt == j.attempt, "order of events", "%v is stuck in attempt %d", j, info.Attempt)
 	m.require(!j.stuck, "stuck", "%v is stuck twice", j)
+	m.checkFunc(j, info.Callback)
 	m.require(timeout > 0 && info.Ran == timeout+m.cfg.StuckAfter, "stuck", "%v is stuck after %v", j, info.Ran)
 	m.checkLook(j, j.started.Add(info.Ran))
 	m.require(j.doing || j.did.Equal(time.Now()) || !j.inside || m.slow || strings.Contains(info.Stack, "(*world)."), "stack", "%v hangs at %q", j, info.Stack)

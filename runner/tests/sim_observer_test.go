@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"reflect"
 	"runtime"
 	"strings"
 
@@ -114,4 +115,32 @@ func (m *model) checkLine(j *job, pc uintptr) {
 	}
 	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
 	m.require(strings.Contains(frame.Function, "(*world)."), "caller", "%v was asked for in %q", j, frame.Function)
+}
+
+// wraps reports whether the job's function is said to wrap another one.
+func (j *job) wraps() bool { return j.id%3 == 1 }
+
+// wrapped is that function, which nobody calls.
+func wrapped(context.Context) error { panic("sim: what is wrapped is called") }
+
+var (
+	entryOfWrapped = reflect.ValueOf(wrapped).Pointer()
+	entryOfJobs    = reflect.ValueOf(new(world).function(nil)).Pointer()
+)
+
+// named is the function that the events of j must name.
+func (w *world) named(j *job) func(context.Context) error {
+	if j.wraps() {
+		return wrapped
+	}
+	return w.function(j)
+}
+
+// checkFunc holds which function j was asked for. mu is held.
+func (m *model) checkFunc(j *job, info runner.Callback) {
+	want := entryOfJobs
+	if j.wraps() {
+		want = entryOfWrapped
+	}
+	m.require(info.Func == want, "function", "%v runs %v", j, info.Function())
 }

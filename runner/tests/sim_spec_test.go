@@ -176,6 +176,9 @@ func (e ending) run() error {
 func (w *world) options(j *job) []runner.Option {
 	var opts []runner.Option
 	s := j.spec
+	if j.wraps() {
+		opts = append(opts, runner.Wraps(wrapped))
+	}
 	if s.timeout != 0 {
 		opts = append(opts, runner.Timeout(s.timeout))
 	}

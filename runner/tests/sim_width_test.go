@@ -100,7 +100,7 @@ func (w *world) checkWidth() {
 				<-open
 				w.leave(ctx, j, returnsNil, nil)
 				return nil
-			}, runner.Timeout(-1)))
+			}, runner.Timeout(-1), runner.Wraps(w.named(j))))
 		}()
 		if w.slow {
 			w.pass(tick + 4*w.head.slowness()) // Folded, Accepted and Started

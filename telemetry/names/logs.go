@@ -30,6 +30,7 @@ const (
 	KeyRunner         = "runner"           // Name of the runner.
 	KeyCallback       = "callback"         // Name of the callback, never folded.
 	KeyRef            = "ref"              // Your own reference of the callback, as runner.Ref gave it, at most 100 bytes; absent if it has none.
+	KeyFunction       = "function"         // Function that was asked to run, or that this one wraps (runner.Wraps), with its file and line, as in main.send (/src/mail.go:7).
 	KeyTraceID        = "trace_id"         // Trace of the process span; of the asker's if there is none. Absent with telemetry.Config.OmitTraceIDs.
 	KeySpanID         = "span_id"          // That span.
 	KeyRequestTraceID = "request.trace_id" // Trace of the request, through any number of nested callbacks.

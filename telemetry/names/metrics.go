@@ -12,6 +12,7 @@ const (
 	MetricQueueWait        = "afterglow_queue_wait_seconds"             // Do the workers keep up?
 	MetricResponseDelay    = "afterglow_response_delay_seconds"         // Is it a slow handler, and not a slow pool?
 	MetricCallbackDuration = "afterglow_callback_duration_seconds"      // How long do callbacks run?
+	MetricCallbackWait     = "afterglow_callback_queue_wait_seconds"    // Which callbacks wait, for workers or for their limit?
 	MetricCallbackTimeout  = "afterglow_callback_timeout_seconds"       // How close do they come to their limit?
 	MetricLastSuccess      = "afterglow_last_success_timestamp_seconds" // Has steady work stopped succeeding?
 	MetricQueueDepth       = "afterglow_queue_depth"                    // How many callbacks wait for a worker?
