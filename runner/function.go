@@ -32,47 +32,36 @@ func (f Function) String() string {
 // Function takes some microseconds. A program has few functions: keep the result, by
 // Func.
 func (c Callback) Function() Function {
-	f := outermost(c.Func)
-	name, isMethodValue := strings.CutSuffix(f.Name, "-fm")
-	if !isMethodValue {
-		return f
+	f := runtime.FuncForPC(c.Func)
+	name, isMethodValue := strings.CutSuffix(f.Name(), "-fm")
+	if name == "" {
+		return Function{}
 	}
-	f = Function{Name: name} // the compiler has written the function around it, in no file
-	eachFrame(c.Func, func(at runtime.Frame) (found bool) {
-		if found = at.Function == name; found {
-			f.File, f.Line = at.File, at.Line
-		}
-		return found
-	})
-	return f
+	if isMethodValue { // the compiler has written the function around the method, in no file
+		file, line := inlinedAt(c.Func, name)
+		return Function{name, file, line}
+	}
+	file, line := f.FileLine(c.Func)
+	return Function{name, file, line}
 }
 
 // entryOf returns where the code of fn begins; 0 for nil.
 func entryOf(fn func(context.Context) error) uintptr { return reflect.ValueOf(fn).Pointer() }
 
-// outermost returns the function that begins at entry. The runtime names the innermost
-// one there, which is another one if the compiler has inlined a call that comes first.
-func outermost(entry uintptr) (f Function) {
-	eachFrame(entry, func(at runtime.Frame) bool {
-		isOutermost := at.Func != nil // it is nil in what was inlined
-		if isOutermost || f.Name == "" {
-			f = Function{at.Function, at.File, at.Line}
-		}
-		return isOutermost
-	})
-	return f
-}
+// maxWrapper bounds how much of a method value's code is looked at, in bytes.
+const maxWrapper = 4096
 
-// maxCode bounds how much of a function's code is looked at, in bytes.
-const maxCode = 4096
-
-// eachFrame visits the code of the function that begins at entry, until visit returns
-// true.
-func eachFrame(entry uintptr, visit func(runtime.Frame) bool) {
-	for pc := entry; pc < entry+maxCode; pc++ {
+// inlinedAt returns the place of a function that the compiler has inlined into the one
+// whose code begins at entry; nothing if it has not.
+func inlinedAt(entry uintptr, name string) (file string, line int) {
+	for pc := entry; pc < entry+maxWrapper; pc++ {
 		at, _ := runtime.CallersFrames([]uintptr{pc + 1}).Next() // it takes what follows a call
-		if at.Entry != entry || visit(at) {
-			return
+		switch {
+		case at.Entry != entry:
+			return "", 0
+		case at.Function == name:
+			return at.File, at.Line
 		}
 	}
+	return "", 0
 }
