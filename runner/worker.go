@@ -238,7 +238,8 @@ func (r *Runner) leaveWorkerLocked(t *task, now moment) {
 		t.book.stuck--
 	}
 	if t.isUnseen() {
-		r.tellStuckLocked(t) // it does not hang any more: nobody can see where it did
+		t.extra.stuck.Stack = t.extra.stack // where the drain has seen it; "" if it does not hang any more
+		r.tellStuckLocked(t)
 	}
 	w := t.worker
 	t.worker = nil

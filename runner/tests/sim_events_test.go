@@ -220,7 +220,7 @@ func (m *model) onStuck(ctx context.Context, info runner.StuckInfo) {
 	m.checkFunc(j, info.Callback)
 	m.require(timeout > 0 && info.Ran == timeout+m.cfg.StuckAfter, "stuck", "%v is stuck after %v", j, info.Ran)
 	m.checkLook(j, j.started.Add(info.Ran))
-	m.require(j.doing || j.did.Equal(time.Now()) || !j.inside || m.slow || strings.Contains(info.Stack, "(*world)."), "stack", "%v hangs at %q", j, info.Stack)
+	m.require(j.doing || j.did.Equal(time.Now()) || !j.inside || m.slow || m.drains.mayAbandon(time.Now()) || strings.Contains(info.Stack, "(*world)."), "stack", "%v hangs at %q", j, info.Stack)
 	j.stuck = true
 }
 

@@ -42,16 +42,22 @@ func takenIn(s runner.Snapshot) taken {
 // whyFull returns the error that tells why the jobs, asked for together, find no
 // places; nil if they do. It is ErrQueueFull only if nothing else is missing. mu is held.
 func (m *model) whyFull(s runner.Snapshot, jobs []*job) error {
+	err := m.firstLack(s, jobs)
+	if err == runner.ErrQueueFull && !m.neverFits(jobs) { //nolint:errorlint // the very same
+		return cmp.Or(m.whyAsideFull(takenIn(s), jobs), err)
+	}
+	return err
+}
+
+// firstLack returns the error of the first place that one of the jobs does not find. mu
+// is held.
+func (m *model) firstLack(s runner.Snapshot, jobs []*job) error {
 	if m.neverFits(jobs) {
 		return runner.ErrQueueFull
 	}
 	t := takenIn(s)
 	for _, j := range jobs {
-		err := m.whyFullFor(t, j, jobs)
-		if err == runner.ErrQueueFull { //nolint:errorlint // the very same
-			return cmp.Or(m.whyAsideFull(takenIn(s), jobs), err)
-		}
-		if err != nil {
+		if err := m.whyFullFor(t, j, jobs); err != nil {
 			return err
 		}
 		own := t.byName[j.spec.name]
@@ -196,7 +202,7 @@ func (m *model) checkWaiters(s runner.Snapshot) {
 		if m.sight != seesAll && m.reservedWith(j, jobs) > 0 {
 			return
 		}
-		full := m.whyFull(s, jobs)
+		full := m.firstLack(s, jobs)
 		m.require(full == runner.ErrQueueFull, "places are given", "%v waits, and is not in want of the queue but of %v: %v", j, full, s.Places) //nolint:errorlint // the very same
 		return                                                                                                                                   // the others wait for this one
 	}
