@@ -19,6 +19,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 COPY --from=build /out/shop /out/load /out/alerts /
+# If a goroutine that a callback has started panics, the dump names the callback.
+ENV GODEBUG=tracebacklabels=1
 USER 65532:65532
 EXPOSE 8080 8081
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["/shop", "-healthcheck"]
