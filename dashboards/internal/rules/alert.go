@@ -16,19 +16,18 @@ const (
 	None = "none"
 )
 
-// mostHold is the longest For of an alert. When Prometheus restarts, For begins anew,
-// and Alertmanager takes an alert for resolved that it has not heard of for four
-// minutes, one of which may have passed before the restart. So a For of two minutes
-// leaves a minute for the restart. What must last longer is asked of the samples,
-// which outlive a restart: min_over_time, absent_over_time and the like.
-const mostHold = "2m"
-
 // alert is an alert of the runbook before its links and durations are known.
 type alert struct {
 	name, severity       string
 	expr                 string
-	hold, keep           string // for and keep_firing_for; each rule says why. See mostHold
 	summary, description string
+
+	// For and keep_firing_for; each rule says why. No For is longer than two minutes.
+	// When Prometheus restarts, For begins anew, and Alertmanager takes an alert for
+	// resolved that it has not heard of for four minutes, one of which may have passed
+	// before the restart. That leaves a minute for the restart. What must last longer
+	// is asked of the samples, which outlive it: min_over_time and the like.
+	hold, keep string
 
 	// The dashboard that shows more, by uid, the panel of it to look at first,
 	// and the labels of the alert that fill its variables of the same names.
