@@ -9,20 +9,18 @@ import (
 // A fleet is the processes of one job, a sample a minute. What it exposes is written
 // as input series of promtool.
 type fleet struct {
-	job       string
-	times     times
-	scraped   func(m int) bool // Prometheus reads at this minute
-	processes []process
-	out       *strings.Builder
+	job     string
+	times   times
+	scraped func(m int) bool // Prometheus reads at this minute
+	out     *strings.Builder
 }
 
 // times are the minutes of a test.
 type times struct {
-	end       int // of the samples, and when it is checked what fires
-	from      int // the trouble begins
-	event     int // what the situation is about: a restart, a deploy
-	every     int // minutes between two evaluations
-	forEver   bool
+	end       int     // of the samples, and when it is checked what fires
+	from      int     // the trouble begins
+	event     int     // what the situation is about: a restart, a deploy
+	every     int     // minutes between two evaluations
 	callbacks float64 // asked for in a minute by each process, in most situations
 }
 
@@ -30,6 +28,7 @@ type times struct {
 type process struct {
 	labels  string           // what tells it from the others
 	runs    func(m int) bool // always, if nil
+	leaves  bool             // it is no target of Prometheus while it does not run
 	bad     bool             // it has the trouble
 	clock   float64          // seconds that its clock is ahead
 	traffic func(m int) float64

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -33,8 +34,9 @@ func cellOf(alert, situation string) cell {
 	return c
 }
 
-// group writes a test of promtool for a situation and all troubles of one span of time.
-func (s situation) group(all []trouble) string {
+// group writes a test of promtool for a situation and all troubles of one span of time,
+// in trouble, in health, or both.
+func (s situation) group(all []trouble, sides ...bool) string {
 	var series, exprs strings.Builder
 	t := all[0].times
 	for _, tr := range all {
@@ -44,7 +46,7 @@ func (s situation) group(all []trouble) string {
 			bad    bool
 			reason string
 		}{{"bad-" + tr.alert, true, c.fires}, {"well-" + tr.alert, false, c.silent}} {
-			if side.reason != "" {
+			if side.reason != "" || !slices.Contains(sides, side.bad) {
 				continue
 			}
 			f := fleet{job: side.job, times: t, out: &series, scraped: func(m int) bool { return s.scraped == nil || s.scraped(t, m) }}
@@ -70,7 +72,9 @@ func (s situation) group(all []trouble) string {
 				of = `ALERTS{alertname="AfterglowTelemetryAbsent", alertstate="firing"}`
 			}
 			if side.bad {
-				fmt.Fprintf(&exprs, "      - {expr: 'group(%s)', eval_time: %dm, exp_samples: [{labels: '{}', value: 1}]}\n", of, t.end-t.end%t.every)
+				for _, at := range s.checks(t) {
+					fmt.Fprintf(&exprs, "      - {expr: 'group(%s)', eval_time: %dm, exp_samples: [{labels: '{}', value: 1}]}\n", of, at-at%t.every)
+				}
 				if s.name == "two namespaces and clusters" && tr.alert != "AfterglowTelemetryAbsent" {
 					fmt.Fprintf(&exprs, "      - {expr: 'group by (cluster, namespace) (count_over_time(%s[2d]))', eval_time: %dm, exp_samples: [{labels: '{cluster=\"eu\", namespace=\"prod\"}', value: 1}]}\n", of, t.end)
 				}
@@ -84,6 +88,15 @@ func (s situation) group(all []trouble) string {
 	}
 	return fmt.Sprintf("rule_files: [recording.rules.yml, alerts.rules.yml]\nevaluation_interval: %dm\ngroup_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, alerts]\n"+
 		"tests:\n  - name: %s\n    interval: 1m\n    input_series:\n%s    promql_expr_test:\n%s", t.every, s.name, &series, &exprs)
+}
+
+// checks are the minutes at which an alert fires in trouble: at the end, and when
+// Prometheus has been back for two minutes.
+func (s situation) checks(t times) []int {
+	if s.name == "restart of Prometheus" && t != days {
+		return []int{t.event + 6, t.end}
+	}
+	return []int{t.end}
 }
 
 // write lays out the rules that some alerts need, and a test.
@@ -150,7 +163,7 @@ func TestEachAlertInEachSituation(t *testing.T) {
 					}
 					for _, test := range s.tests(of) {
 						out, err := command(t, write(t, of, test), "promtool", "test", "rules", "a.test.yml")
-						require.NoError(t, err, out)
+						assert.NoError(t, err, out) //nolint:testifylint // the other spans of time say more
 					}
 				}
 			}
@@ -159,36 +172,19 @@ func TestEachAlertInEachSituation(t *testing.T) {
 }
 
 // tests are those of some troubles. An absence is one of all that Prometheus sees, so
-// its two sides cannot be in one test.
-func (s situation) tests(of []trouble) []string {
-	test := s.group(of)
-	if of[0].alert != "AfterglowTelemetryAbsent" || test == "" {
-		if test == "" {
-			return nil
-		}
-		return []string{test}
+// its two sides cannot be in one test; and days of both are more samples than
+// promtool reads at once.
+func (s situation) tests(of []trouble) (tests []string) {
+	sides := [][]bool{{true, false}}
+	if of[0].times == days || of[0].alert == "AfterglowTelemetryAbsent" {
+		sides = [][]bool{{true}, {false}}
 	}
-	var each []string
-	for _, side := range []cell{{silent: "not here"}, {fires: "not here"}} {
-		key := of[0].alert + " / " + s.name
-		before, known := reasons[key]
-		c := cellOf(of[0].alert, s.name)
-		if c.fires == "" {
-			c.fires = side.fires
-		}
-		if c.silent == "" {
-			c.silent = side.silent
-		}
-		reasons[key] = c
-		if text := s.group(of); text != "" {
-			each = append(each, text)
-		}
-		delete(reasons, key)
-		if known {
-			reasons[key] = before
+	for _, side := range sides {
+		if test := s.group(of, side...); test != "" {
+			tests = append(tests, test)
 		}
 	}
-	return each
+	return tests
 }
 
 func TestEachAlertHasATrouble(t *testing.T) {

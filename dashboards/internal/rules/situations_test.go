@@ -18,9 +18,15 @@ func named(name string, bad bool) process {
 // one is a fleet of one process.
 func one(_ times, bad bool) []process { return []process{named("a", bad)} }
 
-// living gives a process a life.
+// living gives a process a life, in which it stays a target.
 func living(p process, runs func(m int) bool) process {
 	p.runs = runs
+	return p
+}
+
+// planned gives it one that service discovery knows of.
+func planned(p process, runs func(m int) bool) process {
+	p.runs, p.leaves = runs, true
 	return p
 }
 
@@ -50,8 +56,8 @@ var situations = []situation{
 		name: "deploy", means: "each process is replaced by one with another instance",
 		processes: func(t times, bad bool) []process {
 			return []process{
-				living(named("a-old", bad), func(m int) bool { return m < t.event }), living(named("a-new", bad), func(m int) bool { return m >= t.event-1 }),
-				living(named("b-old", bad), func(m int) bool { return m < t.event+2 }), living(named("b-new", bad), func(m int) bool { return m >= t.event+1 }),
+				planned(named("a-old", bad), func(m int) bool { return m < t.event }), planned(named("a-new", bad), func(m int) bool { return m >= t.event-1 }),
+				planned(named("b-old", bad), func(m int) bool { return m < t.event+2 }), planned(named("b-new", bad), func(m int) bool { return m >= t.event+1 }),
 			}
 		},
 	},
@@ -60,7 +66,7 @@ var situations = []situation{
 		processes: func(t times, bad bool) []process {
 			all := []process{named("a", bad), named("b", bad)}
 			for i := range 6 {
-				all = append(all, living(named(fmt.Sprint("more-", i), bad), func(m int) bool { return m >= t.event-25 && m < t.event }))
+				all = append(all, planned(named(fmt.Sprint("more-", i), bad), func(m int) bool { return m >= t.event-25 && m < t.event }))
 			}
 			return all
 		},
@@ -116,7 +122,7 @@ var situations = []situation{
 	{
 		name: "drain as planned", means: "one of two processes ends, and has lost nothing",
 		processes: func(t times, bad bool) []process {
-			return []process{named("a", bad), living(named("b", bad), func(m int) bool { return m < t.event })}
+			return []process{named("a", bad), planned(named("b", bad), func(m int) bool { return m < t.event })}
 		},
 	},
 }

@@ -6,7 +6,7 @@ import "fmt"
 // five minutes, which is no less exact over days.
 var (
 	minutes = times{end: 80, from: 30, event: 60, every: 1, callbacks: 60}
-	hours   = times{end: 420, from: 300, event: 340, every: 1, callbacks: 60}
+	hours   = times{end: 430, from: 300, event: 385, every: 1, callbacks: 60}
 	days    = times{end: 1800, from: 120, event: 900, every: 5, callbacks: 10}
 )
 
@@ -71,7 +71,10 @@ func ages(v view) {
 // seen is what scrapes find.
 func seen(v view) {
 	v.target("up", "", func(m int) float64 {
-		if v.troubled(m) || !v.up(m) {
+		switch {
+		case !v.up(m) && v.leaves:
+			return absent
+		case v.troubled(m) || !v.up(m):
 			return 0
 		}
 		return 1
@@ -95,7 +98,7 @@ var troubles = []trouble{
 	{"AfterglowCallbacksRejected", minutes, grows("afterglow_rejected_total", mail+`, reason="queue_full"`)},
 	{"AfterglowShutdownLostWork", minutes, func(v view) {
 		v.counter("afterglow_shutdown_lost_total", mail, func(m int) float64 {
-			if v.bad && m == v.times.event-2 {
+			if v.bad && m == v.times.event-3 {
 				return 3
 			}
 			return 0
