@@ -100,7 +100,7 @@ func (s situation) checks(t times) []int {
 }
 
 // write lays out the rules that some alerts need, and a test.
-func write(t *testing.T, all []trouble, test string) (dir string) {
+func write(t *testing.T, all []trouble, test string, texts bool) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	q, err := query.New(query.DefaultOptions())
@@ -115,7 +115,9 @@ func write(t *testing.T, all []trouble, test string) (dir string) {
 	for _, g := range content.Groups {
 		for _, r := range g.Rules {
 			if slices.ContainsFunc(all, func(tr trouble) bool { return tr.alert == r.Alert }) {
-				r.Annotations = nil
+				if !texts {
+					r.Annotations = nil
+				}
 				kept.Rules = append(kept.Rules, r)
 			}
 		}
@@ -162,7 +164,7 @@ func TestEachAlertInEachSituation(t *testing.T) {
 						continue
 					}
 					for _, test := range s.tests(of) {
-						out, err := command(t, write(t, of, test), "promtool", "test", "rules", "a.test.yml")
+						out, err := command(t, write(t, of, test, false), "promtool", "test", "rules", "a.test.yml")
 						assert.NoError(t, err, out) //nolint:testifylint // the other spans of time say more
 					}
 				}
@@ -201,4 +203,88 @@ func TestReasonsAreOfCellsThatThereAre(t *testing.T) {
 		require.True(t, alert == "*" || slices.Contains(alertNames(t), alert), key)
 		require.True(t, name == "*" || slices.ContainsFunc(situations, func(s situation) bool { return s.name == name }), key)
 	}
+}
+
+const tableHead = `<!-- Written by the tests of internal/rules with -update. DO NOT EDIT. -->
+
+# What each alert does in each situation
+
+Each alert has a trouble that it is about. A test has a fleet of simulated processes go through each situation twice, with the trouble and
+without it, and asks promtool what fires, over the real windows of the rules. In trouble the alert must **fire**, at the end of the test at the latest. In
+health it must be **silent** all the time. A number leads to the reason why one side is not tested. The tests in
+[prometheus/tests](prometheus/tests) are written by hand: they have more trouble, and the moments at which an alert begins and ends.
+
+`
+
+const tableTail = `
+## What no table can show
+
+- **A restart of Prometheus** also begins each alert's ` + "`for`" + ` anew, which promtool cannot do. So no ` + "`for`" + ` is longer than two minutes: an alert that fires
+  again within three minutes was never over for Alertmanager. What must last longer is asked of the samples. A restart that takes longer than a
+  minute may still tell you of an end that is none.
+- **Two Prometheus** with the same rules send the same alerts. If their external labels differ, such as ` + "`replica`" + `, drop that label in
+  ` + "`alerting.alert_relabel_configs`" + `: then Alertmanager tells of each alert once (tested with a real one). Without that, you hear twice.
+- **Two Alertmanagers** of one cluster tell once, if both know of the alert, so Prometheus must send to both. If they cannot reach each other, you hear twice.
+- **Federation and global views**: the sums keep ` + "`cluster`, `namespace` and `job`" + ` and drop all other labels. If two replicas of a Prometheus are federated without
+  deduplication, every count is twice as high: ratios stay right, and limits of counts, such as ten failures, are reached too early. Evaluate the
+  rules where the samples are scraped.
+- **A renamed callback** is silent under its old name, and AfterglowCallbackSilent says so for about a day. Nothing can tell it from a handler that has
+  forgotten its callback.
+- **A process that lives for less than two scrapes**, and **the first failure of a name**, show no increase. Declare names (` + "`runner.Config.Names`" + `), so
+  that the 0 is there before the first failure, or have Prometheus take created timestamps (see [README.md](README.md)). A process of thirty
+  seconds is seen only by its logs.
+`
+
+// document writes the table.
+func document() string {
+	var b strings.Builder
+	b.WriteString(tableHead)
+	for _, s := range situations {
+		fmt.Fprintf(&b, "- *%s*: %s\n", s.name, s.means)
+	}
+	b.WriteString("\n| alert |")
+	for _, s := range situations {
+		fmt.Fprintf(&b, " %s |", s.name)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(situations)) + "\n")
+	var notes []string
+	note := func(reason string) string {
+		i := slices.Index(notes, reason)
+		if i < 0 {
+			i = len(notes)
+			notes = append(notes, reason)
+		}
+		return fmt.Sprintf("[%d](#%[1]d)", i+1)
+	}
+	for _, tr := range troubles {
+		fmt.Fprintf(&b, "| %s |", tr.alert)
+		for _, s := range situations {
+			c := cellOf(tr.alert, s.name)
+			fires, silent := "fires", "silent"
+			if c.fires != "" {
+				fires = note(c.fires)
+			}
+			if c.silent != "" {
+				silent = note(c.silent)
+			}
+			fmt.Fprintf(&b, " %s, %s |", fires, silent)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nAfterglowWatchdog always fires.\n\n")
+	for i, reason := range notes {
+		fmt.Fprintf(&b, "%d. <a id=\"%[1]d\"></a>%s\n", i+1, reason)
+	}
+	b.WriteString(tableTail)
+	return b.String()
+}
+
+func TestTheTableOfAlertsIsWrittenDown(t *testing.T) {
+	const path = "../../ALERTS.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(document()), 0o600))
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, document(), string(text), "go test ./internal/rules -run Table -update")
 }
