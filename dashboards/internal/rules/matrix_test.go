@@ -165,7 +165,7 @@ func TestEachAlertInEachSituation(t *testing.T) {
 					}
 					for _, test := range s.tests(of) {
 						out, err := command(t, write(t, of, test, false), "promtool", "test", "rules", "a.test.yml")
-						assert.NoError(t, err, out) //nolint:testifylint // the other spans of time say more
+						assert.NoError(t, err, out)
 					}
 				}
 			}
