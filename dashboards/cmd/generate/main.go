@@ -66,6 +66,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	case f.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
 	}
+	s.grafana.RunbookURL = s.rules.RunbookURL
 	return s, nil
 }
 

@@ -11,16 +11,20 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
 
 // Options are what a user may choose about the dashboards.
 type Options struct {
 	Datasource string // name of the Prometheus data source to start with
 	Folder     string // that the provisioning file loads them into
+	RunbookURL string // of RUNBOOK.md, for the links of the alerts' panels
 }
 
 // DefaultOptions are those that the committed files are generated with.
-func DefaultOptions() Options { return Options{Datasource: "default", Folder: "Afterglow"} }
+func DefaultOptions() Options {
+	return Options{Datasource: "default", Folder: "Afterglow", RunbookURL: rules.DefaultOptions().RunbookURL}
+}
 
 // Files returns the dashboards and the file that provisions them, by path.
 func Files(q query.Config, o Options) (map[string][]byte, error) {

@@ -1,6 +1,8 @@
 package grafana
 
 import (
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
@@ -17,6 +19,7 @@ const (
 	varInstance = "instance"
 	varRunner   = names.LabelRunner
 	varCallback = names.LabelCallback
+	varSlow     = "slow"
 )
 
 // The matchers that the variables are used by. There is one job at a time: it
@@ -50,6 +53,9 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 	case varJob:
 		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
 			b.config.Selector(b.config.Metric(names.MetricBuildInfo)))
+	case varSlow:
+		return dashboard.NewCustomVariableBuilder(name).Label("Slower than").Description("The least duration of the traces on Its slow traces").
+			Values(dashboard.StringOrMap{String: ptr(strings.Join(durations, ","))}).Options(options(durations, "1s")).Current(option("1s"))
 	case varInstance:
 		return all(b.labelValues(name, "Instance", "Process of the service",
 			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchJob)))
@@ -87,6 +93,18 @@ func all(v *dashboard.QueryVariableBuilder) *dashboard.QueryVariableBuilder {
 	text := dashboard.StringOrArrayOfString{ArrayOfString: []string{"All"}}
 	return v.Multi(true).IncludeAll(true).AllValue(".*").
 		Current(dashboard.VariableOption{Selected: ptr(true), Text: text, Value: every})
+}
+
+// durations are what slow traces may be slower than.
+var durations = []string{"100ms", "500ms", "1s", "5s", "10s", "30s"}
+
+func options(values []string, chosen string) []dashboard.VariableOption {
+	all := make([]dashboard.VariableOption, len(values))
+	for i, v := range values {
+		all[i] = option(v)
+		all[i].Selected = ptr(v == chosen)
+	}
+	return all
 }
 
 func option(s string) dashboard.VariableOption {
