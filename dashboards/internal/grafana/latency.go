@@ -31,7 +31,7 @@ const metricCallbackWait = "afterglow_callback_queue_wait_seconds"
 
 func (b *board) waitByCallback(width uint32) view {
 	return panel{
-		title: "Queue wait, by callback", unit: "s", width: width,
+		title: "Queue wait, by callback", unit: "s", width: width, noValue: "nothing has started, or no data",
 		description: "From due to started, on average. With Limits a callback waits aside while others start: then its line rises alone. All lines rise if the workers do not keep up.",
 		targets:     []target{{expr: b.ofCallback().Mean(metricCallbackWait, "callback"), legend: "{{callback}}"}},
 		links:       []dashboard.DashboardLink{b.toCallback()},

@@ -145,7 +145,7 @@ func (b *board) askedAndEnded(width uint32) view {
 func (b *board) requests(width uint32) view {
 	served := b.ofJob().Foreign("http_server_request_duration_seconds_count")
 	return panel{
-		title: "Requests and callbacks", unit: "ops", width: width,
+		title: "Requests and callbacks", unit: "ops", width: width, noValue: "no data",
 		description: "Requests served, callbacks asked for, and how many of these a request asks for on average (right). " +
 			"Where callbacks follow the requests, there is more traffic; where they part, the code asks for more or fewer. " +
 			"Needs http_server_request_duration_seconds, as OpenTelemetry's HTTP instrumentation exposes it.",

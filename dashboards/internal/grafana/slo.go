@@ -110,7 +110,7 @@ func (b *board) budgetLine(title, expr string) view {
 
 func (b *board) latencyBudgetLeft() view {
 	return panel{
-		title: "Budget left, 30 d", unit: "percentunit", width: 4,
+		title: "Latency budget left, now", unit: "percentunit", width: 4,
 		description: "Of the late starts that an objective of " + percent(b.config.LatencySLO()) + " allows in 30 days, the share not yet spent.",
 		targets:     []target{{expr: b.latencyBudgetLeftExpr()}},
 		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic or data", decimals: ptr(0.),
@@ -119,7 +119,7 @@ func (b *board) latencyBudgetLeft() view {
 
 func (b *board) latencyBurnStat(window string) view {
 	return panel{
-		title: "Burn rate, " + window, unit: "suffix:x", width: 4,
+		title: "Latency burn rate, " + window, unit: "suffix:x", width: 4,
 		description: "How many times too fast the budget for late starts was spent in the last " + window + ", by the worst runner.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedLatencyBurn(window)) + " >= 0)"}},
 		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",
