@@ -4,27 +4,7 @@ import (
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-
-	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
-
-// alertNames lists the alerts that may fire, in the order of the rules.
-func alertNames(q query.Config) ([]string, error) {
-	groups, err := rules.Alerts(q, rules.DefaultOptions())
-	if err != nil {
-		return nil, err
-	}
-	var all []string
-	for _, g := range groups {
-		for _, r := range g.Rules {
-			if r.Labels["severity"] != rules.None {
-				all = append(all, r.Alert)
-			}
-		}
-	}
-	return all, nil
-}
 
 // entry is the anchor of an alert in the runbook.
 func entry(alert string) string { return strings.ToLower(alert) }
@@ -48,7 +28,8 @@ func (b *board) firingCount() view {
 }
 
 // firingNow has a row an alert, which scrolls, whatever number fires.
-func (b *board) firingNow(names []string) view {
+func (b *board) firingNow() view {
+	names := b.options.Alerts
 	anchors := make([]dashboard.ValueMapping, len(names))
 	for i, name := range names {
 		anchors[i] = reads(name, entry(name), "")
@@ -61,19 +42,19 @@ func (b *board) firingNow(names []string) view {
 	}.table([]key{
 		{label: "severity", title: "Severity", width: 80, words: []dashboard.ValueMapping{reads("critical", "critical", red), reads("warning", "warning", orange)}},
 		{label: "alertname", title: "Alert", links: []dashboard.DashboardLink{b.runbook(ofRow("alertname"), ofRow("entry"))}},
-		{label: "runner", title: "Runner", width: 80},
-		{label: "callback", title: "Callback", width: 140, links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
+		{label: "runner", title: "Runner", width: 75},
+		{label: "callback", title: "Callback", width: 135, links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
 		{label: "instance", title: "Instance", width: 130, links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
 		{label: "entry", words: anchors, hidden: true},
 	}, []column{{
-		title: "Active since", unit: "dateTimeFromNow", width: 120,
+		title: "Active since", unit: "dateTimeFromNow", width: 135,
 		expr: `label_replace(max by (` + by + `) (` + b.firingSince() + `) * 1000, "entry", "$1", "alertname", "(.+)")`,
 	}}, "Severity", false)
 }
 
 // firingStates has a row an alert, whatever runner it is about: there are no
 // more rows than alerts, and the panel is high enough for all.
-func (b *board) firingStates(names []string) view {
+func (b *board) firingStates() view {
 	by := func(severity string) string {
 		return "max by (alertname) (" + b.firing("severity"+severity) + ")"
 	}
@@ -86,7 +67,7 @@ func (b *board) firingStates(names []string) view {
 		}},
 		mappings: []dashboard.ValueMapping{says(2, "critical", red), says(1, "warning", orange), says(0, "none", green)},
 	}
-	for _, name := range names {
+	for _, name := range b.options.Alerts {
 		p.overrides = append(p.overrides, override(name, property("links", []dashboard.DashboardLink{b.runbook(name, entry(name))})))
 	}
 	return wordless(p.states())

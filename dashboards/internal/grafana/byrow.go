@@ -67,7 +67,7 @@ func (b *board) errors(callback string, width uint32) view {
 		description: "The ten errors, panics and reasons with most records in the time range. # stands for a number. A record can stand for many: those of one kind are limited, and the log says how many it left out.",
 	}.logTable(keys, []column{
 		{title: "Records", unit: "short", width: 80, expr: count, decimals: ptr(0.)},
-		{title: "First seen", unit: "dateTimeFromNow", width: 120, expr: first},
-		{title: "Last seen", unit: "dateTimeFromNow", width: 120, expr: last},
+		{title: "First seen", unit: "dateTimeFromNow", width: 135, expr: first},
+		{title: "Last seen", unit: "dateTimeFromNow", width: 135, expr: last},
 	})
 }

@@ -11,19 +11,25 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
-	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
 
 // Options are what a user may choose about the dashboards.
 type Options struct {
 	Datasource string // name of the Prometheus data source to start with
 	Folder     string // that the provisioning file loads them into
-	RunbookURL string // of RUNBOOK.md, for the links of the alerts' panels
+
+	// Of the alerts' panels: the page that the runbook is read on, and the alerts
+	// that may fire, each of which has an entry there.
+	RunbookURL string
+	Alerts     []string
 }
 
 // DefaultOptions are those that the committed files are generated with.
 func DefaultOptions() Options {
-	return Options{Datasource: "default", Folder: "Afterglow", RunbookURL: rules.DefaultOptions().RunbookURL}
+	return Options{
+		Datasource: "default", Folder: "Afterglow",
+		RunbookURL: "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
+	}
 }
 
 // Files returns the dashboards and the file that provisions them, by path.

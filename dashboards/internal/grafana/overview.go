@@ -11,14 +11,10 @@ import (
 func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b := newBoard(q, o, uidOverview, "Afterglow / Overview",
 		"Is the work after responses done, in time, and does the runner keep up? Made for Grafana 10.4 and later.")
-	alerts, err := alertNames(q)
-	if err != nil {
-		return dashboard.Dashboard{}, err
-	}
 
 	b.row("Is it OK?")
 	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow("Workers busy, now", 3), b.fillNow(), b.lostToday())
-	b.add(10, b.firingNow(alerts), b.firingStates(alerts))
+	b.add(10, b.firingNow(), b.firingStates())
 
 	b.row("Callbacks, the worst first")
 	b.add(10, b.callbacks())
@@ -31,11 +27,11 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Latency")
 	b.add(8, b.queueWait(), b.queueWaitHeat(), b.waitByCallback(8))
-	b.add(8, b.durations(8), b.durationHeat(8), b.responseDelay(8))
-	b.add(7, b.responseDelayHeat(24))
+	b.add(8, b.durations(12), b.durationHeat(12))
+	b.add(7, b.responseDelay(12), b.responseDelayHeat(12))
 
 	b.row("Saturation")
-	b.add(8, b.instances())
+	b.add(6, b.instances())
 	b.add(8, b.depth(), b.busy(), b.oldest())
 	b.add(8, b.places(24))
 	b.add(8, b.drainTime(), b.forecast(), b.utilization())

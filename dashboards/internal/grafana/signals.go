@@ -44,6 +44,11 @@ func between(before, key, behind string) string {
 	return "{{ with " + field(key) + " }}" + before + "{{ . }}" + behind + "{{ end }}"
 }
 
+// seconds writes a number of seconds after a text, to the millisecond.
+func seconds(before, key string) string {
+	return "{{ with " + field(key) + " }}" + before + "{{ round . 3 }} s{{ end }}"
+}
+
 // logsOf is the same, each record as a line that says what went wrong. What a
 // line says of its message does not match what was asked for: Grafana would
 // highlight all of it.
@@ -54,7 +59,7 @@ func logsOf(callback string) string {
 var failureLine = `{{ trimPrefix "callback " (` + message + `) }}` +
 	after(": ", names.KeyExceptionMessage) + after(": ", names.KeyError) + after(" · ", names.KeyReason) +
 	after(" · in ", keyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
-	between(" · after ", names.KeyDuration, " s") + after(" · on ", "http.route") +
+	seconds(" · after ", names.KeyDuration) + after(" · on ", "http.route") +
 	between(" · ", names.KeySuppressed, " more left out")
 
 // keyFunction is the function that was asked to run, with its file and line.
@@ -66,7 +71,7 @@ func drainLogs() string {
 	return recordsOf(names.LogDrainStarted, names.LogDrainFinished) + ` | ` + names.KeyRunner + `=~"$runner" | line_format ` + "`" +
 		`{{ trimPrefix "drain " (` + message + `) }}` + after(" · runner ", names.KeyRunner) +
 		after(" · pending ", names.KeyPending) + after(" · completed ", names.KeyCompleted) + after(" · lost ", names.KeyLost) +
-		after(": ", names.KeyLostNames) + after(" · refs ", names.KeyLostRefs) + between(" · took ", names.KeyDuration, " s") +
+		after(": ", names.KeyLostNames) + after(" · refs ", names.KeyLostRefs) + seconds(" · took ", names.KeyDuration) +
 		after(" · version ", "service.version") + "`"
 }
 

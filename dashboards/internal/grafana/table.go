@@ -2,6 +2,7 @@ package grafana
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -29,8 +30,7 @@ type column struct {
 	decimals    *float64
 }
 
-// table has a row for each set of the keys' values, the worst row first: the
-// highest value of the first column, unless another is named.
+// table has a row for each set of the keys' values, in the order of one column.
 func (p panel) table(keys []key, columns []column, sortBy string, descending bool) view {
 	for _, c := range columns {
 		p.targets = append(p.targets, target{expr: c.expr, instant: true, table: true})
@@ -119,9 +119,21 @@ func columnsOf(keys []key, columns []column) []dashboard.DashboardFieldConfigSou
 			properties = append(properties, property("decimals", *c.decimals))
 		}
 		if len(c.steps) > 0 {
-			properties = append(properties, property("thresholds", thresholds(c.steps)), property("custom.cellOptions", filled()))
+			properties = append(properties, property("thresholds", thresholds(onlyWrong(c.steps))), property("custom.cellOptions", filled()))
 		}
 		all = append(all, override(c.title, properties...))
+	}
+	return all
+}
+
+// onlyWrong leaves what is well without a color: a table of green hides the one
+// cell that is not.
+func onlyWrong(steps []step) []step {
+	all := slices.Clone(steps)
+	for i, s := range all {
+		if s.color == green {
+			all[i].color = "transparent"
+		}
 	}
 	return all
 }

@@ -86,6 +86,13 @@ func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map
 	t.Helper()
 	q, err := query.New(o)
 	require.NoError(t, err)
+	alerts, err := rules.Alerts(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	for _, group := range alerts {
+		for _, r := range group.Rules {
+			g.Alerts = append(g.Alerts, r.Alert)
+		}
+	}
 	dashboards, err = grafana.Files(q, g)
 	require.NoError(t, err)
 	files, err := rules.Files(q, rules.DefaultOptions())

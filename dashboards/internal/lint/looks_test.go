@@ -150,7 +150,7 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 		}, "Its failed traces: columns are cut: no width for [Trace ID Trace name]"},
 		{"columns wider than their table", "overview", func(t *testing.T, d object) {
 			panelOf(t, d, "Firing now")["gridPos"].(object)["w"] = 10.
-		}, "Firing now: columns are cut: they take 550 pixels of 460"},
+		}, "Firing now: columns are cut: they take 555 pixels of 460"},
 		{"a row for each query", "overview", func(t *testing.T, d object) {
 			ask(t, d, "Callbacks", "sum by (callback) (afterglow_callbacks_stuck"+selector+")")
 		}, "Callbacks: a row is of [callback runner], and a query has [callback]"},
