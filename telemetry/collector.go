@@ -92,11 +92,8 @@ func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
 	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
-	longest := 0.0
-	if !r.OldestRunning.IsZero() {
-		longest = time.Since(r.OldestRunning).Seconds()
-	}
-	ch <- c.gauge(c.longestRun, longest, r.Name)
+	ch <- c.gauge(c.oldestAge, secondsSince(r.OldestDue), r.Name)
+	ch <- c.gauge(c.longestRun, secondsSince(r.OldestRunning), r.Name)
 	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }
 
@@ -132,4 +129,12 @@ func (c *collector) histogram(id series, r *read, s histogram.Snapshot, exemplar
 		c.histograms[id] = h
 	}
 	return h.metric(s, exemplars)
+}
+
+// secondsSince is how long ago t was; 0 for the zero Time.
+func secondsSince(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return time.Since(t).Seconds()
 }

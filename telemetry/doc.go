@@ -46,7 +46,7 @@
 // runner has other buckets, its histograms start at 0.
 //
 // The number of series is bounded. With the default buckets, R runners with C
-// callback names each have at most 57 R C + 70 R + 8 series.
+// callback names each have at most 57 R C + 71 R + 8 series.
 //
 // # Spans
 //

@@ -17,7 +17,7 @@ type metrics struct {
 	// Of a runner.
 	rejected, folded, queueWait, responseDelay, shutdownLost, shutdownDuration *prometheus.Desc
 	depth, capacity, highWater, oldest, workers, busy, busyTime, longestRun    *prometheus.Desc
-	places, placesLimit                                                        *prometheus.Desc
+	oldestAge, places, placesLimit                                             *prometheus.Desc
 	// Of the process.
 	misuse, telemetryErrors, buildInfo *prometheus.Desc
 }
@@ -67,6 +67,7 @@ func newMetrics() *metrics {
 			"How many callbacks may wait there before more are rejected (Config.Queue, MaxReserved, MaxHeld, MaxPaused). Those of one name may take, except of queued, as many as they leave free.", names.LabelState),
 
 		oldest:     ofRunner(names.MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
+		oldestAge:  ofRunner(names.MetricQueueOldestAge, seconds, "For how long the longest-waiting callback has been due, as its process measures it. 0 when none waits."),
 		workers:    ofRunner(names.MetricWorkers, "", "Callbacks that may run at once."),
 		busy:       ofRunner(names.MetricWorkersBusy, "", "Workers that run a callback."),
 		busyTime:   ofRunner(names.MetricWorkerBusyTime, seconds, "Worker time spent on callbacks, those running now included."),
@@ -86,7 +87,7 @@ func (m *metrics) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess, m.ranFor,
 		m.rejected, m.folded, m.queueWait, m.responseDelay, m.shutdownLost, m.shutdownDuration,
-		m.depth, m.capacity, m.highWater, m.oldest, m.workers, m.busy, m.busyTime, m.longestRun,
+		m.depth, m.capacity, m.highWater, m.oldest, m.oldestAge, m.workers, m.busy, m.busyTime, m.longestRun,
 		m.places, m.placesLimit,
 		m.misuse, m.telemetryErrors, m.buildInfo,
 	}

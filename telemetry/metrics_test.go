@@ -130,7 +130,7 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 
 	s := g.series()
 	// The shared one has no timeout: it would be that of one of them at random.
-	require.Len(t, s, 57*(kept+1)-1+70+7)
+	require.Len(t, s, 57*(kept+1)-1+71+7)
 	require.InDelta(t, many-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.InDelta(t, many-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
 	require.InDelta(t, 1, s[`afterglow_callbacks_total{callback="callback.00099",outcome="success",runner="default"}`], 0)
@@ -160,4 +160,22 @@ func TestFoldedNamesStayWholeInSpansAndRecords(t *testing.T) {
 	g.shutdown(r)
 	require.Equal(t, "second", attrs(g.span("process second").Attributes)["afterglow.callback.name"])
 	require.Equal(t, "second", g.record(slog.LevelError, names.LogFailed)["callback"])
+}
+
+// An age that a reader computes from a time is wrong by what its clock differs.
+func TestTheAgeOfTheOldestIsMeasuredByTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{Name: "web", Workers: 1, Timeout: -1})
+		release := make(chan struct{})
+		hold := func(context.Context) error { <-release; return nil }
+		require.NoError(t, r.Go(t.Context(), "order.email", hold))
+		require.NoError(t, r.Go(t.Context(), "order.email", hold))
+		time.Sleep(90 * time.Second)
+		require.InDelta(t, 90, g.series()[`afterglow_queue_oldest_seconds{runner="web"}`], 1e-9)
+		close(release)
+		synctest.Wait()
+		require.Zero(t, g.series()[`afterglow_queue_oldest_seconds{runner="web"}`], "none waits")
+		g.shutdown(r)
+	})
 }

@@ -21,6 +21,7 @@ var queries = map[string]string{
 	names.MetricQueuePlaces:      `max by (runner, state) (afterglow_queue_places / afterglow_queue_places_limit)`,
 	names.MetricQueuePlacesLimit: `(afterglow_queue_places / afterglow_queue_places_limit) >= 0.5`,
 	names.MetricQueueOldest:      `time() - (afterglow_queue_oldest_timestamp_seconds > 0)`,
+	names.MetricQueueOldestAge:   `max by (runner) (afterglow_queue_oldest_seconds) > 60`,
 	names.MetricWorkers:          `sum by (runner) (afterglow_workers)`,
 	names.MetricWorkersBusy:      `afterglow_workers_busy / afterglow_workers`,
 	names.MetricWorkerBusyTime:   `rate(afterglow_worker_busy_seconds_total[5m]) / afterglow_workers`,

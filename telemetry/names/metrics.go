@@ -20,6 +20,7 @@ const (
 	MetricQueuePlaces      = "afterglow_queue_places"                   // What do callbacks wait for?
 	MetricQueuePlacesLimit = "afterglow_queue_places_limit"             // Of how many that may?
 	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Is the queue stuck? Histograms see only what starts.
+	MetricQueueOldestAge   = "afterglow_queue_oldest_seconds"           // For how long has the oldest been due, whatever anybody's clock says?
 	MetricWorkers          = "afterglow_workers"                        // How many may run at once?
 	MetricWorkersBusy      = "afterglow_workers_busy"                   // How many do?
 	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"      // What is the true utilization, whenever it is scraped?

@@ -55,6 +55,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.rules.DashboardURL, "dashboard-url", s.rules.DashboardURL, "`URL` of Grafana, for the alerts' links")
 	f.StringVar(&s.rules.WebhookDir, "webhook-dir", s.rules.WebhookDir, "`directory`, where Alertmanager runs, of page.url, ticket.url and deadman.url: who is told")
 	f.StringVar(&s.rules.MayBeSilent, "may-be-silent", s.rules.MayBeSilent, "`regexp` of the callbacks that AfterglowCallbackSilent leaves out, such as report\\..*|cleanup")
+	f.StringVar(&s.rules.MayBeAbsent, "may-be-absent", s.rules.MayBeAbsent, "`regexp` of the jobs that AfterglowJobAbsent and AfterglowScrapeLost leave out, such as report|batch-.*")
 	f.Float64Var(&s.rules.Compress, "compress", s.rules.Compress, "`times` as fast as real time do the rules judge; for demonstrations and tests, such as 300")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

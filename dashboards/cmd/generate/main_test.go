@@ -57,7 +57,7 @@ func TestTheEmbeddedFilesAreWhatTheDefaultsGenerate(t *testing.T) {
 func TestEachFlagReachesTheFiles(t *testing.T) {
 	overview, slo := "grafana/overview.json", "grafana/slo.json"
 	provider := "grafana/provider.yml"
-	alerts, alertmanager := "prometheus/alerts.rules.yml", "alertmanager/alertmanager.yml"
+	recording, alerts, alertmanager := "prometheus/recording.rules.yml", "prometheus/alerts.rules.yml", "alertmanager/alertmanager.yml"
 	for _, c := range []struct{ flag, value, file, contains string }{
 		{"-datasource", "thanos", overview, `"value": "thanos"`},
 		{"-matcher", `cluster="eu"`, overview, `afterglow_callbacks_total{cluster=\"eu\"`},
@@ -72,7 +72,9 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
 		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
 		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
-		{"-may-be-silent", `report\..*|cleanup`, alerts, `{callback!~"report\\..*|cleanup",outcome="success"}[3h] offset 1h`},
+		{"-may-be-silent", `report\..*|cleanup`, recording, `{callback!~"report\\..*|cleanup",outcome="success"}[3h])`},
+		{"-may-be-absent", `report|batch-.*`, alerts, `afterglow_build_info{job!~"report|batch-.*"}[1d]`},
+		{"-may-be-absent", `report|batch-.*`, alerts, `up{job!~"report|batch-.*"}[5m]`},
 		{"-compress", "300", alerts, "lost_total[5s]"},
 		{"-compress", "300", alertmanager, "repeat_interval: 12s"},
 	} {

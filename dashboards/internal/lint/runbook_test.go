@@ -25,7 +25,7 @@ var (
 	promqlBlock = regexp.MustCompile("(?s)```promql\n(.*?)```")
 	metricWord  = regexp.MustCompile(`\bafterglow_\w+`)
 	flagWord    = regexp.MustCompile("`-([a-z][a-z-]*)[^`]*`")
-	urlVariable = regexp.MustCompile(`var-(\w+)=`)
+	urlVariable = regexp.MustCompile(`var-(\w+)=\{\{ \$labels\.`) // of the alert itself
 )
 
 // queryFaults says what is wrong with the queries, metrics and flags that a

@@ -102,10 +102,20 @@ func (c Config) Selector(metric string, matchers ...string) string {
 	return metric + "{" + strings.Join(all, ", ") + "}"
 }
 
-// Labels are what an aggregation keeps: the labels of the configured matchers,
-// job, and those given. `sum by (` + c.Labels("runner") + `)`.
+// The labels that say where a process runs. Targets and external labels often
+// carry them. A sum without them would add one namespace's runner to that of
+// another whose job has the same name.
+const (
+	LabelCluster   = "cluster"
+	LabelNamespace = "namespace"
+)
+
+// Labels are what an aggregation keeps: cluster, namespace, the labels of the
+// configured matchers, job, and those given. `sum by (` + c.Labels("runner") + `)`.
+// A label that the series do not have is empty on both sides of a comparison, so
+// nothing changes for those who have neither.
 func (c Config) Labels(names ...string) string {
-	var all []string
+	all := []string{LabelCluster, LabelNamespace}
 	for _, m := range c.matchers {
 		all = append(all, m.Name)
 	}

@@ -22,13 +22,13 @@ func TestMatchersAreInEverySelectorAndKeptByAggregations(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `afterglow_workers{cluster="eu", env=~"prod.*", runner="mail"}`,
 		c.Selector(c.Metric(names.MetricWorkers), `runner="mail"`))
-	require.Equal(t, "cluster, env, job, runner", c.Labels("runner"))
+	require.Equal(t, "cluster, namespace, env, job, runner", c.Labels("runner"))
 
 	o.Matcher = `env=~"prod.*", env!="prod-old"`
 	c, err = query.New(o)
 	require.NoError(t, err)
 	require.Equal(t, `afterglow_workers{env=~"prod.*", env!="prod-old"}`, c.Selector(c.Metric(names.MetricWorkers)))
-	require.Equal(t, "env, job", c.Labels())
+	require.Equal(t, "cluster, namespace, env, job", c.Labels())
 }
 
 func TestTheNamespaceReplacesAfterglow(t *testing.T) {

@@ -27,10 +27,12 @@ func (s Scope) InFlight(by ...string) string {
 }
 
 // OldestAge is for how many seconds the longest-waiting callback has been due;
-// 0 when none waits.
+// 0 when none waits. The process measures it. A process with an older version of
+// the telemetry package exposes the time only, which is compared with
+// Prometheus' clock.
 func (s Scope) OldestAge(by ...string) string {
-	oldest := s.Series(names.MetricQueueOldest)
-	return aggregate("max", by, "time() - ("+oldest+" > 0) or "+oldest)
+	since := s.Series(names.MetricQueueOldest)
+	return aggregate("max", by, s.Series(names.MetricQueueOldestAge)+" or time() - ("+since+" > 0) or "+since)
 }
 
 // Utilization is the share of the workers' time that callbacks take on each

@@ -1,7 +1,8 @@
 package query
 
 // The functions below name the recorded series: level:metric:operation. Every level
-// keeps job and the labels of the configured matchers; instances are summed.
+// keeps cluster, namespace, job and the labels of the configured matchers, see
+// [Config.Labels]; instances are summed.
 
 // BurnWindows are the windows over which burn rates are recorded.
 func BurnWindows() []string { return []string{"5m", "30m", "1h", "6h", "3d"} }
@@ -24,6 +25,25 @@ func (c Config) RecordedBad() string { return "runner:" + c.namespace + "_callba
 // spent, over one of [BurnWindows], by job and runner. No value without traffic.
 func (c Config) RecordedBurn(window string) string {
 	return "runner:" + c.namespace + "_error_budget_burn:ratio_rate" + window
+}
+
+// RecordedFastBurn is the error budget's burn rate over the last hour where it
+// burns fast: 2 % of a month's budget in an hour. No value otherwise. An alert
+// looks back at it to know that somebody has been called.
+func (c Config) RecordedFastBurn() string {
+	return "runner:" + c.namespace + "_error_budget_burn:fast"
+}
+
+// RecordedLatencyFastBurn is the same for the latency budget.
+func (c Config) RecordedLatencyFastBurn() string {
+	return "runner:" + c.namespace + "_latency_budget_burn:fast"
+}
+
+// RecordedSteady is how many callbacks per second succeeded in nine of ten
+// five-minute spans of the three hours before the last one, by job, runner and
+// callback: 0 for rare work. What was steady some hours ago is read from its past.
+func (c Config) RecordedSteady() string {
+	return "runner_callback:" + c.namespace + "_callbacks_steady:quantile3h"
 }
 
 // RecordedStarts is the rate of callbacks started, per second over 5 minutes,

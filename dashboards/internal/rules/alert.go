@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
@@ -21,14 +20,23 @@ const (
 type alert struct {
 	name, severity       string
 	expr                 string
-	hold, keep           string // for and keep_firing_for; each rule says why
 	summary, description string
+
+	// For and keep_firing_for; each rule says why. No For is longer than two minutes.
+	// When Prometheus restarts, For begins anew, and Alertmanager takes an alert for
+	// resolved that it has not heard of for four minutes, one of which may have passed
+	// before the restart. That leaves a minute for the restart. What must last longer
+	// is asked of the samples, which outlive it: min_over_time and the like.
+	hold, keep string
 
 	// The dashboard that shows more, by uid, the panel of it to look at first,
 	// and the labels of the alert that fill its variables of the same names.
 	// There is no panel where none could show anything.
 	dashboard, panel string
 	labels           []string
+
+	culprit string // a query for the callback to blame, which fills the variable callback
+	since   string // how long before its start the link shows; "": an hour
 }
 
 // The uids of the dashboards.
@@ -45,18 +53,33 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tidy([]Group{
-		w.group("afterglow-slo", w.budgetAlerts()),
-		w.group("afterglow-lost-work", w.lossAlerts()),
-		w.group("afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)),
-		w.group("afterglow-callbacks", w.callbackAlerts()),
-		w.group("afterglow-telemetry", w.telemetryAlerts()),
-	})
+	var groups []Group
+	for _, g := range []struct {
+		name   string
+		alerts []alert
+	}{
+		{"afterglow-slo", w.budgetAlerts()},
+		{"afterglow-lost-work", w.lossAlerts()},
+		{"afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)},
+		{"afterglow-callbacks", w.callbackAlerts()},
+		{"afterglow-telemetry", w.telemetryAlerts()},
+	} {
+		group, err := w.group(g.name, g.alerts)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, group)
+	}
+	return tidy(groups)
 }
 
-func (w writer) group(name string, alerts []alert) Group {
+func (w writer) group(name string, alerts []alert) (Group, error) {
 	g := Group{Name: name}
 	for _, a := range alerts {
+		link, err := w.link(a)
+		if err != nil {
+			return g, err
+		}
 		if a.panel != "" {
 			a.description += " Panel: " + a.panel + "."
 		}
@@ -68,7 +91,7 @@ func (w writer) group(name string, alerts []alert) Group {
 				"summary":       a.summary,
 				"description":   a.description,
 				"runbook_url":   w.o.RunbookURL + "#" + strings.ToLower(a.name),
-				"dashboard_url": w.link(a.dashboard, a.labels),
+				"dashboard_url": link,
 			},
 		}
 		if a.hold != "" {
@@ -79,20 +102,7 @@ func (w writer) group(name string, alerts []alert) Group {
 		}
 		g.Rules = append(g.Rules, r)
 	}
-	return g
-}
-
-// link leads to a dashboard that shows what the alert is about.
-func (w writer) link(uid string, labels []string) string {
-	url := strings.TrimRight(w.o.DashboardURL, "/") + "/d/" + uid
-	vars := make([]string, len(labels))
-	for i, l := range labels {
-		vars[i] = fmt.Sprintf("var-%s={{ $labels.%s | urlquery }}", l, l)
-	}
-	if len(vars) > 0 {
-		url += "?" + strings.Join(vars, "&")
-	}
-	return url
+	return g, nil
 }
 
 // Labels of alerts, as their links want them.

@@ -85,7 +85,7 @@ func (w writer) inhibitions() []inhibit {
 		{ // Who sees nothing knows nothing.
 			Source: []string{`alertname="AfterglowTelemetryAbsent"`},
 			Target: []string{ours, `alertname!~"AfterglowTelemetryAbsent|` + always + `"`},
-			Equal:  w.q.EqualLabels(),
+			Equal:  append([]string{query.LabelCluster}, w.q.EqualLabels()...), // all that absent() can know
 		},
 		{ // The same of one job.
 			Source: []string{`alertname="AfterglowJobAbsent"`},
@@ -97,14 +97,10 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{ours, `alertname!~"AfterglowScrapeLost|` + always + `"`, `instance!=""`},
 			Equal:  w.labels("instance"),
 		},
-		{ // A callback may seem silent because nobody hears it.
-			Source: []string{`alertname="AfterglowScrapeLost"`},
-			Target: []string{`alertname="AfterglowCallbackSilent"`},
-			Equal:  w.labels(),
-		},
-		{ // A queue that stands still is old, fills up, and has busy workers.
+		{ // A queue that stands still is old, fills up, and has busy workers. Its
+			// engineer sees the other warnings of the instance on the dashboards.
 			Source: []string{`alertname="AfterglowQueueStuck"`},
-			Target: []string{`alertname=~"AfterglowOldestTooOld|AfterglowQueueFillingUp|AfterglowWorkersSaturated"`},
+			Target: []string{ours, `alertname!~"` + always + `"`, `severity="warning"`},
 			Equal:  w.labels("instance", "runner"),
 		},
 		{ // What is held for so long that its places are full is old.
@@ -117,9 +113,11 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{`alertname="AfterglowErrorBudgetBurn"`},
 			Equal:  w.labels("runner"),
 		},
-		{ // The engineer who works on the critical one sees the warnings on the dashboards.
-			Source: []string{ours, `severity="critical"`, `runner!=""`},
-			Target: []string{ours, `alertname!~"` + always + `"`, `severity="warning"`},
+		{ // The engineer who works on a runner's budget sees its warnings on the
+			// dashboards. But a callback that is silent, or never succeeds, is
+			// another one than those that spend the budget, as names that are data are.
+			Source: []string{`alertname=~"AfterglowErrorBudgetBurn(Fast)?"`},
+			Target: []string{ours, `alertname!~"` + always + `|AfterglowCallbackSilent|AfterglowCallbackFailing|AfterglowNamesFolded"`, `severity="warning"`},
 			Equal:  w.labels("runner"),
 		},
 	}

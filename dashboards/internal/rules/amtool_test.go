@@ -26,7 +26,7 @@ func TestAlertmanagerTakesItsConfigurationWhateverTheOptions(t *testing.T) {
 			change(&q, &o)
 			out, err := command(t, generate(t, q, o), "amtool", "check-config", alertmanager)
 			require.NoError(t, err, out)
-			require.Contains(t, out, "8 inhibit rules")
+			require.Contains(t, out, "7 inhibit rules")
 		})
 	}
 }
@@ -91,6 +91,7 @@ func TestOptionsThatCannotBeUsedAreRefused(t *testing.T) {
 		"a dashboard's query":   {func(_ *query.Options, o *rules.Options) { o.DashboardURL += "/?orgId=1" }, "leave the part after ? or # out"},
 		"a runbook's entry":     {func(_ *query.Options, o *rules.Options) { o.RunbookURL += "#afterglowpanics" }, "leave the part after ? or # out"},
 		"nowhere to look":       {func(_ *query.Options, o *rules.Options) { o.WebhookDir = "" }, "the webhook directory is empty"},
+		"no expression of jobs": {func(_ *query.Options, o *rules.Options) { o.MayBeAbsent = "batch.(*" }, "jobs that may be absent"},
 		"no expression":         {func(_ *query.Options, o *rules.Options) { o.MayBeSilent = "report.(*" }, "use a regular expression of their names"},
 		"nothing can burn fast": {func(q *query.Options, _ *rules.Options) { q.SLO = 0.9 }, "use more than 0.931"},
 		"nor late":              {func(q *query.Options, _ *rules.Options) { q.LatencySLO = 0.5 }, "latency slo 0.5"},

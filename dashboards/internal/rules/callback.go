@@ -11,37 +11,42 @@ import (
 // callbackAlerts tell of callbacks that misbehave, by name. They are warnings:
 // if it matters how many there are, the error budget burns.
 func (w writer) callbackAlerts() []alert {
-	timeouts := w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomeTimeout)), "runner", "callback")
-	ended := w.sum(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()), "runner", "callback")
-	succeeded := w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess))
-	if w.o.MayBeSilent != "" {
-		succeeded = w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess), fmt.Sprintf("%s!~%q", names.LabelCallback, w.o.MayBeSilent))
-	}
+	of := func(expr string) string { return w.sum(expr, "runner", "callback") }
+	timeouts := w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomeTimeout))
+	lately := w.increase("5m", names.MetricCallbacks, outcome(runner.OutcomeTimeout))
+	ended := of(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()))
+	stuck := w.gauge(names.MetricStuck)
+	failed := w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes())
 	return []alert{
 		{
 			name: "AfterglowPanics", severity: Warning,
 			// At once: one panic is a mistake in the code, however rare.
-			expr:    above(w.sum(w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomePanic)), "runner", "callback"), "0"),
+			expr:    above(of(w.increase("15m", names.MetricCallbacks, outcome(runner.OutcomePanic))), "0"),
 			keep:    "15m", // one notification for panics that come now and then
 			summary: "Callback {{ $labels.callback }} panics",
 			description: "Panics of callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} " +
-				"in the last 15 minutes: about {{ $value | humanize }}. The log has each stack.",
-			dashboard: callback, panel: "When it failed", labels: ofCallback,
+				"in the last 15 minutes: about {{ $value | humanize }}. The log has each stack." +
+				w.worst("15m", names.MetricCallbacks, ofCallback, outcome(runner.OutcomePanic)),
+			dashboard: callback, panel: "Its failures' logs", labels: ofCallback,
 		},
 		{
 			name: "AfterglowTimeouts", severity: Warning,
-			expr:    all(above("("+ratio(timeouts, ended)+")", "0.05"), timeouts+" >= 5"),
-			hold:    "5m", // a dependency that was slow for a moment is over by then
+			// In two spans of five minutes, one after the other: a dependency that was
+			// slow for a moment is over by then.
+			expr: all(above("("+ratio(of(timeouts), ended)+")", "0.05"), of(timeouts)+" >= 5",
+				above(of(lately), "0"), above(of(w.before("5m", lately)), "0")),
+			hold:    "1m",
 			keep:    "10m",
 			summary: "Callback {{ $labels.callback }} runs into its timeout",
 			description: "In the last 15 minutes, {{ $value | humanizePercentage }} of the callbacks {{ $labels.callback }} of runner " +
-				"{{ $labels.runner }} of {{ $labels.job }} ran out of time.",
+				"{{ $labels.runner }} of {{ $labels.job }} ran out of time." +
+				w.worst("15m", names.MetricCallbacks, ofCallback, outcome(runner.OutcomeTimeout)),
 			dashboard: callback, panel: "Run time against timeout", labels: ofCallback,
 		},
 		{
 			name: "AfterglowCallbackStuck", severity: Warning,
-			expr:    above(w.gauge(names.MetricStuck), "0"),
-			hold:    "2m", // a slow end is no leak
+			expr:    all(above(stuck, "0"), above(fmt.Sprintf("min_over_time(%s[%s])", stuck, w.window("2m")), "0")), // a slow end is no leak
+			hold:    "1m",                                                                                            // not for a process that has just begun: two minutes of it may be one scrape
 			keep:    "5m",
 			summary: "Callback {{ $labels.callback }} is stuck on {{ $labels.instance }}",
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
@@ -51,20 +56,67 @@ func (w writer) callbackAlerts() []alert {
 		},
 		{
 			name: "AfterglowCallbackSilent", severity: Warning,
-			// Steady is what succeeded in nine of ten five-minute spans of the
-			// three hours before the last one. A name seen for the first time, or
-			// rare work, is not. Nor is what was as silent at this time yesterday,
-			// give or take an hour: the work of a night, or a shop that closes.
-			expr: fmt.Sprintf("%s unless (time() - max by (%[2]s) (%[3]s) < %[4]s) unless on (%[2]s) %[5]s == 0",
-				above("3600 * "+w.sum(w.before("1h", fmt.Sprintf("quantile_over_time(0.1, %s[%s])", succeeded, w.window("3h"))),
-					"runner", "callback"), "0"),
-				w.q.Labels("runner", "callback"), w.gauge(names.MetricLastSuccess), w.seconds("1h"),
-				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", succeeded, w.window("2h")))),
-			hold:    "5m", // after a restart there is no last success until the first
+			// Steady is what was recorded as such within the day, before the hour of
+			// silence. A name seen for the first time, or rare work, is not. Nor is
+			// what was as silent at this time yesterday, give or take an hour: the work
+			// of a night, or a shop that closes.
+			expr: fmt.Sprintf("3600 * %s > 0 %s unless on (%s) %s == 0",
+				w.before("1h", fmt.Sprintf("max_over_time(%s[%s])", w.q.Selector(w.q.RecordedSteady()), w.window("23h"))),
+				w.unlessSucceeded("1h"), w.q.Labels("runner", "callback"),
+				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", w.succeeded(), w.window("2h")))),
+			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
 			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} was steady work, at least " +
 				"{{ $value | humanize }} an hour, and has not succeeded once in the last one. Either nobody asks for it, or it never ends well.",
-			dashboard: callback, panel: "Asked for and ended", labels: ofCallback,
+			dashboard: callback, panel: "Asked for and ended", labels: ofCallback, since: "6h",
+		},
+		{
+			name: "AfterglowCallbackFailing", severity: Warning,
+			// The budget of a busy runner does not notice a callback that is rare, and
+			// ten failures are more than the work of a week of nights. Its last success
+			// is as old as that of a callback of every night, and two hours older. The
+			// failure is an hour old, so that the next attempt may have succeeded.
+			expr: fmt.Sprintf("%s > 0 %s",
+				of(w.before("1h", fmt.Sprintf("sum_over_time(%s[%s:%s])", failed, w.window("1d"), w.step("1m")))+" * "+w.stepSeconds("1m")),
+				w.unlessSucceeded("26h")),
+			hold:    "1m",
+			summary: "Callback {{ $labels.callback }} only fails",
+			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} ended badly " +
+				"within the last day, about {{ $value | humanize }} times, and has not succeeded once in 26 hours.",
+			dashboard: callback, panel: "Its failures' logs", labels: ofCallback, since: "1d",
+		},
+		{
+			name: "AfterglowNamesFolded", severity: Warning,
+			// At once: each of them is on no dashboard under its name.
+			expr:    above(w.sum(w.increase("1h", names.MetricNamesFolded), "runner"), "0"),
+			keep:    "1h", // one notification for names that come now and then
+			summary: "Runner {{ $labels.runner }} has too many callback names",
+			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} counted in the last hour as " + names.Other + ", because their names " +
+				"are more than MaxNames: about {{ $value | humanize }}. Names should be constants of the code. The log says which name was the first one too many." +
+				w.worst("1h", names.MetricNamesFolded, ofRunner),
+			dashboard: overview, panel: "Callbacks counted as other", labels: ofRunner,
 		},
 	}
+}
+
+// succeeded selects the recorded rate of successes, of callbacks that may not be silent.
+func (w writer) succeeded() string {
+	if w.o.MayBeSilent == "" {
+		return w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess))
+	}
+	return w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess), fmt.Sprintf("%s!~%q", names.LabelCallback, w.o.MayBeSilent))
+}
+
+// clockAhead is how far ahead, in seconds, a process' clock may be.
+const clockAhead = 300
+
+// unlessSucceeded leaves out what has succeeded lately: as a counter shows, whatever
+// the clock of its process; or as the time of its last success does, which a process
+// may have reached before its counter was first seen. The last of a process that is
+// gone counts, and one in the future does not.
+func (w writer) unlessSucceeded(window string) string {
+	of := w.q.Labels("runner", "callback")
+	last := fmt.Sprintf("max_over_time(%s[%s])", w.gauge(names.MetricLastSuccess), w.window(window))
+	return fmt.Sprintf("unless on (%s) max_over_time(%s[%s]) > 0 unless on (%[1]s) max by (%[1]s) (time() - %[4]s < %[5]s > -%[6]d)",
+		of, w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess)), w.window(window), last, w.seconds(window), clockAhead)
 }

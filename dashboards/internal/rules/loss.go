@@ -25,7 +25,8 @@ func (w writer) lossAlerts() []alert {
 			keep:    "10m", // two windows: drops come in bursts
 			summary: "Accepted callbacks {{ $labels.callback }} are dropped before they start",
 			description: "Callbacks {{ $labels.callback }} that runner {{ $labels.runner }} of {{ $labels.job }} accepted and then dropped " +
-				"in the last five minutes, to make room for newer ones: about {{ $value | humanize }}. They never ran.",
+				"in the last five minutes, to make room for newer ones: about {{ $value | humanize }}. They never ran." +
+				w.worst("5m", names.MetricCallbacks, ofCallback, outcome(runner.OutcomeDropped)),
 			dashboard: callback, panel: "Outcomes", labels: ofCallback,
 		},
 		{
@@ -41,7 +42,8 @@ func (w writer) lossAlerts() []alert {
 			keep:    "10m", // as above
 			summary: "Runner {{ $labels.runner }} rejects callbacks: {{ $labels.reason }}",
 			description: "Callbacks that runner {{ $labels.runner }} of {{ $labels.job }} rejected when they were asked for, in the last five " +
-				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run.",
+				"minutes: about {{ $value | humanize }}. Reason: {{ $labels.reason }}. They will not run." +
+				w.worst("5m", names.MetricRejected, []string{"runner", names.LabelReason}),
 			dashboard: overview, panel: "Rejected, by reason", labels: ofRunner,
 		},
 		{

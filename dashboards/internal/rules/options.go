@@ -34,6 +34,12 @@ type Options struct {
 	// that comes and goes otherwise than every day alike. "": none.
 	MayBeSilent string
 
+	// MayBeAbsent is a regular expression of the whole names of jobs that
+	// AfterglowJobAbsent and AfterglowScrapeLost leave out, such as
+	// `report|batch-.*`: those that run by night, or that are scaled to zero.
+	// Every other job that was seen within the day must run. "": all must.
+	MayBeAbsent string
+
 	// Compress is how many times faster than real time the rules judge: 300
 	// makes an hour of them 12 seconds. It is for demonstrations and tests, in
 	// which nobody waits for an hour, and useless for anything else: windows so
@@ -59,6 +65,9 @@ func (o Options) validate() error {
 	if _, err := labels.NewMatcher(labels.MatchNotRegexp, names.LabelCallback, o.MayBeSilent); err != nil {
 		return fmt.Errorf("callbacks that may be silent: use a regular expression of their names: %w", err)
 	}
+	if _, err := labels.NewMatcher(labels.MatchNotRegexp, model.JobLabel, o.MayBeAbsent); err != nil {
+		return fmt.Errorf("jobs that may be absent: use a regular expression of their names: %w", err)
+	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
 		if strings.TrimSpace(value) == "" {
 			return fmt.Errorf("the %s is empty", name)
@@ -83,10 +92,15 @@ const (
 	leastInterval = time.Second
 )
 
+// mostHistory is the most that compressing leaves of what Prometheus must have
+// seen before an alert may judge: nobody who watches a demonstration waits for a day.
+const mostHistory = 10 * time.Second
+
 // writer writes rules with the same options.
 type writer struct {
-	q query.Config
-	o Options
+	q      query.Config
+	o      Options
+	boards boards
 }
 
 func newWriter(q query.Config, o Options) (writer, error) {
@@ -96,7 +110,11 @@ func newWriter(q query.Config, o Options) (writer, error) {
 				name, slo, fastBurn, 1-1/fastBurn)
 		}
 	}
-	return writer{q, o}, o.validate()
+	if err := o.validate(); err != nil {
+		return writer{}, err
+	}
+	b, err := readBoards(q)
+	return writer{q, o, b}, err
 }
 
 // compress is d in the time of the rules, but at least least.
@@ -115,6 +133,25 @@ func (w writer) window(d string) string {
 // seconds is an age or a length of time that an expression compares with.
 func (w writer) seconds(d string) string {
 	return fmt.Sprint(w.compress(duration(d), leastWindow).Seconds())
+}
+
+// step is the time between two evaluations of a subquery.
+func (w writer) step(d string) string {
+	return model.Duration(w.compress(duration(d), leastInterval)).String()
+}
+
+// stepSeconds is the same, as a number.
+func (w writer) stepSeconds(d string) string {
+	return fmt.Sprint(w.compress(duration(d), leastInterval).Seconds())
+}
+
+// history is how long ago Prometheus must have seen something, as PromQL.
+func (w writer) history(d string) string {
+	ago := w.compress(duration(d), leastWindow)
+	if w.o.Compress != 1 {
+		ago = min(ago, mostHistory)
+	}
+	return model.Duration(ago).String()
 }
 
 // hold is how long something must last, or goes on after its end.

@@ -9,61 +9,81 @@ import (
 // queueAlerts tell of a pool that does not keep up. Each queue is one
 // instance's, so they do not add instances up.
 func (w writer) queueAlerts() []alert {
-	age := fmt.Sprintf("(time() - (%s > 0))", w.gauge(names.MetricQueueOldest)) // 0: none waits
+	age, since := w.gauge(names.MetricQueueOldestAge), w.gauge(names.MetricQueueOldest)
 	depth, capacity := w.gauge(names.MetricQueueDepth), w.gauge(names.MetricQueueCapacity)
+	of := w.q.Labels("instance", "runner")
 	return []alert{
 		{
 			name: "AfterglowQueueStuck", severity: Critical,
 			// With a worker free, what is due waits for Limits of its name, and
 			// nothing is stuck. Replaced workers are not busy, as they are none.
-			expr: all(above(age, w.seconds("1m")), w.increase("5m", names.MetricQueueWait+"_count")+" == 0",
-				fmt.Sprintf("%s >= %s", w.gauge(names.MetricWorkersBusy), w.gauge(names.MetricWorkers))),
+			// Callbacks that callers run start too, and show nothing of the queue:
+			// then the oldest one that is still the same does. Long work that is
+			// within its timeout will end by itself.
+			expr: all(above(age, w.seconds("1m")),
+				fmt.Sprintf("(%s == 0 or max_over_time(%s[%s]) - min_over_time(%[2]s[%[3]s]) < 1)",
+					w.increase("5m", names.MetricQueueWait+"_count"), since, w.window("5m")),
+				fmt.Sprintf("%s >= %s", w.gauge(names.MetricWorkersBusy), w.gauge(names.MetricWorkers))) +
+				fmt.Sprintf(" unless on (%s) (%s <= on (%[1]s) max by (%[1]s) (%[3]s))",
+					of, w.gauge(names.MetricLongestRunning), w.gauge(names.MetricCallbackTimeout)),
 			// The five minutes without a start are long enough; this is for a
 			// queue that starts to move as we look.
 			hold: "1m",
 			// No keep: the engineer wants to see at once that the queue moves.
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
 			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
-				"{{ $value | humanizeDuration }}, but none has started in five minutes.",
+				"{{ $value | humanizeDuration }}, but no worker has started one in five minutes.",
 			dashboard: runtime, panel: "Longest running", labels: ofInstance,
 		},
 		{
 			name: "AfterglowOldestTooOld", severity: Warning,
-			expr:    above(age, w.seconds("1m")),
-			hold:    "2m", // not for one burst that is worked off
+			// For two minutes, not for one burst that is worked off.
+			expr:    all(above(age, w.seconds("1m")), above(fmt.Sprintf("min_over_time(%s[%s])", age, w.window("2m")), w.seconds("1m"))),
+			hold:    "1m", // not for a process that has just begun: two minutes of it may be one scrape
 			keep:    "5m", // it falls to nothing whenever the queue is empty for a moment
 			summary: "A callback of runner {{ $labels.runner }} on {{ $labels.instance }} has been due for long",
 			description: "The callback that has been waiting longest for runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
-				"has been due for {{ $value | humanizeDuration }}. Callbacks should start within a second.",
+				"has been due for {{ $value | humanizeDuration }}. Callbacks should start within a second." + w.busiest(ofInstance...),
 			dashboard: runtime, panel: "Oldest waiting", labels: ofInstance,
 		},
 		{
 			name: "AfterglowQueueFillingUp", severity: Warning,
-			// A quarter full, as the line through an almost empty queue says
-			// nothing; nor does it through one that is full and cannot grow.
-			expr: fmt.Sprintf("%s or %s",
+			// For five minutes, as a burst is what a queue is for. A quarter full, as
+			// the line through an almost empty queue says nothing; nor does it through
+			// one that is full and cannot grow. And deeper than it was, as the line
+			// still rises when a burst is worked off.
+			expr: fmt.Sprintf("%[1]s / %[2]s and (%[3]s or min_over_time(%[1]s[%[4]s]) >= 0.9 * %[2]s)", depth, capacity,
 				all(fmt.Sprintf("predict_linear(%s[%s], %s) >= %s", depth, w.window("15m"), w.seconds("30m"), capacity),
-					fmt.Sprintf("%s >= 0.25 * %s", depth, capacity)),
-				fmt.Sprintf("%s >= 0.9 * %s", depth, capacity)),
-			hold:    "5m", // a burst is what a queue is for
+					fmt.Sprintf("min_over_time(%s[%s]) >= 0.25 * %s", depth, w.window("5m"), capacity),
+					fmt.Sprintf("deriv(%s[%s]) > 0", depth, w.window("5m"))), w.window("5m")),
+			hold:    "1m",
 			keep:    "5m", // the forecast swings
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} is filling up",
-			description: "The queue of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} is nearly full, or will be within " +
-				"half an hour if it goes on as in the last 15 minutes: {{ $value | humanize }} callbacks will then want a place in it. " +
-				"A full queue rejects callbacks, or does what its Overflow says.",
+			description: "Callbacks that wait for a worker of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} take " +
+				"{{ $value | humanizePercentage }} of the queue. " +
+				"{{ if lt $value 0.9 }}It will be full within half an hour if it goes on as in the last 15 minutes. {{ end }}" +
+				"A full queue rejects callbacks, or does what its Overflow says." + w.busiest(ofInstance...),
 			dashboard: runtime, panel: "Queue depth", labels: ofInstance,
 		},
 		{
 			name: "AfterglowWorkersSaturated", severity: Warning,
-			expr:    above(fmt.Sprintf("%s / %s", w.rate("5m", names.MetricWorkerBusyTime), w.gauge(names.MetricWorkers)), "0.9"),
-			hold:    "10m", // busy workers are no harm; workers without a pause are the harm to come
+			// For a quarter of an hour, as busy workers are no harm, and workers without
+			// a pause are the harm to come. If nothing waits for them, there are enough.
+			expr: all(above(w.utilized("5m"), "0.9"), above(w.utilized("15m"), "0.9"),
+				above(fmt.Sprintf("max_over_time(%s[%s])", depth, w.window("15m")), "0")),
+			hold:    "1m",
 			keep:    "5m",
 			summary: "The workers of runner {{ $labels.runner }} on {{ $labels.instance }} have no time left",
 			description: "{{ $value | humanizePercentage }} of the worker time of runner {{ $labels.runner }} of {{ $labels.job }} on " +
-				"{{ $labels.instance }} is spent on callbacks. A little more, or a slower dependency, and callbacks will wait.",
+				"{{ $labels.instance }} is spent on callbacks. A little more, or a slower dependency, and callbacks will wait." + w.busiest(ofInstance...),
 			dashboard: runtime, panel: "Workers busy, by instance", labels: ofInstance,
 		},
 	}
+}
+
+// utilized is the share of the workers' time that callbacks take, by instance.
+func (w writer) utilized(window string) string {
+	return fmt.Sprintf("%s / %s", w.rate(window, names.MetricWorkerBusyTime), w.gauge(names.MetricWorkers))
 }
 
 // gauge selects one.

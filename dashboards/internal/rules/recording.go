@@ -33,9 +33,13 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 			w.sum(q.Selector(q.Metric(names.MetricWorkers)), "runner"))},
 		{Record: q.RecordedDurationP99(), Expr: fmt.Sprintf("histogram_quantile(0.99, %s)",
 			w.sum(w.rate("5m", names.MetricCallbackDuration+"_bucket"), "runner", "callback", "le"))},
+		// Three hours of it must be there: the burst of a first deploy is not steady.
+		{Record: q.RecordedSteady(), Expr: w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s]) and %[1]s offset %[3]s",
+			w.succeeded(), w.window("3h"), w.history("3h")), "runner", "callback")},
 	}}
 	errors := budget{
 		name: "afterglow-error-budget", share: q.ErrorBudget(), all: q.RecordedCounted(), bad: q.RecordedBad(), burn: q.RecordedBurn,
+		fast: Rule{Record: q.RecordedFastBurn(), Expr: w.fastBurn()},
 		rateAll: func(d string) string {
 			return w.sum(w.rate(d, names.MetricCallbacks, query.CountedOutcomes()), "runner")
 		},
@@ -45,6 +49,7 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 	}
 	latency := budget{
 		name: "afterglow-latency-budget", share: q.LatencyBudget(), all: q.RecordedStarts(), bad: q.RecordedLate(), burn: q.RecordedLatencyBurn,
+		fast: Rule{Record: q.RecordedLatencyFastBurn(), Expr: w.burns(q.RecordedLatencyBurn, fastBurn, "1h", "5m")},
 		rateAll: func(d string) string {
 			return w.sum(w.rate(d, names.MetricQueueWait+"_count"), "runner")
 		},
@@ -63,6 +68,7 @@ type budget struct {
 	all, bad         string // what is recorded of each, per second over 5 minutes
 	burn             func(window string) string
 	rateAll, rateBad func(window string) string
+	fast             Rule // records where it burns fast
 }
 
 // burn records how fast a budget burns over every window. The long windows are
@@ -85,13 +91,14 @@ func (w writer) burn(b budget) Group {
 		}
 		g.Rules = append(g.Rules, Rule{Record: b.burn(window), Expr: ratio(bad, all) + " / " + b.share})
 	}
+	g.Rules = append(g.Rules, b.fast)
 	return g
 }
 
 // ratio has no value where there is nothing to be a share of.
 func ratio(part, whole string) string { return fmt.Sprintf("%s / (%s > 0)", part, whole) }
 
-// sum keeps the labels given, job, and those of the configured matchers.
+// sum keeps the labels given, and those that tell one job from another.
 func (w writer) sum(expr string, labels ...string) string {
 	return fmt.Sprintf("sum by (%s) (%s)", w.q.Labels(labels...), expr)
 }

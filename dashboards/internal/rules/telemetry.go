@@ -3,16 +3,20 @@ package rules
 import (
 	"fmt"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // telemetryAlerts tell that the others may not be believed.
 func (w writer) telemetryAlerts() []alert {
+	info := w.gauge(names.MetricBuildInfo)
 	return []alert{
 		{
 			name: "AfterglowTelemetryAbsent", severity: Critical,
-			expr:    fmt.Sprintf("absent(%s)", w.gauge(names.MetricBuildInfo)),
-			hold:    "5m", // a restart of the only instance
+			// A restart of the only instance is over within these five minutes.
+			expr:    fmt.Sprintf("absent_over_time(%s[%s])", info, w.window("3m")),
+			hold:    "2m", // Prometheus has just begun, and has scraped nobody yet
 			summary: "Nothing that runs callbacks is seen any more",
 			description: "Prometheus has had no metrics of Afterglow for five minutes, whichever target it asked. " +
 				"Either every process is down, or none is scraped. No other alert can fire meanwhile.",
@@ -21,9 +25,9 @@ func (w writer) telemetryAlerts() []alert {
 		{
 			name: "AfterglowJobAbsent", severity: Critical,
 			// Only a job that had our metrics within the day is missed.
-			expr: fmt.Sprintf("max by (%[1]s) (present_over_time(%[2]s[%[3]s])) unless on (%[1]s) group by (%[1]s) (%[2]s)",
-				w.q.Labels(), w.gauge(names.MetricBuildInfo), w.window("1d")),
-			hold:    "5m", // a restart of the only instance
+			expr: fmt.Sprintf("max by (%[1]s) (present_over_time(%[2]s[%[3]s])) unless on (%[1]s) max by (%[1]s) (present_over_time(%[2]s[%[4]s]))",
+				w.q.Labels(), w.must(w.q.Metric(names.MetricBuildInfo)), w.window("1d"), w.window("3m")),
+			hold:    "2m", // as above
 			summary: "Nothing of {{ $labels.job }} that runs callbacks is seen any more",
 			description: "Prometheus has had no metrics of Afterglow from {{ $labels.job }} for five minutes, but had some within the last day. " +
 				"Either all its processes are down, or none is scraped. No other alert on its callbacks can fire meanwhile.",
@@ -31,12 +35,18 @@ func (w writer) telemetryAlerts() []alert {
 		},
 		{
 			name: "AfterglowScrapeLost", severity: Warning,
-			// Only who had our metrics within the day is missed.
-			expr: fmt.Sprintf("%s == 0 and on (%s) max by (%[2]s) (present_over_time(%[3]s[%[4]s]))",
-				w.q.Selector("up"), w.q.Labels("instance"), w.gauge(names.MetricBuildInfo), w.window("1d")),
-			hold:    "5m", // a restart, or a deploy until service discovery has seen it
+			// Only who had our metrics within the day is missed. A restart, or a deploy
+			// until service discovery has seen it, is over within five minutes; in a
+			// crash loop, an instance goes down again and again.
+			expr: fmt.Sprintf("(%[1]s == 0 or %[2]s < 0.75 and %[3]s >= 3) and on (%[4]s) max by (%[4]s) (present_over_time(%[5]s[%[6]s]))",
+				w.overUp("max_over_time", "5m"), w.overUp("avg_over_time", "15m"), w.overUp("changes", "15m"),
+				w.q.Labels("instance"), info, w.window("1d")),
+			hold:    "1m", // not for a target that is new: five minutes of it may be one scrape
+			keep:    "5m", // a process in a crash loop is up now and then
 			summary: "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
-			description: "Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for five minutes. " +
+			description: "{{ if eq $value 0.0 }}Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for five minutes." +
+				"{{ else }}{{ $labels.instance }} of {{ $labels.job }} goes down again and again: in the last 15 minutes, Prometheus could scrape it " +
+				"{{ $value | humanizePercentage }} of the time.{{ end }} " +
 				"It had metrics of Afterglow within the last day; what its callbacks do now is not known.",
 			dashboard: runtime, panel: "Scrapes", labels: []string{"job", "instance"},
 		},
@@ -59,4 +69,17 @@ func (w writer) telemetryAlerts() []alert {
 			dashboard: overview,
 		},
 	}
+}
+
+// must selects a series of the jobs that must run.
+func (w writer) must(metric string) string {
+	if w.o.MayBeAbsent == "" {
+		return w.q.Selector(metric)
+	}
+	return w.q.Selector(metric, fmt.Sprintf("%s!~%q", model.JobLabel, w.o.MayBeAbsent))
+}
+
+// overUp is a function over what scrapes have found lately.
+func (w writer) overUp(function, window string) string {
+	return fmt.Sprintf("%s(%s[%s])", function, w.must("up"), w.window(window))
 }

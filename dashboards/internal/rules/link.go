@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
+)
+
+// leastBefore is what a link shows before the start of an alert, even compressed.
+const leastBefore = 5 * time.Minute
+
+// link leads to the panel that shows what the alert is about, from a while before
+// the alert's start until now: whoever reads it the next morning still sees how it
+// began.
+func (w writer) link(a alert) (string, error) {
+	b, known := w.boards[a.dashboard]
+	if !known {
+		return "", fmt.Errorf("%s: no dashboard has the uid %s", a.name, a.dashboard)
+	}
+	url := strings.TrimRight(w.o.DashboardURL, "/") + "/d/" + a.dashboard
+	if a.panel == "" {
+		return url, nil
+	}
+	var parts []string
+	for _, l := range w.labels(slices.DeleteFunc(slices.Clone(a.labels), func(l string) bool { return l == model.JobLabel })...) {
+		if b.variables[l] {
+			parts = append(parts, fmt.Sprintf("var-%s={{ $labels.%[1]s | urlquery }}", l))
+		}
+	}
+	if a.culprit != "" {
+		if !b.variables[names.LabelCallback] {
+			return "", fmt.Errorf("%s: dashboard %s has no variable %s", a.name, a.dashboard, names.LabelCallback)
+		}
+		parts = append(parts, "var-"+names.LabelCallback+"="+w.lookup(a.culprit, "{{ .Labels.callback | urlquery }}"))
+	}
+	id, known := b.panels[a.panel]
+	if !known {
+		return "", fmt.Errorf("%s: dashboard %s has no panel %q", a.name, a.dashboard, a.panel)
+	}
+	parts = append(parts, fmt.Sprintf("viewPanel=%d", id), "from="+w.from(a), "to=now")
+	return url + "?" + strings.Join(parts, "&"), nil
+}
+
+// from is a template of the time at which a link's range begins, in milliseconds.
+// Prometheus keeps when an alert began; in the first evaluation, it begins now.
+func (w writer) from(a alert) string {
+	since := a.since
+	if since == "" {
+		since = "1h"
+	}
+	began := fmt.Sprintf("ALERTS_FOR_STATE{alertname=%q, %s}", a.name, strings.Join(w.same(a.labels...), ", "))
+	query := fmt.Sprintf("(min(%s) or vector(time())) - %v", began, w.compress(duration(since), leastBefore).Seconds())
+	return w.lookup(query, `{{ printf "%.0f000" .Value }}`)
+}
