@@ -133,7 +133,7 @@ func (b *board) longest() view {
 
 func (b *board) oldestByInstance() view {
 	return panel{
-		title: "Oldest waiting", unit: "s", width: 8,
+		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
 		description: "How long the longest-waiting callback of each instance has been due.",
 		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()

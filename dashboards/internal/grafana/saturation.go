@@ -115,7 +115,7 @@ func (b *board) places(width uint32, by ...string) view {
 		legend = "{{instance}} {{runner}}: {{state}}"
 	}
 	p := panel{
-		title: "Places, by state", unit: "percentunit", width: width,
+		title: "Places, by state", unit: "percentunit", width: width, softMax: 1,
 		description: "What callbacks wait for, and which share of the places for it they take. queued: a worker. reserved: a response that is still open. " +
 			"held: their share of Limits. paused: another attempt. One name may take half of each but the queue: from there on callbacks are rejected. " +
 			"They can exceed 100 % when many responses end at once.",
