@@ -177,7 +177,7 @@ func TestARowOfATableIsWhatAllQueriesSayOfItTheWorstFirst(t *testing.T) {
 		return answer{map[string]string{"callback": callback, "runner": "r"}, value}
 	}
 	s := answers{
-		`sum by (runner, callback) (rate(afterglow_callbacks_total{job="shop", instance=~".*", runner=~".*", callback=~"a", outcome=~"error`: {of("good", 0), of("bad", 2)},
+		`sum by (runner, callback) (rate(afterglow_callbacks_total{cluster=~".*", namespace=~".*", job="shop", instance=~".*", runner=~".*", callback=~"a", outcome=~"error`: {of("good", 0), of("bad", 2)},
 		"sum by (runner, callback) (rate(afterglow_asked_total": {of("good", 7), of("bad", 3)},
 		"sum by (runner, callback) (afterglow_callbacks_stuck":  {of("bad", 1)},
 	}.source(t)

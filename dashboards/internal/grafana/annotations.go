@@ -13,7 +13,7 @@ import (
 // are off at first, as panels of Overview have them. The expression is there
 // twice: old versions read expr, new ones target.
 func (b *board) annotations() {
-	service := b.config.In(rateInterval, matchJob)
+	service := b.ofService()
 	built := service.Series(names.MetricBuildInfo)
 	b.annotation("Deploys", "blue",
 		// A version or an instance that was not there before.
@@ -51,5 +51,6 @@ func (b *board) firingSince() string {
 }
 
 func (b *board) ofAlerts() query.Scope {
-	return b.config.In(rateInterval, `alertname=~"Afterglow.+"`, `alertname!="AfterglowWatchdog"`, `job=~"$job|"`)
+	return b.config.In(rateInterval, `alertname=~"Afterglow.+"`, `alertname!="AfterglowWatchdog"`,
+		`cluster=~"$cluster|"`, `namespace=~"$namespace|"`, `job=~"$job|"`)
 }

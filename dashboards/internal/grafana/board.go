@@ -55,10 +55,10 @@ type place struct {
 
 // places are all dashboards, in the order of the questions that they answer.
 var places = []place{
-	{uidOverview, "Overview", []string{varMetrics, varTraces, varLogs, varJob, varInstance, varRunner, varCallback}},
-	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varJob, varInstance, varRunner, varCallback, varSlow}},
-	{uidSLO, "SLO", []string{varMetrics, varJob, varRunner}},
-	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varJob, varInstance, varRunner}},
+	{uidOverview, "Overview", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback}},
+	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varSlow}},
+	{uidSLO, "SLO", []string{varMetrics, varCluster, varPlace, varJob, varRunner}},
+	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner}},
 }
 
 // shared are the variables that a link from one dashboard to another passes, as

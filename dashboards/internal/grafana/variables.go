@@ -15,6 +15,8 @@ const (
 	varMetrics  = "datasource"
 	varTraces   = "tracing"
 	varLogs     = "logs"
+	varCluster  = query.LabelCluster
+	varPlace    = query.LabelNamespace
 	varJob      = "job"
 	varInstance = "instance"
 	varRunner   = names.LabelRunner
@@ -23,8 +25,11 @@ const (
 )
 
 // The matchers that the variables are used by. There is one job at a time: it
-// is the service that traces and logs are looked up by.
+// is the service that traces and logs are looked up by. It may run in several
+// clusters and namespaces; where series have no such labels, all of them match.
 const (
+	matchCluster  = `cluster=~"$cluster"`
+	matchPlace    = `namespace=~"$namespace"`
 	matchJob      = `job="$job"`
 	matchInstance = `instance=~"$instance"`
 	matchRunner   = `runner=~"$runner"`
@@ -50,21 +55,27 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 		return datasource(name, "Jaeger", "jaeger", "Jaeger that keeps the service's traces")
 	case varLogs:
 		return datasource(name, "Loki", "loki", "Loki that keeps the service's logs, under the label service_name")
+	case varCluster:
+		return all(b.labelValues(name, "Cluster", "Label of the targets, or external label, if there is one",
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo))))
+	case varPlace:
+		return all(b.labelValues(name, "Namespace", "Label of the targets, or external label, if there is one",
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchCluster)))
 	case varJob:
 		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
-			b.config.Selector(b.config.Metric(names.MetricBuildInfo)))
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchCluster, matchPlace))
 	case varSlow:
 		return dashboard.NewCustomVariableBuilder(name).Label("Slower than").Description("The least duration of the traces on Its slow traces").
 			Values(dashboard.StringOrMap{String: ptr(strings.Join(durations, ","))}).Options(options(durations, "1s")).Current(option("1s"))
 	case varInstance:
 		return all(b.labelValues(name, "Instance", "Process of the service",
-			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchJob)))
+			b.ofService().Series(names.MetricBuildInfo)))
 	case varRunner:
 		return all(b.labelValues(name, "Runner", "runner.Config.Name",
-			b.config.Selector(b.config.Metric(names.MetricWorkers), matchJob)))
+			b.ofService().Series(names.MetricWorkers)))
 	default:
 		v := b.labelValues(varCallback, "Callback", "Name of a callback",
-			b.config.Selector(b.config.Metric(names.MetricAsked), matchJob, matchRunner))
+			b.ofService().With(matchRunner).Series(names.MetricAsked))
 		if b.uid == uidCallback {
 			return v // one at a time
 		}
@@ -114,8 +125,13 @@ func option(s string) dashboard.VariableOption {
 
 // The scopes of the dashboards' queries: by whom a metric is told apart.
 
-// ofJob is for metrics of the process.
-func (b *board) ofJob() query.Scope { return b.config.In(rateInterval, matchJob, matchInstance) }
+// ofService is for metrics of all processes.
+func (b *board) ofService() query.Scope {
+	return b.config.In(rateInterval, matchCluster, matchPlace, matchJob)
+}
+
+// ofJob is for metrics of the processes that are chosen.
+func (b *board) ofJob() query.Scope { return b.ofService().With(matchInstance) }
 
 // ofRunner is for metrics of a runner.
 func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }
@@ -124,4 +140,4 @@ func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }
 func (b *board) ofCallback() query.Scope { return b.ofRunner().With(matchCallback) }
 
 // recorded is for recorded series, which know no instance.
-func (b *board) recorded() query.Scope { return b.config.In(rateInterval, matchJob, matchRunner) }
+func (b *board) recorded() query.Scope { return b.ofService().With(matchRunner) }

@@ -37,7 +37,7 @@ func custom(p object) object { return defaults(p)["custom"].(object) }
 // query fails, and what it shows is wrong.
 func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 	const (
-		selector = `{job="$job", instance=~"$instance", runner=~"$runner"}`
+		selector = `{cluster=~"$cluster", namespace=~"$namespace", job="$job", instance=~"$instance", runner=~"$runner"}`
 		ofBusy   = "rate(afterglow_worker_busy_seconds_total" + selector + "[$__rate_interval])"
 	)
 	_, catalog := exposed(t)
