@@ -206,8 +206,13 @@ func TestALineOfTheLogSaysWhatWentWrongAndNoneOfItIsHighlighted(t *testing.T) {
 		require.Contains(t, mended, "</b> "+strings.TrimPrefix(message, "callback ")+
 			": no such host · queue_full · in main.send (/src/mail.go:7) · after 0.123 s · 7 more left out<")
 	}
+	r, ok := newRecord(fmt.Sprintf(`{"time": %q, "msg": "callback panicked", "callback": "a", "exception.message": "nil map",
+		"exception.stacktrace": "main.(*shop).send(0x1, {0x2, 0x3})\n\t/src/shop/mail.go:131 +0x32b\nmain.main\n\t/src/main.go:7"}`, at))
+	require.True(t, ok)
+	s.records = []record{r}
+	require.Contains(t, draw(t, s, "callback", "Its failures' logs"), "</b> panicked: nil map · at mail.go:131<")
 	// By OTLP, the line is the message, and the fields are beside it.
-	r, _ := newRecord(fmt.Sprintf(`{"time": %q, "callback": "a", "exception_message": "nil map"}`, at))
+	r, _ = newRecord(fmt.Sprintf(`{"time": %q, "callback": "a", "exception_message": "nil map"}`, at))
 	r.line = names.LogPanicked
 	s.records = []record{r}
 	require.Contains(t, draw(t, s, "callback", "Its failures' logs"), "</b> panicked: nil map<")

@@ -56,9 +56,15 @@ func logsOf(callback string) string {
 	return failuresOf(callback) + " | line_format `" + failureLine + "`"
 }
 
+// top writes the file and line of the first frame of a stack after a text.
+func top(text, key string) string {
+	const frame = `"(?s)^[^\\n]*\\n\\s*(?:[^\\n]*/)?([^/\\s]+:[0-9]+).*"`
+	return "{{ with " + field(key) + " }}" + text + "{{ regexReplaceAll " + frame + " . \"$1\" }}{{ end }}"
+}
+
 var failureLine = `{{ trimPrefix "callback " (` + message + `) }}` +
 	after(": ", names.KeyExceptionMessage) + after(": ", names.KeyError) + after(" · ", names.KeyReason) +
-	after(" · in ", keyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
+	top(" · at ", names.KeyExceptionStacktrace) + top(" · at ", names.KeyStack) + after(" · in ", keyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
 	seconds(" · after ", names.KeyDuration) + after(" · on ", "http.route") +
 	between(" · ", names.KeySuppressed, " more left out")
 
