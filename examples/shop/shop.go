@@ -181,7 +181,7 @@ func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
 }
 
 func (s *shop) openServers() {
-	s.server = s.newServer(s.handler())
+	s.server = s.newServer(s.measured(s.handler()))
 	s.server.RegisterOnShutdown(func() { close(s.closing) })
 	s.opsServer = s.newServer(s.opsHandler())
 	s.opsServer.ReadTimeout = 0 // a profile takes longer

@@ -79,6 +79,11 @@ func run(args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	alerts, err := rules.Alerts(q, s.rules)
+	if err != nil {
+		return err
+	}
+	s.grafana.RunbookURL, s.grafana.Alerts = s.rules.RunbookURL, mayFire(alerts)
 	files, err := grafana.Files(q, s.grafana)
 	if err != nil {
 		return err
@@ -89,6 +94,20 @@ func run(args []string, stderr io.Writer) error {
 	}
 	maps.Copy(files, more)
 	return write(s.out, files)
+}
+
+// mayFire lists the alerts that a person is told of, as dashboards link to their
+// entries in the runbook.
+func mayFire(groups []rules.Group) []string {
+	var all []string
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			if r.Labels["severity"] != rules.None {
+				all = append(all, r.Alert)
+			}
+		}
+	}
+	return all
 }
 
 // write writes files, whose names are relative and slash-separated.

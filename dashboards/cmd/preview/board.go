@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,8 +12,15 @@ type board struct {
 	Title      string
 	Templating struct {
 		List []struct {
-			Name, Definition string
-			IncludeAll       bool
+			Name, Type, Definition string
+			IncludeAll             bool
+			Current                struct{ Value any }
+		}
+	}
+	Annotations struct {
+		List []struct {
+			Name, Expr, IconColor string
+			Enable                bool
 		}
 	}
 	Panels []panel
@@ -21,89 +29,102 @@ type board struct {
 type panel struct {
 	Type, Title, Description string
 	GridPos                  struct{ X, Y, W, H int }
+	Datasource               struct{ Type string }
 	Targets                  []target
-	FieldConfig              struct {
-		Defaults  defaults
+	Interval                 string
+	Options                  struct {
+		MergeValues *bool
+		ShowValue   string
+		SortBy      []struct {
+			DisplayName string
+			Desc        bool
+		}
+	}
+	Transformations []struct {
+		ID      string
+		Options struct {
+			IndexByName  map[string]int
+			RenameByName map[string]string
+		}
+	}
+	FieldConfig struct {
+		Defaults  field
 		Overrides []struct {
 			Matcher    struct{ Options string }
 			Properties []struct {
 				ID    string
-				Value any
+				Value json.RawMessage
 			}
 		}
 	}
 }
 
 type target struct {
-	Expr, LegendFormat, Service, Operation, Tags string
-	Instant                                      bool
+	RefID, Expr, LegendFormat             string
+	Service, Operation, Tags, MinDuration string
+	Instant, Exemplar                     bool
 }
 
-type defaults struct {
+// field says how what has one name is drawn: a series, a column or a figure.
+type field struct {
 	Unit, NoValue string
 	Decimals      *int
 	Max           *float64
+	Color         struct{ Mode, FixedColor string }
 	Thresholds    struct {
 		Steps []struct {
 			Value *float64
 			Color string
 		}
 	}
-	Mappings []struct {
-		Options map[string]struct{ Text, Color string }
-	}
-	Custom struct {
+	Mappings []mapping
+	Links    []struct{ Title, URL string }
+	Custom   struct {
 		DrawStyle       string
+		ShowPoints      string
+		AxisSoftMax     *float64
 		Stacking        struct{ Mode string }
 		ThresholdsStyle struct{ Mode string }
+		LineStyle       struct{ Fill string }
+		Width           float64
+		Hidden          bool
+		CellOptions     struct{ Type string }
 	}
 }
 
-// style is how a series is drawn, by the panel's overrides.
-type style struct {
-	color  string
-	dashed bool
+// mapping gives values words and colors.
+type mapping struct {
+	Type    string
+	Options json.RawMessage
 }
 
-func (p panel) style(legend string, nth int) style {
-	s := style{color: palette[nth%len(palette)]}
+type mapped struct{ Text, Color string }
+
+// field is the defaults, and over them the overrides of what has this name.
+func (p panel) field(name string) field {
+	f := p.FieldConfig.Defaults
 	for _, o := range p.FieldConfig.Overrides {
-		if o.Matcher.Options != legend {
+		if o.Matcher.Options != name {
 			continue
 		}
 		for _, property := range o.Properties {
-			value, _ := property.Value.(map[string]any)
-			switch property.ID {
-			case "color":
-				name, _ := value["fixedColor"].(string)
-				s.color = hex(name)
-			case "custom.lineStyle":
-				s.dashed = true
+			// Written as the JSON that defaults would have.
+			text := string(property.Value)
+			for _, part := range slices.Backward(strings.Split(property.ID, ".")) {
+				text = fmt.Sprintf("{%q:%s}", part, text)
 			}
+			switch property.ID { // these are shared with the defaults
+			case "mappings":
+				f.Mappings = nil
+			case "thresholds":
+				f.Thresholds.Steps = nil
+			case "links":
+				f.Links = nil
+			}
+			_ = json.Unmarshal([]byte(text), &f) // what it does not know, it does not draw
 		}
 	}
-	return s
-}
-
-// threshold is the color that a value has.
-func (d defaults) threshold(v float64) string {
-	color := "text"
-	for _, s := range d.Thresholds.Steps {
-		if s.Value == nil || v >= *s.Value {
-			color = s.Color
-		}
-	}
-	return hex(color)
-}
-
-// mapped is the word and color that a value has been given.
-func (d defaults) mapped(v float64) (word, color string, ok bool) {
-	for _, m := range d.Mappings {
-		if to, ok := m.Options[fmt.Sprint(v)]; ok {
-			return to.Text, hex(to.Color), true
-		}
-	}
-	return "", "", false
+	return f
 }
 
 // variables are values by name. It is a flag.Value.

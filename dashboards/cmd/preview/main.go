@@ -2,10 +2,14 @@
 // for a look without a Grafana:
 //
 //	go run ./cmd/preview -out /some/directory
-//	go run ./cmd/preview -out /some/directory -prometheus http://localhost:9090 -range 30m
+//	go run ./cmd/preview -out /some/directory -prometheus http://localhost:9090 -range 30m \
+//		-jaeger http://localhost:16686 -log shop.log
 //
 // The first shows each panel with its queries, the second with what Prometheus
-// answers. Panels that ask Loki or Jaeger show their query only.
+// and Jaeger answer, and with the records of a log that slog's JSON handler has
+// written. Without Jaeger or a log, the panels that ask for these show their
+// query only. Colors, mappings, thresholds, columns and what there is to see
+// without a value are Grafana's.
 package main
 
 import (
@@ -19,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/afterglow-go/afterglow/dashboards"
@@ -40,6 +45,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	in := f.String("in", "", "read the dashboards' JSON files in this `directory`; empty: those that are built in")
 	out := f.String("out", ".", "write the pages into this `directory`")
 	base := f.String("prometheus", "", "ask Prometheus at this `URL`")
+	jaeger := f.String("jaeger", "", "ask Jaeger at this `URL`")
+	log := f.String("log", "", "read log records from this `file` of JSON lines")
 	span := f.Duration("range", 3*time.Hour, "show this much `time`, up to now")
 	scrape := f.Duration("scrape", 15*time.Second, "Prometheus scrapes this often")
 	values := make(variables)
@@ -56,8 +63,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *span <= 0 || *scrape <= 0:
 		return errors.New("-range and -scrape: use a duration above 0, such as 1h or 15s")
 	}
-	if u, err := url.Parse(*base); *base != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("-prometheus %q: write all of it, as in http://localhost:9090", *base)
+	for name, at := range map[string]string{"-prometheus": *base, "-jaeger": *jaeger} {
+		if u, err := url.Parse(at); at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			return fmt.Errorf("%s %q: write all of it, as in http://localhost:9090", name, at)
+		}
+	}
+	if *base == "" && *jaeger+*log != "" {
+		return errors.New("-jaeger and -log: use them with -prometheus")
 	}
 	fsys, err := fs.Sub(dashboards.Grafana, "grafana")
 	if err != nil {
@@ -79,6 +91,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var source *source
 	if *base != "" {
 		source = newSource(*base, *span, *scrape)
+		source.jaeger = strings.TrimRight(*jaeger, "/")
+		if *log != "" {
+			if source.records, err = readLog(*log); err != nil {
+				return err
+			}
+			source.records = append(source.records, record{}) // it has been read, and may be empty
+		}
 	}
 	for _, name := range names {
 		text, err := fs.ReadFile(fsys, name)

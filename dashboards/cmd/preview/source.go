@@ -8,15 +8,18 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// source asks Prometheus.
+// source asks Prometheus, and Jaeger and a log if there are any.
 type source struct {
 	base       string
+	jaeger     string
+	records    []record
 	start, end time.Time
 	step       time.Duration
 	rate       time.Duration
@@ -33,6 +36,12 @@ func newSource(base string, span, scrape time.Duration) *source {
 		// As Grafana has it.
 		rate: max(4*scrape, step+scrape),
 	}
+}
+
+// stepOf is the time between two points of a panel.
+func (s *source) stepOf(p panel) time.Duration {
+	least, _ := time.ParseDuration(p.Interval)
+	return max(s.step, least)
 }
 
 // series is one line of an answer.
@@ -52,6 +61,10 @@ func (s *source) choose(ctx context.Context, b board, given variables) (variable
 	for _, v := range b.Templating.List {
 		if value, ok := given[v.Name]; ok {
 			chosen[v.Name] = value
+			continue
+		}
+		if v.Type == "custom" {
+			chosen[v.Name] = fmt.Sprint(v.Current.Value)
 			continue
 		}
 		selector, ok := strings.CutPrefix(v.Definition, "label_values(")
@@ -83,9 +96,13 @@ func (s *source) choose(ctx context.Context, b board, given variables) (variable
 
 // query runs a query whose variables have values.
 func (s *source) query(ctx context.Context, q target) ([]series, error) {
+	return s.queryEvery(ctx, q, s.step)
+}
+
+func (s *source) queryEvery(ctx context.Context, q target, step time.Duration) ([]series, error) {
 	at := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', -1, 64) }
 	path, form := "/api/v1/query_range", url.Values{
-		"query": {q.Expr}, "start": {at(s.start)}, "end": {at(s.end)}, "step": {strconv.FormatFloat(s.step.Seconds(), 'f', -1, 64)},
+		"query": {q.Expr}, "start": {at(s.start)}, "end": {at(s.end)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 	}
 	if q.Instant {
 		path, form = "/api/v1/query", url.Values{"query": {q.Expr}, "time": {at(s.end)}}
@@ -94,11 +111,6 @@ func (s *source) query(ctx context.Context, q target) ([]series, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
 	var answer struct {
 		Error string
 		Data  struct {
@@ -110,8 +122,8 @@ func (s *source) query(ctx context.Context, q target) ([]series, error) {
 			}
 		}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("prometheus answers %s: %w", resp.Status, err)
+	if err := s.get(req, &answer); err != nil {
+		return nil, fmt.Errorf("prometheus: %w", err)
 	}
 	if answer.Error != "" {
 		return nil, fmt.Errorf("%s: %s", q.Expr, answer.Error)
@@ -129,6 +141,19 @@ func (s *source) query(ctx context.Context, q target) ([]series, error) {
 	}
 	slices.SortFunc(found, func(a, b series) int { return strings.Compare(a.legend, b.legend) })
 	return found, nil
+}
+
+// get reads JSON, which also an answer with an error is.
+func (s *source) get(req *http.Request, to any) error {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(to); err != nil {
+		return fmt.Errorf("answers %s: %w", resp.Status, err)
+	}
+	return nil
 }
 
 // sample is a time and a value, which Prometheus writes as a string.
@@ -152,8 +177,8 @@ func (s *sample) UnmarshalJSON(text []byte) error {
 
 // label fills the places of a legend's format.
 func label(format string, labels map[string]string) string {
-	for name, value := range labels {
-		format = strings.ReplaceAll(format, "{{"+name+"}}", value)
-	}
-	return format
+	return place.ReplaceAllStringFunc(format, func(s string) string { return labels[place.FindStringSubmatch(s)[1]] })
 }
+
+// place is where a legend's format has a label.
+var place = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)

@@ -2,6 +2,7 @@ package grafana
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -22,40 +23,75 @@ type board struct {
 	err     error // of the first panel that could not be built
 
 	panels []dashboard.PanelOrRowPanel
-	nextID uint32
 	x, y   uint32 // where the next panel goes
 	height uint32 // of the line it goes into
 }
 
 func newBoard(q query.Config, o Options, uid, title, description string) *board {
-	b := dashboard.NewDashboardBuilder(title).Uid(uid).Description(description).
+	d := dashboard.NewDashboardBuilder(title).Uid(uid).Description(description).
 		Tags([]string{"afterglow"}).
 		Timezone("browser").
 		Time("now-3h", "now").
 		Refresh("30s").
 		Tooltip(dashboard.DashboardCursorSyncCrosshair).
 		Editable()
-	for _, l := range navigation(uid) {
-		b.Link(l)
+	b := &board{uid: uid, builder: d, config: q, options: o}
+	for _, to := range places {
+		if to.uid == uid {
+			b.variables(to.variables...)
+			continue
+		}
+		d.Link(navigation(uid, to))
 	}
-	return &board{uid: uid, builder: b, config: q, options: o}
+	b.annotations()
+	return b
 }
 
-// navigation leads from a dashboard to the others, with time and variables.
-func navigation(from string) []cog.Builder[dashboard.DashboardLink] {
-	var links []cog.Builder[dashboard.DashboardLink]
-	for _, to := range []struct{ uid, title string }{
-		{uidOverview, "Overview"}, {uidCallback, "Callback"}, {uidSLO, "SLO"}, {uidRuntime, "Runner and runtime"},
-	} {
-		if to.uid != from {
-			links = append(links, link{dashboard.DashboardLink{
-				Title: to.title, Type: dashboard.DashboardLinkTypeLink, Icon: "dashboard",
-				Tooltip: "The same time range and variables", Url: ptr("/d/" + to.uid),
-				Tags: []string{}, IncludeVars: true, KeepTime: true,
-			}})
+// place is a dashboard as links know it.
+type place struct {
+	uid, title string
+	variables  []string
+}
+
+// places are all dashboards, in the order of the questions that they answer.
+var places = []place{
+	{uidOverview, "Overview", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback}},
+	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varSlow}},
+	{uidSLO, "SLO", []string{varMetrics, varCluster, varPlace, varJob, varRunner}},
+	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner}},
+}
+
+// shared are the variables that a link from one dashboard to another passes, as
+// a part of its URL: those that both have. The callback is not among them.
+// Callback has one at a time, and would be asked for one that is called All;
+// others would show one callback to who wants to see the runner.
+func shared(from, to string) string {
+	var passed []string
+	has := make(map[string]bool)
+	for _, p := range places {
+		if p.uid == from {
+			for _, name := range p.variables {
+				has[name] = name != varCallback && name != varSlow
+			}
 		}
 	}
-	return links
+	for _, p := range places {
+		for _, name := range p.variables {
+			if p.uid == to && has[name] {
+				passed = append(passed, "${"+name+":queryparam}")
+			}
+		}
+	}
+	return strings.Join(passed, "&")
+}
+
+// navigation leads from a dashboard to another one.
+func navigation(from string, to place) link {
+	return link{dashboard.DashboardLink{
+		Title: to.title, Type: dashboard.DashboardLinkTypeLink, Icon: "dashboard",
+		Tooltip: "The same time range and variables", Url: ptr("/d/" + to.uid + "?" + shared(from, to.uid)),
+		Tags: []string{}, KeepTime: true,
+	}}
 }
 
 // link is built already. The SDK's builder would put it into a menu that only
@@ -67,9 +103,8 @@ func (l link) Build() (dashboard.DashboardLink, error) { return l.DashboardLink,
 // row begins a new row.
 func (b *board) row(title string) {
 	b.wrap()
-	b.nextID++
 	b.panels = append(b.panels, dashboard.PanelOrRowPanel{RowPanel: &dashboard.RowPanel{
-		Type: "row", Id: b.nextID, Title: &title,
+		Type: "row", Id: query.PanelID("row: " + title), Title: &title,
 		GridPos: &dashboard.GridPos{H: 1, W: columns, X: 0, Y: b.y},
 		Panels:  []dashboard.Panel{},
 	}})
@@ -82,7 +117,7 @@ func (b *board) add(height uint32, panels ...cog.Builder[dashboard.Panel]) {
 		p, err := builder.Build()
 		if err != nil {
 			if b.err == nil {
-				b.err = fmt.Errorf("panel %d: %w", b.nextID+1, err)
+				b.err = fmt.Errorf("panel %d: %w", len(b.panels)+1, err)
 			}
 			return
 		}
@@ -90,9 +125,7 @@ func (b *board) add(height uint32, panels ...cog.Builder[dashboard.Panel]) {
 		if b.x+width > columns {
 			b.wrap()
 		}
-		b.nextID++
-		id := b.nextID
-		p.Id = &id
+		p.Id = ptr(query.PanelID(*p.Title))
 		p.GridPos = &dashboard.GridPos{H: height, W: width, X: b.x, Y: b.y}
 		b.panels = append(b.panels, dashboard.PanelOrRowPanel{Panel: &p})
 		b.x += width

@@ -11,8 +11,6 @@ import (
 func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b := newBoard(q, o, uidCallback, "Afterglow / Callback",
 		"One callback: how often, how it ends, how long it runs against its timeout, and its failures' logs and traces. Made for Grafana 10.4 and later.")
-	b.variables(varMetrics, varTraces, varLogs, varJob, varInstance, varRunner, varCallback)
-	b.annotations()
 
 	b.row("$callback: is it OK?")
 	b.add(4, b.callbackSuccess(), b.callbackRate(), b.callbackFailures(), b.callbackTimeoutShare(), b.callbackLastSuccess(), b.callbackStuck())
@@ -25,9 +23,11 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Why it fails")
 	b.add(10, b.failureLogs(), b.failedTraces())
+	b.add(8, b.errors("${callback}", 14), b.slowTraces())
 
 	b.row("Trouble on its way")
-	b.add(7, b.retries(6), b.inFlight(6), b.stuck("callback", 6), b.lastSuccess())
+	b.add(7, b.retries(6), b.inFlight(6), b.stuck("Stuck, by callback", "callback", 6), b.lastSuccess())
+	b.add(7, b.waitByCallback(12), b.workTime(12))
 	return b.build()
 }
 
@@ -71,7 +71,7 @@ func (b *board) callbackFailures() view {
 func (b *board) callbackTimeoutShare() view {
 	return panel{
 		title: "p99 of its timeout", unit: "percentunit", width: 4,
-		description: "The 99th percentile of its run time as a share of its timeout. At 100 % one in a hundred is cut short.",
+		description: "The 99th percentile of its run time as a share of its timeout. From 100 % on, one in a hundred is cut short. It says 110 % at most: farther, buckets are too wide to tell. Stuck counts what runs on.",
 		targets:     []target{{expr: b.ofCallback().TimeoutShare()}},
 		steps:       rising(0.7, 0.9), noValue: "no timeout or data",
 	}.stat()
@@ -96,25 +96,34 @@ func (b *board) callbackStuck() view {
 	}.stat()
 }
 
+// failureStates shows one failure of a night, which a line would hide.
 func (b *board) failureStates() view {
-	s := b.ofCallback().With(query.BadOutcomes())
-	return panel{
-		title: "When it failed", unit: "ops", width: 8,
-		description: "Which bad outcomes there were when. A line would hide the one failure of a night.",
-		targets:     []target{{expr: s.Rate(names.MetricCallbacks, "outcome"), legend: "{{outcome}}"}},
-		steps:       []step{{color: green}, {1e-9, orange}, {1, red}}, decimals: ptr(2.),
-		links: follow("error=true"),
-	}.states()
+	failed := b.ofCallback().With(query.BadOutcomes()).Rate(names.MetricCallbacks, "outcome")
+	return wordless(panel{
+		title: "When it failed", unit: "short", width: 8,
+		description: "Which bad outcomes there were when: green none, orange some, red more than one a second.",
+		targets: []target{{
+			expr:   "sgn(" + failed + ") + (" + failed + ` > bool 1) or on () label_replace(vector(0), "outcome", "not seen", "", "")`,
+			legend: "{{outcome}}",
+		}},
+		mappings: []dashboard.ValueMapping{says(0, "none", green), says(1, "some", orange), says(2, "more than one a second", red)},
+		links:    follow("error=true"),
+	}.states())
 }
 
 func (b *board) callbackDurations() view {
 	s := b.ofCallback()
-	targets := append(quantiles(s, names.MetricCallbackDuration), target{expr: s.Max(names.MetricCallbackTimeout), legend: "timeout"})
-	targets[0].exemplars = true // one query's are enough
 	return panel{
 		title: "Run time against timeout", unit: "s", width: 8,
-		description: "How long it runs, failures included, and the timeout of the one asked for last. The dots are exemplars: each leads to its trace, and from there to its log.",
-		targets:     targets, colors: byQuantile, limits: []string{"timeout"},
+		description: "How long it runs, failures included, and the timeout of the one asked for last. A quantile lies in a bucket, not at a point: runs that time out are drawn up to a tenth above the timeout. " +
+			"The dots are exemplars, which lie where the runs did: each leads to its trace, and from there to its log.",
+		targets: []target{
+			{expr: s.RunTime(0.99), legend: "p99", exemplars: true}, // one query's are enough
+			{expr: s.RunTime(0.95), legend: "p95"},
+			{expr: s.RunTime(0.5), legend: "p50"},
+			{expr: s.Max(names.MetricCallbackTimeout), legend: "timeout"},
+		},
+		colors: byQuantile, limits: []string{"timeout"},
 		links: follow(""),
 	}.lines()
 }
@@ -122,37 +131,41 @@ func (b *board) callbackDurations() view {
 func (b *board) durationByResult() view {
 	return panel{
 		title: "Run time p95, by result", unit: "s", width: 8,
-		description: "Whether it fails fast or slowly.",
-		targets: []target{{
-			expr:   b.ofCallback().Quantile(0.95, names.MetricCallbackDuration, "result"),
-			legend: "{{result}}", exemplars: true,
-		}},
-		colors: palette{{names.ResultSuccess, green}, {names.ResultFailure, red}},
-		links:  follow(""),
+		description: "Whether it fails fast or slowly; at most a tenth above the timeout.",
+		targets:     []target{{expr: b.ofCallback().RunTimeByResult(0.95), legend: "{{result}}", exemplars: true}},
+		colors:      palette{{names.ResultSuccess, green}, {names.ResultFailure, red}},
+		links:       follow(""),
 	}.lines()
 }
 
 func (b *board) failureLogs() view {
 	return panel{
-		title: "Its failures' logs", width: 14,
-		description: "Records of runs that did not do well. Each has the trace_id that leads to its trace.",
+		title: "Its failures' logs", width: 14, noValue: "no failure is in the log",
+		description: "Records of runs that did not do well: what went wrong and where. Open one for its stack, its trace and the trace of its request.",
 	}.records(logsOf("${callback}"))
 }
 
 func (b *board) failedTraces() view {
 	return panel{
-		title: "Its failed traces", width: 10,
-		description: "Spans of runs that ended in an error. Each links to the request that asked for it.",
-	}.traces(names.SpanProcess+" ${callback}", "error=true")
+		title: "Its failed traces", width: 10, noValue: "none that has ended: one that hangs has no span yet, see the log",
+		description: "Spans of runs that ended in an error. A span has the trace of its request as afterglow.request.trace_id, as Grafana does not show its link: copy it into Explore.",
+	}.traces(JaegerQuery{Operation: names.SpanProcess + " ${callback}", Tags: "error=true"})
 }
 
-func (b *board) stuck(by string, width uint32) view {
+func (b *board) slowTraces() view {
+	return panel{
+		title: "Its slow traces", width: 10, noValue: "none so slow that has ended",
+		description: "Spans of runs that took longer than Slower than, above, says. The longest child span is what it waited for.",
+	}.traces(JaegerQuery{Operation: names.SpanProcess + " ${callback}", MinDuration: "${" + varSlow + "}"})
+}
+
+func (b *board) stuck(title, by string, width uint32) view {
 	s := b.ofRunner()
 	if by == "callback" {
 		s = b.ofCallback()
 	}
 	return panel{
-		title: "Stuck, by " + by, unit: "short", width: width,
+		title: title, unit: "short", width: width,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
 		targets:     []target{{expr: s.Sum(names.MetricStuck, by), legend: "{{" + by + "}}"}},
 		stacked:     true,

@@ -15,6 +15,10 @@ const (
 	orange = "orange"
 	red    = "red"
 	blue   = "blue"
+
+	// gray is that of no value. Grafana has no name for one that white words can be
+	// read on.
+	gray = "#6e6e6e"
 )
 
 // palette gives series their colors.
@@ -60,14 +64,35 @@ func falling(bad, good float64) []step { return []step{{color: red}, {bad, orang
 // none is red from one on.
 func none() []step { return []step{{color: green}, {1, red}} }
 
+// some is red as soon as it is more than nothing.
+func some() []step { return []step{{color: green}, {1e-9, red}} }
+
 // plain judges nothing.
 func plain() []step { return []step{{color: blue}} }
 
 // says maps a value to a word with a color.
 func says(value float64, word, color string) dashboard.ValueMapping {
-	key := strconv.FormatFloat(value, 'g', -1, 64)
+	return reads(strconv.FormatFloat(value, 'g', -1, 64), word, color)
+}
+
+// reads is says of a value as it is written.
+func reads(value, word, color string) dashboard.ValueMapping {
+	result := dashboard.ValueMappingResult{Text: &word, Index: ptr(int32(0))}
+	if color != "" {
+		result.Color = &color
+	}
 	return dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{
-		Type:    "value",
-		Options: map[string]dashboard.ValueMappingResult{key: {Text: &word, Color: &color, Index: ptr(int32(0))}},
+		Type: dashboard.MappingTypeValueToText, Options: map[string]dashboard.ValueMappingResult{value: result},
+	}}
+}
+
+// nothing maps no value, and a share of nothing, to a word with a color.
+func nothing(word, color string) dashboard.ValueMapping {
+	return dashboard.ValueMapping{SpecialValueMap: &dashboard.SpecialValueMap{
+		Type: dashboard.MappingTypeSpecialValue,
+		Options: dashboard.DashboardSpecialValueMapOptions{
+			Match:  dashboard.SpecialValueMatchNullAndNan,
+			Result: dashboard.ValueMappingResult{Text: &word, Color: &color, Index: ptr(int32(1))},
+		},
 	}}
 }

@@ -17,10 +17,20 @@ import (
 type Options struct {
 	Datasource string // name of the Prometheus data source to start with
 	Folder     string // that the provisioning file loads them into
+
+	// Of the alerts' panels: the page that the runbook is read on, and the alerts
+	// that may fire, each of which has an entry there.
+	RunbookURL string
+	Alerts     []string
 }
 
 // DefaultOptions are those that the committed files are generated with.
-func DefaultOptions() Options { return Options{Datasource: "default", Folder: "Afterglow"} }
+func DefaultOptions() Options {
+	return Options{
+		Datasource: "default", Folder: "Afterglow",
+		RunbookURL: "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
+	}
+}
 
 // Files returns the dashboards and the file that provisions them, by path.
 func Files(q query.Config, o Options) (map[string][]byte, error) {

@@ -22,7 +22,19 @@ func (b *board) queueWait() view {
 		description: "From due to started: do the workers keep up? The objective is a second.",
 		targets:     quantiles(b.ofRunner(), names.MetricQueueWait), colors: byQuantile,
 		steps: []step{{color: green}, {1, red}}, showSteps: true,
-		links: []dashboard.DashboardLink{toRuntime()},
+		links: []dashboard.DashboardLink{b.toRuntime()},
+	}.lines()
+}
+
+// metricCallbackWait has no buckets: a sum and a count for each callback.
+const metricCallbackWait = "afterglow_callback_queue_wait_seconds"
+
+func (b *board) waitByCallback(width uint32) view {
+	return panel{
+		title: "Queue wait, by callback", unit: "s", width: width, noValue: "nothing has started, or no data",
+		description: "From due to started, on average. With Limits a callback waits aside while others start: then its line rises alone. All lines rise if the workers do not keep up.",
+		targets:     []target{{expr: b.ofCallback().Mean(metricCallbackWait, "callback"), legend: "{{callback}}"}},
+		links:       []dashboard.DashboardLink{b.toCallback()},
 	}.lines()
 }
 
@@ -34,29 +46,29 @@ func (b *board) queueWaitHeat() view {
 	}.heat("Blues")
 }
 
-func (b *board) durations() view {
+func (b *board) durations(width uint32) view {
 	return panel{
-		title: "Run time p99, by callback", unit: "s", width: 8,
-		description: "How long callbacks run, failures included. The dots are exemplars: each leads to its trace, and from there to its log.",
+		title: "Run time p99, by callback", unit: "s", width: width,
+		description: "How long callbacks run, failures included; at most a tenth above the timeout. The dots are exemplars: each leads to its trace, and from there to its log.",
 		targets: []target{{
-			expr:   b.ofCallback().Quantile(0.99, names.MetricCallbackDuration, "callback"),
+			expr:   b.ofCallback().RunTime(0.99, "callback"),
 			legend: "{{callback}}", exemplars: true,
 		}},
-		links: []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
+		links: []dashboard.DashboardLink{b.toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
 	}.lines()
 }
 
-func (b *board) responseDelay() view {
+func (b *board) responseDelay(width uint32) view {
 	return panel{
-		title: "Response delay", unit: "s", width: 8,
+		title: "Response delay", unit: "s", width: width,
 		description: "From asked for to the end of the response: slow handlers and clients, not slow workers.",
 		targets:     quantiles(b.ofRunner(), names.MetricResponseDelay), colors: byQuantile,
 	}.lines()
 }
 
-func (b *board) responseDelayHeat() view {
+func (b *board) responseDelayHeat(width uint32) view {
 	return panel{
-		title: "Response delay, all of them", unit: "s", width: 8,
+		title: "Response delay, all of them", unit: "s", width: width,
 		description: "How many callbacks waited how long for their response to end.",
 		targets:     []target{{expr: b.ofRunner().Buckets(names.MetricResponseDelay), legend: "{{le}}"}},
 	}.heat("Purples")
@@ -65,7 +77,7 @@ func (b *board) responseDelayHeat() view {
 func (b *board) durationHeat(width uint32) view {
 	return panel{
 		title: "Run time, all of them", unit: "s", width: width,
-		description: "How many callbacks ran how long. The dots are exemplars: each leads to its trace.",
-		targets:     []target{{expr: b.ofCallback().Buckets(names.MetricCallbackDuration), legend: "{{le}}", exemplars: true}},
+		description: "How many callbacks ran how long. What runs on past its timeout shows here, however long.",
+		targets:     []target{{expr: b.ofCallback().Buckets(names.MetricCallbackDuration), legend: "{{le}}"}},
 	}.heat("Oranges")
 }

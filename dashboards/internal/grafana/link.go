@@ -18,8 +18,6 @@ const (
 	uidRuntime  = "afterglow-runtime"
 )
 
-const same = "${datasource:queryparam}&${job:queryparam}&${runner:queryparam}&${__url_time_range}"
-
 // dataLink is followed from a point or a series.
 func dataLink(title, to string, newTab bool) dashboard.DashboardLink {
 	return dashboard.DashboardLink{
@@ -27,19 +25,50 @@ func dataLink(title, to string, newTab bool) dashboard.DashboardLink {
 	}
 }
 
+// What a link takes from what it is followed from: from a series one of its
+// labels, from a row of a table one of its cells.
+func ofSeries(label string) string { return "${__field.labels." + label + "}" }
+func ofRow(label string) string    { return "${__data.fields." + label + "}" }
+
+// to leads to a dashboard, with the variables of this one, except those that are
+// given as name and value.
+func (b *board) to(uid, title string, given ...string) dashboard.DashboardLink {
+	passed := shared(b.uid, uid)
+	var own []string
+	for i := 0; i < len(given); i += 2 {
+		passed = strings.Trim(strings.Replace("&"+passed+"&", "&${"+given[i]+":queryparam}&", "&", 1), "&")
+		own = append(own, "var-"+given[i]+"="+given[i+1])
+	}
+	return dataLink(title, "/d/"+uid+"?"+strings.Join(append(own, passed, "${__url_time_range}"), "&"), false)
+}
+
 // toCallback leads from a series that has the label callback to its dashboard.
-func toCallback() dashboard.DashboardLink {
-	return dataLink("Callback ${__field.labels.callback}",
-		"/d/"+uidCallback+"?var-callback=${__field.labels.callback}&"+same, false)
+func (b *board) toCallback() dashboard.DashboardLink {
+	return b.to(uidCallback, "Callback "+ofSeries(varCallback), varCallback, ofSeries(varCallback))
+}
+
+// toCallbackOfRow leads there from a row of a table.
+func (b *board) toCallbackOfRow() dashboard.DashboardLink {
+	return b.to(uidCallback, "Callback "+ofRow(varCallback), varCallback, ofRow(varCallback), varRunner, ofRow(varRunner))
 }
 
 // toRuntime leads to the processes.
-func toRuntime() dashboard.DashboardLink {
-	return dataLink("Runner and runtime, by instance", "/d/"+uidRuntime+"?"+same, false)
+func (b *board) toRuntime() dashboard.DashboardLink {
+	return b.to(uidRuntime, "Runner and runtime, by instance")
+}
+
+// toInstance leads from a series that has the label instance to that process.
+func (b *board) toInstance() dashboard.DashboardLink {
+	return b.to(uidRuntime, "Instance "+ofSeries(varInstance), varInstance, ofSeries(varInstance))
+}
+
+// toInstanceOfRow leads there from a row of a table.
+func (b *board) toInstanceOfRow() dashboard.DashboardLink {
+	return b.to(uidRuntime, "Instance "+ofRow(varInstance), varInstance, ofRow(varInstance))
 }
 
 // toSLO leads to what the budget is made of.
-func toSLO() dashboard.DashboardLink { return dataLink("SLO", "/d/"+uidSLO+"?"+same, false) }
+func (b *board) toSLO() dashboard.DashboardLink { return b.to(uidSLO, "SLO") }
 
 // toTraces searches Jaeger for the spans of a callback, which is an expression
 // such as ${callback}; tags are in logfmt.

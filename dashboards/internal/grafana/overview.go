@@ -11,22 +11,27 @@ import (
 func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b := newBoard(q, o, uidOverview, "Afterglow / Overview",
 		"Is the work after responses done, in time, and does the runner keep up? Made for Grafana 10.4 and later.")
-	b.variables(varMetrics, varTraces, varLogs, varJob, varInstance, varRunner, varCallback)
-	b.annotations()
 
 	b.row("Is it OK?")
-	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow(), b.fillNow(), b.lostToday())
-	b.add(6, b.firingStates(), b.burnLines())
+	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow("Workers busy, now", 3), b.fillNow(), b.lostToday())
+	b.add(10, b.firingNow(), b.firingStates())
+
+	b.row("Callbacks, the worst first")
+	b.add(10, b.callbacks())
+	b.add(8, b.worst(), b.workTime(8), b.burnLines(8))
+	b.add(8, b.errors("$callback", 24))
 
 	b.row("Traffic and outcomes")
-	b.add(9, b.askedAndEnded(8), b.outcomes(8), b.worst())
+	b.add(9, b.askedAndEnded(8), b.outcomes(8), b.requests(8))
 	b.add(7, b.rejections(), b.retries(8), b.inFlight(8))
 
 	b.row("Latency")
-	b.add(8, b.queueWait(), b.queueWaitHeat(), b.durations())
-	b.add(8, b.responseDelay(), b.responseDelayHeat(), b.durationHeat(8))
+	b.add(8, b.queueWait(), b.queueWaitHeat(), b.waitByCallback(8))
+	b.add(8, b.durations(12), b.durationHeat(12))
+	b.add(7, b.responseDelay(12), b.responseDelayHeat(12))
 
 	b.row("Saturation")
+	b.add(6, b.instances())
 	b.add(8, b.depth(), b.busy(), b.oldest())
 	b.add(8, b.places(24))
 	b.add(8, b.drainTime(), b.forecast(), b.utilization())
@@ -36,15 +41,6 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 	return b.build()
 }
 
-func (b *board) firingCount() view {
-	return panel{
-		title: "Firing alerts", unit: "short", width: 3,
-		description: "Alerts of this job that fire now. Below: which, and since when.",
-		targets:     []target{{expr: "count(" + b.firing() + ") or vector(0)"}},
-		steps:       none(), decimals: ptr(0.),
-	}.stat()
-}
-
 func (b *board) success() view {
 	slo := b.config.SLO()
 	return panel{
@@ -52,7 +48,7 @@ func (b *board) success() view {
 		description: "Share of callbacks that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
 		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic or data", decimals: ptr(2.),
-		links: []dashboard.DashboardLink{toSLO()},
+		links: []dashboard.DashboardLink{b.toSLO()},
 	}.stat()
 }
 
@@ -63,7 +59,7 @@ func (b *board) budgetLeft(title string, width uint32) view {
 		description: "Of the failures that an objective of " + percent(b.config.SLO()) + " allows in 30 days, the share not yet spent. All instances. Needs the recording rules.",
 		targets:     []target{{expr: b.errorBudgetLeft()}},
 		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic or data", decimals: ptr(0.),
-		links: []dashboard.DashboardLink{toSLO()},
+		links: []dashboard.DashboardLink{b.toSLO()},
 	}.stat()
 }
 
@@ -73,27 +69,27 @@ func (b *board) burnNow() view {
 		description: "How many times too fast the error budget was spent in the last hour, by the worst runner: at 1 it lasts the 30 days, at 14.4 two. All instances. Needs the recording rules.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedBurn("1h")) + " >= 0)"}},
 		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",
-		links: []dashboard.DashboardLink{toSLO()},
+		links: []dashboard.DashboardLink{b.toSLO()},
 	}.stat()
 }
 
 func (b *board) oldestNow() view {
 	return panel{
-		title: "Oldest waiting", unit: "s", width: 3,
+		title: "Oldest waiting, now", unit: "s", width: 3,
 		description: "How long the longest-waiting callback has been due. A queue that is stuck shows here and in no histogram.",
 		targets:     []target{{expr: b.ofRunner().OldestAge()}},
 		steps:       rising(1, 30),
-		links:       []dashboard.DashboardLink{toRuntime()},
+		links:       []dashboard.DashboardLink{b.toRuntime()},
 	}.stat()
 }
 
-func (b *board) utilizationNow() view {
+func (b *board) utilizationNow(title string, width uint32) view {
 	return panel{
-		title: "Workers busy", unit: "percentunit", width: 3,
-		description: "Share of the workers' time that callbacks take.",
-		targets:     []target{{expr: b.ofRunner().Utilization()}},
+		title: title, unit: "percentunit", width: width,
+		description: "Share of the workers' time that callbacks take, on the busiest instance.",
+		targets:     []target{{expr: b.ofRunner().Busiest()}},
 		steps:       rising(0.8, 0.95), max: ptr(1.),
-		links: []dashboard.DashboardLink{toRuntime()},
+		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.stat()
 }
 
@@ -103,7 +99,7 @@ func (b *board) fillNow() view {
 		description: "Callbacks that wait for a worker, as a share of how many may, on the instance where that is highest. At 100 % callbacks are rejected.",
 		targets:     []target{{expr: b.ofRunner().Fill()}},
 		steps:       rising(0.5, 0.8), max: ptr(1.),
-		links: []dashboard.DashboardLink{toRuntime()},
+		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.stat()
 }
 
@@ -116,29 +112,13 @@ func (b *board) lostToday() view {
 	}.stat()
 }
 
-func (b *board) firingStates() view {
-	by := func(severity string) string {
-		return "max by (alertname, runner) (" + b.firing("severity"+severity) + ")"
-	}
+func (b *board) burnLines(width uint32) view {
 	return panel{
-		title: "Alerts", unit: "short", width: 12,
-		description: "When which alert fired: critical ones in red, the others in orange. Empty is good.",
-		targets: []target{{
-			expr:   by(`="critical"`) + " * 2 or " + by(`!="critical"`),
-			legend: "{{alertname}} {{runner}}",
-		}},
-		mappings: []dashboard.ValueMapping{says(2, "critical", red), says(1, "warning", orange)}, noValue: "none fired",
-		links: []dashboard.DashboardLink{dataLink("Alert rules", "/alerting/list?search=${__field.labels.alertname}", false)},
-	}.states()
-}
-
-func (b *board) burnLines() view {
-	return panel{
-		title: "Error budget burn rate, 1 h", unit: "suffix:x", width: 12,
+		title: "Error budget burn rate, 1 h", unit: "suffix:x", width: width,
 		description: "How many times too fast the error budget is spent. Dashed: 1, 6 and 14.4, where alerts begin. All instances. Needs the recording rules.",
 		targets:     []target{{expr: b.recorded().Foreign(b.config.RecordedBurn("1h")), legend: "{{runner}}"}},
 		steps:       burnSteps(), showSteps: true,
-		links: []dashboard.DashboardLink{toSLO()},
+		links: []dashboard.DashboardLink{b.toSLO()},
 	}.lines()
 }
 
@@ -146,12 +126,34 @@ func (b *board) askedAndEnded(width uint32) view {
 	s := b.ofCallback()
 	return panel{
 		title: "Asked for and ended", unit: "ops", width: width,
-		description: "Callbacks asked for, rejected ones included, and callbacks that came to an end. The lines part while work piles up.",
+		description: "Callbacks asked for, rejected ones included, and callbacks that came to an end. The lines part while work piles up. Dotted: how many were asked for a week before.",
 		targets: []target{
 			{expr: s.Rate(names.MetricAsked), legend: "asked for"},
 			{expr: s.Rate(names.MetricCallbacks), legend: "ended"},
+			{expr: s.RateBefore("1w", names.MetricAsked), legend: "asked for a week before"},
 		},
-		colors: palette{{"asked for", blue}, {"ended", green}},
+		colors: palette{{"asked for", blue}, {"ended", green}}, reference: "asked for a week before",
+	}.lines()
+}
+
+// requests are those of the HTTP server, if it is instrumented as OpenTelemetry's
+// semantic conventions have it.
+func (b *board) requests(width uint32) view {
+	served := b.ofJob().Foreign("http_server_request_duration_seconds_count")
+	return panel{
+		title: "Requests and callbacks", unit: "ops", width: width, noValue: "no data",
+		description: "Requests served, callbacks asked for, and how many of these a request asks for on average (right). " +
+			"Where callbacks follow the requests, there is more traffic; where they part, the code asks for more or fewer. " +
+			"Needs http_server_request_duration_seconds, as OpenTelemetry's HTTP instrumentation exposes it.",
+		targets: []target{
+			{expr: "sum(rate(" + served + "[" + rateInterval + "]))", legend: "requests"},
+			{expr: b.ofCallback().Rate(names.MetricAsked), legend: "callbacks"},
+			{expr: b.ofCallback().Rate(names.MetricAsked) + " / (sum(rate(" + served + "[" + rateInterval + "])) > 0)", legend: "callbacks a request"},
+		},
+		colors: palette{{"requests", "purple"}, {"callbacks", blue}}, reference: "callbacks a request",
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
+			override("callbacks a request", property("custom.axisPlacement", "right"), property("unit", "short")),
+		},
 	}.lines()
 }
 
@@ -174,7 +176,7 @@ func (b *board) worst() view {
 			legend: "{{callback}}: {{outcome}}",
 		}},
 		noValue: "none failed",
-		links:   []dashboard.DashboardLink{toCallback(), toTraces("${__field.labels.callback}", "error=true"), toLogs("${__field.labels.callback}")},
+		links:   []dashboard.DashboardLink{b.toCallback(), toTraces("${__field.labels.callback}", "error=true"), toLogs("${__field.labels.callback}")},
 	}.lines()
 }
 
@@ -183,9 +185,9 @@ func (b *board) rejections() view {
 		title: "Rejected, by reason", unit: "ops", width: 8,
 		description: "Callbacks rejected when they were asked for. queue_full: the workers do not keep up. reserved_full: responses stay open. held_full: Limits hold too many back. " +
 			"paused_full: too many are to be tried again. closed: asked for after Shutdown.",
-		targets: []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}},
+		targets: []target{{expr: b.ofRunner().Rate(names.MetricRejected, "reason"), legend: "{{reason}}"}}, noValue: "none rejected",
 		stacked: true,
-		links:   []dashboard.DashboardLink{toRuntime()},
+		links:   []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
 }
 
@@ -194,7 +196,7 @@ func (b *board) retries(width uint32) view {
 		title: "Retries", unit: "ops", width: width,
 		description: "Attempts beyond the first, by callback.",
 		targets:     []target{{expr: b.ofCallback().Rate(names.MetricRetries, "callback"), legend: "{{callback}}"}},
-		links:       []dashboard.DashboardLink{toCallback()},
+		links:       []dashboard.DashboardLink{b.toCallback()},
 	}.lines()
 }
 
@@ -204,7 +206,7 @@ func (b *board) inFlight(width uint32) view {
 		description: "Callbacks asked for that have not ended: they wait or run. The one that grows fills the places that panel Places, by state shows.",
 		targets:     []target{{expr: b.ofCallback().InFlight("callback"), legend: "{{callback}}"}},
 		stacked:     true,
-		links:       []dashboard.DashboardLink{toCallback()},
+		links:       []dashboard.DashboardLink{b.toCallback()},
 	}.lines()
 }
 

@@ -11,20 +11,20 @@ import (
 func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b := newBoard(q, o, uidRuntime, "Afterglow / Runner and runtime",
 		"Which instance is not well: its queue, its workers, its shutdowns, and Go's runtime. Made for Grafana 10.4 and later.")
-	b.variables(varMetrics, varJob, varInstance, varRunner)
-	b.annotations()
 
 	b.row("Instances")
-	b.add(4, b.instancesUp(), b.workersNow(), b.longestNow(), b.stuckNow(), b.lastDrain(), b.lostAtShutdown())
+	b.add(4, b.instancesUp(), b.utilizationNow("Workers busy, now", 4), b.longestNow(), b.stuckNow(), b.lastDrain(), b.lostAtShutdown())
 	b.add(6, b.up(), b.saturated())
 
 	b.row("Runner, by instance")
 	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
 	b.add(8, b.places(24, "instance", "runner"))
-	b.add(8, b.oldestByInstance(), b.stuck("instance", 8), b.instanceRate())
+	b.add(8, b.oldestByInstance(), b.stuck("Stuck, by instance", "instance", 8), b.instanceRate())
 
 	b.row("Shutdowns")
 	b.add(7, b.drains(), b.lostByInstance(), b.restarts())
+	b.add(9, b.drainRecords(), b.drainTraces())
+	b.add(7, b.lostByCallback())
 
 	b.row("Go runtime, by instance")
 	b.add(8, b.goroutines(), b.gcPauses(), b.schedulerLatency())
@@ -41,18 +41,9 @@ func (b *board) instancesUp() view {
 	}.stat()
 }
 
-func (b *board) workersNow() view {
-	return panel{
-		title: "Workers busy", unit: "percentunit", width: 4,
-		description: "Share of the workers' time that callbacks take, on the busiest instance.",
-		targets:     []target{{expr: "max(" + b.ofRunner().Utilization("instance", "runner") + ")"}},
-		steps:       rising(0.8, 0.95), max: ptr(1.),
-	}.stat()
-}
-
 func (b *board) longestNow() view {
 	return panel{
-		title: "Longest running", unit: "s", width: 4,
+		title: "Longest running, now", unit: "s", width: 4,
 		description: "For how long the callback has run that has been running longest. It shows what hangs before it ends.",
 		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning)}},
 		steps:       rising(30, 300),
@@ -101,7 +92,7 @@ func (b *board) saturated() view {
 	return panel{
 		title: "Workers busy, by instance", unit: "percentunit", width: 12,
 		description: "Share of the workers' time that callbacks take. Orange from 80 %, red from 95 %.",
-		targets:     []target{{expr: b.ofRunner().Utilization("instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Utilization(), legend: "{{instance}} {{runner}}"}},
 		steps:       rising(0.8, 0.95), decimals: ptr(0.), max: ptr(1.),
 	}.states()
 }
@@ -142,7 +133,7 @@ func (b *board) longest() view {
 
 func (b *board) oldestByInstance() view {
 	return panel{
-		title: "Oldest waiting", unit: "s", width: 8,
+		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
 		description: "How long the longest-waiting callback of each instance has been due.",
 		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
@@ -153,23 +144,6 @@ func (b *board) instanceRate() view {
 		title: "Callbacks ended", unit: "ops", width: 8,
 		description: "How many callbacks each instance brings to an end. One that gets its requests and ends none is stuck.",
 		targets:     []target{{expr: b.ofRunner().Rate(names.MetricCallbacks, "instance"), legend: "{{instance}}"}},
-	}.lines()
-}
-
-func (b *board) drains() view {
-	return panel{
-		title: "Last drain", unit: "s", width: 8,
-		description: "How long the last drain of each instance took. Only a process that lives on after Shutdown is scraped with it.", noValue: "none seen",
-		targets: []target{{expr: b.ofRunner().Peak(names.MetricShutdownDuration, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
-	}.lines()
-}
-
-func (b *board) lostByInstance() view {
-	return panel{
-		title: "Lost at shutdown", unit: "ops", width: 8,
-		description: "Callbacks that a drain kept from coming to their own end.",
-		targets:     []target{{expr: b.ofRunner().Rate(names.MetricShutdownLost, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
-		bars:        true,
 	}.lines()
 }
 

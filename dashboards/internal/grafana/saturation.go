@@ -3,53 +3,60 @@ package grafana
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
+// Panels of several instances show the fullest one beside the sum: a mean, and a
+// sum compared with a sum, look well while one instance rejects all it is asked.
+
 func (b *board) depth() view {
-	s := b.ofRunner()
+	s, by := b.ofRunner(), []string{"instance", names.LabelRunner}
+	fullest := func(metric string) string { return "max(" + s.Sum(metric, by...) + ")" }
 	return panel{
 		title: "Queue depth", unit: "short", width: 8,
-		description: "Callbacks that wait for a worker, the most that did at once within the last one to two minutes, and how many may. All instances.",
+		description: "Callbacks that wait for a worker on the instance where most do, the most that did at once within the last one to two minutes, and how many may on the instance where fewest may. Dotted: those of all instances.",
 		targets: []target{
-			{expr: s.Sum(names.MetricQueueDepth), legend: "waiting"},
-			{expr: s.Sum(names.MetricQueueHighWater), legend: "high water"},
-			{expr: s.Sum(names.MetricQueueCapacity), legend: "capacity"},
+			{expr: fullest(names.MetricQueueDepth), legend: "fullest instance"},
+			{expr: fullest(names.MetricQueueHighWater), legend: "high water"},
+			{expr: "min(" + s.Sum(names.MetricQueueCapacity, by...) + ")", legend: "capacity of one"},
+			{expr: s.Sum(names.MetricQueueDepth), legend: "all instances"},
 		},
-		colors: palette{{"waiting", blue}, {"high water", orange}}, limits: []string{"capacity"},
-		links: []dashboard.DashboardLink{toRuntime()},
+		colors: palette{{"fullest instance", blue}, {"high water", orange}}, limits: []string{"capacity of one"}, reference: "all instances",
+		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
 }
 
 func (b *board) busy() view {
-	s := b.ofRunner()
+	s, by := b.ofRunner(), []string{"instance", names.LabelRunner}
 	return panel{
 		title: "Workers", unit: "short", width: 8,
-		description: "Workers that run a callback, at the moment of the scrape and on average, and the workers there are. All instances.",
+		description: "Workers that run a callback on the busiest instance, at the moment of the scrape and on average, and the workers of the instance that has fewest. Dotted: busy workers of all instances.",
 		targets: []target{
-			{expr: s.Sum(names.MetricWorkersBusy), legend: "busy now"},
-			{expr: s.Rate(names.MetricWorkerBusyTime), legend: "busy on average"},
-			{expr: s.Sum(names.MetricWorkers), legend: "workers"},
+			{expr: "max(" + s.Sum(names.MetricWorkersBusy, by...) + ")", legend: "busiest instance, now"},
+			{expr: "max(" + s.Rate(names.MetricWorkerBusyTime, by...) + ")", legend: "on average"},
+			{expr: "min(" + s.Sum(names.MetricWorkers, by...) + ")", legend: "workers of one"},
+			{expr: s.Rate(names.MetricWorkerBusyTime), legend: "all instances"},
 		},
-		colors: palette{{"busy now", blue}, {"busy on average", orange}}, limits: []string{"workers"},
-		links: []dashboard.DashboardLink{toRuntime()},
+		colors: palette{{"busiest instance, now", blue}, {"on average", orange}}, limits: []string{"workers of one"}, reference: "all instances",
+		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
 }
 
 func (b *board) oldest() view {
 	return panel{
-		title: "Oldest waiting", unit: "s", width: 8,
-		description: "How long the longest-waiting callback of each runner has been due. A line that rises at 45 degrees is a queue that is stuck.",
-		targets:     []target{{expr: b.ofRunner().OldestAge("runner"), legend: "{{runner}}"}},
-		links:       []dashboard.DashboardLink{toRuntime()},
+		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
+		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck.",
+		targets:     []target{{expr: "topk(5, " + b.ofRunner().OldestAge("instance", "runner") + ")", legend: "{{instance}} {{runner}}"}},
+		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
 }
 
 func (b *board) drainTime() view {
 	return panel{
-		title: "Time to drain", unit: "s", width: 8,
-		description: "How long the workers would take at their present pace to start what is due if nothing came; an hour at most. Compare with the time a deploy leaves for Shutdown. " +
+		title: "Time to drain", unit: "s", width: 8, softMax: 1,
+		description: "How long the workers of the slowest instance would take at their present pace to start what is due there if nothing came; an hour at most. Compare with the time a deploy leaves for Shutdown. " +
 			"What waits for an open response or another attempt is not counted: no worker can hasten it.",
 		targets: []target{{expr: b.ofRunner().TimeToDrain("runner"), legend: "{{runner}}"}},
 	}.lines()
@@ -59,24 +66,45 @@ func (b *board) forecast() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Queue depth in 15 minutes", unit: "short", width: 8,
-		description: "Where the number of callbacks that wait for a worker leads if it goes on as in the last 15 minutes, the capacity at most. All instances.",
+		description: "Where the number of callbacks that wait for a worker leads if it goes on as in the last 15 minutes, the capacity at most. Of the instance that will then be fullest, beside the one that is now.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
-			{expr: s.Sum(names.MetricQueueDepth), legend: "now"},
-			{expr: s.Sum(names.MetricQueueCapacity), legend: "capacity"},
+			{expr: "max(" + s.Sum(names.MetricQueueDepth, "instance", "runner") + ")", legend: "now"},
+			{expr: "min(" + s.Sum(names.MetricQueueCapacity, "instance", "runner") + ")", legend: "capacity of one"},
 		},
-		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity"},
+		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity of one"},
 	}.lines()
 }
 
 func (b *board) utilization() view {
 	return panel{
 		title: "Workers busy", unit: "percentunit", width: 8,
-		description: "Share of the workers' time that callbacks take, by runner.",
-		targets:     []target{{expr: b.ofRunner().Utilization("runner"), legend: "{{runner}}"}},
+		description: "Share of the workers' time that callbacks take, on the five instances where that is most.",
+		targets:     []target{{expr: "topk(5, " + b.ofRunner().Utilization() + ")", legend: "{{instance}} {{runner}}"}},
 		steps:       rising(0.8, 0.95), showSteps: true, max: ptr(1.),
-		links: []dashboard.DashboardLink{toRuntime()},
+		links: []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
+}
+
+// instances has a row an instance, the fullest first.
+func (b *board) instances() view {
+	s, by := b.ofRunner(), []string{"instance", names.LabelRunner}
+	return panel{
+		title: "Instances, the fullest first", width: 24, noValue: "no instance is seen",
+		description: "Each instance leads to its own page. Full is a queue or workers at 100 %: from there on callbacks are rejected, or wait.",
+	}.table([]key{
+		{label: "instance", title: "Instance", links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
+		{label: "runner", title: "Runner", width: 120},
+	}, []column{
+		{title: "Queue filled", unit: "percentunit", width: 120, expr: s.Fill(by...), steps: rising(0.5, 0.8), decimals: ptr(0.)},
+		{title: "Workers busy", unit: "percentunit", width: 120, expr: s.Utilization(), steps: rising(0.8, 0.95), decimals: ptr(0.)},
+		{title: "Oldest waiting", unit: "s", width: 130, expr: s.OldestAge(by...), steps: rising(1, 30)},
+		{title: "Longest running", unit: "s", width: 130, expr: s.Max(names.MetricLongestRunning, by...), steps: rising(30, 300)},
+		{title: "Stuck", unit: "short", width: 90, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
+		{title: "Ended a second", unit: "ops", width: 130, expr: s.Rate(names.MetricCallbacks, by...)},
+		{title: "Bad a second", unit: "ops", width: 130, expr: s.With(query.BadOutcomes()).Rate(names.MetricCallbacks, by...), steps: some()},
+		{title: "Success", unit: "percentunit", width: 100, expr: s.SuccessRatio(by...), steps: falling(1-burnFast*(1-b.config.SLO()), b.config.SLO()), decimals: ptr(2.)},
+	}, "Queue filled", true)
 }
 
 // places is how full each kind of places is. Limits of several instances or runners do
@@ -87,7 +115,7 @@ func (b *board) places(width uint32, by ...string) view {
 		legend = "{{instance}} {{runner}}: {{state}}"
 	}
 	p := panel{
-		title: "Places, by state", unit: "percentunit", width: width,
+		title: "Places, by state", unit: "percentunit", width: width, softMax: 1,
 		description: "What callbacks wait for, and which share of the places for it they take. queued: a worker. reserved: a response that is still open. " +
 			"held: their share of Limits. paused: another attempt. One name may take half of each but the queue: from there on callbacks are rejected. " +
 			"They can exceed 100 % when many responses end at once.",
@@ -100,7 +128,7 @@ func (b *board) places(width uint32, by ...string) view {
 			{runner.PlaceQueued.String(), blue}, {runner.PlaceReserved.String(), "purple"},
 			{runner.PlaceHeld.String(), yellow}, {runner.PlacePaused.String(), "text"},
 		}
-		p.links = []dashboard.DashboardLink{toRuntime()}
+		p.links = []dashboard.DashboardLink{b.toRuntime()}
 	}
 	return p.lines()
 }

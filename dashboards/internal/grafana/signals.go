@@ -7,7 +7,6 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/logs"
 	"github.com/grafana/grafana-foundation-sdk/go/loki"
-	"github.com/grafana/grafana-foundation-sdk/go/table"
 
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
@@ -18,12 +17,87 @@ var failures = []string{
 	names.LogDropped, names.LogAbandoned, names.LogStuck, names.LogRejected,
 }
 
-// logsOf is LogQL for the failure records of the service's callbacks. The keys
-// are fields of JSON lines, or structured metadata if the records came by OTLP:
-// then there is no JSON, which is no error.
+// field is a key of a record as Loki has it.
+func field(key string) string { return "." + strings.ReplaceAll(key, ".", "_") }
+
+// message is the record's message in a template of Loki: records are lines of
+// JSON with the key msg, or came by OTLP, whose line is the message.
+const message = "or .msg __line__"
+
+// recordsOf is LogQL for records with these messages. The keys are fields of JSON
+// lines, or structured metadata if the records came by OTLP: then there is no
+// JSON, which is no error.
+func recordsOf(messages ...string) string {
+	return `{service_name="${job}"} |~ "` + strings.Join(messages, "|") + `" | json | drop __error__, __error_details__`
+}
+
+// failuresOf is LogQL for the failure records of the service's callbacks.
+func failuresOf(callback string) string {
+	return recordsOf(failures...) + ` | ` + names.KeyCallback + `=~"` + callback + `"`
+}
+
+// after writes a field after a text, if the record has it.
+func after(text, key string) string { return between(text, key, "") }
+
+// between writes a field between two texts, if the record has it.
+func between(before, key, behind string) string {
+	return "{{ with " + field(key) + " }}" + before + "{{ . }}" + behind + "{{ end }}"
+}
+
+// seconds writes a number of seconds after a text, to the millisecond.
+func seconds(before, key string) string {
+	return "{{ with " + field(key) + " }}" + before + "{{ round . 3 }} s{{ end }}"
+}
+
+// logsOf is the same, each record as a line that says what went wrong. What a
+// line says of its message does not match what was asked for: Grafana would
+// highlight all of it.
 func logsOf(callback string) string {
-	return `{service_name="${job}"} |~ "` + strings.Join(failures, "|") + `" | json | drop __error__, __error_details__ | ` +
-		names.KeyCallback + `=~"` + callback + `"`
+	return failuresOf(callback) + " | line_format `" + failureLine + "`"
+}
+
+// top writes the file and line of the first frame of a stack after a text.
+func top(text, key string) string {
+	const frame = `"(?s)^[^\\n]*\\n\\s*(?:[^\\n]*/)?([^/\\s]+:[0-9]+).*"`
+	return "{{ with " + field(key) + " }}" + text + "{{ regexReplaceAll " + frame + " . \"$1\" }}{{ end }}"
+}
+
+var failureLine = `{{ trimPrefix "callback " (` + message + `) }}` +
+	after(": ", names.KeyExceptionMessage) + after(": ", names.KeyError) + after(" · ", names.KeyReason) +
+	top(" · at ", names.KeyExceptionStacktrace) + top(" · at ", names.KeyStack) + after(" · in ", keyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
+	seconds(" · after ", names.KeyDuration) + after(" · on ", "http.route") +
+	between(" · ", names.KeySuppressed, " more left out")
+
+// keyFunction is the function that was asked to run, with its file and line.
+const keyFunction = "function"
+
+// drainLogs is LogQL for the records of the shutdowns of the runners that are
+// chosen, with what each lost.
+func drainLogs() string {
+	return recordsOf(names.LogDrainStarted, names.LogDrainFinished) + ` | ` + names.KeyRunner + `=~"$runner" | line_format ` + "`" +
+		`{{ trimPrefix "drain " (` + message + `) }}` + after(" · runner ", names.KeyRunner) +
+		after(" · pending ", names.KeyPending) + after(" · completed ", names.KeyCompleted) + after(" · lost ", names.KeyLost) +
+		after(": ", names.KeyLostNames) + after(" · refs ", names.KeyLostRefs) + seconds(" · took ", names.KeyDuration) +
+		after(" · version ", "service.version") + "`"
+}
+
+// errorsOf are LogQL that count the failure records of callbacks by what went
+// wrong, the ten most frequent, and say when the first and the last was written,
+// in milliseconds. Numbers in texts are left out: an id would make each error
+// another one.
+func errorsOf(callback string) (count, first, last string) {
+	const by = " by (callback, type, what)"
+	what := "or " + field(names.KeyExceptionMessage) + " " + field(names.KeyError) + " " + field(names.KeyReason) +
+		` (trimPrefix "callback " (` + message + `))`
+	of := failuresOf(callback) + " | label_format type=`{{ or " + field(names.KeyErrorType) + " " + field(names.KeyExceptionType) +
+		" " + field(names.KeyOutcome) + " " + field(names.KeyReason) + " }}`" +
+		", what=`{{ trunc 160 (regexReplaceAll \"[0-9]+\" (" + what + ") \"#\") }}`" +
+		", at=`{{ __timestamp__ | unixEpoch }}`"
+	count = "topk(10, sum" + by + " (count_over_time(" + of + " [$__range])))"
+	seen := func(function string) string {
+		return "(" + function + "_over_time(" + of + " | unwrap at [$__range])" + by + " * 1000) and " + count
+	}
+	return count, seen("min"), seen("max")
 }
 
 // records shows log records.
@@ -32,52 +106,11 @@ func (p panel) records(expr string) view {
 	v := p.view("logs", &logs.Options{
 		ShowTime: true, WrapLogMessage: true, EnableLogDetails: true,
 		SortOrder: common.LogsSortOrderDescending, DedupStrategy: common.LogsDedupStrategyNone,
-	}, nil, "")
+	}, nil, nil)
 	source := ref("loki", varLogs)
 	v.Datasource = &source
 	v.Targets = []variants.Dataquery{loki.Dataquery{
 		Expr: expr, QueryType: ptr("range"), MaxLines: ptr(int64(100)), RefId: ptr("A"), Datasource: &source,
-	}}
-	return v
-}
-
-// JaegerQuery is a search as Grafana's Jaeger data source takes it; the SDK has
-// no type for it.
-type JaegerQuery struct {
-	RefID      string                `json:"refId"`
-	QueryType  string                `json:"queryType"`
-	Service    string                `json:"service"`
-	Operation  string                `json:"operation"`
-	Tags       string                `json:"tags"`
-	Limit      int                   `json:"limit"`
-	Datasource *common.DataSourceRef `json:"datasource"`
-}
-
-// ImplementsDataqueryVariant marks a query for the SDK.
-func (JaegerQuery) ImplementsDataqueryVariant() {}
-
-// DataqueryType is the kind of its data source.
-func (JaegerQuery) DataqueryType() string { return "jaeger" }
-
-// Equals reports whether two queries are the same one.
-func (q JaegerQuery) Equals(other variants.Dataquery) bool {
-	o, ok := other.(JaegerQuery)
-	return ok && o == q
-}
-
-// Validate finds nothing wrong.
-func (JaegerQuery) Validate() error { return nil }
-
-// traces lists spans by operation and tags, as a table that links to each.
-func (p panel) traces(operation, tags string) view {
-	p.unit = "none"
-	options := table.NewOptions()
-	options.Footer = nil
-	v := p.view("table", options, &table.FieldConfig{}, "")
-	source := ref("jaeger", varTraces)
-	v.Datasource = &source
-	v.Targets = []variants.Dataquery{JaegerQuery{
-		RefID: "A", QueryType: "search", Service: "${job}", Operation: operation, Tags: tags, Limit: 20, Datasource: &source,
 	}}
 	return v
 }

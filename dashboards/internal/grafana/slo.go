@@ -17,8 +17,6 @@ func slo(q query.Config, o Options) (dashboard.Dashboard, error) {
 	b := newBoard(q, o, uidSLO, "Afterglow / SLO",
 		"Is the promise kept, and how long does its error budget last? Needs the recording rules. Made for Grafana 10.4 and later.")
 	b.builder.Time("now-24h", "now")
-	b.variables(varMetrics, varJob, varRunner)
-	b.annotations()
 
 	b.row("Callbacks end well: " + percent(q.SLO()) + " in 30 days")
 	b.add(4, b.budgetLeft("Budget left, 30 d", 4), b.burnStat("5m"), b.burnStat("30m"), b.burnStat("1h"), b.burnStat("6h"), b.burnStat("3d"))
@@ -75,7 +73,7 @@ func (b *board) burnPair(title, long, short string, limit float64, color string)
 func (b *board) errorShare() view {
 	s := b.recorded()
 	return panel{
-		title: "Share that ends badly, by runner", unit: "percentunit", width: 8,
+		title: "Share that ends badly, by runner", unit: "percentunit", width: 8, softMax: 2 * (1 - b.config.SLO()),
 		description: "Of the callbacks of the last 5 minutes. Dashed: what the objective allows.",
 		targets: []target{{
 			expr:   s.Foreign(b.config.RecordedBad()) + " / " + s.Foreign(b.config.RecordedCounted()),
@@ -95,7 +93,7 @@ func (b *board) whoSpends() view {
 			legend: "{{callback}}: {{outcome}}",
 		}},
 		noValue: "nobody",
-		links:   []dashboard.DashboardLink{toCallback()},
+		links:   []dashboard.DashboardLink{b.toCallback()},
 	}.lines()
 }
 
@@ -112,7 +110,7 @@ func (b *board) budgetLine(title, expr string) view {
 
 func (b *board) latencyBudgetLeft() view {
 	return panel{
-		title: "Budget left, 30 d", unit: "percentunit", width: 4,
+		title: "Latency budget left, now", unit: "percentunit", width: 4,
 		description: "Of the late starts that an objective of " + percent(b.config.LatencySLO()) + " allows in 30 days, the share not yet spent.",
 		targets:     []target{{expr: b.latencyBudgetLeftExpr()}},
 		steps:       falling(0.1, 0.5), max: ptr(1.), signed: true, noValue: "no traffic or data", decimals: ptr(0.),
@@ -121,7 +119,7 @@ func (b *board) latencyBudgetLeft() view {
 
 func (b *board) latencyBurnStat(window string) view {
 	return panel{
-		title: "Burn rate, " + window, unit: "suffix:x", width: 4,
+		title: "Latency burn rate, " + window, unit: "suffix:x", width: 4,
 		description: "How many times too fast the budget for late starts was spent in the last " + window + ", by the worst runner.",
 		targets:     []target{{expr: "max(" + b.recorded().Foreign(b.config.RecordedLatencyBurn(window)) + " >= 0)"}},
 		steps:       burnSteps(), decimals: ptr(1.), noValue: "no traffic or data",

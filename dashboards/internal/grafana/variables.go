@@ -1,6 +1,8 @@
 package grafana
 
 import (
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
@@ -13,15 +15,21 @@ const (
 	varMetrics  = "datasource"
 	varTraces   = "tracing"
 	varLogs     = "logs"
+	varCluster  = query.LabelCluster
+	varPlace    = query.LabelNamespace
 	varJob      = "job"
 	varInstance = "instance"
 	varRunner   = names.LabelRunner
 	varCallback = names.LabelCallback
+	varSlow     = "slow"
 )
 
 // The matchers that the variables are used by. There is one job at a time: it
-// is the service that traces and logs are looked up by.
+// is the service that traces and logs are looked up by. It may run in several
+// clusters and namespaces; where series have no such labels, all of them match.
 const (
+	matchCluster  = `cluster=~"$cluster"`
+	matchPlace    = `namespace=~"$namespace"`
 	matchJob      = `job="$job"`
 	matchInstance = `instance=~"$instance"`
 	matchRunner   = `runner=~"$runner"`
@@ -47,18 +55,27 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 		return datasource(name, "Jaeger", "jaeger", "Jaeger that keeps the service's traces")
 	case varLogs:
 		return datasource(name, "Loki", "loki", "Loki that keeps the service's logs, under the label service_name")
+	case varCluster:
+		return all(b.labelValues(name, "Cluster", "Label of the targets, or external label, if there is one",
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo))))
+	case varPlace:
+		return all(b.labelValues(name, "Namespace", "Label of the targets, or external label, if there is one",
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchCluster)))
 	case varJob:
 		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
-			b.config.Selector(b.config.Metric(names.MetricBuildInfo)))
+			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchCluster, matchPlace))
+	case varSlow:
+		return dashboard.NewCustomVariableBuilder(name).Label("Slower than").Description("The least duration of the traces on Its slow traces").
+			Values(dashboard.StringOrMap{String: ptr(strings.Join(durations, ","))}).Options(options(durations, "1s")).Current(option("1s"))
 	case varInstance:
 		return all(b.labelValues(name, "Instance", "Process of the service",
-			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchJob)))
+			b.ofService().Series(names.MetricBuildInfo)))
 	case varRunner:
 		return all(b.labelValues(name, "Runner", "runner.Config.Name",
-			b.config.Selector(b.config.Metric(names.MetricWorkers), matchJob)))
+			b.ofService().Series(names.MetricWorkers)))
 	default:
 		v := b.labelValues(varCallback, "Callback", "Name of a callback",
-			b.config.Selector(b.config.Metric(names.MetricAsked), matchJob, matchRunner))
+			b.ofService().With(matchRunner).Series(names.MetricAsked))
 		if b.uid == uidCallback {
 			return v // one at a time
 		}
@@ -89,6 +106,18 @@ func all(v *dashboard.QueryVariableBuilder) *dashboard.QueryVariableBuilder {
 		Current(dashboard.VariableOption{Selected: ptr(true), Text: text, Value: every})
 }
 
+// durations are what slow traces may be slower than.
+var durations = []string{"100ms", "500ms", "1s", "5s", "10s", "30s"}
+
+func options(values []string, chosen string) []dashboard.VariableOption {
+	all := make([]dashboard.VariableOption, len(values))
+	for i, v := range values {
+		all[i] = option(v)
+		all[i].Selected = ptr(v == chosen)
+	}
+	return all
+}
+
 func option(s string) dashboard.VariableOption {
 	v := dashboard.StringOrArrayOfString{String: &s}
 	return dashboard.VariableOption{Selected: ptr(true), Text: v, Value: v}
@@ -96,8 +125,13 @@ func option(s string) dashboard.VariableOption {
 
 // The scopes of the dashboards' queries: by whom a metric is told apart.
 
-// ofJob is for metrics of the process.
-func (b *board) ofJob() query.Scope { return b.config.In(rateInterval, matchJob, matchInstance) }
+// ofService is for metrics of all processes.
+func (b *board) ofService() query.Scope {
+	return b.config.In(rateInterval, matchCluster, matchPlace, matchJob)
+}
+
+// ofJob is for metrics of the processes that are chosen.
+func (b *board) ofJob() query.Scope { return b.ofService().With(matchInstance) }
 
 // ofRunner is for metrics of a runner.
 func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }
@@ -106,4 +140,4 @@ func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }
 func (b *board) ofCallback() query.Scope { return b.ofRunner().With(matchCallback) }
 
 // recorded is for recorded series, which know no instance.
-func (b *board) recorded() query.Scope { return b.config.In(rateInterval, matchJob, matchRunner) }
+func (b *board) recorded() query.Scope { return b.ofService().With(matchRunner) }

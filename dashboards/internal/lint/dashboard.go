@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,8 +13,8 @@ import (
 )
 
 // Dashboard says what is wrong with a dashboard's JSON. Recorded are the
-// series that rules record, uids those of all dashboards.
-func (c Catalog) Dashboard(text []byte, recorded, uids []string) (found []string) {
+// series that rules record, boards all dashboards that links may lead to.
+func (c Catalog) Dashboard(text []byte, recorded []string, boards []Board) (found []string) {
 	plugins.RegisterDefaultPlugins()
 	var d dashboard.Dashboard
 	if err := d.UnmarshalJSONStrict(text); err != nil {
@@ -33,7 +31,7 @@ func (c Catalog) Dashboard(text []byte, recorded, uids []string) (found []string
 	words(raw, report)
 	layout(d, report)
 	variables(d, raw, report)
-	links(raw, uids, report)
+	links(d, raw, boards, report)
 	for _, p := range d.Panels {
 		if p.Panel != nil {
 			c.panel(*p.Panel, recorded, report)
@@ -64,7 +62,12 @@ func (c Catalog) panel(p dashboard.Panel, recorded []string, report reporter) {
 	if p.Datasource == nil || p.Datasource.Uid == nil || !strings.HasPrefix(*p.Datasource.Uid, "${") {
 		report("%s: its data source is no variable", title)
 	}
-	colored(p, func(format string, args ...any) { report("%s: "+format, append([]any{title}, args...)...) })
+	of := func(format string, args ...any) { report("%s: "+format, append([]any{title}, args...)...) }
+	colored(p, of)
+	drawnAsGrafana(p, of)
+	saysNothing(p, of)
+	columnsFit(p, of)
+	saturated(p, of)
 	if len(p.Targets) == 0 {
 		report("%s: no query", title)
 	}
@@ -82,7 +85,7 @@ func (c Catalog) panel(p dashboard.Panel, recorded []string, report reporter) {
 		if q.Datasource == nil || q.Datasource.Uid == nil || !strings.HasPrefix(*q.Datasource.Uid, "${") {
 			report("%s: the data source of a query is no variable", title)
 		}
-		c.target(p, *q, recorded, func(format string, args ...any) { report("%s: "+format, append([]any{title}, args...)...) })
+		c.target(p, *q, recorded, of)
 	}
 }
 
@@ -113,20 +116,12 @@ func (c Catalog) target(p dashboard.Panel, q prometheus.Dataquery, recorded []st
 		}
 		return
 	}
-	if s := Legend(e, legend); s != "" {
-		report("%s", s)
-	}
-}
-
-// annotation checks that it is there in both forms.
-func (c Catalog) annotation(a dashboard.AnnotationQuery, recorded []string, report reporter) {
-	q, ok := a.Target.(*prometheus.Dataquery)
-	if !ok || a.Expr == nil || *a.Expr != q.Expr {
-		report("annotation %s: expr and target.expr differ; old versions read the one, new ones the other", a.Name)
+	if p.Type == "table" {
+		rows(p, q, e, report)
 		return
 	}
-	for _, f := range c.PromQL(Query{Expr: q.Expr, Dashboard: true}, recorded) {
-		report("annotation %s: %s", a.Name, f)
+	if s := Legend(e, legend); s != "" {
+		report("%s", s)
 	}
 }
 
@@ -134,6 +129,7 @@ func (c Catalog) annotation(a dashboard.AnnotationQuery, recorded []string, repo
 func layout(d dashboard.Dashboard, report reporter) {
 	const columns = 24
 	ids := make(map[uint32]string)
+	titles := make(map[string]bool)
 	taken := make(map[[2]uint32]string)
 	for _, p := range d.Panels {
 		var id uint32
@@ -151,6 +147,10 @@ func layout(d dashboard.Dashboard, report reporter) {
 			report("%s: id %d is also that of %q", title, id, other)
 		}
 		ids[id] = title
+		if p.Panel != nil && titles[title] {
+			report("two panels are called %s: a name leads to one", title)
+		}
+		titles[title] = titles[title] || p.Panel != nil
 		if at == nil || at.W == 0 || at.H == 0 || at.X+at.W > columns {
 			report("%s: is not within the grid", title)
 			continue
@@ -176,85 +176,6 @@ func orNone(s *string) *string {
 		return &none
 	}
 	return s
-}
-
-// variable is one of Grafana's, as it may be written.
-var variable = regexp.MustCompile(`\$(?:\{(\w+)[^}]*\}|(\w+))`)
-
-// variables checks that each is used and that none is missing. A definition
-// that uses a variable does not count for that variable itself.
-func variables(d dashboard.Dashboard, raw any, report reporter) {
-	defined := make(map[string]bool)
-	for _, v := range d.Templating.List {
-		defined[v.Name] = false
-	}
-	used := make(map[string]bool)
-	each(raw, nil, func(path []string, s string) {
-		// A link that passes a variable on does not use it.
-		if path[len(path)-1] == "url" && strings.HasPrefix(s, "/d/") {
-			s = strings.NewReplacer("${datasource:queryparam}", "", "${job:queryparam}", "", "${runner:queryparam}", "").Replace(s)
-		}
-		for _, m := range variable.FindAllStringSubmatch(s, -1) {
-			name := m[1] + m[2]
-			if !strings.HasPrefix(name, "__") {
-				used[name] = true
-			}
-		}
-	})
-	for _, name := range slices.Sorted(maps.Keys(used)) {
-		if _, ok := defined[name]; !ok {
-			report("variable %s is used and not defined", name)
-		}
-	}
-	for name := range defined {
-		if !used[name] {
-			report("variable %s is not used", name)
-		}
-	}
-}
-
-// links checks that those to dashboards lead to one, and that Explore can read
-// those to it.
-func links(raw any, uids []string, report reporter) {
-	each(raw, nil, func(path []string, s string) {
-		if path[len(path)-1] != "url" {
-			return
-		}
-		if to, ok := strings.CutPrefix(s, "/d/"); ok {
-			uid, _, _ := strings.Cut(to, "?")
-			if !slices.Contains(uids, uid) {
-				report("a link leads to dashboard %s, which does not exist", uid)
-			}
-		}
-		if to, ok := strings.CutPrefix(s, "/explore?"); ok && !readable(to) {
-			report("Explore cannot read the link %s", s)
-		}
-	})
-}
-
-// readable reports whether what Explore is given has a query for a data source.
-func readable(to string) bool {
-	values, err := url.ParseQuery(variable.ReplaceAllString(to, "x"))
-	if err != nil {
-		return false
-	}
-	var panes map[string]struct {
-		Datasource string
-		Queries    []struct {
-			RefID      string
-			Datasource struct{ UID string }
-		}
-		Range struct{ From, To string }
-	}
-	if json.Unmarshal([]byte(values.Get("panes")), &panes) != nil || len(panes) == 0 {
-		return false
-	}
-	for _, p := range panes {
-		if p.Datasource == "" || len(p.Queries) == 0 || p.Queries[0].RefID == "" || p.Queries[0].Datasource.UID == "" || p.Range.From == "" {
-			return false
-		}
-	}
-	return true
 }
 
 // each visits the strings of JSON with their paths.

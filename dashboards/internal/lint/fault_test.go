@@ -46,8 +46,8 @@ func replace(t *testing.T, p object, old, with string) {
 func TestPlantedFaultsAreFound(t *testing.T) {
 	_, catalog := exposed(t)
 	files, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
-	names := recorded(rulesText)
-	const outcomes, depth, stat = "Outcomes", "Queue depth", "Workers busy"
+	names, all := recorded(rulesText), boards(t, files)
+	const outcomes, depth, stat = "Outcomes", "Queue depth", "Workers busy, now"
 	for _, c := range []struct {
 		fault string
 		plant func(t *testing.T, d object)
@@ -96,7 +96,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 			delete(target(panelOf(t, d, outcomes)), "legendFormat")
 		}, "has no legend"},
 		{"a stat of several series", func(t *testing.T, d object) {
-			replace(t, panelOf(t, d, stat), "sum(", "sum by (runner) (")
+			replace(t, panelOf(t, d, stat), "max(", "max by (runner) (")
 		}, "a stat of several series"},
 		{"a stat that shows old values", func(t *testing.T, d object) {
 			target(panelOf(t, d, stat))["instant"] = false
@@ -146,7 +146,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		}, `"grene", which Grafana 10.4 does not know`},
 		{"two series of one color", func(t *testing.T, d object) {
 			fix(panelOf(t, d, depth), 0, "red")
-		}, "Queue depth: capacity is red, and so is waiting"},
+		}, "Queue depth: capacity of one is red, and so is fullest instance"},
 		{"a series of the color of a threshold", func(t *testing.T, d object) {
 			fix(panelOf(t, d, "Queue wait"), 2, "red")
 		}, "Queue wait: p99 is red, and so is a threshold"},
@@ -177,7 +177,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 			c.plant(t, d)
 			text, err := json.Marshal(d)
 			require.NoError(t, err)
-			require.Contains(t, strings.Join(catalog.Dashboard(text, names, uids), "\n"), c.found)
+			require.Contains(t, strings.Join(catalog.Dashboard(text, names, all), "\n"), c.found)
 		})
 	}
 }

@@ -29,6 +29,21 @@ import (
 
 var uids = []string{"afterglow-overview", "afterglow-callback", "afterglow-slo", "afterglow-runtime"}
 
+// boards are all dashboards of these files.
+func boards(t *testing.T, files map[string][]byte) []lint.Board {
+	t.Helper()
+	var all []lint.Board
+	for name, text := range files {
+		if strings.HasSuffix(name, ".json") {
+			b, err := lint.NewBoard(text)
+			require.NoError(t, err)
+			all = append(all, b)
+		}
+	}
+	require.Len(t, all, len(uids))
+	return all
+}
+
 // exposed is what a program exposes whose runner has run a callback and has
 // been shut down, with the metrics of its process.
 func exposed(t *testing.T) (ours, all lint.Catalog) {
@@ -49,8 +64,13 @@ func exposed(t *testing.T) (ours, all lint.Catalog) {
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler)),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	all = lint.NewCatalog(gather(t, registry))
-	// Prometheus makes these two itself.
-	all["up"], all["ALERTS"] = dto.MetricType_GAUGE, dto.MetricType_GAUGE
+	// Prometheus makes these itself.
+	for _, name := range []string{"up", "ALERTS", "ALERTS_FOR_STATE"} {
+		all[name] = dto.MetricType_GAUGE
+	}
+	// OpenTelemetry's instrumentation of an HTTP server does.
+	all["http_server_request_duration_seconds"] = dto.MetricType_HISTOGRAM
+	all["afterglow_callback_queue_wait_seconds"] = dto.MetricType_SUMMARY
 	return ours, all
 }
 
@@ -66,6 +86,13 @@ func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map
 	t.Helper()
 	q, err := query.New(o)
 	require.NoError(t, err)
+	alerts, err := rules.Alerts(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	for _, group := range alerts {
+		for _, r := range group.Rules {
+			g.Alerts = append(g.Alerts, r.Alert)
+		}
+	}
 	dashboards, err = grafana.Files(q, g)
 	require.NoError(t, err)
 	files, err := rules.Files(q, rules.DefaultOptions())
@@ -99,7 +126,7 @@ func TestTheDashboardsHaveNoFaults(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			require.Empty(t, catalog.Dashboard(text, series, uids))
+			require.Empty(t, catalog.Dashboard(text, series, boards(t, files)))
 		})
 		var d dashboard.Dashboard
 		require.NoError(t, json.Unmarshal(text, &d))

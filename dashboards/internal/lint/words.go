@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	},
 
 	"defaults.unit":        {"s", "percentunit", "short", "ops", "bytes", "none", "suffix:x"},
+	"options.match":        {"null", "nan", "null+nan"},
 	"yAxis.unit":           {"s"},
 	"cellValues.unit":      {"ops"},
 	"color.mode":           {"thresholds", "palette-classic-by-name", "palette-classic", "fixed", "scheme"},
@@ -49,20 +50,27 @@ var allowed = map[string][]string{
 	"calcs.[]":             {"lastNotNull", "last", "mean", "max", "min", "sum"},
 	"matcher.id":           {"byName", "byRegexp", "byFrameRefID", "byType"},
 	"mappings.[].type":     {"value", "range", "regex", "special"},
-	"properties.[].id":     {"color", "custom.lineStyle", "custom.fillOpacity", "custom.lineWidth", "custom.stacking"},
-	"targets.[].format":    {"time_series", "table", "heatmap"},
-	"queryType":            {"search", "range", "instant"},
-	"datasource.type":      {"prometheus", "loki", "jaeger"},
-	"list.[].type":         {"query", "datasource"},
-	"steps.[].color":       colors,
-	"value.fixedColor":     colors,
-	"1.color":              colors,
-	"0.color":              colors,
+	"properties.[].id": {
+		"color", "unit", "decimals", "thresholds", "mappings", "links", "custom.lineStyle", "custom.fillOpacity", "custom.lineWidth",
+		"custom.stacking", "custom.axisPlacement", "custom.width", "custom.hidden", "custom.cellOptions",
+	},
+	"value.type":        {"color-background", "color-text", "auto"},
+	"targets.[].format": {"time_series", "table", "heatmap"},
+	"queryType":         {"search", "range", "instant"},
+	"datasource.type":   {"prometheus", "loki", "jaeger"},
+	"list.[].type":      {"query", "datasource", "custom"},
+	"steps.[].color":    colors,
+	"value.fixedColor":  colors,
+	"color.fixedColor":  colors,
+	"result.color":      colors,
+	"1.color":           colors,
+	"0.color":           colors,
 }
 
 // colors are names, which follow the theme of Grafana.
 var colors = []string{
-	"green", "yellow", "orange", "red", "blue", "purple", "text",
+	"green", "yellow", "orange", "red", "blue", "purple", "text", "transparent",
+	"#6e6e6e", // of no value: no name is a gray that white words can be read on
 	"dark-red", "dark-purple", "light-purple", "light-blue",
 }
 

@@ -35,10 +35,15 @@ func (s Scope) OldestAge(by ...string) string {
 	return aggregate("max", by, s.Series(names.MetricQueueOldestAge)+" or time() - ("+since+" > 0) or "+since)
 }
 
-// Utilization is the share of the workers' time that callbacks take.
-func (s Scope) Utilization(by ...string) string {
+// Utilization is the share of the workers' time that callbacks take on each
+// instance. A mean of instances would hide the one that is full.
+func (s Scope) Utilization() string {
+	by := []string{"instance", names.LabelRunner}
 	return s.Rate(names.MetricWorkerBusyTime, by...) + " / " + s.Sum(names.MetricWorkers, by...)
 }
+
+// Busiest is the utilization of the busiest instance.
+func (s Scope) Busiest(by ...string) string { return aggregate("max", by, s.Utilization()) }
 
 // Filled is how full the places of each kind are that are fullest, as a share of how many
 // there are.
@@ -51,26 +56,58 @@ func (s Scope) Fill(by ...string) string {
 	return aggregate("max", by, s.Series(names.MetricQueueDepth)+" / "+s.Series(names.MetricQueueCapacity))
 }
 
-// TimeToDrain is how many seconds it would take to start what is due at the present
-// rate if nothing came: 0 when nothing is due, an hour at most.
+// TimeToDrain is how many seconds the slowest instance would take to start what
+// is due there at its present rate if nothing came: 0 when nothing is due, an
+// hour at most.
 func (s Scope) TimeToDrain(by ...string) string {
-	depth := s.With(`state=~"queued|held"`).Sum(names.MetricQueuePlaces, by...)
-	return "clamp_max((" + depth + " > 0) / " + s.Rate(names.MetricQueueWait+"_count", by...) + " or " + depth + ", 3600)"
+	each := append([]string{"instance"}, by...)
+	depth := s.With(`state=~"queued|held"`).Sum(names.MetricQueuePlaces, each...)
+	return aggregate("max", by, "clamp_max(("+depth+" > 0) / "+s.Rate(names.MetricQueueWait+"_count", each...)+" or "+depth+", 3600)")
 }
 
-// Forecast is how deep all queues together will be after this many seconds if
-// it goes on as over the window. They cannot be emptier than empty, nor fuller
-// than full.
+// Forecast is how deep the queue will be after this many seconds that will then
+// be fullest, if it goes on as over the window. It cannot be emptier than empty,
+// nor fuller than full.
 func (s Scope) Forecast(seconds string) string {
-	ahead := "sum(predict_linear(" + s.Series(names.MetricQueueDepth) + "[" + s.window + "], " + seconds + "))"
-	return "clamp(" + ahead + ", 0, scalar(" + s.Sum(names.MetricQueueCapacity) + "))"
+	ahead := "clamp_min(predict_linear(" + s.Series(names.MetricQueueDepth) + "[" + s.window + "], " + seconds + "), 0)"
+	capacity := s.Series(names.MetricQueueCapacity)
+	return aggregate("max", nil, "clamp_max("+ahead+" / "+capacity+", 1) * "+capacity)
+}
+
+// atMost is the share of its timeout that a run time is drawn up to. A quantile
+// of a classic histogram lies anywhere in the bucket it falls into: of runs that
+// all end at a timeout of 10 seconds, it may say 30.
+const atMost = "1.1"
+
+// RunTime is a quantile of the run time of callbacks, in seconds, at most a tenth
+// above their timeout: farther than that its bucket says nothing.
+func (s Scope) RunTime(q float64, by ...string) string {
+	ran, limit := s.Quantile(q, names.MetricCallbackDuration, by...), s.Max(names.MetricCallbackTimeout, by...)
+	return "clamp_max(" + ran + " / " + limit + ", " + atMost + ") * " + limit + " or " + ran
+}
+
+// RunTimeByResult is the same by result. The timeout has no result.
+func (s Scope) RunTimeByResult(q float64) string {
+	ran, limit := s.Quantile(q, names.MetricCallbackDuration, names.LabelResult), s.Max(names.MetricCallbackTimeout)
+	const ofAll = " on () group_left () "
+	return "clamp_max(" + ran + " /" + ofAll + limit + ", " + atMost + ") *" + ofAll + limit + " or " + ran
 }
 
 // TimeoutShare is the 99th percentile of the run time as a share of the
-// callback's timeout. There is none without traffic.
+// callback's timeout, at most 1.1. There is none without traffic.
 func (s Scope) TimeoutShare(by ...string) string {
-	return s.Quantile(0.99, names.MetricCallbackDuration, by...) +
-		" / " + s.Max(names.MetricCallbackTimeout, by...) + " >= 0"
+	return "clamp_max(" + s.Quantile(0.99, names.MetricCallbackDuration, by...) +
+		" / " + s.Max(names.MetricCallbackTimeout, by...) + ", " + atMost + ") >= 0"
+}
+
+// RateBefore is the rate of a counter so long before, such as 1w.
+func (s Scope) RateBefore(ago, metric string, by ...string) string {
+	return aggregate("sum", by, "rate("+s.Series(metric)+"["+s.window+"] offset "+ago+")")
+}
+
+// Mean is the mean of a histogram or a summary.
+func (s Scope) Mean(metric string, by ...string) string {
+	return s.Rate(metric+"_sum", by...) + " / (" + s.Rate(metric+"_count", by...) + " > 0)"
 }
 
 // SinceSuccess is how many seconds ago a callback last succeeded.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
@@ -27,8 +28,13 @@ func (w writer) link(a alert) (string, error) {
 		return url, nil
 	}
 	var parts []string
+	var places string // where the job runs, if its series say so: a dashboard shows all places without
 	for _, l := range w.labels(slices.DeleteFunc(slices.Clone(a.labels), func(l string) bool { return l == model.JobLabel })...) {
-		if b.variables[l] {
+		switch {
+		case !b.variables[l]:
+		case l == query.LabelCluster || l == query.LabelNamespace:
+			places += fmt.Sprintf("{{ with $labels.%s }}&var-%[1]s={{ . | urlquery }}{{ end }}", l)
+		default:
 			parts = append(parts, fmt.Sprintf("var-%s={{ $labels.%[1]s | urlquery }}", l))
 		}
 	}
@@ -43,7 +49,7 @@ func (w writer) link(a alert) (string, error) {
 		return "", fmt.Errorf("%s: dashboard %s has no panel %q", a.name, a.dashboard, a.panel)
 	}
 	parts = append(parts, fmt.Sprintf("viewPanel=%d", id), "from="+w.from(a), "to=now")
-	return url + "?" + strings.Join(parts, "&"), nil
+	return url + "?" + strings.Join(parts, "&") + places, nil
 }
 
 // from is a template of the time at which a link's range begins, in milliseconds.

@@ -1,0 +1,160 @@
+package grafana
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/loki"
+	"github.com/grafana/grafana-foundation-sdk/go/table"
+)
+
+// key is a column of a table that a label fills. All queries of a table have the
+// same labels: a row is what they say of one set of values.
+type key struct {
+	label, title string
+	width        int // 0: what the others leave
+	links        []dashboard.DashboardLink
+	words        []dashboard.ValueMapping // with colors
+	hidden       bool                     // it is there for links
+}
+
+// column is one that a query fills.
+type column struct {
+	title, unit string
+	width       int
+	expr        string
+	steps       []step // none: no color
+	decimals    *float64
+}
+
+// table has a row for each set of the keys' values, in the order of one column.
+func (p panel) table(keys []key, columns []column, sortBy string, descending bool) view {
+	for _, c := range columns {
+		p.targets = append(p.targets, target{expr: c.expr, instant: true, table: true})
+	}
+	p.unit = "short"
+	p.mappings = append(p.mappings, nothing("–", "transparent"))
+	p.overrides = append(p.overrides, columnsOf(keys, columns)...)
+	v := p.view("table", tableOptions(sortBy, descending), &table.FieldConfig{
+		Align: common.FieldTextAlignmentAuto,
+	}, byThresholds())
+	v.Transformations = arrange(keys, columns)
+	return v
+}
+
+// logTable is a table of what Loki counts.
+func (p panel) logTable(keys []key, columns []column) view {
+	v := p.table(keys, columns, columns[0].title, true)
+	source := ref("loki", varLogs)
+	v.Datasource = &source
+	v.Targets = nil
+	for i, c := range columns {
+		v.Targets = append(v.Targets, loki.Dataquery{
+			Expr: c.expr, QueryType: ptr("instant"), RefId: ptr(refID(i)), Datasource: &source,
+		})
+	}
+	return v
+}
+
+func tableOptions(sortBy string, descending bool) *table.Options {
+	options := table.NewOptions()
+	options.Footer = nil
+	if sortBy != "" {
+		options.SortBy = []common.TableSortByFieldState{{DisplayName: sortBy, Desc: &descending}}
+	}
+	return options
+}
+
+// arrange makes one table of the answers of all queries, and names its columns.
+func arrange(keys []key, columns []column) []dashboard.DataTransformerConfig {
+	order, names := map[string]any{}, map[string]any{}
+	for i, k := range keys {
+		order[k.label] = i
+		if k.title != "" {
+			names[k.label] = k.title
+		}
+	}
+	for i, c := range columns {
+		value := "Value #" + refID(i)
+		if len(columns) == 1 {
+			value = "Value" // of one query only
+		}
+		order[value], names[value] = len(keys)+i, c.title
+	}
+	return []dashboard.DataTransformerConfig{
+		{Id: "merge", Options: map[string]any{}},
+		{Id: "organize", Options: map[string]any{
+			"excludeByName": map[string]any{"Time": true}, "indexByName": order, "renameByName": names,
+		}},
+	}
+}
+
+func columnsOf(keys []key, columns []column) []dashboard.DashboardFieldConfigSourceOverrides {
+	var all []dashboard.DashboardFieldConfigSourceOverrides
+	for _, k := range keys {
+		var properties []dashboard.DynamicConfigValue
+		if k.width > 0 {
+			properties = append(properties, property("custom.width", k.width))
+		}
+		if k.hidden {
+			properties = append(properties, property("custom.hidden", true))
+		}
+		if len(k.links) > 0 {
+			properties = append(properties, property("links", k.links))
+		}
+		if len(k.words) > 0 {
+			properties = append(properties, property("mappings", k.words))
+			if !k.hidden {
+				properties = append(properties, property("custom.cellOptions", filled()))
+			}
+		}
+		all = append(all, override(cmp.Or(k.title, k.label), properties...))
+	}
+	for _, c := range columns {
+		properties := []dashboard.DynamicConfigValue{property("unit", c.unit), property("custom.width", c.width)}
+		if c.decimals != nil {
+			properties = append(properties, property("decimals", *c.decimals))
+		}
+		if len(c.steps) > 0 {
+			properties = append(properties, property("thresholds", thresholds(onlyWrong(c.steps))), property("custom.cellOptions", filled()))
+		}
+		all = append(all, override(c.title, properties...))
+	}
+	return all
+}
+
+// onlyWrong leaves what is well without a color: a table of green hides the one
+// cell that is not.
+func onlyWrong(steps []step) []step {
+	all := slices.Clone(steps)
+	for i, s := range all {
+		if s.color == green {
+			all[i].color = "transparent"
+		}
+	}
+	return all
+}
+
+// filled are cells that have the color of their value.
+func filled() map[string]any {
+	return map[string]any{"type": "color-background", "mode": "basic"}
+}
+
+// traces lists spans by operation and tags, as a table that links to each. Their
+// name is that of the panel.
+func (p panel) traces(q JaegerQuery) view {
+	p.unit = "none"
+	p.overrides = append(p.overrides,
+		override("Trace name", property("custom.hidden", true)),
+		override("Start time", property("custom.width", 190)),
+		override("Duration", property("custom.width", 110)))
+	v := p.view("table", tableOptions("", false), &table.FieldConfig{Align: common.FieldTextAlignmentAuto}, nil)
+	source := ref("jaeger", varTraces)
+	v.Datasource = &source
+	q.RefID, q.QueryType, q.Service, q.Limit, q.Datasource = "A", "search", "${job}", 20, &source
+	v.Targets = []variants.Dataquery{q}
+	return v
+}
