@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,12 +16,15 @@ type dashboard struct {
 	UID, Title  string
 	Panels      []panel
 	Annotations struct{ List []struct{ Name, Expr string } }
-	Templating  struct {
-		List []struct {
-			Name, Type string
-			Query      any
-		}
-	}
+	Templating  struct{ List []variable }
+}
+
+// variable is one of its variables.
+type variable struct {
+	Name, Type string
+	Query      any
+	IncludeAll bool
+	AllValue   string
 }
 
 // panel is one of its panels, or a row.
@@ -31,6 +35,38 @@ type panel struct {
 	Datasource struct{ Type string }
 	Targets    []target
 	Panels     []panel // of a row that is folded
+
+	FieldConfig struct {
+		Defaults struct {
+			NoValue string
+			Links   []link
+		}
+		Overrides []struct {
+			Properties []struct {
+				ID    string
+				Value json.RawMessage
+			}
+		}
+	}
+}
+
+// link is one that a point, a line or a cell of a panel has.
+type link struct{ Title, URL string }
+
+// links are those of a panel, of its columns too.
+func (p panel) links(t *testing.T) []link {
+	t.Helper()
+	found := slices.Clone(p.FieldConfig.Defaults.Links)
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			if property.ID == "links" {
+				var links []link
+				require.NoError(t, json.Unmarshal(property.Value, &links))
+				found = append(found, links...)
+			}
+		}
+	}
+	return found
 }
 
 // target is what a panel asks its data source.
@@ -39,6 +75,7 @@ type target struct {
 
 	// Of Jaeger.
 	QueryType, Service, Operation, Tags string
+	MinDuration                         string
 	Limit                               int
 }
 

@@ -128,7 +128,7 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 
 func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 	t.Parallel()
-	ts := startStack(t, func(o *options) { o.noTraces = true })
+	ts := startStack(t, func(o *options) { o.metricsOnly = true })
 	// The shop, on a machine that kills it as soon as this file is there.
 	now := filepath.Join(t.TempDir(), "now")
 	shop := fmt.Sprintf("#!/bin/sh\n%%s\n%s \"$@\" &\ntrap 'kill -KILL $!; exit' TERM\nuntil [ -e %s ]; do sleep 0.1; done\nkill -KILL $!\n%%s\n", filepath.Join(programs, "shop"), now)

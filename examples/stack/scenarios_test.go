@@ -19,6 +19,7 @@ const (
 	watchdog   = "AfterglowWatchdog"
 	scrapeLost = "AfterglowScrapeLost"
 	anyOther   = "" // alert
+	healthy    = "healthy"
 )
 
 // The alerts of a burning error budget. In compressed time each of the three
@@ -52,7 +53,7 @@ const floodFaults = "order.email.customer=slow(1.7s):0.5,order.email.customer=sl
 
 var scenarios = []scenario{
 	{
-		name: "healthy",
+		name: healthy,
 	},
 	{
 		name:      "panic storm",
@@ -233,8 +234,9 @@ func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
 		for _, sc := range scenarios {
 			t.Run(sc.name, func(t *testing.T) {
 				t.Parallel()
+				_, leads := ways[sc.name]
 				start := func() *testStack {
-					return startStack(t, func(o *options) { o.noTraces = true },
+					return startStack(t, func(o *options) { o.metricsOnly = !leads && sc.name != healthy },
 						append([]string{"-load", "10", "-smtp-delay", "5ms"}, sc.args...)...)
 				}
 				ts := start()
@@ -244,6 +246,8 @@ func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
 					require.NoError(t, ts.stop())
 					ts = start()
 				}
+				ts.walks(sc.name, coverage.boards)
+				coverage.follow(ts, sc.name)
 				if sc.repair != nil {
 					sc.repair(ts)
 					ts.eventually(func() bool { return ts.told(alerts.Resolved)[sc.resolves].Name() != "" }, "%s is resolved", sc.resolves)

@@ -23,6 +23,9 @@ func (ts *testStack) search(tg target) []jaeger.Trace {
 		"service": {tg.Service}, "operation": {tg.Operation}, "limit": {strconv.Itoa(tg.Limit)},
 		"start": {at(ts.began)}, "end": {at(time.Now())}, "lookback": {"custom"},
 	}
+	if tg.MinDuration != "" {
+		values.Set("minDuration", tg.MinDuration)
+	}
 	if tg.Tags != "" { // in logfmt; the API takes them in JSON, each a string
 		tags := make(map[string]string)
 		for _, field := range strings.Fields(tg.Tags) {
