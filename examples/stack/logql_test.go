@@ -258,7 +258,7 @@ func (q logQuery) print(t *testing.T, r record) string {
 	for field, value := range r {
 		labels[underscored(field)] = value
 	}
-	line, err := template.New("").Funcs(template.FuncMap{
+	line, err := template.New("").Option("missingkey=zero").Funcs(template.FuncMap{
 		"__line__": func() string { return r["_msg"] },
 	}).Parse(q.format)
 	require.NoError(t, err)
