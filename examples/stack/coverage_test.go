@@ -89,8 +89,8 @@ func (ts *testStack) asks(source string, tg target) (n int, asked bool) {
 			return 0, false
 		}
 		q, found := ts.records(tg.Expr)
-		if len(found) > 0 && !q.count {
-			require.NotEmpty(ts.t, q.print(ts.t, found[0]), "a line of %s", tg.Expr)
+		if len(found) > 0 && !q.groups {
+			require.NotEmpty(ts.t, q.line(ts.t, found[0]), "a line of %s", tg.Expr)
 		}
 		return len(found), true
 	case "jaeger":

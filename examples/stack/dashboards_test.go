@@ -17,6 +17,10 @@ type dashboard struct {
 	Panels      []panel
 	Annotations struct{ List []struct{ Name, Expr string } }
 	Templating  struct{ List []variable }
+	Links       []struct {
+		URL         string
+		IncludeVars bool
+	}
 }
 
 // variable is one of its variables.
@@ -24,7 +28,7 @@ type variable struct {
 	Name, Type string
 	Query      any
 	IncludeAll bool
-	AllValue   string
+	Current    struct{ Value any }
 }
 
 // panel is one of its panels, or a row.
@@ -71,7 +75,8 @@ func (p panel) links(t *testing.T) []link {
 
 // target is what a panel asks its data source.
 type target struct {
-	Expr string // of Prometheus or Loki
+	Expr     string // of Prometheus or Loki
+	Exemplar bool
 
 	// Of Jaeger.
 	QueryType, Service, Operation, Tags string

@@ -8,47 +8,9 @@ import (
 	"strings"
 	"testing"
 	"text/scanner"
-	"text/template"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/afterglow-go/afterglow/telemetry/names"
 )
-
-// logQuery is a query of Loki in the words of VictoriaLogs. The dashboards ask Loki,
-// and no test runs one. So a test that finds a record shows that the query selects the
-// right records by their fields, and that a line's template has what it prints. It
-// does not show that Loki parses the query, how it takes JSON lines apart, or how it
-// counts over time: a count here is over the whole time.
-type logQuery struct {
-	filter string   // LogsQL
-	count  bool     // of records, and not the records
-	by     []string // what the count is by, as Loki calls the labels
-	format string   // of a line; "": the message
-}
-
-// dotted are the fields whose names have dots, as Loki calls them: it has underscores
-// instead.
-var dotted = func() map[string]string {
-	fields := make(map[string]string)
-	for _, field := range []string{
-		names.KeyErrorType, names.KeyExceptionType, names.KeyExceptionMessage, names.KeyExceptionStacktrace, names.KeyRequestTraceID,
-		"service.name", "service.version", "service.instance.id", "host.name", "process.pid",
-	} {
-		fields[underscored(field)] = field
-	}
-	return fields
-}()
-
-func underscored(field string) string { return strings.ReplaceAll(field, ".", "_") }
-
-// fieldOf is what VictoriaLogs calls a label of Loki's.
-func fieldOf(label string) string {
-	if field, ok := dotted[label]; ok {
-		return field
-	}
-	return label
-}
 
 // logQL reads LogQL from left to right.
 type logQL struct {
@@ -110,10 +72,35 @@ func (p *logQL) text() string {
 	return text
 }
 
-// whole is a query of records, or of their counts.
+// whole is a query of records, or of what is computed over them.
 func (p *logQL) whole() {
+	p.operand()
+	for {
+		switch {
+		case p.takes('*'), p.takes('>'):
+			p.expect(scanner.Int)
+		case p.takesWord("and"): // the same groups, if some are in both
+			first, and := p.query, p.and
+			p.query, p.and = logQuery{}, nil
+			p.operand()
+			if !slices.Equal(first.by, p.query.by) {
+				panic("groups by others")
+			}
+			p.query, p.and = first, and
+		default:
+			return
+		}
+	}
+}
+
+func (p *logQL) operand() {
 	if p.token == '{' {
 		p.records()
+		return
+	}
+	if p.takes('(') {
+		p.whole()
+		p.expect(')')
 		return
 	}
 	switch function := p.expect(scanner.Ident); function {
@@ -123,16 +110,11 @@ func (p *logQL) whole() {
 		p.expect(',')
 		p.whole()
 	case "sum":
-		if p.TokenText() == "by" {
-			p.next()
-			p.expect('(')
-			p.query.by = p.list()
-			p.expect(')')
-		}
+		p.groups()
 		p.expect('(')
 		p.whole()
-	case "count_over_time", "rate":
-		p.query.count = true
+	case "count_over_time", "rate", "min_over_time", "max_over_time":
+		p.query.groups = true
 		p.expect('(')
 		p.records()
 		p.expect('[')
@@ -144,6 +126,25 @@ func (p *logQL) whole() {
 		panic("unknown function " + function)
 	}
 	p.expect(')')
+	p.groups()
+}
+
+// groups is what is computed for each of some labels.
+func (p *logQL) groups() {
+	if p.takesWord("by") {
+		p.expect('(')
+		p.query.by = p.list()
+		p.expect(')')
+	}
+}
+
+// takesWord reads a word if it comes next.
+func (p *logQL) takesWord(word string) bool {
+	if p.token != scanner.Ident || p.TokenText() != word {
+		return false
+	}
+	p.next()
+	return true
 }
 
 // list is names with commas between them.
@@ -176,14 +177,20 @@ func (p *logQL) records() {
 			p.line(not, regexp.QuoteMeta(p.text()))
 		case p.takes('~'):
 			p.line(not, p.text())
-		case p.TokenText() == "json", p.TokenText() == "logfmt":
-			p.next() // OTLP's attributes are fields already
-		case p.TokenText() == "drop", p.TokenText() == "keep":
-			p.next()
+		case p.takesWord("json"), p.takesWord("logfmt"): // OTLP's attributes are fields already
+		case p.takesWord("drop"), p.takesWord("keep"), p.takesWord("unwrap"):
 			p.list()
-		case p.TokenText() == "line_format":
-			p.next()
+		case p.takesWord("line_format"):
 			p.query.format = p.text()
+		case p.takesWord("label_format"):
+			for {
+				label := p.expect(scanner.Ident)
+				p.expect('=')
+				p.query.sets = append(p.query.sets, assigned{label, p.text()})
+				if !p.takes(',') {
+					break
+				}
+			}
 		default:
 			p.and = append(p.and, "("+p.labels()+")")
 		}
@@ -212,28 +219,15 @@ func (p *logQL) labels() string {
 				all += filter(fieldOf(label), "=", value, operator == "!=")
 			}
 		}
-		switch p.TokenText() {
-		case "and", ",":
+		switch {
+		case p.takesWord("and"), p.takes(','):
 			all += " AND "
-		case "or":
+		case p.takesWord("or"):
 			all += " OR "
 		default:
 			return all
 		}
-		p.next()
 	}
-}
-
-// filter is one of LogsQL. Without an operator, it asks for any value.
-func filter(field, operator, value string, not bool) string {
-	f := fmt.Sprintf("%q:*", field)
-	if operator != "" {
-		f = fmt.Sprintf("%q:%s%q", field, operator, value)
-	}
-	if not {
-		return "!" + f
-	}
-	return f
 }
 
 // condition is of one label.
@@ -246,25 +240,6 @@ func (p *logQL) condition() (label, operator, value string) {
 		panic("unknown operator " + operator)
 	}
 	return label, operator, p.text()
-}
-
-// print is the line that Loki makes of a record.
-func (q logQuery) print(t *testing.T, r record) string {
-	t.Helper()
-	if q.format == "" {
-		return r["_msg"]
-	}
-	labels := make(map[string]string)
-	for field, value := range r {
-		labels[underscored(field)] = value
-	}
-	line, err := template.New("").Option("missingkey=zero").Funcs(template.FuncMap{
-		"__line__": func() string { return r["_msg"] },
-	}).Parse(q.format)
-	require.NoError(t, err)
-	var b strings.Builder
-	require.NoError(t, line.Execute(&b, labels))
-	return b.String()
 }
 
 func TestLogQLIsSaidInLogsQL(t *testing.T) {
@@ -280,8 +255,12 @@ func TestLogQLIsSaidInLogsQL(t *testing.T) {
 			filter: `{"service.name"="shop"} (("trace_id":="1" OR "request.trace_id":="1") AND "error.type":* AND !"ref":*)`,
 			format: "{{.error}}",
 		},
-		`topk(10, sum by (callback, error_type) (count_over_time({service_name="shop"} | outcome!="success" [5m])))`: {
-			filter: `{"service.name"="shop"} (!"outcome":="success")`, count: true, by: []string{"callback", "error_type"},
+		`topk(10, sum by (callback, what) (count_over_time({service_name="shop"} | outcome!="success" | label_format what=` + "`{{ .error }}`" + ` [5m])))`: {
+			filter: `{"service.name"="shop"} (!"outcome":="success")`, groups: true, by: []string{"callback", "what"},
+			sets: []assigned{{"what", "{{ .error }}"}},
+		},
+		`(min_over_time({service_name="shop"} | unwrap at [5m]) by (ref) * 1000) and sum by (ref) (rate({a="b"}[5m]) > 0)`: {
+			filter: `{"service.name"="shop"}`, groups: true, by: []string{"ref"},
 		},
 	} {
 		q, err := translate(expr)
@@ -290,14 +269,9 @@ func TestLogQLIsSaidInLogsQL(t *testing.T) {
 	}
 	for _, expr := range []string{
 		``, `{}`, `{a="b"`, `{a="b"} | pattern "<_>"`, `quantile_over_time(0.5, {a="b"} | unwrap c [5m])`, `{a="b"} | c > 5`, `{a=b}`, `{a="b"} {c="d"}`,
+		`sum by (a) (rate({a="b"}[5m])) and sum by (b) (rate({a="b"}[5m]))`,
 	} {
 		_, err := translate(expr)
 		require.Error(t, err, expr)
 	}
-}
-
-func TestALineIsPrintedOfItsFields(t *testing.T) {
-	q := logQuery{format: "{{ __line__ }}: {{ .error_type }}{{ .missing }}"}
-	require.Equal(t, "failed: timeout", q.print(t, record{"_msg": "failed", "error.type": "timeout"}))
-	require.Equal(t, "failed", logQuery{}.print(t, record{"_msg": "failed"}))
 }

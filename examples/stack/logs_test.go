@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,21 +19,38 @@ import (
 // _time and _stream are its own.
 type record map[string]string
 
+// mostRecords is how many records are asked for.
+const mostRecords = 1000
+
 // records asks VictoriaLogs what Grafana would ask Loki, over the time since the stack
-// was started: the newest records first, or the largest counts, each in the field n.
+// was started: the newest records first. If the query counts records, a group is one
+// that has its labels and, in the field n, how many there are, the largest first.
 func (ts *testStack) records(expr string) (q logQuery, found []record) {
 	ts.t.Helper()
 	q, err := translate(expr)
 	require.NoError(ts.t, err)
-	text := q.filter + " | sort by (_time desc) limit 100"
-	if q.count {
-		by := make([]string, len(q.by))
-		for i, label := range q.by {
-			by[i] = strconv.Quote(fieldOf(label))
-		}
-		text = q.filter + " | stats by (" + strings.Join(by, ", ") + ") count() n | filter n:>0 | sort by (n desc) limit 100"
+	found = ts.logsQL(q.filter + " | sort by (_time) desc limit " + strconv.Itoa(mostRecords))
+	if !q.groups {
+		return q, found
 	}
-	return q, ts.logsQL(text)
+	counts := make(map[string]int)
+	groups := make(map[string]record)
+	for _, r := range found {
+		labels := q.newPrinter(ts.t, r).labels
+		group := make(record)
+		for _, label := range q.by {
+			group[label] = labels[label]
+		}
+		key := fmt.Sprint(group)
+		groups[key] = group
+		counts[key]++
+	}
+	found = found[:0]
+	for _, key := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Compare(counts[b], counts[a]) }) {
+		groups[key]["n"] = strconv.Itoa(counts[key])
+		found = append(found, groups[key])
+	}
+	return q, found
 }
 
 // logsQL asks VictoriaLogs.

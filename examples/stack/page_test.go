@@ -47,6 +47,8 @@ func openPage(t *testing.T, boards []dashboard, address string) (p page, err err
 		switch all := value == everything || value == "All"; {
 		case v.Type == "datasource":
 			value = fmt.Sprint(v.Query)
+		case v.Type == "custom" && !found:
+			value = fmt.Sprint(v.Current.Value)
 		case v.IncludeAll && (!found || all):
 			value = everything
 		case !found && v.Name == "job":
@@ -106,6 +108,19 @@ func (p page) fill(text string, labels map[string]string) string {
 		}
 		return value
 	})
+}
+
+// variablesOf are the variables that another dashboard has, too, as Grafana hands them on.
+func (p page) variablesOf(boards []dashboard, uid string) string {
+	handed := make(url.Values)
+	for _, board := range boards {
+		for _, v := range board.Templating.List {
+			if value, has := p.values[v.Name]; has && board.UID == uid {
+				handed.Set("var-"+v.Name, value)
+			}
+		}
+	}
+	return handed.Encode()
 }
 
 // find returns the panel with a title.

@@ -56,7 +56,7 @@ var ways = map[string]way{
 		alert:   "AfterglowTimeouts", clicks: 3,
 		walk: func(o *operator) {
 			o.is("callback", "signup.email")
-			o.longest(o.trace(panelTraces))
+			o.span(o.trace(panelTraces), "process signup.email")
 		},
 	},
 	"stuck callbacks": {
