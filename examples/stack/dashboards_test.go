@@ -62,6 +62,7 @@ func (p panel) links(t *testing.T) []link {
 	t.Helper()
 	found := slices.Clone(p.FieldConfig.Defaults.Links)
 	for _, o := range p.FieldConfig.Overrides {
+		require.NotNil(t, o.Properties, "%s: Grafana draws no panel with an override of nothing", p.Title)
 		for _, property := range o.Properties {
 			if property.ID == "links" {
 				var links []link

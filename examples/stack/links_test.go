@@ -6,11 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// trouble is the scenario in which the links of panels are followed: one callback fails,
-// so each of them leads to something.
-const trouble = "panic storm"
-
-// follow follows the links of all panels, from what is about the culprit.
+// follow follows the links of all panels where one callback is in trouble, from what is
+// about that one.
 func (c *coverage) follow(ts *testStack, scenario string) {
 	ts.t.Helper()
 	if scenario != trouble {

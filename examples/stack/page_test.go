@@ -70,7 +70,8 @@ const shopJob = "afterglow-shop"
 // windows are the lengths of time that Grafana fills in.
 var windows = map[string]string{"__rate_interval": "10s", "__interval": "1s", "__range": "2m"}
 
-var reference = regexp.MustCompile(`\$\{([^}:]+)(?::(\w+))?\}|\$(\w+)`)
+// reference is one to a variable. $1 is none: PromQL has it for a part of a match.
+var reference = regexp.MustCompile(`\$\{([^}:]+)(?::(\w+))?\}|\$([A-Za-z_]\w*)`)
 
 // fill puts values in the place of variables. Each label of labels is that of the series,
 // or the cell of the row, that a link belongs to.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +14,13 @@ const (
 	watchdog   = "AfterglowWatchdog"
 	scrapeLost = "AfterglowScrapeLost"
 	anyOther   = "" // alert
-	healthy    = "healthy"
+)
+
+// The scenarios that other tests speak of.
+const (
+	healthy = "healthy"
+	trouble = "panic storm" // one callback fails, so each link about it leads to something
+	deploy  = "drain with work left"
 )
 
 // The alerts of a burning error budget. In compressed time each of the three
@@ -50,7 +57,7 @@ var scenarios = []scenario{
 		name: healthy,
 	},
 	{
-		name:      "panic storm",
+		name:      trouble,
 		faults:    "order.webhook=panic:0.5",
 		fires:     append([]string{"AfterglowPanics"}, budgetBurns...),
 		inhibited: map[string]string{"AfterglowErrorBudgetBurn": "AfterglowErrorBudgetBurnFast", "AfterglowPanics": anyOther},
@@ -60,10 +67,10 @@ var scenarios = []scenario{
 	{
 		// So few of all callbacks that the budget does not burn fast, which would
 		// hold the warning back. In the end none of that name has succeeded for an hour.
-		name:   "timeouts",
-		args:   []string{"-load", "20"},
-		faults: "signup.email=slow(1h):1",
-		fires:  []string{"AfterglowTimeouts", "AfterglowErrorBudgetBurn", "AfterglowErrorBudgetBurnSlow", "AfterglowCallbackSilent"},
+		name:  "timeouts",
+		args:  []string{"-load", "20", "-smtp", "{smtp}"},
+		act:   func(ts *testStack) { ts.mails.slow.Store(&slowMails{welcomeMails, time.Hour}) },
+		fires: []string{"AfterglowTimeouts", "AfterglowErrorBudgetBurn", "AfterglowErrorBudgetBurnSlow", "AfterglowCallbackSilent"},
 	},
 	{
 		name:   "one callback fails and nobody notices",
@@ -72,17 +79,21 @@ var scenarios = []scenario{
 	},
 	{
 		// The queue is so long that nothing is rejected.
-		name:   "slow dependency",
-		args:   []string{"-workers", "4", "-queue", "1500"},
-		faults: "order.email.customer=slow(2s):1",
+		name: "slow dependency",
+		args: []string{"-workers", "4", "-queue", "1500", "-smtp", "{smtp}"},
+		act:  func(ts *testStack) { ts.mails.slow.Store(&slowMails{orderMails, 2 * time.Second}) },
 		fires: []string{
 			"AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		},
 	},
 	{
-		name:   "flood",
-		args:   floodArgs,
-		faults: floodFaults,
+		// One of two instances: over both, half of the workers are free.
+		name: "flood",
+		args: floodArgs,
+		act: func(ts *testStack) {
+			ts.shops("-load", "2", "-smtp-delay", "5ms")
+			ts.breaks(floodFaults)
+		},
 		fires: append([]string{
 			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
@@ -169,7 +180,7 @@ var scenarios = []scenario{
 		// A deploy: the next shop is up before the last one ends, which stays a
 		// target, as one does until service discovery has noticed. What hangs has a
 		// long timeout, and is stuck only after that.
-		name: "drain with work left",
+		name: deploy,
 		args: []string{"-load", "1", "-drain", "1s", "-linger", "6s"},
 		act: func(ts *testStack) {
 			ts.shops("-load", "2", "-smtp-delay", "5ms")

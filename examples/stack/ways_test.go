@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
 )
 
 // way is how an operator who is told of a scenario comes to the line of code.
 type way struct {
-	culprit string // the callback
+	culprit string // the callback that the alert blames; "": none
 	alert   string // that is told
 	clicks  int    // and no more
 	walk    func(*operator)
@@ -26,47 +28,82 @@ func culprit(scenario string) string {
 
 // The panels that ways lead over.
 const (
-	panelSpends = "Who spends the budget"
-	panelLogs   = "Its failures' logs"
-	panelTraces = "Its failed traces"
+	panelExemplars = "Run time against timeout"
+	panelFullest   = "Instances, the fullest first"
+	panelLogs      = "Its failures' logs"
+	panelLost      = "Lost after it was accepted, by callback"
+	panelSlow      = "Its slow traces"
+	panelTakes     = "Who takes the workers"
 )
 
-// ways are by scenario. Of the others, the runbook has some that lead no further than
-// to a setting.
+// ways are by scenario. The others lead no further than to a setting.
 var ways = map[string]way{
-	"panic storm": {
-		alert: "AfterglowErrorBudgetBurnFast", clicks: 3,
+	trouble: {
+		culprit: "order.webhook", alert: "AfterglowErrorBudgetBurnFast", clicks: 2,
 		walk: func(o *operator) {
-			o.follow(panelSpends, "afterglow-callback", o.first(panelSpends, "callback", "order.webhook"))
 			r := o.record(panelLogs, func(r record) bool { return r["_msg"] == "callback panicked" })
 			require.Contains(o.t, r["exception.stacktrace"], lineOf(o.t, "examples/shop/faults.go", "panic(fmt.Sprintf("))
 		},
 	},
 	"one callback fails and nobody notices": {
-		culprit: "activity.log",
-		alert:   "AfterglowErrorBudgetBurnFast", clicks: 3,
+		culprit: "activity.log", alert: "AfterglowErrorBudgetBurnFast", clicks: 2,
 		walk: func(o *operator) {
-			o.follow(panelSpends, "afterglow-callback", o.first(panelSpends, "callback", "activity.log"))
 			r := o.record(panelLogs, func(r record) bool { return r["_msg"] == "callback failed" })
 			require.Equal(o.t, "injected fault: activity.log fails", r["error"])
+			require.Contains(o.t, r["function"], lineOf(o.t, "examples/shop/after.go", "{nameActivity, "))
 		},
 	},
 	"timeouts": {
-		culprit: "signup.email",
-		alert:   "AfterglowTimeouts", clicks: 3,
+		culprit: "signup.email", alert: "AfterglowTimeouts", clicks: 3,
 		walk: func(o *operator) {
-			o.is("callback", "signup.email")
-			o.span(o.trace(panelTraces), "process signup.email")
+			trace := o.exemplar(panelExemplars)
+			require.Equal(o.t, "SMTP send", longest(trace).OperationName)
+			o.asks(o.span(trace, "process signup.email"), "{nameSignup, ")
 		},
 	},
 	"stuck callbacks": {
-		alert: "AfterglowCallbackStuck", clicks: 2,
+		culprit: "order.webhook", alert: "AfterglowCallbackStuck", clicks: 2,
 		walk: func(o *operator) {
-			o.is("callback", "order.webhook")
 			r := o.record(panelLogs, func(r record) bool { return strings.HasPrefix(r["_msg"], "callback is stuck") })
 			require.Contains(o.t, r["stack"], lineOf(o.t, "examples/shop/faults.go", "<-now.over"))
 		},
 	},
+	"flood": {
+		// All callbacks are rejected: the one to blame is that which takes the workers.
+		alert: "AfterglowErrorBudgetBurnFast", clicks: 3,
+		walk: func(o *operator) {
+			instance := strings.TrimPrefix(o.testStack.first.ops, "http://")
+			require.Contains(o.t, o.alert.Annotations["description"], "Worst instance: "+instance)
+			o.navigate("afterglow-overview")
+			o.first(panelFullest, "instance", instance)
+			o.follow(panelTakes, "afterglow-callback", o.first(panelTakes, "callback", "order.email.customer"))
+			o.is("callback", "order.email.customer")
+		},
+	},
+	"slow dependency": {
+		culprit: "order.email.customer", alert: "AfterglowLatencyBudgetBurn", clicks: 3,
+		walk: func(o *operator) {
+			trace := o.trace(panelSlow)
+			require.Equal(o.t, "SMTP send", longest(trace).OperationName)
+			o.asks(o.span(trace, "process order.email.customer"), "{nameEmailCustomer, ")
+		},
+	},
+	deploy: {
+		culprit: "order.email.customer", alert: "AfterglowShutdownLostWork", clicks: 3,
+		walk: func(o *operator) {
+			o.follow(panelLost, "afterglow-callback", o.first(panelLost, "callback", "order.email.customer"))
+			r := o.record(panelLogs, func(r record) bool { return strings.HasPrefix(r["_msg"], "callback abandoned") })
+			require.Contains(o.t, r["stack"], lineOf(o.t, "examples/shop/faults.go", "<-now.over"))
+		},
+	},
+}
+
+// asks requires that a span says which function of the shop was asked to run: that which
+// is written on the line of this code.
+func (o *operator) asks(s jaeger.Span, code string) {
+	o.t.Helper()
+	require.Equal(o.t, lineOf(o.t, "examples/shop/after.go", code),
+		fmt.Sprintf("%s:%v", path.Base(fmt.Sprint(s.Tag("afterglow.callback.function.file.path"))), s.Tag("afterglow.callback.function.line.number")))
 }
 
 // lineOf is a line of a file of this repository as stacks name it: the only one that has
@@ -92,6 +129,9 @@ func (ts *testStack) walks(scenario string, boards []dashboard) {
 		return
 	}
 	o := ts.isTold(w.alert, boards)
+	if callback, has := o.page.values["callback"]; has && w.culprit != "" {
+		require.Equal(ts.t, w.culprit, callback, "%s blames", w.alert)
+	}
 	w.walk(o)
 	require.Equal(ts.t, w.clicks, o.clicks, "clicks from %s to the line", w.alert)
 }
