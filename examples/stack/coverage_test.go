@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -104,25 +105,32 @@ func (ts *testStack) asks(source string, tg target) (n int, asked bool) {
 }
 
 // measure asks all queries of a stack. Those that the scenario should fill are
-// given the time of some scrapes.
+// given the time of some scrapes; check says which of them were not.
 func (c *coverage) measure(ts *testStack, scenario string) {
-	c.queries(ts.t, culprit(scenario), func(q query, p page) {
-		n, asked := 0, true
-		tg := p.filled(q.target)
-		ts.eventually(func() bool {
-			n, asked = ts.asks(q.source, tg)
-			return n > 0 || !asked || q.filledBy() != scenario
-		}, "%s: %s is filled by: %v", q.where, q.title, tg)
-		if !asked {
-			return
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.count[q] == nil {
-			c.count[q] = make(map[string]int)
-		}
-		c.count[q][scenario] = n
-	})
+	type filled struct {
+		query
+		with target
+	}
+	var pending []filled
+	c.queries(ts.t, culprit(scenario), func(q query, p page) { pending = append(pending, filled{q, p.filled(q.target)}) })
+	for deadline := time.Now().Add(patience); len(pending) > 0 && time.Now().Before(deadline); {
+		pending = slices.DeleteFunc(pending, func(f filled) bool {
+			n, asked := ts.asks(f.source, f.with)
+			if asked {
+				c.note(f.query, scenario, n)
+			}
+			return n > 0 || !asked || f.filledBy() != scenario
+		})
+	}
+}
+
+func (c *coverage) note(q query, scenario string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count[q] == nil {
+		c.count[q] = make(map[string]int)
+	}
+	c.count[q][scenario] = n
 }
 
 // nowhere is the scenario of what no scenario fills.
