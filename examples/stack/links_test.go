@@ -18,8 +18,8 @@ func (c *coverage) follow(ts *testStack, scenario string) {
 		p := c.page(ts.t, board, culprit(scenario))
 		each(board.Panels, func(v panel) {
 			for _, l := range v.links(ts.t) {
-				labels, found := ts.labels(p, v, culprit(scenario))
-				if !found && strings.Contains(l.URL, "${__") {
+				labels, found := ts.labels(p, v, l, culprit(scenario))
+				if !found {
 					continue // of a panel that another scenario fills
 				}
 				followed++
@@ -44,15 +44,24 @@ func (c *coverage) follow(ts *testStack, scenario string) {
 	require.Greater(ts.t, followed, 20, "links are found at all")
 }
 
-// labels are those of the first series of a panel, of one about the callback if the
-// panel tells callbacks apart.
-func (ts *testStack) labels(p page, v panel, callback string) (map[string]string, bool) {
+// labels are those of the first series of a panel that has what a link needs, and is
+// about the callback if the panel tells callbacks apart.
+func (ts *testStack) labels(p page, v panel, l link, callback string) (map[string]string, bool) {
 	ts.t.Helper()
-	if v.Datasource.Type != "prometheus" || len(v.Targets) == 0 {
+	needs := ofSeries.FindAllStringSubmatch(l.URL, -1)
+	if len(needs) == 0 {
+		return nil, true
+	}
+	if v.Datasource.Type != "prometheus" {
 		return nil, false
 	}
 	for _, s := range ts.query(p.filled(v.Targets[0]).Expr) {
-		if name, has := s.Metric["callback"]; !has || name == callback {
+		name, has := s.Metric["callback"]
+		has = !has || name == callback
+		for _, m := range needs {
+			has = has && s.Metric[strings.ToLower(m[1])] != ""
+		}
+		if has {
 			return s.Metric, true
 		}
 	}

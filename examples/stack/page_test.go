@@ -73,6 +73,10 @@ var windows = map[string]string{"__rate_interval": "10s", "__interval": "1s", "_
 // reference is one to a variable. $1 is none: PromQL has it for a part of a match.
 var reference = regexp.MustCompile(`\$\{([^}:]+)(?::(\w+))?\}|\$([A-Za-z_]\w*)`)
 
+// ofSeries is a reference to a label of the series, or to a cell of the row, that a link
+// belongs to.
+var ofSeries = regexp.MustCompile(`\$\{__(?:field\.labels|data\.fields)\.(\w+)\}`)
+
 // fill puts values in the place of variables. Each label of labels is that of the series,
 // or the cell of the row, that a link belongs to.
 func (p page) fill(text string, labels map[string]string) string {
@@ -80,15 +84,10 @@ func (p page) fill(text string, labels map[string]string) string {
 	return reference.ReplaceAllStringFunc(text, func(match string) string {
 		m := reference.FindStringSubmatch(match)
 		name, format := m[1]+m[3], m[2]
-		for _, prefix := range []string{"__field.labels.", "__data.fields."} {
-			if label, found := strings.CutPrefix(name, prefix); found {
-				value, has := labels[label]
-				if !has { // a column has a name of its own
-					value, has = labels[strings.ToLower(label)]
-				}
-				require.True(p.t, has, "%s: there is no %s among %v", text, label, labels)
-				return url.QueryEscape(value)
-			}
+		if m := ofSeries.FindStringSubmatch(match); m != nil {
+			value, has := labels[strings.ToLower(m[1])] // a column begins with a capital
+			require.True(p.t, has, "%s: there is no %s among %v", text, m[1], labels)
+			return url.QueryEscape(value)
 		}
 		switch name {
 		case "__url_time_range":
