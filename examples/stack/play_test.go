@@ -71,6 +71,11 @@ func (ts *testStack) play(sc scenario) bool {
 		return false
 	}
 	require.Equal(t, []string{watchdog}, ts.fired(), "while all is well")
+	if sc.steady != "" {
+		ts.eventually(func() bool {
+			return len(ts.query(`runner_callback:afterglow_callbacks_steady:quantile3h{callback="`+sc.steady+`"} > 0`)) == 1
+		}, "%s is steady work", sc.steady)
+	}
 	ts.forget()
 
 	if sc.faults != "" {
@@ -123,7 +128,7 @@ func TestEveryAlertHasAScenario(t *testing.T) {
 		Groups []struct{ Rules []struct{ Alert string } }
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "dashboards/prometheus/alerts.rules.yml")), &rules))
-	names := map[string]bool{watchdog: true}
+	names := map[string]bool{watchdog: true, namesFolded: true}
 	for _, sc := range scenarios {
 		for _, name := range sc.fires {
 			names[name] = true

@@ -33,6 +33,9 @@ type scenario struct {
 	args   []string // of the shop; see startStack
 	faults string   // put in force once all has been well for a while
 
+	// steady is a callback of which some hours must be known before the trouble.
+	steady string
+
 	// act happens instead of the faults, or after them.
 	act func(*testStack)
 
@@ -66,14 +69,16 @@ var scenarios = []scenario{
 	},
 	{
 		// So few of all callbacks that the budget does not burn fast, which would
-		// hold the warning back. In the end none of that name has succeeded for an hour.
+		// hold the warning back.
 		name:  "timeouts",
 		args:  []string{"-load", "20", "-smtp", "{smtp}"},
 		act:   func(ts *testStack) { ts.mails.slow.Store(&slowMails{welcomeMails, time.Hour}) },
-		fires: []string{"AfterglowTimeouts", "AfterglowErrorBudgetBurn", "AfterglowErrorBudgetBurnSlow", "AfterglowCallbackSilent"},
+		fires: []string{"AfterglowTimeouts", "AfterglowErrorBudgetBurn", "AfterglowErrorBudgetBurnSlow"},
 	},
 	{
+		// In the end none of that name has succeeded for an hour.
 		name:   "one callback fails and nobody notices",
+		steady: "activity.log",
 		faults: "activity.log=error:1",
 		fires:  append([]string{"AfterglowCallbackSilent"}, budgetBurns...),
 	},
@@ -156,6 +161,16 @@ var scenarios = []scenario{
 		fires: []string{"AfterglowReservedFull"},
 	},
 	{
+		// So few that no budget notices: the only ones there ever were.
+		name: "rare work that only fails",
+		args: []string{"-load", "2"},
+		act: func(ts *testStack) {
+			ts.breaks("order.watched=error:1")
+			ts.watches(ts.orders(), 3)()
+		},
+		fires: []string{"AfterglowCallbackFailing"},
+	},
+	{
 		// So few that none is rejected before long: that begins when as many hang as
 		// there are workers.
 		name:   "stuck callbacks",
@@ -169,7 +184,7 @@ var scenarios = []scenario{
 		args:   []string{"-load", "2", "-workers", "1", "-queue", "20000"},
 		faults: "order.email.customer=hang:1",
 		fires: append([]string{
-			"AfterglowCallbackSilent", "AfterglowCallbackStuck", "AfterglowCallbacksRejected", "AfterglowOldestTooOld",
+			"AfterglowCallbackStuck", "AfterglowCallbacksRejected", "AfterglowOldestTooOld",
 			"AfterglowQueueStuck", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 		inhibited: map[string]string{
@@ -209,11 +224,11 @@ var scenarios = []scenario{
 		name: "scrape lost",
 		act:  func(ts *testStack) { require.NoError(ts.t, ts.first.stop()) },
 		fires: []string{
-			"AfterglowCallbackSilent", "AfterglowJobAbsent", scrapeLost, "AfterglowTelemetryAbsent",
+			"AfterglowJobAbsent", scrapeLost, "AfterglowTelemetryAbsent",
 		},
 		inhibited: map[string]string{
 			"AfterglowJobAbsent": "AfterglowTelemetryAbsent", // the only job
-			scrapeLost:           "AfterglowTelemetryAbsent", "AfterglowCallbackSilent": "AfterglowTelemetryAbsent",
+			scrapeLost:           "AfterglowTelemetryAbsent",
 		},
 		repair: func(ts *testStack) {
 			_, err := ts.startShopAt(ts.t.Context(), ts.first.ports, "-load", "10", "-smtp-delay", "5ms")
