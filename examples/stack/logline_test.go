@@ -40,6 +40,10 @@ func (p printer) fill(format string) string {
 			t, err := time.Parse(time.RFC3339Nano, at)
 			return strconv.FormatInt(t.Unix(), 10), err
 		},
+		"round": func(v string, places int) (string, error) {
+			f, err := strconv.ParseFloat(v, 64)
+			return strconv.FormatFloat(f, 'f', places, 64), err
+		},
 		"trimPrefix":      func(prefix, s string) string { return strings.TrimPrefix(s, prefix) },
 		"trunc":           func(n int, s string) string { return s[:min(n, len(s))] },
 		"regexReplaceAll": func(expr, s, by string) string { return regexp.MustCompile(expr).ReplaceAllString(s, by) },
@@ -62,9 +66,9 @@ func (q logQuery) line(t *testing.T, r record) string {
 func TestALineIsPrintedOfItsFields(t *testing.T) {
 	q := logQuery{
 		sets:   []assigned{{"what", `{{ trunc 9 (regexReplaceAll "[0-9]+" (or .missing .error) "#") }}`}, {"at", "{{ __timestamp__ | unixEpoch }}"}},
-		format: `{{ trimPrefix "callback " __line__ }}: {{ .error_type }}{{ .missing }}{{ with .what }} · {{ . }}{{ end }} at {{ .at }}`,
+		format: `{{ trimPrefix "callback " __line__ }}: {{ .error_type }}{{ .missing }}{{ with .what }} · {{ . }}{{ end }} at {{ .at }} after {{ round .age_seconds 1 }}`,
 	}
-	r := record{"_msg": "callback failed", "_time": "1970-01-01T00:01:00.5Z", "error.type": "timeout", "error": "order 17 is late"}
-	require.Equal(t, "failed: timeout · order # i at 60", q.line(t, r))
+	r := record{"_msg": "callback failed", "_time": "1970-01-01T00:01:00.5Z", "error.type": "timeout", "error": "order 17 is late", "age_seconds": "0.26"}
+	require.Equal(t, "failed: timeout · order # i at 60 after 0.3", q.line(t, r))
 	require.Equal(t, "callback failed", logQuery{}.line(t, r))
 }

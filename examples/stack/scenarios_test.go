@@ -166,7 +166,11 @@ var scenarios = []scenario{
 		args: []string{"-load", "2"},
 		act: func(ts *testStack) {
 			ts.breaks("order.watched=error:1")
-			ts.watches(ts.orders(), 3)()
+			for n := range 3 {
+				ts.watches(ts.orders(), 1)()
+				failed := fmt.Sprintf(`afterglow_callbacks_total{callback="order.watched",outcome="error"} > %d`, n)
+				ts.eventually(func() bool { return len(ts.query(failed)) == 1 }, "it fails")
+			}
 		},
 		fires: []string{"AfterglowCallbackFailing"},
 	},
