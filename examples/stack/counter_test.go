@@ -74,7 +74,9 @@ func TestTooManyNamesOfCallbacksAreTold(t *testing.T) {
 		require.NoError(t, process.runner.Go(t.Context(), name, func(context.Context) error { return nil }))
 	}
 	ask("order.email")
-	ts.eventually(func() bool { return len(ts.query(names.MetricCallbacks+`{callback="order.email",outcome="success"} == 1`)) == 1 }, "the first is scraped")
+	ts.eventually(func() bool {
+		return len(ts.query(names.MetricCallbacks+`{callback="order.email",outcome="success"} == 1`)) == 1
+	}, "the first is scraped")
 	ts.lasts(5)
 	require.NotContains(t, ts.fired(), namesFolded)
 	ask("order.email.7")
