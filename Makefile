@@ -8,14 +8,14 @@ MAKEFLAGS += --no-print-directory
 # The modules of go.work. This is the one place that lists them for make.
 MODULES := . benchmarks dashboards examples integrations/routers
 # Modules of build tools: outside go.work, as their requirements conflict.
-TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager
+TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 
 # Where internal/tool builds what these modules have.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
 LINT := $(BIN)/golangci-lint
 GOTESTSUM := $(BIN)/gotestsum
 # What tests run against.
-SERVERS := $(addprefix $(BIN)/,jaeger prometheus promtool alertmanager amtool)
+SERVERS := $(addprefix $(BIN)/,jaeger prometheus promtool alertmanager amtool victoria-logs)
 
 # One run over all modules. It ends in how many tests there were, and fails if
 # there was none.

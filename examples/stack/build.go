@@ -25,7 +25,7 @@ func build(ctx context.Context, dir string, w io.Writer) error {
 	if err := report(w, reportEvery, "the shop", func() error { return buildPrograms(ctx, dir) }); err != nil {
 		return err
 	}
-	servers := []string{"jaeger", "alertmanager", "prometheus"}
+	servers := []string{"jaeger", "victoria-logs", "alertmanager", "prometheus"}
 	for i, name := range servers {
 		what := fmt.Sprintf("%s (%d of %d servers)", name, i+1, len(servers))
 		if err := report(w, reportEvery, what, func() error {

@@ -38,7 +38,7 @@ func TestThePanicOfACallbackThatIsNewIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shop := newProcess(t)
+			shop := newProcess(t, runner.Config{})
 			ts := startPrometheus(t, shop.address, func(arg string) string {
 				if strings.HasPrefix(arg, "--enable-feature=") {
 					require.Contains(t, arg, feature)
@@ -60,18 +60,42 @@ func TestThePanicOfACallbackThatIsNewIsTold(t *testing.T) {
 	}
 }
 
+const namesFolded = "AfterglowNamesFolded"
+
+// No scenario has this alert: the shop's names are constants.
+func TestTooManyNamesOfCallbacksAreTold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the servers take minutes to build; make test builds them")
+	}
+	t.Parallel()
+	process := newProcess(t, runner.Config{MaxNames: 1})
+	ts := startPrometheus(t, process.address, func(arg string) string { return arg })
+	ask := func(name string) {
+		require.NoError(t, process.runner.Go(t.Context(), name, func(context.Context) error { return nil }))
+	}
+	ask("order.email")
+	ts.eventually(func() bool {
+		return len(ts.query(names.MetricCallbacks+`{callback="order.email",outcome="success"} == 1`)) == 1
+	}, "the first is scraped")
+	ts.lasts(5)
+	require.NotContains(t, ts.fired(), namesFolded)
+	ask("order.email.7")
+	ts.eventually(func() bool { return slices.Contains(ts.fired(), namesFolded) }, "the alert fires")
+}
+
 // process is one that has a runner and is scraped.
 type process struct {
 	runner  *runner.Runner
 	address string
 }
 
-func newProcess(t *testing.T) process {
+func newProcess(t *testing.T, config runner.Config) process {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	tel, err := telemetry.New(telemetry.Config{Registerer: registry, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	r, err := runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+	config.Observers = []runner.Observer{tel.Observer()}
+	r, err := runner.New(config)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_, err := r.Shutdown(context.Background())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,12 +16,19 @@ type dashboard struct {
 	UID, Title  string
 	Panels      []panel
 	Annotations struct{ List []struct{ Name, Expr string } }
-	Templating  struct {
-		List []struct {
-			Name, Type string
-			Query      any
-		}
+	Templating  struct{ List []variable }
+	Links       []struct {
+		URL         string
+		IncludeVars bool
 	}
+}
+
+// variable is one of its variables.
+type variable struct {
+	Name, Type string
+	Query      any
+	IncludeAll bool
+	Current    struct{ Value any }
 }
 
 // panel is one of its panels, or a row.
@@ -31,14 +39,49 @@ type panel struct {
 	Datasource struct{ Type string }
 	Targets    []target
 	Panels     []panel // of a row that is folded
+
+	FieldConfig struct {
+		Defaults struct {
+			NoValue string
+			Links   []link
+		}
+		Overrides []struct {
+			Properties []struct {
+				ID    string
+				Value json.RawMessage
+			}
+		}
+	}
+}
+
+// link is one that a point, a line or a cell of a panel has.
+type link struct{ Title, URL string }
+
+// links are those of a panel, of its columns too.
+func (p panel) links(t *testing.T) []link {
+	t.Helper()
+	found := slices.Clone(p.FieldConfig.Defaults.Links)
+	for _, o := range p.FieldConfig.Overrides {
+		require.NotNil(t, o.Properties, "%s: Grafana draws no panel with an override of nothing", p.Title)
+		for _, property := range o.Properties {
+			if property.ID == "links" {
+				var links []link
+				require.NoError(t, json.Unmarshal(property.Value, &links))
+				found = append(found, links...)
+			}
+		}
+	}
+	return found
 }
 
 // target is what a panel asks its data source.
 type target struct {
-	Expr string // of Prometheus or Loki
+	Expr     string // of Prometheus or Loki
+	Exemplar bool
 
 	// Of Jaeger.
 	QueryType, Service, Operation, Tags string
+	MinDuration                         string
 	Limit                               int
 }
 

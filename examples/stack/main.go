@@ -1,6 +1,6 @@
 // Stack is the whole of it on one machine, without containers: the shop under
-// load, Prometheus with the rules, Alertmanager, and Jaeger, each the real
-// server, on loopback addresses:
+// load, Prometheus with the rules, Alertmanager, Jaeger, and VictoriaLogs, each
+// the real server, on loopback addresses:
 //
 //	go run ./examples/stack
 //
@@ -132,6 +132,8 @@ go run, should you have used that, does not hand it on.
   Prometheus    %[3]s/api/v1/alerts, its API only: it is built without pages
   Alertmanager  %[4]s/#/alerts, a page
   Jaeger        %[5]s/api/services, its API only, likewise
+  VictoriaLogs  %[9]s/select/vmui, a page. The newest records of failures, with their lines:
+                curl %[9]s/select/logsql/query -d limit=3 -d 'query=callback:="order.webhook" outcome:* | sort by (_time desc)'
   dashboards    are files in dashboards/grafana for a Grafana of yours, or docker compose up
 
 Break something, and see its alert here within %[6]s. One fault at a time; after
@@ -143,7 +145,7 @@ fires, its warnings are not sent. 0.1 is a tenth of the callback's runs.
   curl -X PUT %[2]s/faults -d 'order.webhook=hang:0.1'         the same; once 64 hang, AfterglowCallbacksRejected and the error budget's
   curl -X PUT %[2]s/faults -d ''                               and all is well again, and told to be
 
-`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid(), s.first.log)
+`, s.first.url, s.first.ops, s.prometheusURL, s.alertmanagerURL, s.jaegerURL, within, os.Getpid(), s.first.log, s.victoriaLogsURL)
 }
 
 // output is written by many at once, who each write whole lines.

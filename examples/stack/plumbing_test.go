@@ -61,27 +61,22 @@ func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 	})
 
 	t.Run("an exemplar leads to the trace and to the request", func(t *testing.T) {
-		var found struct {
-			Data []struct {
-				SeriesLabels map[string]string
-				Exemplars    []struct{ Labels map[string]string }
-			}
-		}
-		query := fmt.Sprintf("%s/api/v1/query_exemplars?query=%s&start=%d&end=%d", ts.prometheusURL,
-			"afterglow_callback_duration_seconds_bucket", ts.began.Unix(), time.Now().Add(patience).Unix())
+		var series exemplar
 		ts.eventually(func() bool {
-			ts.get(query, &found)
-			return len(found.Data) > 0
+			found := ts.exemplars("afterglow_callback_duration_seconds_bucket")
+			if len(found) > 0 {
+				series = found[0]
+			}
+			return len(found) > 0
 		}, "Prometheus stores exemplars")
-		series := found.Data[0]
 		server := &jaeger.Server{Query: ts.jaegerURL}
 		var process jaeger.Span
 		ts.eventually(func() bool {
-			trace, err := server.Trace(t.Context(), series.Exemplars[0].Labels["trace_id"])
-			process, _ = trace.Span(series.Exemplars[0].Labels["span_id"])
+			trace, err := server.Trace(t.Context(), series.Labels["trace_id"])
+			process, _ = trace.Span(series.Labels["span_id"])
 			return err == nil && process.SpanID != ""
 		}, "Jaeger has the span of %v", series)
-		require.Equal(t, "process "+series.SeriesLabels["callback"], process.OperationName)
+		require.Equal(t, "process "+series.series["callback"], process.OperationName)
 		require.Len(t, process.References, 1)
 		require.Equal(t, "FOLLOWS_FROM", process.References[0].RefType)
 		ts.eventually(func() bool {
@@ -128,7 +123,7 @@ func TestTheStackStartsGreetsAndEndsInTime(t *testing.T) {
 
 func TestAServerThatEndsByItselfEndsTheStackAndIsNamed(t *testing.T) {
 	t.Parallel()
-	ts := startStack(t, func(o *options) { o.noTraces = true })
+	ts := startStack(t, func(o *options) { o.metricsOnly = true })
 	// The shop, on a machine that kills it as soon as this file is there.
 	now := filepath.Join(t.TempDir(), "now")
 	shop := fmt.Sprintf("#!/bin/sh\n%%s\n%s \"$@\" &\ntrap 'kill -KILL $!; exit' TERM\nuntil [ -e %s ]; do sleep 0.1; done\nkill -KILL $!\n%%s\n", filepath.Join(programs, "shop"), now)

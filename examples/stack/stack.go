@@ -22,7 +22,7 @@ type options struct {
 	dir         string             // for all that it writes
 	programs    string             // the directory that buildPrograms has built into
 	usualPorts  bool               // where they are free; false: any
-	noTraces    bool               // without Jaeger
+	metricsOnly bool               // without Jaeger and VictoriaLogs
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
 	shopFlags   []string           // of the first shop
@@ -33,7 +33,7 @@ type stack struct {
 	options
 	files files
 
-	prometheusURL, alertmanagerURL, jaegerURL string
+	prometheusURL, alertmanagerURL, jaegerURL, victoriaLogsURL string
 
 	first    *shop  // of the shops
 	otlp     string // where Jaeger takes spans
@@ -74,8 +74,11 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err := s.files.generate(ctx, filepath.Join(o.programs, "generate")); err != nil {
 		return nil, err
 	}
-	if !o.noTraces {
+	if !o.metricsOnly {
 		if err := s.startJaeger(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.startVictoriaLogs(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -138,6 +141,23 @@ func (s *stack) startJaeger(ctx context.Context) error {
 	return err
 }
 
+func (s *stack) startVictoriaLogs(ctx context.Context) error {
+	ports, err := s.ports("9428")
+	if err != nil {
+		return err
+	}
+	address := "127.0.0.1:" + ports[0]
+	s.victoriaLogsURL = "http://" + address
+	_, err = s.startServer(ctx, tool.Command{
+		Name: "victoria-logs",
+		Args: []string{
+			"-storageDataPath=" + s.files.path("data/victoria-logs"), "-httpListenAddr=" + address, "-loggerLevel=WARN",
+		},
+		Ready: s.victoriaLogsURL + "/health",
+	})
+	return err
+}
+
 func (s *stack) startAlertmanager(ctx context.Context) error {
 	ports, err := s.ports("9093")
 	if err != nil {
@@ -181,7 +201,7 @@ func (s *stack) startPrometheus(ctx context.Context) error {
 	return err
 }
 
-// startShop starts a shop, which exports to Jaeger, and has it scraped.
+// startShop starts a shop, which exports to Jaeger and VictoriaLogs, and has it scraped.
 func (s *stack) startShop(ctx context.Context, args ...string) (*shop, error) {
 	ports, err := s.ports("8080", "8081")
 	if err != nil {
@@ -208,7 +228,10 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 	s.logs = append(s.logs, log)
 	var env []string
 	if s.otlp != "" {
-		env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500"}
+		env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.otlp, "OTEL_BSP_SCHEDULE_DELAY=500")
+	}
+	if s.victoriaLogsURL != "" {
+		env = append(env, "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT="+s.victoriaLogsURL+"/insert/opentelemetry/v1/logs", "OTEL_BLRP_SCHEDULE_DELAY=500")
 	}
 	sh.server, err = s.startServer(ctx, tool.Command{
 		Name: "shop",

@@ -51,6 +51,7 @@ type testStack struct {
 	t      *testing.T
 	client *http.Client
 	began  time.Time
+	mails  *mailServer // of the scenarios that have one
 
 	mu       sync.Mutex
 	received []alerts.Alert             // guarded by mu
@@ -58,7 +59,7 @@ type testStack struct {
 }
 
 // startStack starts a stack whose time is compressed, with one shop. "{dir}" in
-// its flags is the directory of the stack.
+// its flags is the directory of the stack, and "{smtp}" the address of a mail server.
 func startStack(t *testing.T, change func(*options), flags ...string) *testStack {
 	t.Helper()
 	if testing.Short() {
@@ -78,6 +79,10 @@ func startStack(t *testing.T, change func(*options), flags ...string) *testStack
 		},
 	}
 	for _, flag := range flags {
+		if flag == "{smtp}" {
+			ts.mails = startMailServer(t)
+			flag = ts.mails.addr
+		}
 		o.shopFlags = append(o.shopFlags, strings.ReplaceAll(flag, "{dir}", o.dir))
 	}
 	change(&o)

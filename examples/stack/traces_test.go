@@ -23,6 +23,9 @@ func (ts *testStack) search(tg target) []jaeger.Trace {
 		"service": {tg.Service}, "operation": {tg.Operation}, "limit": {strconv.Itoa(tg.Limit)},
 		"start": {at(ts.began)}, "end": {at(time.Now())}, "lookback": {"custom"},
 	}
+	if tg.MinDuration != "" {
+		values.Set("minDuration", tg.MinDuration)
+	}
 	if tg.Tags != "" { // in logfmt; the API takes them in JSON, each a string
 		tags := make(map[string]string)
 		for _, field := range strings.Fields(tg.Tags) {
@@ -36,6 +39,36 @@ func (ts *testStack) search(tg target) []jaeger.Trace {
 	var body struct{ Data []jaeger.Trace }
 	ts.get(ts.jaegerURL+"/api/traces?"+values.Encode(), &body)
 	return body.Data
+}
+
+// exemplar is a point of a series that has the ids of its trace.
+type exemplar struct {
+	Labels map[string]string
+	Value  string
+
+	series map[string]string // its labels
+}
+
+// exemplars asks Prometheus for those of a query since the stack was started.
+func (ts *testStack) exemplars(expr string) (found []exemplar) {
+	ts.t.Helper()
+	var body struct {
+		Data []struct {
+			SeriesLabels map[string]string
+			Exemplars    []exemplar
+		}
+	}
+	ts.get(ts.prometheusURL+"/api/v1/query_exemplars?"+url.Values{
+		"query": {expr},
+		"start": {strconv.FormatInt(ts.began.Unix(), 10)}, "end": {strconv.FormatInt(time.Now().Add(patience).Unix(), 10)},
+	}.Encode(), &body)
+	for _, s := range body.Data {
+		for _, e := range s.Exemplars {
+			e.series = s.SeriesLabels
+			found = append(found, e)
+		}
+	}
+	return found
 }
 
 // failures counts the spans of an operation that ended in an error, and the

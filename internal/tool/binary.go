@@ -20,11 +20,16 @@ var modules = map[string]string{
 	"jaeger":        "jaeger",
 	"prometheus":    "prometheus",
 	"promtool":      "prometheus",
+	"victoria-logs": "victorialogs",
 }
 
 // tags are the build tags of a module. Service discovery of every cloud would be
 // most of Prometheus' build, and no test uses it.
 var tags = map[string]string{"prometheus": "remove_all_sd"}
+
+// environment is that of a module's build. With cgo, VictoriaLogs would link a library
+// that a module brings along compiled.
+var environment = map[string][]string{"victorialogs": {"CGO_ENABLED=0"}}
 
 var (
 	building sync.Mutex
@@ -56,7 +61,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if _, err := os.Stat(path); err != nil {
 		fmt.Fprintf(progress, "building %s (once; it may take minutes)\n", module)
 	}
-	if err := build(ctx, source, tags[module], dir); err != nil {
+	if err := build(ctx, source, dir, tags[module], environment[module]); err != nil {
 		return "", fmt.Errorf("tool: building %s: %w", module, err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -68,7 +73,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 
 // build builds those tools of a module that are not up to date in dir. `go tool`
 // would keep them in Go's cache, but it takes no build tags.
-func build(ctx context.Context, source, tags, dir string) error {
+func build(ctx context.Context, source, dir, tags string, env []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -80,7 +85,7 @@ func build(ctx context.Context, source, tags, dir string) error {
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // what it leaves is never looked at
 	// No flags meant for the tests' own build; -trimpath and -s -w keep binaries small.
-	return Go(ctx, source, tmp, []string{"GOWORK=off", "GOFLAGS=-buildvcs=false"},
+	return Go(ctx, source, tmp, append([]string{"GOWORK=off", "GOFLAGS=-buildvcs=false"}, env...),
 		"build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", dir+string(filepath.Separator), "tool")
 }
 

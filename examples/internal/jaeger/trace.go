@@ -23,6 +23,7 @@ type Trace struct {
 type Span struct {
 	TraceID, SpanID string
 	OperationName   string
+	Duration        int64 // in microseconds
 	References      []Reference
 	Tags            []Tag
 	ProcessID       string // in Trace.Processes

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/afterglow-go/afterglow/examples/internal/alerts"
+)
+
+// lasts waits until Prometheus has scraped so many times more, once a second.
+func (ts *testStack) lasts(scrapes int) {
+	ts.t.Helper()
+	began := time.Now().Unix()
+	ts.eventually(func() bool {
+		found := ts.query(`max(timestamp(ALERTS{alertname="` + watchdog + `"}))`)
+		return len(found) == 1 && found[0].number(ts.t) > float64(began+int64(scrapes))
+	}, "%d more evaluations", scrapes)
+}
+
+func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
+	coverage := newCoverage(t)
+	t.Run("scenarios", func(t *testing.T) {
+		for _, sc := range scenarios {
+			t.Run(sc.name, func(t *testing.T) {
+				t.Parallel()
+				_, leads := ways[sc.name]
+				start := func() *testStack {
+					return startStack(t, func(o *options) { o.metricsOnly = !leads && sc.name != healthy },
+						append([]string{"-load", "10", "-smtp-delay", "5ms"}, sc.args...)...)
+				}
+				ts := start()
+				for plays := 1; !ts.play(sc); plays++ {
+					require.Less(t, plays, 3, "scrapes are lost, or the machine is far too busy")
+					t.Log("scrapes were lost for seconds, so this machine is too busy: once more")
+					require.NoError(t, ts.stop())
+					ts = start()
+				}
+				ts.walks(sc.name, coverage.boards)
+				coverage.follow(ts, sc.name)
+				if sc.repair != nil {
+					sc.repair(ts)
+					ts.eventually(func() bool { return ts.told(alerts.Resolved)[sc.resolves].Name() != "" }, "%s is resolved", sc.resolves)
+				}
+				coverage.measure(ts, sc.name)
+			})
+		}
+	})
+	coverage.check(t)
+}
+
+// play runs a scenario until it has lasted. It returns false if the scrapes of a
+// shop that runs were lost for so long that there is an alert on it: then nothing
+// is known of the others. A second of a machine is 100 of compressed time.
+func (ts *testStack) play(sc scenario) bool {
+	t := ts.t
+	t.Helper()
+	// What fires before a busy machine has come so far tells nothing.
+	ts.eventually(func() bool {
+		return len(ts.query(`afterglow_build_info and on () count(ALERTS{alertstate="firing"}) == 1`)) == 1
+	}, "the shop is scraped, and no alert fires but the watchdog")
+	ts.began = time.Now().Add(time.Second)
+	ts.eventually(func() bool {
+		return len(ts.query(`count_over_time(afterglow_build_info[1m]) >= 8 and on () sum(afterglow_callbacks_total{outcome="success"}) > 40`)) == 1
+	}, "all is well for a while")
+	if slices.Contains(ts.fired(), scrapeLost) {
+		return false
+	}
+	require.Equal(t, []string{watchdog}, ts.fired(), "while all is well")
+	if sc.steady != "" {
+		ts.eventually(func() bool {
+			return len(ts.query(`runner_callback:afterglow_callbacks_steady:quantile3h{callback="`+sc.steady+`"} > 0`)) == 1
+		}, "%s is steady work", sc.steady)
+	}
+	ts.forget()
+
+	if sc.faults != "" {
+		ts.breaks(sc.faults)
+	}
+	if sc.act != nil {
+		sc.act(ts)
+	}
+	want := slices.Sorted(slices.Values(append([]string{watchdog}, sc.fires...)))
+	for _, name := range want {
+		ts.eventually(func() bool { return slices.Contains(ts.fired(), name) }, "%s fires", name)
+	}
+	for target, source := range sc.inhibited {
+		ts.eventually(func() bool { return ts.inhibits(source, target) }, "%s inhibits %s", source, target)
+	}
+	ts.lasts(5)
+	if slices.Contains(ts.fired(), scrapeLost) && !slices.Contains(want, scrapeLost) {
+		return false
+	}
+	require.Equal(t, want, slices.DeleteFunc(ts.fired(), func(name string) bool { return sc.silent && name == callbackSilent }))
+	for _, name := range want {
+		ts.eventually(func() bool {
+			a, told := ts.told(alerts.Firing)[name]
+			if told {
+				requireComplete(t, a)
+			}
+			return told || ts.inhibits(anyOther, name)
+		}, "the webhook is told of %s, or of another that tells more", name)
+	}
+	return true
+}
+
+// requireComplete sees to it that a notification tells what it should.
+func requireComplete(t *testing.T, a alerts.Alert) {
+	t.Helper()
+	for _, name := range []string{"summary", "description", "runbook_url", "dashboard_url"} {
+		text := a.Annotations[name]
+		require.NotEmpty(t, text, "%s of %s", name, a.Name())
+		for _, bad := range []string{"{{", "<no value>", "%!", "<error", "NaN"} {
+			require.NotContains(t, text, bad, "%s of %s", name, a.Name())
+		}
+	}
+	require.Contains(t, a.Annotations["runbook_url"], "#"+strings.ToLower(a.Name()))
+	want := map[string]string{"critical": "page", "warning": "ticket", "none": "deadman"}[a.Labels["severity"]]
+	require.Equal(t, want, a.Receiver, a.Name())
+}
+
+func TestEveryAlertHasAScenario(t *testing.T) {
+	var rules struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "dashboards/prometheus/alerts.rules.yml")), &rules))
+	names := map[string]bool{watchdog: true, namesFolded: true}
+	for _, sc := range scenarios {
+		for _, name := range sc.fires {
+			names[name] = true
+		}
+	}
+	found := make(map[string]bool)
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			found[r.Alert] = true
+		}
+	}
+	require.Equal(t, found, names)
+}
