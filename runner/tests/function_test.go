@@ -78,9 +78,9 @@ func TestACallbackNamesItsFunctionWhateverKindItIs(t *testing.T) {
 		want runner.Function
 	}{
 		"a function":              {ordinary, place("ordinary", lineWith(t, "func ordinary"))},
-		"a literal":               {literal, place(test + ".func1", lineWith(t, "literal :="))},
-		"a literal that inlines":  {inlines, place(test + ".func2", lineWith(t, "inlines :="))},
-		"a literal that captures": {captures, place(test + ".func3", lineWith(t, "captures :="))},
+		"a literal":               {literal, place(test+".func1", lineWith(t, "literal :="))},
+		"a literal that inlines":  {inlines, place(test+".func2", lineWith(t, "inlines :="))},
+		"a literal that captures": {captures, place(test+".func3", lineWith(t, "captures :="))},
 		"a literal in another":    {nested(), place("nested.nested.func1.func2", lineWith(t, "return func(context.Context) error { return nil }"))},
 		"a method value":          {m.send, runner.Function{Name: "(*mailer).send"}},
 		"an inlined method value": {m.sendInlined, place("(*mailer).sendInlined", lineWith(t, "func (m *mailer) sendInlined"))},
