@@ -8,7 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/dashboards/internal/query"
+	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 const worstIsC = "Worst instance: c:8081, with 100% of them."
@@ -82,4 +87,45 @@ func TestAlertsNameTheCulpritAndLinkToWhereItIsSeen(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(blame), checked)
+}
+
+var (
+	lookedUp = regexp.MustCompile("with printf `([^`]*)`")
+	asked    = regexp.MustCompile(`(?:afterglow|runner|runner_callback|ALERTS)[a-z0-9_:A-Z]*`)
+)
+
+// Prometheus says nothing of a query in a template before the alert fires.
+func TestWhatTextsAskForCanBeAsked(t *testing.T) {
+	q, err := query.New(query.DefaultOptions())
+	require.NoError(t, err)
+	recording, err := rules.Recording(q, rules.DefaultOptions())
+	require.NoError(t, err)
+	known := []string{"ALERTS_FOR_STATE", names.MetricCallbackDuration + "_sum"}
+	for _, g := range recording {
+		for _, r := range g.Rules {
+			known = append(known, r.Record)
+			known = append(known, asked.FindAllString(r.Expr, -1)...)
+		}
+	}
+	for _, r := range alerts(t) {
+		known = append(known, asked.FindAllString(r.Expr, -1)...)
+	}
+	found := 0
+	for _, r := range alerts(t) {
+		for _, text := range r.Annotations {
+			for _, m := range lookedUp.FindAllStringSubmatch(text, -1) {
+				expr, err := parser.NewParser(parser.Options{}).ParseExpr(strings.ReplaceAll(m[1], "%q", `"x"`))
+				require.NoError(t, err, r.Alert)
+				parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+					if s, ok := n.(*parser.VectorSelector); ok {
+						require.Contains(t, known, s.Name, r.Alert)
+						require.Contains(t, s.String(), `job="x"`, "%s asks for the whole world", r.Alert)
+						found++
+					}
+					return nil
+				})
+			}
+		}
+	}
+	require.Greater(t, found, 40)
 }
