@@ -195,7 +195,7 @@ func TestALineOfTheLogSaysWhatWentWrongAndNoneOfItIsHighlighted(t *testing.T) {
 		names.LogFailed, names.LogPanicked, names.LogTimedOut, names.LogCanceled,
 		names.LogDropped, names.LogAbandoned, names.LogStuck, names.LogRejected,
 	} {
-		r, ok := newRecord(fmt.Sprintf(`{"time": %q, "msg": %q, "callback": "a", "error": "no such host", "reason": "queue_full",
+		r, ok := newRecord(fmt.Sprintf(`{"time": %q, "msg": %q, "callback": "a", "error": "no such host: callback timed out", "reason": "queue_full",
 			"duration_seconds": 0.12345, "suppressed": 7, "function": "main.send (/src/mail.go:7)"}`, at, message))
 		require.True(t, ok)
 		s.records = []record{r}
@@ -204,7 +204,7 @@ func TestALineOfTheLogSaysWhatWentWrongAndNoneOfItIsHighlighted(t *testing.T) {
 		require.NotContains(t, faulty, "no such host")
 		require.NotContains(t, mended, "<mark>")
 		require.Contains(t, mended, "</b> "+strings.TrimPrefix(message, "callback ")+
-			": no such host · queue_full · in main.send (/src/mail.go:7) · after 0.123 s · 7 more left out<")
+			": no such host: callback timed out · queue_full · in main.send (/src/mail.go:7) · after 0.123 s · 7 more left out<")
 	}
 	r, ok := newRecord(fmt.Sprintf(`{"time": %q, "msg": "callback panicked", "callback": "a", "exception.message": "nil map",
 		"exception.stacktrace": "main.(*shop).send(0x1, {0x2, 0x3})\n\t/src/shop/mail.go:131 +0x32b\nmain.main\n\t/src/main.go:7"}`, at))

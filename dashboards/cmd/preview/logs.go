@@ -62,7 +62,10 @@ func newRecord(line string) (record, bool) {
 }
 
 // stages splits LogQL of the dashboards' kind, and no other, at its pipes.
-var stages = regexp.MustCompile("\\| (label_format|line_format|unwrap|json|drop|(\\w+)=~\"([^\"]*)\")((?:[^`|]|`[^`]*`)*)|\\|~ \"([^\"]*)\"")
+var stages = regexp.MustCompile("\\| (label_format|line_format|unwrap|json|drop|(\\w+)=~\"([^\"]*)\")((?:[^`|]|`[^`]*`)*)|" + filtered.String())
+
+// filtered asks for lines.
+var filtered = regexp.MustCompile("\\|~ (?:\"([^\"]*)\"|`([^`]*)`)")
 
 // pipe runs records through a query: those it is about, with the lines and
 // labels that it gives them.
@@ -73,8 +76,8 @@ func pipe(expr string, all []record) (kept []record, err error) {
 		ok := true
 		for _, part := range parts {
 			switch {
-			case part[5] != "":
-				ok = regexp.MustCompile(part[5]).MatchString(r.line)
+			case part[5]+part[6] != "":
+				ok = regexp.MustCompile(part[5] + part[6]).MatchString(r.line)
 			case part[2] != "":
 				ok = regexp.MustCompile("^(?:" + part[3] + ")$").MatchString(r.labels[part[2]])
 			case part[1] == "line_format":
@@ -141,7 +144,7 @@ func (p panel) logs(s *source, expr string) string {
 	if len(found) == 0 {
 		return `<div class="none">` + html.EscapeString(orNoData(p.FieldConfig.Defaults.NoValue)) + `</div>`
 	}
-	asked := regexp.MustCompile(`\|~ "([^"]*)"`).FindStringSubmatch(expr)
+	asked := filtered.FindStringSubmatch(expr)
 	var b strings.Builder
 	slices.SortStableFunc(found, func(a, b record) int { return b.at.Compare(a.at) })
 	for _, r := range found[:min(len(found), 100)] {
@@ -150,7 +153,7 @@ func (p panel) logs(s *source, expr string) string {
 			line = html.EscapeString(r.labels["msg"]) // a line of OTLP
 		}
 		if asked != nil {
-			line = regexp.MustCompile(asked[1]).ReplaceAllString(line, `<mark>$0</mark>`)
+			line = regexp.MustCompile(asked[1]+asked[2]).ReplaceAllString(line, `<mark>$0</mark>`)
 		}
 		fmt.Fprintf(&b, `<div class="line"><b>%s</b> %s</div>`, r.at.Format("15:04:05.000"), line)
 	}

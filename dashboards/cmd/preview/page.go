@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"maps"
 	"strings"
 	"time"
 )
@@ -110,6 +111,8 @@ func (p panel) body(ctx context.Context, s *source, values variables, marks []ma
 
 // ask asks all queries of the panel. Rows are those of Jaeger.
 func (p panel) ask(ctx context.Context, s *source, values variables) (answers [][]series, rows []row, err error) {
+	values = maps.Clone(values)
+	values["__rate_interval"] = s.rateInterval(s.stepOf(p))
 	for _, t := range p.Targets {
 		for _, text := range []*string{&t.Expr, &t.Service, &t.Operation, &t.Tags, &t.MinDuration} {
 			*text = values.replace(*text)

@@ -22,7 +22,7 @@ type source struct {
 	records    []record
 	start, end time.Time
 	step       time.Duration
-	rate       time.Duration
+	scrape     time.Duration
 }
 
 // points are how many a panel has at most; Grafana's panels have about as many.
@@ -33,8 +33,7 @@ func newSource(base string, span, scrape time.Duration) *source {
 	step := max(span/points, time.Second).Round(time.Second)
 	return &source{
 		base: strings.TrimRight(base, "/"), start: now.Add(-span), end: now, step: step,
-		// As Grafana has it.
-		rate: max(4*scrape, step+scrape),
+		scrape: scrape,
 	}
 }
 
@@ -42,6 +41,11 @@ func newSource(base string, span, scrape time.Duration) *source {
 func (s *source) stepOf(p panel) time.Duration {
 	least, _ := time.ParseDuration(p.Interval)
 	return max(s.step, least)
+}
+
+// rateInterval is Grafana's, for a panel with this step.
+func (s *source) rateInterval(step time.Duration) string {
+	return fmt.Sprintf("%ds", int(max(4*s.scrape, step+s.scrape).Seconds()))
 }
 
 // series is one line of an answer.
@@ -55,7 +59,7 @@ type series struct {
 // first there is.
 func (s *source) choose(ctx context.Context, b board, given variables) (variables, error) {
 	chosen := variables{
-		"__rate_interval": fmt.Sprintf("%ds", int(s.rate.Seconds())),
+		"__rate_interval": s.rateInterval(s.step),
 		"__range":         fmt.Sprintf("%ds", int(s.end.Sub(s.start).Seconds())),
 	}
 	for _, v := range b.Templating.List {

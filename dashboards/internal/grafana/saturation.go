@@ -11,35 +11,47 @@ import (
 // Panels of several instances show the fullest one beside the sum: a mean, and a
 // sum compared with a sum, look well while one instance rejects all it is asked.
 
+// fullest is what a metric says of the instance whose queue is fullest.
+func (b *board) fullest(metric string) string {
+	s := b.ofRunner()
+	return ofFirst(s.Series(metric), s.Series(names.MetricQueueDepth)+" / "+s.Series(names.MetricQueueCapacity))
+}
+
+// busiest is what an expression says of the instance whose workers are busiest.
+func (b *board) busiest(expr string) string { return ofFirst(expr, b.ofRunner().Utilization()) }
+
+// ofFirst is what an expression says of the instance that has the highest share.
+func ofFirst(expr, share string) string {
+	return "max(" + expr + " and on (instance, runner) topk(1, " + share + "))"
+}
+
 func (b *board) depth() view {
-	s, by := b.ofRunner(), []string{"instance", names.LabelRunner}
-	fullest := func(metric string) string { return "max(" + s.Sum(metric, by...) + ")" }
 	return panel{
 		title: "Queue depth", unit: "short", width: 8,
-		description: "Callbacks that wait for a worker on the instance where most do, the most that did at once within the last one to two minutes, and how many may on the instance where fewest may. Dotted: those of all instances.",
+		description: "Callbacks that wait for a worker on the instance whose queue is fullest, the most that did at once within the last one to two minutes, and how many may there. Dotted: those of all instances.",
 		targets: []target{
-			{expr: fullest(names.MetricQueueDepth), legend: "fullest instance"},
-			{expr: fullest(names.MetricQueueHighWater), legend: "high water"},
-			{expr: "min(" + s.Sum(names.MetricQueueCapacity, by...) + ")", legend: "capacity of one"},
-			{expr: s.Sum(names.MetricQueueDepth), legend: "all instances"},
+			{expr: b.fullest(names.MetricQueueDepth), legend: "fullest instance"},
+			{expr: b.fullest(names.MetricQueueHighWater), legend: "its high water"},
+			{expr: b.fullest(names.MetricQueueCapacity), legend: "its capacity"},
+			{expr: b.ofRunner().Sum(names.MetricQueueDepth), legend: "all instances"},
 		},
-		colors: palette{{"fullest instance", blue}, {"high water", orange}}, limits: []string{"capacity of one"}, reference: "all instances",
+		colors: palette{{"fullest instance", blue}, {"its high water", orange}}, limits: []string{"its capacity"}, reference: "all instances",
 		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
 }
 
 func (b *board) busy() view {
-	s, by := b.ofRunner(), []string{"instance", names.LabelRunner}
+	s := b.ofRunner()
 	return panel{
 		title: "Workers", unit: "short", width: 8,
-		description: "Workers that run a callback on the busiest instance, at the moment of the scrape and on average, and the workers of the instance that has fewest. Dotted: busy workers of all instances.",
+		description: "Workers that run a callback on the busiest instance, at the moment of the scrape and on average, and the workers there are. Dotted: busy workers of all instances.",
 		targets: []target{
-			{expr: "max(" + s.Sum(names.MetricWorkersBusy, by...) + ")", legend: "busiest instance, now"},
-			{expr: "max(" + s.Rate(names.MetricWorkerBusyTime, by...) + ")", legend: "on average"},
-			{expr: "min(" + s.Sum(names.MetricWorkers, by...) + ")", legend: "workers of one"},
+			{expr: b.busiest(s.Series(names.MetricWorkersBusy)), legend: "busiest instance, now"},
+			{expr: b.busiest(s.Rate(names.MetricWorkerBusyTime, "instance", "runner")), legend: "on average"},
+			{expr: b.busiest(s.Series(names.MetricWorkers)), legend: "its workers"},
 			{expr: s.Rate(names.MetricWorkerBusyTime), legend: "all instances"},
 		},
-		colors: palette{{"busiest instance, now", blue}, {"on average", orange}}, limits: []string{"workers of one"}, reference: "all instances",
+		colors: palette{{"busiest instance, now", blue}, {"on average", orange}}, limits: []string{"its workers"}, reference: "all instances",
 		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
 }
@@ -69,10 +81,10 @@ func (b *board) forecast() view {
 		description: "Where the number of callbacks that wait for a worker leads if it goes on as in the last 15 minutes, the capacity at most. Of the instance that will then be fullest, beside the one that is now.",
 		targets: []target{
 			{expr: s.Over("15m").Forecast("900"), legend: "in 15 minutes"},
-			{expr: "max(" + s.Sum(names.MetricQueueDepth, "instance", "runner") + ")", legend: "now"},
-			{expr: "min(" + s.Sum(names.MetricQueueCapacity, "instance", "runner") + ")", legend: "capacity of one"},
+			{expr: b.fullest(names.MetricQueueDepth), legend: "now"},
+			{expr: b.fullest(names.MetricQueueCapacity), legend: "capacity"},
 		},
-		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity of one"},
+		colors: palette{{"in 15 minutes", orange}, {"now", blue}}, limits: []string{"capacity"},
 	}.lines()
 }
 

@@ -24,11 +24,12 @@ func field(key string) string { return "." + strings.ReplaceAll(key, ".", "_") }
 // JSON with the key msg, or came by OTLP, whose line is the message.
 const message = "or .msg __line__"
 
-// recordsOf is LogQL for records with these messages. The keys are fields of JSON
+// recordsOf is LogQL for records with these messages, at the beginning of a line or
+// of a value of JSON: an error can have the same words. The keys are fields of JSON
 // lines, or structured metadata if the records came by OTLP: then there is no
 // JSON, which is no error.
 func recordsOf(messages ...string) string {
-	return `{service_name="${job}"} |~ "` + strings.Join(messages, "|") + `" | json | drop __error__, __error_details__`
+	return `{service_name="${job}"} |~ ` + "`" + `(^|": ?")(` + strings.Join(messages, "|") + ")`" + ` | json | drop __error__, __error_details__`
 }
 
 // failuresOf is LogQL for the failure records of the service's callbacks.

@@ -146,7 +146,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		}, `"grene", which Grafana 10.4 does not know`},
 		{"two series of one color", func(t *testing.T, d object) {
 			fix(panelOf(t, d, depth), 0, "red")
-		}, "Queue depth: capacity of one is red, and so is fullest instance"},
+		}, "Queue depth: its capacity is red, and so is fullest instance"},
 		{"a series of the color of a threshold", func(t *testing.T, d object) {
 			fix(panelOf(t, d, "Queue wait"), 2, "red")
 		}, "Queue wait: p99 is red, and so is a threshold"},

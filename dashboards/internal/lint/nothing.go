@@ -56,7 +56,7 @@ func emptyIfWell(e parser.Expr) bool {
 			return emptyIfWell(e.LHS) && emptyIfWell(e.RHS)
 		case e.Op.IsComparisonOperator():
 			return !e.ReturnBool || emptyIfWell(e.LHS)
-		case e.Op == parser.LAND, e.Op == parser.LUNLESS:
+		case e.Op == parser.LUNLESS:
 			return true
 		}
 		return emptyIfWell(e.LHS) || emptyIfWell(e.RHS)
