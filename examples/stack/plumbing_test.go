@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +107,14 @@ func TestThePartsOfTheStackReachEachOther(t *testing.T) {
 			log, err := os.ReadFile(ts.first.log)
 			return err == nil && bytes.Contains(log, []byte(`"msg":"callback panicked"`))
 		}, "a panic is in the log")
+
+		query := regexp.MustCompile(`curl (\S+)/select/logsql/query -d limit=3 -d 'query=(.+)'`).FindStringSubmatch(greeting.String())
+		require.NotNil(t, query)
+		require.Equal(t, ts.victoriaLogsURL, query[1])
+		ts.eventually(func() bool {
+			found := ts.logsQL(query[2])
+			return len(found) > 0 && strings.Contains(found[0]["exception.stacktrace"], "faults.go:")
+		}, "VictoriaLogs has it, too, with its line")
 	})
 }
 
