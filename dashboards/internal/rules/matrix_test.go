@@ -211,7 +211,7 @@ const tableHead = `<!-- Written by the tests of internal/rules with -update. DO 
 
 Each alert has a trouble that it is about. A test has a fleet of simulated processes go through each situation twice, with the trouble and
 without it, and asks promtool what fires, over the real windows of the rules. In trouble the alert must **fire**, at the end of the test at the latest. In
-health it must be **silent** all the time. A number leads to the reason why one side is not tested. The tests in
+health it must be **silent** all the time. A number in brackets is that of the reason, below the table, why one side is not tested. The tests in
 [prometheus/tests](prometheus/tests) are written by hand: they have more trouble, and the moments at which an alert begins and ends.
 
 `
@@ -254,7 +254,7 @@ func document() string {
 			i = len(notes)
 			notes = append(notes, reason)
 		}
-		return fmt.Sprintf("[%d](#%[1]d)", i+1)
+		return fmt.Sprintf("(%d)", i+1)
 	}
 	for _, tr := range troubles {
 		fmt.Fprintf(&b, "| %s |", tr.alert)
@@ -273,7 +273,7 @@ func document() string {
 	}
 	b.WriteString("\nAfterglowWatchdog always fires.\n\n")
 	for i, reason := range notes {
-		fmt.Fprintf(&b, "%d. <a id=\"%[1]d\"></a>%s\n", i+1, reason)
+		fmt.Fprintf(&b, "%d. %s\n", i+1, reason)
 	}
 	b.WriteString(tableTail)
 	return b.String()
