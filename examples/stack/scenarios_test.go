@@ -76,6 +76,12 @@ var scenarios = []scenario{
 		fires:  append([]string{"AfterglowCallbackSilent"}, budgetBurns...),
 	},
 	{
+		// So rare that no budget burns: a sign-up every twenty seconds.
+		name:  "one callback has never succeeded",
+		args:  []string{"-load", "1", "-faults", "signup.email=error:1"},
+		fires: []string{"AfterglowCallbackFailing"},
+	},
+	{
 		// The queue is so long that nothing is rejected.
 		name:   "slow dependency",
 		args:   []string{"-workers", "4", "-queue", "1500"},
@@ -320,6 +326,12 @@ func requireComplete(t *testing.T, a alerts.Alert) {
 	require.Equal(t, want, a.Receiver, a.Name())
 }
 
+// unplayed are the alerts that no scenario can have fire, with the reason. Tests of
+// promtool have them fire.
+var unplayed = map[string]string{
+	"AfterglowNamesFolded": "all names of the shop are constants, and fewer than MaxNames",
+}
+
 func TestEveryAlertHasAScenario(t *testing.T) {
 	var rules struct {
 		Groups []struct{ Rules []struct{ Alert string } }
@@ -330,6 +342,9 @@ func TestEveryAlertHasAScenario(t *testing.T) {
 		for _, name := range sc.fires {
 			names[name] = true
 		}
+	}
+	for name := range unplayed {
+		names[name] = true
 	}
 	found := make(map[string]bool)
 	for _, g := range rules.Groups {

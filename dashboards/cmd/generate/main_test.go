@@ -73,7 +73,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-runbook-url", "https://wiki/after", overview, `"url": "https://wiki/after#afterglowpanics"`},
 		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
 		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
-		{"-may-be-silent", `report\..*|cleanup`, recording, `{callback!~"report\\..*|cleanup",outcome="success"}[3h])`},
+		{"-may-be-silent", `report\..*|cleanup`, recording, `{callback!~"report\\..*|cleanup",outcome="success"} offset 3h`},
 		{"-may-be-absent", `report|batch-.*`, alerts, `afterglow_build_info{job!~"report|batch-.*"}[1d]`},
 		{"-may-be-absent", `report|batch-.*`, alerts, `up{job!~"report|batch-.*"}[5m]`},
 		{"-compress", "300", alerts, "lost_total[5s]"},

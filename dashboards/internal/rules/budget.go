@@ -63,12 +63,12 @@ func (w writer) budgetAlerts() []alert {
 		{
 			name: "AfterglowErrorBudgetBurnSlow", severity: Warning,
 			// Three days of every counter are too much to read every time: the recorded
-			// rate says the same. It is read every minute, as spans of five minutes
+			// rate says the same. It is read every two minutes, as spans of five minutes
 			// that abut leave out what happened between two of them. Of a runner that
 			// was not seen a day ago, three days say nothing yet.
 			expr: all(w.burns(w.q.RecordedBurn, slowBurn, "3d", "6h"),
 				w.enough(fmt.Sprintf("sum_over_time(%s[%s:%s]) * %s",
-					w.q.Selector(w.q.RecordedBad()), w.window("3d"), w.step("1m"), w.stepSeconds("1m"))),
+					w.q.Selector(w.q.RecordedBad()), w.window("3d"), w.step("2m"), w.stepSeconds("2m"))),
 				fmt.Sprintf("present_over_time(%s[%s] offset %s)", w.q.Selector(w.q.RecordedCounted()), w.window("2d"), w.history("1d"))),
 			hold:    "1m",
 			keep:    "1h", // a matter of days

@@ -16,7 +16,10 @@ func (w writer) callbackAlerts() []alert {
 	lately := w.increase("5m", names.MetricCallbacks, outcome(runner.OutcomeTimeout))
 	ended := of(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()))
 	stuck := w.gauge(names.MetricStuck)
-	failed := w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes())
+	// A day of every callback is read every four minutes, which leaves a minute of
+	// each span of five to the next: else what happens between two would be lost.
+	failed := fmt.Sprintf("max_over_time(%s[%s:%s])", w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes()), w.window("1d"), w.step("4m"))
+	failures := fmt.Sprintf("sum(%s)", w.increase("1d", names.MetricCallbacks, append(w.same(ofCallback...), query.BadOutcomes())...))
 	return []alert{
 		{
 			name: "AfterglowPanics", severity: Warning,
@@ -61,8 +64,8 @@ func (w writer) callbackAlerts() []alert {
 			// what was as silent at this time yesterday, give or take an hour: the work
 			// of a night, or a shop that closes.
 			expr: fmt.Sprintf("3600 * %s > 0 %s unless on (%s) %s == 0",
-				w.before("1h", fmt.Sprintf("max_over_time(%s[%s])", w.q.Selector(w.q.RecordedSteady()), w.window("23h"))),
-				w.unlessSucceeded("1h"), w.q.Labels("runner", "callback"),
+				w.before("1h", fmt.Sprintf("max_over_time(%s[%s:%s])", w.q.Selector(w.q.RecordedSteady()), w.window("23h"), w.step("5m"))),
+				w.unlessSucceeded("1h", w.step("1m")), w.q.Labels("runner", "callback"),
 				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", w.succeeded(), w.window("2h")))),
 			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
@@ -76,13 +79,12 @@ func (w writer) callbackAlerts() []alert {
 			// ten failures are more than the work of a week of nights. Its last success
 			// is as old as that of a callback of every night, and two hours older. The
 			// failure is an hour old, so that the next attempt may have succeeded.
-			expr: fmt.Sprintf("%s > 0 %s",
-				of(w.before("1h", fmt.Sprintf("sum_over_time(%s[%s:%s])", failed, w.window("1d"), w.step("1m")))+" * "+w.stepSeconds("1m")),
-				w.unlessSucceeded("26h")),
+			expr:    of(w.before("1h", failed)) + " > 0 " + w.unlessSucceeded("26h", w.step("4m")),
 			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} only fails",
 			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} ended badly " +
-				"within the last day, about {{ $value | humanize }} times, and has not succeeded once in 26 hours.",
+				"within the last day, and has not succeeded once in 26 hours." +
+				w.lookup(failures, " Failures in the last day: about {{ .Value | humanize }}."),
 			dashboard: callback, panel: "Its failures' logs", labels: ofCallback, since: "1d",
 		},
 		{
@@ -114,9 +116,9 @@ const clockAhead = 300
 // the clock of its process; or as the time of its last success does, which a process
 // may have reached before its counter was first seen. The last of a process that is
 // gone counts, and one in the future does not.
-func (w writer) unlessSucceeded(window string) string {
+func (w writer) unlessSucceeded(window, step string) string {
 	of := w.q.Labels("runner", "callback")
 	last := fmt.Sprintf("max_over_time(%s[%s])", w.gauge(names.MetricLastSuccess), w.window(window))
-	return fmt.Sprintf("unless on (%s) max_over_time(%s[%s]) > 0 unless on (%[1]s) max by (%[1]s) (time() - %[4]s < %[5]s > -%[6]d)",
-		of, w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess)), w.window(window), last, w.seconds(window), clockAhead)
+	return fmt.Sprintf("unless on (%s) max_over_time(%s[%s:%s]) > 0 unless on (%[1]s) max by (%[1]s) (time() - %[5]s < %[6]s > -%[7]d)",
+		of, w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess)), w.window(window), step, last, w.seconds(window), clockAhead)
 }

@@ -72,7 +72,7 @@ func (w writer) queueAlerts() []alert {
 			expr: all(above(w.utilized("5m"), "0.9"), above(w.utilized("15m"), "0.9"),
 				above(fmt.Sprintf("max_over_time(%s[%s])", depth, w.window("15m")), "0")),
 			hold:    "1m",
-			keep:    "5m",
+			keep:    "10m", // two windows: one that Prometheus has seen a part of is low
 			summary: "The workers of runner {{ $labels.runner }} on {{ $labels.instance }} have no time left",
 			description: "{{ $value | humanizePercentage }} of the worker time of runner {{ $labels.runner }} of {{ $labels.job }} on " +
 				"{{ $labels.instance }} is spent on callbacks. A little more, or a slower dependency, and callbacks will wait." + w.busiest(ofInstance...),
