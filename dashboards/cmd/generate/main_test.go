@@ -70,6 +70,7 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-slo", "0.95", alerts, "95 % of the callbacks end well"},
 		{"-latency-slo", "0.95", alerts, "95 % of the callbacks start within a second"},
 		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
+		{"-runbook-url", "https://wiki/after", overview, `"url": "https://wiki/after#afterglowpanics"`},
 		{"-dashboard-url", "https://grafana/", alerts, "dashboard_url: https://grafana/d/afterglow-overview\n"},
 		{"-webhook-dir", "/run/hooks", alertmanager, "url_file: /run/hooks/page.url\n"},
 		{"-may-be-silent", `report\..*|cleanup`, recording, `{callback!~"report\\..*|cleanup",outcome="success"} offset 3h`},

@@ -154,7 +154,7 @@ func (b *board) failedTraces() view {
 
 func (b *board) slowTraces() view {
 	return panel{
-		title: "Its slow traces", width: 10, noValue: "none so slow that has ended",
+		title: "Its slow traces", width: 10, noValue: "none has taken so long, and ended",
 		description: "Spans of runs that took longer than Slower than, above, says. The longest child span is what it waited for.",
 	}.traces(JaegerQuery{Operation: names.SpanProcess + " ${callback}", MinDuration: "${" + varSlow + "}"})
 }

@@ -100,7 +100,7 @@ func (b *board) whoSpends() view {
 // budgetLine looks far back at each point, so it has few of them.
 func (b *board) budgetLine(title, expr string) view {
 	return panel{
-		title: title + ", 30 d", unit: "percentunit", width: 8,
+		title: title + ", 30 d", unit: "percentunit", width: 8, noValue: "no traffic or data",
 		description: "What was left of the budget of the 30 days before. Where it falls, it was spent.",
 		targets:     []target{{expr: expr, legend: "left"}},
 		colors:      palette{{"left", blue}},
