@@ -16,6 +16,7 @@ const (
 	anyOther   = "" // alert
 
 	callbackSilent = "AfterglowCallbackSilent"
+	startLate      = "AfterglowLatencyBudgetBurn"
 )
 
 // The scenarios that other tests speak of.
@@ -93,7 +94,7 @@ var scenarios = []scenario{
 		args: []string{"-workers", "4", "-queue", "1500", "-smtp", "{smtp}"},
 		act:  func(ts *testStack) { ts.mails.slow.Store(&slowMails{orderMails, 2 * time.Second}) },
 		fires: []string{
-			"AfterglowLatencyBudgetBurn", "AfterglowOldestTooOld", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+			startLate, "AfterglowOldestTooOld", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		},
 	},
 	{
@@ -105,7 +106,7 @@ var scenarios = []scenario{
 			ts.breaks(floodFaults)
 		},
 		fires: append([]string{
-			"AfterglowCallbacksRejected", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+			"AfterglowCallbacksRejected", startLate, "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{
@@ -113,7 +114,7 @@ var scenarios = []scenario{
 		args:   append([]string{"-overflow", "drop-oldest"}, floodArgs...),
 		faults: floodFaults,
 		fires: append([]string{
-			"AfterglowCallbacksDropped", "AfterglowLatencyBudgetBurn", "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
+			"AfterglowCallbacksDropped", startLate, "AfterglowQueueFillingUp", "AfterglowWorkersSaturated",
 		}, budgetBurns...),
 	},
 	{
