@@ -53,7 +53,7 @@ setup: ## install a C compiler and Chromium, and build the servers that tests ru
 
 .PHONY: test
 test: setup ## run every test of every module under the race detector
-	@$(GOTEST) -- -race -shuffle=on $(TESTFLAGS) $(PACKAGES)
+	@$(GOTEST) -- -race -shuffle=on -timeout=30m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: race
 race: test ## the same as test, which always runs under the race detector

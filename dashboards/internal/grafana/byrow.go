@@ -26,7 +26,7 @@ func (b *board) callbacks() view {
 		{title: "p99", unit: "s", width: 85, expr: s.RunTime(0.99, by...)},
 		{title: "Of timeout", unit: "percentunit", width: 95, expr: s.TimeoutShare(by...), steps: rising(0.7, 0.9), decimals: ptr(0.)},
 		{title: "Workers taken", unit: "short", width: 115, expr: s.Rate(names.MetricCallbackDuration+"_sum", by...), decimals: ptr(2.)},
-		{title: "Queue wait", unit: "s", width: 95, expr: s.Mean(metricCallbackWait, by...), steps: rising(0.5, 1)},
+		{title: "Queue wait", unit: "s", width: 95, expr: s.Mean(names.MetricCallbackWait, by...), steps: rising(0.5, 1)},
 		{title: "In flight", unit: "short", width: 80, expr: s.InFlight(by...), decimals: ptr(0.)},
 		{title: "Stuck", unit: "short", width: 65, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
 		{title: "Last success", unit: "s", width: 105, expr: s.SinceSuccess(by...)},

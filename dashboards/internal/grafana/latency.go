@@ -26,14 +26,11 @@ func (b *board) queueWait() view {
 	}.lines()
 }
 
-// metricCallbackWait has no buckets: a sum and a count for each callback.
-const metricCallbackWait = "afterglow_callback_queue_wait_seconds"
-
 func (b *board) waitByCallback(width uint32) view {
 	return panel{
 		title: "Queue wait, by callback", unit: "s", width: width, noValue: "nothing has started, or no data",
 		description: "From due to started, on average. With Limits a callback waits aside while others start: then its line rises alone. All lines rise if the workers do not keep up.",
-		targets:     []target{{expr: b.ofCallback().Mean(metricCallbackWait, "callback"), legend: "{{callback}}"}},
+		targets:     []target{{expr: b.ofCallback().Mean(names.MetricCallbackWait, "callback"), legend: "{{callback}}"}},
 		links:       []dashboard.DashboardLink{b.toCallback()},
 	}.lines()
 }

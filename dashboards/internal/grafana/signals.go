@@ -65,12 +65,9 @@ func top(text, key string) string {
 
 var failureLine = `{{ trimPrefix "callback " (` + message + `) }}` +
 	after(": ", names.KeyExceptionMessage) + after(": ", names.KeyError) + after(" · ", names.KeyReason) +
-	top(" · at ", names.KeyExceptionStacktrace) + top(" · at ", names.KeyStack) + after(" · in ", keyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
+	top(" · at ", names.KeyExceptionStacktrace) + top(" · at ", names.KeyStack) + after(" · in ", names.KeyFunction) + after(" · ref ", names.KeyRef) + after(" · attempt ", names.KeyAttempt) +
 	seconds(" · after ", names.KeyDuration) + after(" · on ", "http.route") +
 	between(" · ", names.KeySuppressed, " more left out")
-
-// keyFunction is the function that was asked to run, with its file and line.
-const keyFunction = "function"
 
 // drainLogs is LogQL for the records of the shutdowns of the runners that are
 // chosen, with what each lost.

@@ -111,7 +111,9 @@ func columnsOf(keys []key, columns []column) []dashboard.DashboardFieldConfigSou
 				properties = append(properties, property("custom.cellOptions", filled()))
 			}
 		}
-		all = append(all, override(cmp.Or(k.title, k.label), properties...))
+		if len(properties) > 0 { // Grafana's frontend reads the list, which must not be null
+			all = append(all, override(cmp.Or(k.title, k.label), properties...))
+		}
 	}
 	for _, c := range columns {
 		properties := []dashboard.DynamicConfigValue{property("unit", c.unit), property("custom.width", c.width)}

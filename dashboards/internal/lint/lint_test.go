@@ -70,7 +70,6 @@ func exposed(t *testing.T) (ours, all lint.Catalog) {
 	}
 	// OpenTelemetry's instrumentation of an HTTP server does.
 	all["http_server_request_duration_seconds"] = dto.MetricType_HISTOGRAM
-	all["afterglow_callback_queue_wait_seconds"] = dto.MetricType_SUMMARY
 	return ours, all
 }
 

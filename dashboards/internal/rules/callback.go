@@ -55,7 +55,7 @@ func (w writer) callbackAlerts() []alert {
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
 				"that are stuck, as they run on past their deadline: {{ $value | humanize }}. Each is a goroutine that does not heed its context. " +
 				"The log has the stack that it hangs on.",
-			dashboard: callback, panel: "Stuck, by callback", labels: []string{"job", "instance", "runner", "callback"},
+			dashboard: callback, panel: "Its failures' logs", labels: []string{"job", "instance", "runner", "callback"},
 		},
 		{
 			name: "AfterglowCallbackSilent", severity: Warning,

@@ -69,6 +69,10 @@ func (w writer) worst(window, metric string, labels []string, matchers ...string
 
 // busiest names the callback that takes most of the workers' time.
 func (w writer) busiest(labels ...string) string {
-	took := fmt.Sprintf("sum by (%s) (%s)", names.LabelCallback, w.rate("5m", names.MetricCallbackDuration+"_sum", w.same(labels...)...))
-	return w.lookup(most(took), " Callback {{ .Labels.callback }} takes most of the workers' time ({{ .Value | humanizePercentage }}).")
+	return w.lookup(w.takesMost(labels...), " Callback {{ .Labels.callback }} takes most of the workers' time ({{ .Value | humanizePercentage }}).")
+}
+
+// takesMost is a query for the callback that takes most of the workers' time.
+func (w writer) takesMost(labels ...string) string {
+	return most(fmt.Sprintf("sum by (%s) (%s)", names.LabelCallback, w.rate("5m", names.MetricCallbackDuration+"_sum", w.same(labels...)...)))
 }

@@ -54,7 +54,7 @@ func (w writer) lossAlerts() []alert {
 			summary: "A shutdown of runner {{ $labels.runner }} lost work",
 			description: "Runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} was shut down within the last 15 minutes. " +
 				"Callbacks that it gave up before their own end: about {{ $value | humanize }}. The log names them.",
-			dashboard: runtime, panel: "Lost at shutdown", labels: ofInstance,
+			dashboard: runtime, panel: "Lost after it was accepted, by callback", labels: ofInstance,
 		},
 	}
 }
