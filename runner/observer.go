@@ -68,7 +68,7 @@ type Observer struct {
 
 	// Stuck is called once for an attempt that runs on past its deadline and
 	// Config.StuckAfter, on a goroutine of the runner. Before that the runner reads
-	// the stack, at most once a second, because it stops the program for a moment.
+	// the stacks, at most once a second, because that stops the program for a moment.
 	// So Stuck may be called up to a second later. If the attempt ends earlier, Stuck
 	// is called at its end. ctx is the one Started returned.
 	Stuck func(ctx context.Context, info StuckInfo)
