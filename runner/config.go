@@ -34,8 +34,8 @@ type Config struct {
 	// MaxReserved is how many callbacks may wait for responses that are still open.
 	// Beyond that After rejects with [ErrReservedFull], whatever Overflow is. One name
 	// never takes the last places: After rejects it once it has as many places as are
-	// free. If no other name waits, that is half of them. The same holds for MaxHeld with [ErrHeldFull],
-	// and for MaxPaused with [ErrPausedFull].
+	// free. If no other name waits, that is half of them. The same holds for MaxHeld
+	// with [ErrHeldFull], and for MaxPaused with [ErrPausedFull].
 	// 0: 8 x Queue.
 	MaxReserved int
 

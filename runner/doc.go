@@ -85,7 +85,7 @@
 // stack on which the callback hangs, and replaces the callback's worker. At most
 // Config.MaxStuck workers are replaced at once. When so many are, After rejects new
 // callbacks with [ErrStuck]. The program stops for a moment while the runner reads
-// stacks. So the runner reads stacks at most once a second.
+// stacks. So the runner reads stacks at most once a second, until its shutdown begins.
 //
 // # Shutdown
 //

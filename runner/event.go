@@ -78,7 +78,8 @@ type StuckInfo struct {
 	StartedInfo
 	Ran time.Duration // so far
 	// Stack is where the callback hangs: its frames, innermost first, each as a
-	// function and, on the next line, its place.
+	// function and, on the next line, its place. It is empty if the attempt ended
+	// before the runner could look.
 	Stack string
 }
 

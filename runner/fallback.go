@@ -108,8 +108,8 @@ func (f *fallback) log(ctx context.Context, level slog.Level, event string, c Ca
 	if !ok {
 		return
 	}
-	attrs = append(attrs, slog.String("runner", c.Runner), slog.String("callback", c.Name))
-	attrs = append(attrs, slog.String("function", c.Function().String()))
+	attrs = append(attrs, slog.String("runner", c.Runner), slog.String("callback", c.Name),
+		slog.String("function", c.Function().String()))
 	if c.Ref != "" {
 		attrs = append(attrs, slog.String("ref", c.Ref))
 	}

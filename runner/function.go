@@ -55,7 +55,7 @@ const maxWrapper = 4096
 // whose code begins at entry; nothing if it has not.
 func inlinedAt(entry uintptr, name string) (file string, line int) {
 	for pc := entry; pc < entry+maxWrapper; pc++ {
-		at, _ := runtime.CallersFrames([]uintptr{pc + 1}).Next() // it takes what follows a call
+		at, _ := runtime.CallersFrames([]uintptr{pc + 1}).Next() // a return address, which follows its call
 		switch {
 		case at.Entry != entry:
 			return "", 0

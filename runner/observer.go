@@ -67,10 +67,10 @@ type Observer struct {
 	Retried func(ctx context.Context, info RetriedInfo)
 
 	// Stuck is called once for an attempt that runs on past its deadline and
-	// Config.StuckAfter, on a goroutine of the runner. It is called at that moment,
-	// or up to a second later if the runner has looked for stuck callbacks within
-	// the last second: a look stops the program for a moment. If the attempt ends
-	// before the look, Stuck is called then. ctx is the one Started returned.
+	// Config.StuckAfter, on a goroutine of the runner. Before that the runner reads
+	// the stacks, at most once a second, because that stops the program for a moment.
+	// So Stuck may be called up to a second later. If the attempt ends earlier, Stuck
+	// is called at its end. ctx is the one Started returned.
 	Stuck func(ctx context.Context, info StuckInfo)
 
 	// Finished is called once for every accepted callback: where it ran, or on

@@ -116,8 +116,8 @@ func Ref(ref string) Option {
 }
 
 // Wraps says that the callback's function only wraps fn. Spans, log records and
-// [Callback.Function] then name fn, where they would name the wrapper of all
-// callbacks:
+// [Callback.Function] then name fn. Without Wraps, all callbacks of a helper like this
+// one have the name of the function in the helper:
 //
 //	func (s *server) after(ctx context.Context, name string, fn func(context.Context) error) error {
 //		return runner.After(ctx, name, func(ctx context.Context) error {

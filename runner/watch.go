@@ -21,9 +21,9 @@ type watch struct {
 	nextLook  moment // the first moment for another look
 }
 
-// lookInterval is the least time between two looks. A look stops the program for a
-// moment, which is longer the more goroutines it has. So those that hang make nobody
-// else slow.
+// lookInterval is the least time between two looks, unless a drain has begun. A look
+// stops the program for a moment, and for longer the more goroutines there are. So
+// however many callbacks hang, the others lose little time by the looks.
 const lookInterval = time.Second
 
 // deadlines are the running tasks of one timeout. As they have started in that
@@ -105,7 +105,7 @@ func (r *Runner) ring() {
 			next = min(next, t.stuckAt())
 		}
 	}
-	looks := len(r.found) > 0 && !r.isLooking && r.lookAtLocked(now) <= now
+	looks := len(r.found) > 0 && !r.isLooking && r.nextLookLocked(now) <= now
 	r.isLooking = r.isLooking || looks
 	r.lookAgainLocked(now)
 	if next < math.MaxInt64 {
@@ -169,12 +169,12 @@ func (r *Runner) lookAtStuck() {
 // lookAgainLocked sets the alarm for the tasks that wait for a look.
 func (r *Runner) lookAgainLocked(now moment) {
 	if len(r.found) > 0 && !r.isLooking {
-		r.setAlarmLocked(r.lookAtLocked(now), now)
+		r.setAlarmLocked(r.nextLookLocked(now), now)
 	}
 }
 
-// lookAtLocked returns when the next look may be. A drain does not wait for it.
-func (r *Runner) lookAtLocked(now moment) moment {
+// nextLookLocked returns when the runner may look again: during a drain at once.
+func (r *Runner) nextLookLocked(now moment) moment {
 	if r.drain != nil {
 		return now
 	}

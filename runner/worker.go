@@ -238,7 +238,9 @@ func (r *Runner) leaveWorkerLocked(t *task, now moment) {
 		t.book.stuck--
 	}
 	if t.isUnseen() {
-		t.extra.stuck.Stack = t.extra.stack // where the drain has seen it; "" if it does not hang any more
+		// An abandoned task has the stack that the drain has read. Any other one hangs
+		// no more, and has none.
+		t.extra.stuck.Stack = t.extra.stack
 		r.tellStuckLocked(t)
 	}
 	w := t.worker

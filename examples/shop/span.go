@@ -9,9 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// inSpan calls something outside of this program, such as a database or a mail server,
-// in a span of kind client. It has one for each: if a callback is slow, the longest
-// child of its span is the culprit.
+// inSpan calls a database, a mail server or the like in a span of kind client. If a
+// callback is slow, the longest child of its span shows which call was.
 func inSpan(ctx context.Context, tracer trace.Tracer, name string, call func(context.Context) error, attrs ...attribute.KeyValue) error {
 	ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	defer span.End()

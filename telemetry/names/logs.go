@@ -52,7 +52,7 @@ const (
 	KeyResponseDelay       = "response_delay_seconds" // From being asked for to the end of the response, if it had to wait for that.
 	KeyAttempt             = "attempt"                // Number of the attempt, from 1; absent on a first attempt that no other is to follow.
 	KeyWait                = "wait_seconds"           // Until the next attempt.
-	KeyStack               = "stack"                  // Where a callback hangs, at most 8,192 bytes.
+	KeyStack               = "stack"                  // Where a callback hangs, at most 8,192 bytes; empty if it has ended before the runner looked.
 	KeySnapshot            = "snapshot"               // Path of the flight recorder's file.
 	KeyReserved            = "reserved"               // Callbacks whose response was not done when the drain began.
 	KeyPaused              = "paused"                 // Callbacks between two attempts when the drain began.
