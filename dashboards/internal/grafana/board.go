@@ -64,7 +64,7 @@ var places = []place{
 // shared are the variables that a link from one dashboard to another passes, as
 // a part of its URL: those that both have. The callback is not among them.
 // Callback has one at a time, and would be asked for one that is called All;
-// others would show one callback to who wants to see the runner.
+// the others would show one callback where a reader wants to see the runner.
 func shared(from, to string) string {
 	var passed []string
 	has := make(map[string]bool)

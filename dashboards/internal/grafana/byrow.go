@@ -7,7 +7,7 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// callbacks has a row a callback, the one that fails most first.
+// callbacks has one row for each callback, the one that fails most first.
 func (b *board) callbacks() view {
 	s, by, slo := b.ofCallback(), []string{names.LabelRunner, names.LabelCallback}, b.config.SLO()
 	return panel{
@@ -33,7 +33,7 @@ func (b *board) callbacks() view {
 	}, "Bad a second", true)
 }
 
-// workTime is who takes the workers.
+// workTime shows which callbacks take the workers.
 func (b *board) workTime(width uint32) view {
 	s := b.ofCallback()
 	return panel{

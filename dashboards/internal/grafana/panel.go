@@ -39,7 +39,7 @@ type target struct {
 	expr, legend string
 	exemplars    bool
 	instant      bool // only the value at the end of the time range; set by stat and table
-	table        bool // a row a series; set by table
+	table        bool // one row for each series; set by table
 }
 
 // step is a color from a value on.

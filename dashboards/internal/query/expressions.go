@@ -75,8 +75,8 @@ func (s Scope) Forecast(seconds string) string {
 }
 
 // atMost is the share of its timeout that a run time is drawn up to. A quantile
-// of a classic histogram lies anywhere in the bucket it falls into: of runs that
-// all end at a timeout of 10 seconds, it may say 30.
+// of a classic histogram lies anywhere in the bucket it falls into: if all runs
+// end at a timeout of 7 seconds, the quantile says almost 10, the next bound.
 const atMost = "1.1"
 
 // RunTime is a quantile of the run time of callbacks, in seconds, at most a tenth

@@ -73,16 +73,16 @@ func (w writer) routes() route {
 	return timed(root, "1m", "5m", "1d")
 }
 
-// inhibitions keep silent what follows from what is told already.
+// inhibitions hold back alerts that follow from another one that fires.
 func (w writer) inhibitions() []inhibit {
 	const (
 		ours = `alertname=~"Afterglow.+"`
-		// Neither becomes less true by what can be seen now: the switch, and
-		// what a process lost as it ended.
+		// No other alert makes these doubtful: the switch always fires, and what a
+		// process lost as it ended stays lost.
 		always = "AfterglowWatchdog|AfterglowShutdownLostWork"
 	)
 	return []inhibit{
-		{ // Who sees nothing knows nothing.
+		{ // Without metrics, no other alert can be trusted.
 			Source: []string{`alertname="AfterglowTelemetryAbsent"`},
 			Target: []string{ours, `alertname!~"AfterglowTelemetryAbsent|` + always + `"`},
 			Equal:  append([]string{query.LabelCluster}, w.q.EqualLabels()...), // all that absent() can know
@@ -92,9 +92,10 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{ours, `alertname!~"AfterglowTelemetryAbsent|AfterglowJobAbsent|` + always + `"`},
 			Equal:  w.labels(),
 		},
-		{ // The same of one instance; alerts on all instances of a runner still have the others.
+		{ // The same of one instance; alerts on all instances of a runner still have the
+			// others. A ticket holds back no page: the instance may be up now and then.
 			Source: []string{`alertname="AfterglowScrapeLost"`},
-			Target: []string{ours, `alertname!~"AfterglowScrapeLost|` + always + `"`, `instance!=""`},
+			Target: []string{ours, `alertname!~"AfterglowScrapeLost|` + always + `"`, `severity="warning"`, `instance!=""`},
 			Equal:  w.labels("instance"),
 		},
 		{ // A queue that stands still is old, fills up, and has busy workers. Its
@@ -114,8 +115,9 @@ func (w writer) inhibitions() []inhibit {
 			Equal:  w.labels("runner"),
 		},
 		{ // The engineer who works on a runner's budget sees its warnings on the
-			// dashboards. But a callback that is silent, or never succeeds, is
-			// another one than those that spend the budget, as names that are data are.
+			// dashboards. A callback that is silent or never succeeds may be another
+			// one than the callback that spends the budget, and folded names are
+			// another trouble: those are told.
 			Source: []string{`alertname=~"AfterglowErrorBudgetBurn(Fast)?"`},
 			Target: []string{ours, `alertname!~"` + always + `|AfterglowCallbackSilent|AfterglowCallbackFailing|AfterglowNamesFolded"`, `severity="warning"`},
 			Equal:  w.labels("runner"),

@@ -162,7 +162,7 @@ func TestAnAlertHoldsBackWhatFollowsFromItAndNothingElse(t *testing.T) {
 		{
 			"ScrapeLost", "cluster=eu namespace=prod job=shop instance=a",
 			[]string{"CallbackStuck cluster=eu namespace=prod callback=x" + instance, "QueueFillingUp cluster=eu namespace=prod" + instance},
-			[]string{"CallbackSilent cluster=eu namespace=prod" + name, "QueueFillingUp cluster=eu namespace=staging" + instance, "QueueFillingUp cluster=eu namespace=prod job=shop instance=b runner=mail", "ShutdownLostWork cluster=eu namespace=prod" + instance},
+			[]string{"QueueStuck cluster=eu namespace=prod job=shop instance=a runner=web", "CallbackSilent cluster=eu namespace=prod" + name, "QueueFillingUp cluster=eu namespace=staging" + instance, "QueueFillingUp cluster=eu namespace=prod job=shop instance=b runner=mail", "ShutdownLostWork cluster=eu namespace=prod" + instance},
 		},
 		{
 			"QueueStuck", "cluster=eu namespace=prod" + instance,

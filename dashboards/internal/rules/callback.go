@@ -16,8 +16,9 @@ func (w writer) callbackAlerts() []alert {
 	lately := w.increase("5m", names.MetricCallbacks, outcome(runner.OutcomeTimeout))
 	ended := of(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()))
 	stuck := w.gauge(names.MetricStuck)
-	// A day of every callback is read every four minutes, which leaves a minute of
-	// each span of five to the next: else what happens between two would be lost.
+	// A day of every callback is read every four minutes. A failure shows in the
+	// rate for five minutes less the time between two scrapes: if that is more than
+	// a minute, a lone failure may be missed.
 	failed := fmt.Sprintf("max_over_time(%s[%s:%s])", w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes()), w.window("1d"), w.step("4m"))
 	failures := fmt.Sprintf("sum(%s)", w.increase("1d", names.MetricCallbacks, append(w.same(ofCallback...), query.BadOutcomes())...))
 	return []alert{
@@ -48,8 +49,9 @@ func (w writer) callbackAlerts() []alert {
 		},
 		{
 			name: "AfterglowCallbackStuck", severity: Warning,
-			expr:    all(above(stuck, "0"), above(fmt.Sprintf("min_over_time(%s[%s])", stuck, w.window("2m")), "0")), // a slow end is no leak
-			hold:    "1m",                                                                                            // not for a process that has just begun: two minutes of it may be one scrape
+			// For two minutes, as a slow end is no leak.
+			expr:    all(above(stuck, "0"), above(fmt.Sprintf("min_over_time(%s[%s])", stuck, w.window("2m")), "0")),
+			hold:    "1m", // not for a process that has just begun: two minutes of it may be one scrape
 			keep:    "5m",
 			summary: "Callback {{ $labels.callback }} is stuck on {{ $labels.instance }}",
 			description: "Callbacks {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} " +
@@ -75,10 +77,10 @@ func (w writer) callbackAlerts() []alert {
 		},
 		{
 			name: "AfterglowCallbackFailing", severity: Warning,
-			// The budget of a busy runner does not notice a callback that is rare, and
-			// ten failures are more than the work of a week of nights. Its last success
-			// is as old as that of a callback of every night, and two hours older. The
-			// failure is an hour old, so that the next attempt may have succeeded.
+			// A rare callback does not show in the budget of a busy runner, and a callback
+			// that runs every night does not fail ten times in a week. A success of the
+			// night before is at most 24 hours old, so 26 hours without one are too long.
+			// The failure is an hour old: by then the next attempt may have succeeded.
 			expr:    of(w.before("1h", failed)) + " > 0 " + w.unlessSucceeded("26h", w.step("4m")),
 			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} only fails",

@@ -16,8 +16,8 @@ import (
 const leastBefore = 5 * time.Minute
 
 // link leads to the panel that shows what the alert is about, from a while before
-// the alert's start until now: whoever reads it the next morning still sees how it
-// began.
+// the alert's start until now: an engineer who reads it the next morning still sees
+// how it began.
 func (w writer) link(a alert) (string, error) {
 	b, known := w.boards[a.dashboard]
 	if !known {

@@ -31,11 +31,10 @@ func (w writer) lossAlerts() []alert {
 		},
 		{
 			name: "AfterglowCallbacksRejected", severity: Warning,
-			// At once: each is work that a request asked for and did not get. That
-			// one kind of places is full has an alert of its own. And
-			// an instance that ends rejects what is asked for meanwhile, in every
-			// deploy. It is told if it goes on rejecting five minutes later: then
-			// it serves without its runner.
+			// At once: each is work that a request asked for and did not get. Each
+			// kind of places has an alert of its own. In every deploy, an instance
+			// that ends rejects with closed for a while. If it still does five minutes
+			// later, it serves without its runner.
 			expr: above(w.sum(fmt.Sprintf("%s or (%s)",
 				w.increase("5m", names.MetricRejected, names.LabelReason+`!~"closed|reserved_full|held_full|paused_full"`),
 				all(above(closed, "0"), above(w.before("10m", closed), "0"))), "runner", "reason"), "0"),

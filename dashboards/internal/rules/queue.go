@@ -32,7 +32,7 @@ func (w writer) queueAlerts() []alert {
 			// No keep: the engineer wants to see at once that the queue moves.
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
 			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
-				"{{ $value | humanizeDuration }}, but no worker has started one in five minutes.",
+				"{{ $value | humanizeDuration }}, but no worker has started one in five minutes." + w.stuckest(),
 			dashboard: runtime, panel: "Longest running", labels: ofInstance,
 		},
 		{
@@ -79,6 +79,12 @@ func (w writer) queueAlerts() []alert {
 			dashboard: runtime, panel: "Workers busy, by instance", labels: ofInstance,
 		},
 	}
+}
+
+// stuckest names the callback that has most stuck runs on the alert's instance.
+func (w writer) stuckest() string {
+	runs := fmt.Sprintf("topk(1, sum by (%s) (%s) > 0)", names.LabelCallback, w.q.Selector(w.q.Metric(names.MetricStuck), w.same(ofInstance...)...))
+	return w.lookup(runs, " Callback {{ .Labels.callback }} has most of the stuck runs there: {{ .Value | humanize }}.")
 }
 
 // utilized is the share of the workers' time that callbacks take, by instance.

@@ -19,7 +19,8 @@ func (w writer) telemetryAlerts() []alert {
 			hold:    "2m", // Prometheus has just begun, and has scraped nobody yet
 			summary: "Nothing that runs callbacks is seen any more",
 			description: "Prometheus has had no metrics of Afterglow for five minutes, whichever target it asked. " +
-				"Either every process is down, or none is scraped. No other alert can fire meanwhile.",
+				"Either every process is down, or none is scraped: ask one of them for /metrics, then look at /targets. " +
+				"Meanwhile Alertmanager holds back the other alerts.",
 			dashboard: overview,
 		},
 		{
@@ -30,7 +31,8 @@ func (w writer) telemetryAlerts() []alert {
 			hold:    "2m", // as above
 			summary: "Nothing of {{ $labels.job }} that runs callbacks is seen any more",
 			description: "Prometheus has had no metrics of Afterglow from {{ $labels.job }} for five minutes, but had some within the last day. " +
-				"Either all its processes are down, or none is scraped. No other alert on its callbacks can fire meanwhile.",
+				"Either all its processes are down, or none is scraped: ask one of them for /metrics, then look at /targets. " +
+				"Meanwhile Alertmanager holds back the other alerts of this job.",
 			dashboard: runtime, panel: "Instances up", labels: []string{"job"},
 		},
 		{
