@@ -101,7 +101,7 @@ func TestTheCommandOfTheReadmeWorksWordByWord(t *testing.T) {
 	written := files(t, os.DirFS(dir))
 	require.Len(t, written, len(generate(t)))
 	alerts := written["prometheus/alerts.rules.yml"]
-	require.Contains(t, alerts, "dashboard_url: https://grafana.example.com/d/afterglow-slo?")
+	require.Contains(t, alerts, "dashboard_url: https://grafana.example.com/d/afterglow-callback?")
 	require.Contains(t, alerts, "runbook_url: https://wiki.example.com/afterglow/runbook#afterglowpanics\n")
 	require.Contains(t, alerts, `{cluster="eu",outcome="panic"}`)
 	require.Contains(t, written["grafana/overview.json"], `"value": "thanos"`)

@@ -34,7 +34,7 @@ func (b *board) firingNow() view {
 	for i, name := range names {
 		anchors[i] = reads(name, entry(name), "")
 	}
-	const by = "alertname, severity, runner, callback, instance"
+	const by = "alertname, severity, cluster, namespace, runner, callback, instance"
 	return panel{
 		title: "Firing now", width: 13, noValue: "no alert fires",
 		description: "The alerts that fire, critical ones first. Each leads to its entry in the runbook, to its callback and to its instance. " +
@@ -42,6 +42,8 @@ func (b *board) firingNow() view {
 	}.table([]key{
 		{label: "severity", title: "Severity", width: 80, words: []dashboard.ValueMapping{reads("critical", "critical", red), reads("warning", "warning", orange)}},
 		{label: "alertname", title: "Alert", links: []dashboard.DashboardLink{b.runbook(ofRow("alertname"), ofRow("entry"))}},
+		{label: "cluster", title: "Cluster", width: 75},
+		{label: "namespace", title: "Namespace", width: 95},
 		{label: "runner", title: "Runner", width: 75},
 		{label: "callback", title: "Callback", width: 135, links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
 		{label: "instance", title: "Instance", width: 130, links: []dashboard.DashboardLink{b.toInstanceOfRow()}},

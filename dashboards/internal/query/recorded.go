@@ -58,26 +58,3 @@ func (c Config) RecordedLate() string { return "runner:" + c.namespace + "_start
 func (c Config) RecordedLatencyBurn(window string) string {
 	return "runner:" + c.namespace + "_latency_budget_burn:ratio_rate" + window
 }
-
-// RecordedUtilization is the share of the workers' time spent on callbacks over
-// 5 minutes, by job and runner.
-func (c Config) RecordedUtilization() string {
-	return "runner:" + c.namespace + "_workers_busy:ratio_rate5m"
-}
-
-// RecordedDurationP99 is the 99th percentile of the run time over 5 minutes, in
-// seconds, by job, runner and callback.
-func (c Config) RecordedDurationP99() string {
-	return "runner_callback:" + c.namespace + "_callback_duration_seconds:p99_5m"
-}
-
-// RecordedBadRatio is the share of the counted callbacks that ended badly over 5
-// minutes, by job and runner. No value without traffic.
-func (c Config) RecordedBadRatio() string {
-	return "runner:" + c.namespace + "_callbacks_bad:ratio_rate5m"
-}
-
-// RecordedCallbackBadRatio is the same by job, runner and callback.
-func (c Config) RecordedCallbackBadRatio() string {
-	return "runner_callback:" + c.namespace + "_callbacks_bad:ratio_rate5m"
-}

@@ -22,17 +22,6 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 	}
 	traffic := Group{Name: "afterglow-traffic", Rules: []Rule{
 		{Record: q.RecordedOutcomes(), Expr: w.sum(w.rate("5m", names.MetricCallbacks), "runner", "callback", "outcome")},
-		{Record: q.RecordedBadRatio(), Expr: ratio(
-			w.sum(w.rate("5m", names.MetricCallbacks, query.BadOutcomes()), "runner"),
-			w.sum(w.rate("5m", names.MetricCallbacks, query.CountedOutcomes()), "runner"))},
-		{Record: q.RecordedCallbackBadRatio(), Expr: ratio(
-			w.sum(w.rate("5m", names.MetricCallbacks, query.BadOutcomes()), "runner", "callback"),
-			w.sum(w.rate("5m", names.MetricCallbacks, query.CountedOutcomes()), "runner", "callback"))},
-		{Record: q.RecordedUtilization(), Expr: ratio(
-			w.sum(w.rate("5m", names.MetricWorkerBusyTime), "runner"),
-			w.sum(q.Selector(q.Metric(names.MetricWorkers)), "runner"))},
-		{Record: q.RecordedDurationP99(), Expr: fmt.Sprintf("histogram_quantile(0.99, %s)",
-			w.sum(w.rate("5m", names.MetricCallbackDuration+"_bucket"), "runner", "callback", "le"))},
 		// Three hours of it must be there: the burst of a first deploy is not steady.
 		{Record: q.RecordedSteady(), Expr: w.sum(fmt.Sprintf("quantile_over_time(0.1, %s[%s]) and %[1]s offset %[3]s",
 			w.succeeded(), w.window("3h"), w.history("3h")), "runner", "callback")},
