@@ -42,12 +42,12 @@ func (b *board) firingNow() view {
 	}.table([]key{
 		{label: "severity", title: "Severity", width: 80, words: []dashboard.ValueMapping{reads("critical", "critical", red), reads("warning", "warning", orange)}},
 		{label: "alertname", title: "Alert", links: []dashboard.DashboardLink{b.runbook(ofRow("alertname"), ofRow("entry"))}},
-		{label: "cluster", title: "Cluster", width: 75},
-		{label: "namespace", title: "Namespace", width: 95},
 		{label: "runner", title: "Runner", width: 75},
 		{label: "callback", title: "Callback", width: 135, links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
 		{label: "instance", title: "Instance", width: 130, links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
 		{label: "entry", words: anchors, hidden: true},
+		{label: "cluster", hidden: true}, // each place has rows of its own; there is no room for its name
+		{label: "namespace", hidden: true},
 	}, []column{{
 		title: "Active since", unit: "dateTimeFromNow", width: 135,
 		expr: `label_replace(max by (` + by + `) (` + b.firingSince() + `) * 1000, "entry", "$1", "alertname", "(.+)")`,

@@ -109,7 +109,7 @@ func (b *board) instances() view {
 		{label: "runner", title: "Runner", width: 120},
 	}, []column{
 		{title: "Queue filled", unit: "percentunit", width: 120, expr: s.Fill(by...), steps: rising(0.5, 0.8), decimals: ptr(0.)},
-		{title: "Workers busy", unit: "percentunit", width: 120, expr: s.Utilization(), steps: rising(0.8, 0.95), decimals: ptr(0.)},
+		{title: "Workers busy", unit: "percentunit", width: 120, expr: s.Busiest(by...), steps: rising(0.8, 0.95), decimals: ptr(0.)},
 		{title: "Oldest waiting", unit: "s", width: 130, expr: s.OldestAge(by...), steps: rising(1, 30)},
 		{title: "Longest running", unit: "s", width: 130, expr: s.Max(names.MetricLongestRunning, by...), steps: rising(30, 300)},
 		{title: "Stuck", unit: "short", width: 90, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
