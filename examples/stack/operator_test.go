@@ -43,6 +43,31 @@ func (ts *testStack) isTold(alert string, boards []dashboard) *operator {
 	return o
 }
 
+// blames waits until the link leads to the page of a callback. What an alert says is
+// renewed by each evaluation. The first one may come before a slow run has ended.
+func (o *operator) blames(callback string) {
+	o.t.Helper()
+	o.eventually(func() bool {
+		var body struct {
+			Data struct {
+				Alerts []struct{ Labels, Annotations map[string]string }
+			}
+		}
+		o.get(o.prometheusURL+"/api/v1/alerts", &body)
+		for _, a := range body.Data.Alerts {
+			if a.Labels["alertname"] != o.alert.Name() {
+				continue
+			}
+			p, err := openPage(o.t, o.boards, a.Annotations["dashboard_url"])
+			if err == nil && p.values["callback"] == callback {
+				o.page = p
+				return true
+			}
+		}
+		return false
+	}, "%s blames %s", o.alert.Name(), callback)
+}
+
 // open opens a dashboard.
 func (o *operator) open(address string) {
 	o.t.Helper()

@@ -129,8 +129,8 @@ func (ts *testStack) walks(scenario string, boards []dashboard) {
 		return
 	}
 	o := ts.isTold(w.alert, boards)
-	if callback, has := o.page.values["callback"]; has && w.culprit != "" {
-		require.Equal(ts.t, w.culprit, callback, "%s blames", w.alert)
+	if _, has := o.page.values["callback"]; has && w.culprit != "" {
+		o.blames(w.culprit)
 	}
 	w.walk(o)
 	require.Equal(ts.t, w.clicks, o.clicks, "clicks from %s to the line", w.alert)
