@@ -28,7 +28,7 @@ type callbackContext struct {
 	deadline moment // 0: none. Written at the start
 
 	// endedBy is nil before the context ends. watched is set before anybody can
-	// wait for that: whoever ends the context looks at watched afterwards, and
+	// wait for that: what ends the context looks at watched afterwards, and
 	// who starts to watch looks at endedBy afterwards, so one of them sees the
 	// other.
 	endedBy atomic.Pointer[ending]

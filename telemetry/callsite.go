@@ -3,8 +3,6 @@ package telemetry
 import (
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -14,14 +12,9 @@ import (
 // 0: not known.
 type callSite uintptr
 
-// maxSites bounds what is remembered. A program has few places that ask for
-// callbacks, and they do not change.
-const maxSites = 1024
-
 // callSites remembers what is to be said of each call site.
 type callSites struct {
-	attrsOf sync.Map // callSite -> []attribute.KeyValue
-	known   atomic.Int64
+	memo[callSite, []attribute.KeyValue]
 }
 
 // attrs says where a call site is.
@@ -29,16 +22,7 @@ func (c *callSites) attrs(site callSite) []attribute.KeyValue {
 	if site == 0 {
 		return nil
 	}
-	if attrs, ok := c.attrsOf.Load(site); ok {
-		return attrs.([]attribute.KeyValue)
-	}
-	attrs := site.resolve()
-	if c.known.Load() < maxSites {
-		if _, known := c.attrsOf.LoadOrStore(site, attrs); !known {
-			c.known.Add(1)
-		}
-	}
-	return attrs
+	return c.of(site, site.resolve)
 }
 
 func (site callSite) resolve() []attribute.KeyValue {

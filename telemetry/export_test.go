@@ -18,7 +18,7 @@ func NewSeries() func(histogram.Snapshot) *dto.Histogram {
 
 // KnownFunctions is how many functions t remembers.
 func KnownFunctions(t *Telemetry) (n int) {
-	t.tracing.functions.byEntry.Range(func(any, any) bool {
+	t.tracing.functions.values.Range(func(any, any) bool {
 		n++
 		return true
 	})

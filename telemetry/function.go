@@ -1,9 +1,6 @@
 package telemetry
 
 import (
-	"sync"
-	"sync/atomic"
-
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -16,28 +13,14 @@ type function struct {
 	text  string               // of records; empty: not known
 }
 
-// maxFunctions bounds what is remembered. A program has few functions that are asked
-// for, and they do not change.
-const maxFunctions = 1024
-
-// functions remembers what is to be said of each function.
+// functions remembers what is to be said of each function, by a callback's Func.
 type functions struct {
-	byEntry sync.Map // uintptr, a runner.Callback's Func -> *function
-	known   atomic.Int64
+	memo[uintptr, *function]
 }
 
 // of returns what is to be said of a callback's function.
 func (f *functions) of(cb *runner.Callback) *function {
-	if known, ok := f.byEntry.Load(cb.Func); ok {
-		return known.(*function)
-	}
-	said := describeFunction(cb.Function())
-	if f.known.Load() < maxFunctions {
-		if _, known := f.byEntry.LoadOrStore(cb.Func, said); !known {
-			f.known.Add(1)
-		}
-	}
-	return said
+	return f.memo.of(cb.Func, func() *function { return describeFunction(cb.Function()) })
 }
 
 func describeFunction(f runner.Function) *function {

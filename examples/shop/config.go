@@ -89,7 +89,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.Var((*durationFlag)(&c.delay), "smtp-delay", "`duration` of a delivery to the SMTP server or webhook receiver in the process")
 	fs.StringVar(&c.webhook, "webhook", "", "`URL` that order notifications are posted to; empty: a receiver in the process")
 	fs.Var((*intFlag)(&c.attempts), "webhook-attempts", "`number` of times that a webhook is sent before the shop gives up")
-	fs.StringVar(&c.admin, "admin", "admin@shop.example", "mail `address` that is told of every order")
+	fs.StringVar(&c.admin, "admin", "admin@shop.example", "mail `address` that gets a mail about every order")
 	fs.Var((*intFlag)(&c.workers), "workers", "`number` of callbacks that may run at once; many, as deliveries mostly wait")
 	fs.Var((*intFlag)(&c.queue), "queue", "`number` of callbacks that may wait for a worker")
 	fs.StringVar(&overflow, "overflow", "reject", "`policy` of a full queue: reject, block or drop-oldest")

@@ -217,7 +217,7 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 		url: "http://127.0.0.1:" + ports[0], ops: "http://" + ops, ports: ports,
 		log: s.files.path("data/shop-" + ports[0] + ".log"),
 	}
-	// For whoever watches: a runbook leads there. It goes on when a shop comes back.
+	// For those who watch: a runbook leads there. It goes on when a shop comes back.
 	if err := os.MkdirAll(filepath.Dir(sh.log), 0o755); err != nil {
 		return nil, err
 	}

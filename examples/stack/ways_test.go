@@ -13,7 +13,7 @@ import (
 	"github.com/afterglow-go/afterglow/examples/internal/jaeger"
 )
 
-// way is how an operator who is told of a scenario comes to the line of code.
+// way is how an operator comes from the notification of a scenario to the line of code.
 type way struct {
 	culprit string // the callback that the alert blames; "": none
 	alert   string // that is told

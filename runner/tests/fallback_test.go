@@ -11,7 +11,7 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// unseen is an event that the default logger is told of if no observer sees it.
+// unseen is an event that the default logger records if no observer sees it.
 type unseen struct {
 	msg     string
 	cause   func(t *testing.T, r *runner.Runner, name string)

@@ -96,7 +96,7 @@ func run(args []string, stderr io.Writer) error {
 	return write(s.out, files)
 }
 
-// mayFire lists the alerts that a person is told of, as dashboards link to their
+// mayFire lists the alerts that notify a person, as dashboards link to their
 // entries in the runbook.
 func mayFire(groups []rules.Group) []string {
 	var all []string

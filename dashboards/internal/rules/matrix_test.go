@@ -223,7 +223,7 @@ const tableTail = `
   again within three minutes was never over for Alertmanager. What must last longer is asked of the samples. A restart that takes longer than a
   minute may still tell you of an end that is none.
 - **Two Prometheus** with the same rules send the same alerts. If their external labels differ, such as ` + "`replica`" + `, drop that label in
-  ` + "`alerting.alert_relabel_configs`" + `: then Alertmanager tells of each alert once (tested with a real one). Without that, you hear twice.
+  ` + "`alerting.alert_relabel_configs`" + `: then Alertmanager tells of each alert once (a test posts equal alerts to a real one). Without that, you hear twice.
 - **Two Alertmanagers** of one cluster tell once, if both know of the alert, so Prometheus must send to both. If they cannot reach each other, you hear twice.
 - **Federation and global views**: the sums keep ` + "`cluster`, `namespace` and `job`" + ` and drop all other labels. If two replicas of a Prometheus are federated without
   deduplication, every count is twice as high: ratios stay right, and limits of counts, such as ten failures, are reached too early. Evaluate the

@@ -152,7 +152,7 @@ func TestTheRunbookHasAWholeEntryForEachAlertAndNoOther(t *testing.T) {
 	require.Empty(t, runbookFaults(t, runbook(t), alerts(t), panels(t)))
 }
 
-// Whoever waits for a notification, or for the news that it is over, reads here
+// A reader who waits for a notification, or for the news that it is over, reads here
 // how long that can take.
 func TestTheRunbookSaysWhenNotificationsCome(t *testing.T) {
 	text, err := os.ReadFile("../../alertmanager/alertmanager.yml")

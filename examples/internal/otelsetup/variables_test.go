@@ -256,7 +256,7 @@ func TestADisabledSDKReadsOnlyWhatItUses(t *testing.T) {
 	require.ErrorContains(t, err, `OTEL_PROPAGATORS is "w3c"`)
 }
 
-// Whoever documents a variable has it tested.
+// Each variable that is documented is tested.
 func TestEveryVariableOfTheDocumentationIsTested(t *testing.T) {
 	tested := map[string]bool{"OTEL_EXPORTER_OTLP_HEADERS": true} // above
 	for _, v := range variables(t) {
