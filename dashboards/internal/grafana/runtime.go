@@ -18,7 +18,7 @@ func runtime(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Runner, by instance")
 	b.add(8, b.instanceDepth(), b.instanceBusy(), b.longest())
-	b.add(8, b.places(24, "instance", "runner"))
+	b.add(8, b.places(16, "instance", "runner"), b.stalled())
 	b.add(8, b.oldestByInstance(), b.stuck("Stuck, by instance", "instance", 8), b.instanceRate())
 
 	b.row("Shutdowns")
@@ -44,7 +44,7 @@ func (b *board) instancesUp() view {
 func (b *board) longestNow() view {
 	return panel{
 		title: "Longest running, now", unit: "s", width: 4,
-		description: "For how long the callback has run that has been running longest. It shows what hangs before it ends.",
+		description: "For how long the callback has run that has been running longest. It shows what hangs before it ends. Stuck ones whose worker has been replaced are not here: Stuck counts them.",
 		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning)}},
 		steps:       rising(30, 300),
 	}.stat()
@@ -126,15 +126,23 @@ func (b *board) instanceBusy() view {
 func (b *board) longest() view {
 	return panel{
 		title: "Longest running", unit: "s", width: 8,
-		description: "For how long the callback has run that has been running longest, on each instance.",
+		description: "For how long the callback has run that has been running longest, on each instance. Stuck ones whose worker has been replaced are not here: they hold up nobody.",
 		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+	}.lines()
+}
+
+func (b *board) stalled() view {
+	return panel{
+		title: "Queue stands still", unit: "s", width: 8, softMax: 1,
+		description: "For how long callbacks of each instance have waited for a worker and no worker has taken one. A line that rises at 45 degrees is a queue that is stuck, or waits for long work. What Limits holds back is not counted.",
+		targets:     []target{{expr: b.ofRunner().Max(names.MetricQueueStalled, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }
 
 func (b *board) oldestByInstance() view {
 	return panel{
 		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
-		description: "How long the longest-waiting callback of each instance has been due.",
+		description: "How long the longest-waiting callback of each instance has been due, one that Limits holds back included.",
 		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}"}},
 	}.lines()
 }

@@ -59,7 +59,7 @@ func (b *board) busy() view {
 func (b *board) oldest() view {
 	return panel{
 		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
-		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck.",
+		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck, or one callback that Limits holds back: Queue stands still (Runtime) tells which.",
 		targets:     []target{{expr: "topk(5, " + b.ofRunner().OldestAge("instance", "runner") + ")", legend: "{{instance}} {{runner}}"}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
