@@ -114,9 +114,13 @@ func (b *board) instanceBusy() view {
 	s := b.ofRunner()
 	return panel{
 		title: "Workers busy", unit: "short", width: 8,
-		description: "Workers that run a callback on each instance, and the most there are on one.",
+		description: "Workers that run a callback on each instance, those of them that will not be free at a deadline, as it has passed or there is none, and the most workers there are on one.",
 		targets: []target{
 			{expr: s.Sum(names.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{
+				expr:   s.Sum(names.MetricWorkersBusy, "instance", "runner") + " - " + s.Sum(names.MetricWorkersOnTime, "instance", "runner"),
+				legend: "{{instance}} {{runner}}: no deadline to come",
+			},
 			{expr: s.Max(names.MetricWorkers), legend: "workers"},
 		},
 		limits: []string{"workers"},
