@@ -94,7 +94,7 @@ func (w writer) budgetAlerts() []alert {
 				"{{ $value | humanize }} times as fast as it may. " +
 				"Promised: " + late + " % of the callbacks start within a second of being due." +
 				w.busiest(ofRunner...) + w.latest(),
-			dashboard: callback, panel: "Its slow traces", labels: ofRunner, culprit: w.takesMost(ofRunner...),
+			dashboard: callback, panel: "Its slow traces", labels: ofRunner, culprit: w.takesMost(ofRunner...), since: "6h",
 		},
 	}
 }

@@ -90,6 +90,12 @@ var troubles = []trouble{
 	{"AfterglowLatencyBudgetBurn", hours, func(v view) {
 		v.counter("afterglow_queue_wait_seconds_count", mail, v.asked)
 		v.counter("afterglow_queue_wait_seconds_bucket", mail+`, le="1.0"`, func(m int) float64 { return v.then(m, 0, v.asked(m)) })
+		v.counter("afterglow_callback_duration_seconds_sum", email+`, result="success"`, func(m int) float64 {
+			if m > v.times.end-20 { // what starts then has not ended
+				return 0
+			}
+			return v.asked(m)
+		})
 	}},
 	{"AfterglowCallbacksDropped", minutes, func(v view) {
 		fails("dropped", 0.5)(v)
