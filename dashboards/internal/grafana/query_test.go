@@ -139,6 +139,33 @@ func TestTheInstanceThatIsFullIsSeen(t *testing.T) {
 		asked{"overview", "Queue depth in 15 minutes", 0, one(100)}) // it ends at its own capacity
 }
 
+// Two clusters have an instance of the same name, and one of the two is in trouble.
+const sameName = `
+	afterglow_queue_depth{cluster="eu", job="shop", instance="a", runner="r"} 80x10
+	afterglow_queue_depth{cluster="us", job="shop", instance="a", runner="r"} 1x10
+	afterglow_queue_capacity{cluster="eu", job="shop", instance="a", runner="r"} 100x10
+	afterglow_queue_capacity{cluster="us", job="shop", instance="a", runner="r"} 1024x10
+	afterglow_queue_oldest_seconds{cluster="eu", job="shop", instance="a", runner="r"} 40x10
+	afterglow_queue_oldest_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
+	afterglow_callbacks_stuck{cluster="eu", job="shop", instance="a", runner="r", callback="c"} 2x10
+	afterglow_callbacks_stuck{cluster="us", job="shop", instance="a", runner="r", callback="c"} 0x10
+	afterglow_queue_stalled_seconds{cluster="eu", job="shop", instance="a", runner="r"} 30x10
+	afterglow_queue_stalled_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
+	go_goroutines{cluster="eu", job="shop", instance="a"} 500x10
+	go_goroutines{cluster="us", job="shop", instance="a"} 20x10
+`
+
+func TestInstancesOfOneNameAreKeptApart(t *testing.T) {
+	const instances = "Instances, the fullest first"
+	eu, us := `{cluster="eu", instance="a", runner="r"}`, `{cluster="us", instance="a", runner="r"}`
+	requireAnswers(t, sameName,
+		asked{"overview", instances, 0, answer{eu: 0.8, us: 1. / 1024}}, asked{"overview", instances, 2, answer{eu: 40, us: 0}},
+		asked{"overview", instances, 4, answer{eu: 2, us: 0}},
+		asked{"overview", "Queue depth", 0, answer{"{}": 80}}, asked{"overview", "Queue depth", 2, answer{"{}": 100}},
+		asked{"runtime", "Queue depth", 0, answer{eu: 80, us: 1}}, asked{"runtime", "Queue stands still", 0, answer{eu: 30, us: 0}},
+		asked{"runtime", "Goroutines", 0, answer{`{cluster="eu", instance="a"}`: 500, `{cluster="us", instance="a"}`: 20}})
+}
+
 func TestAStateTimelineHasARowWhenAllIsWell(t *testing.T) {
 	requireAnswers(t, "",
 		asked{"overview", "Alerts", 0, answer{`{alertname="none fires"}`: 0}},

@@ -163,7 +163,7 @@ func (b *board) restarts() view {
 	return panel{
 		title: "Age of the process", unit: "s", width: 8,
 		description: "Since when each instance runs. Where a line falls, it was started again.",
-		targets:     []target{{expr: "time() - max by (instance) (" + b.ofJob().Foreign("process_start_time_seconds") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "time() - max by (" + eachInstance + ") (" + b.ofJob().Foreign("process_start_time_seconds") + ")", legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -171,7 +171,7 @@ func (b *board) goroutines() view {
 	return panel{
 		title: "Goroutines", unit: "short", width: 8,
 		description: "A line that only rises is a leak: look for callbacks that are stuck.",
-		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -181,7 +181,7 @@ func (b *board) gcPauses() view {
 	return panel{
 		title: "GC pause, longest", unit: "s", width: 8,
 		description: "The longest stop for the garbage collector of those that Go remembers.",
-		targets:     []target{{expr: "max by (instance) (" + longest + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + longest + ")", legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -190,7 +190,7 @@ func (b *board) schedulerLatency() view {
 		title: "Scheduler latency, p99", unit: "s", width: 8,
 		description: "How long goroutines that could run wait for a processor. Needs collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler).",
 		targets: []target{{
-			expr:   "histogram_quantile(0.99, sum by (le, instance) (rate(" + b.ofJob().Foreign("go_sched_latencies_seconds_bucket") + "[" + rateInterval + "])))",
+			expr:   "histogram_quantile(0.99, sum by (le, " + eachInstance + ") (rate(" + b.ofJob().Foreign("go_sched_latencies_seconds_bucket") + "[" + rateInterval + "])))",
 			legend: "{{instance}}",
 		}},
 	}.lines()
@@ -200,7 +200,7 @@ func (b *board) heap() view {
 	return panel{
 		title: "Heap in use", unit: "bytes", width: 8,
 		description: "Memory of objects that live or are not yet swept. Queued callbacks keep what they captured.",
-		targets:     []target{{expr: "max by (instance) (" + b.ofJob().Foreign("go_memstats_heap_inuse_bytes") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_memstats_heap_inuse_bytes") + ")", legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -208,7 +208,7 @@ func (b *board) cpu() view {
 	return panel{
 		title: "CPU", unit: "short", width: 8,
 		description: "Processors that each instance keeps busy, handlers included.",
-		targets:     []target{{expr: "sum by (instance) (rate(" + b.ofJob().Foreign("process_cpu_seconds_total") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("process_cpu_seconds_total") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
 	}.lines()
 }
 
@@ -216,6 +216,6 @@ func (b *board) gcRate() view {
 	return panel{
 		title: "GC cycles", unit: "ops", width: 8,
 		description: "How often the garbage collector runs.",
-		targets:     []target{{expr: "sum by (instance) (rate(" + b.ofJob().Foreign("go_gc_duration_seconds_count") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("go_gc_duration_seconds_count") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
 	}.lines()
 }

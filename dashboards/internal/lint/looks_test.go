@@ -161,6 +161,12 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 		{"a heatmap under exemplars", "callback", func(t *testing.T, d object) {
 			target(panelOf(t, d, "Run time, all of them"))["exemplar"] = true
 		}, "Run time, all of them: exemplars cover a heatmap"},
+		{"instances of two clusters added up", "runtime", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Oldest waiting"), "by (cluster, namespace, instance", "by (namespace, instance")
+		}, "Oldest waiting: max by instance, and not cluster"},
+		{"instances of two namespaces taken for one", "overview", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Queue depth"), "on (cluster, namespace, instance", "on (cluster, instance")
+		}, "Queue depth: on instance, and not namespace"},
 		{"an axis that reaches to 100 at 0", "overview", func(t *testing.T, d object) {
 			delete(custom(panelOf(t, d, "Retries")), "axisSoftMax")
 		}, "Retries: has no axisSoftMax"},

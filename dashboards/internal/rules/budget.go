@@ -75,7 +75,7 @@ func (w writer) budgetAlerts() []alert {
 			summary: "Callbacks of runner {{ $labels.runner }} fail more often than a month's error budget allows",
 			description: "Over the last three days, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
 				"{{ $value | humanize }} times as fast as it may (limit: 1). At this pace it is spent before the month is over." + promised +
-				w.saysCulprit(slow),
+				w.saysCulprit(slow) + w.worst("6h", names.MetricCallbacks, ofRunner, query.BadOutcomes()),
 			dashboard: callback, panel: "Its failures' logs", labels: ofRunner, culprit: slow, since: "3d",
 		},
 		{

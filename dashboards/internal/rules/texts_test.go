@@ -23,7 +23,7 @@ const worstIsC = "Worst instance: c:8081, with 100% of them."
 var blame = map[string][]string{
 	"AfterglowErrorBudgetBurnFast": {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
 	"AfterglowErrorBudgetBurn":     {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
-	"AfterglowErrorBudgetBurnSlow": {"(100%): callback order.email, outcome error.", "/d/afterglow-callback?", "var-callback=order.email&"},
+	"AfterglowErrorBudgetBurnSlow": {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
 	"AfterglowLatencyBudgetBurn":   {"Worst instance: c:8081, with 100% of those that start late.", "Callback order.email takes most", "var-callback=order.email&"},
 	"AfterglowCallbacksDropped":    {worstIsC, "var-callback=order.email&"},
 	"AfterglowCallbacksRejected":   {worstIsC},
