@@ -35,7 +35,6 @@ func (w writer) budgetAlerts() []alert {
 		{
 			name: "AfterglowErrorBudgetBurnFast", severity: Critical,
 			expr: w.fastBurn(),
-			hold: "1m",
 			// Longer than the short window, which crosses the line many times as an
 			// outage ends; and longer than the next alert goes on, which it holds back.
 			keep: "10m",
@@ -52,7 +51,6 @@ func (w writer) budgetAlerts() []alert {
 			// for a fast burn within the hour, it must go on now to be worth a second call.
 			expr: all(w.burns(w.q.RecordedBurn, steadyBurn, "6h", "30m"), w.enough(w.bad("6h"))) +
 				w.unlessOver(w.q.RecordedFastBurn(), w.q.RecordedBurn),
-			hold:    "1m",
 			keep:    "5m", // little traffic may have no failure in one short window
 			summary: "Callbacks of runner {{ $labels.runner }} fail so often that 5 % of a month's error budget goes in six hours",
 			description: "Over the last six hours, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
