@@ -39,7 +39,7 @@ func TestTheLoadSeesWhatTheServerServes(t *testing.T) {
 	seen, err := web.Load{Addr: s.Addr, Connections: 4, Warm: 10 * time.Millisecond, For: 100 * time.Millisecond, Mallocs: true}.Run()
 	require.NoError(t, err)
 	require.Positive(t, seen.Requests)
-	require.InDelta(t, float64(seen.Requests)*10, seen.PerSecond, 0.01)
+	require.InDelta(t, float64(seen.Requests), seen.PerSecond*seen.For.Seconds(), 0.01)
 	require.LessOrEqual(t, seen.P50, seen.P99)
 	require.Positive(t, seen.Allocs)
 	require.NoError(t, s.Close())
@@ -59,6 +59,24 @@ func TestTheLoadFailsWithoutAServer(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err = web.Load{Addr: addr, Connections: 2, For: time.Second}.Run()
 	require.Error(t, err)
+}
+
+// The server is as slow as a machine that has no time for it.
+func TestTheLoadGoesOnUntilSomethingIsAnswered(t *testing.T) {
+	began := time.Now()
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if time.Since(began) < 200*time.Millisecond && r.URL.Path == web.Path {
+			<-time.After(200*time.Millisecond - time.Since(began))
+		}
+		io.WriteString(w, "1") //nolint:errcheck // the load fails without it
+	}))
+	defer slow.Close()
+	seen, err := web.Load{Addr: slow.Listener.Addr().String(), Connections: 1, For: time.Millisecond, Mallocs: true}.Run()
+	require.NoError(t, err)
+	require.Greater(t, seen.For, time.Millisecond)
+
+	_, err = web.Load{Addr: slow.Listener.Addr().String(), Connections: 1}.Run()
+	require.ErrorContains(t, err, "no request was answered in time")
 }
 
 func TestTheLoadReadsChunks(t *testing.T) {

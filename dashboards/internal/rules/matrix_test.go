@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
@@ -86,7 +85,7 @@ func (s situation) group(all []trouble, sides ...bool) string {
 	if exprs.Len() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("rule_files: [recording.rules.yml, alerts.rules.yml]\nevaluation_interval: %dm\ngroup_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, alerts]\n"+
+	return fmt.Sprintf("rule_files: [rules.yml]\nevaluation_interval: %dm\ngroup_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, afterglow-slo, afterglow-lost-work, afterglow-queue, afterglow-callbacks, afterglow-telemetry]\n"+
 		"tests:\n  - name: %s\n    interval: 1m\n    input_series:\n%s    promql_expr_test:\n%s", t.every, s.name, &series, &exprs)
 }
 
@@ -107,36 +106,21 @@ func write(t *testing.T, all []trouble, test string, texts bool) (dir string) {
 	require.NoError(t, err)
 	files, err := rules.Files(q, rules.DefaultOptions())
 	require.NoError(t, err)
-	type file struct{ Groups []rules.Group }
-	var content file
-	require.NoError(t, yaml.Unmarshal(files["prometheus/alerts.rules.yml"], &content))
-	var kept rules.Group
-	kept.Name = "alerts"
-	for _, g := range content.Groups {
-		for _, r := range g.Rules {
-			if slices.ContainsFunc(all, func(tr trouble) bool { return tr.alert == r.Alert }) {
-				if !texts {
-					r.Annotations = nil
-				}
-				kept.Rules = append(kept.Rules, r)
-			}
-		}
+	alerts := readRules(t, files["prometheus/alerts.rules.yml"])
+	if !texts {
+		alerts = withoutTexts(alerts)
 	}
-	for i := range kept.Rules {
-		kept.Rules[i].Expr = strings.Join(strings.Fields(kept.Rules[i].Expr), " ")
-	}
-	alerts, err := yaml.Marshal(map[string]any{"groups": []rules.Group{kept}})
-	require.NoError(t, err)
-	recording := files["prometheus/recording.rules.yml"]
-	if all[0].times == minutes { // they read none
-		require.NotContains(t, string(alerts), "runner:")
-		require.NotContains(t, string(alerts), "runner_callback")
-		recording = []byte("groups: []\n")
-	}
-	for name, text := range map[string][]byte{"alerts.rules.yml": alerts, "recording.rules.yml": recording, "a.test.yml": []byte(test)} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
-	}
+	recording := readRules(t, files["prometheus/recording.rules.yml"])
+	writeRules(t, needed(slices.Concat(recording, alerts), alertsOf(all)), dir, "rules.yml")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.test.yml"), []byte(test), 0o600))
 	return dir
+}
+
+func alertsOf(all []trouble) (names []string) {
+	for _, tr := range all {
+		names = append(names, tr.alert)
+	}
+	return names
 }
 
 // TestEachAlertInEachSituation has each alert fire in its trouble and stay silent in
