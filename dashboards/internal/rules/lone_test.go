@@ -46,9 +46,9 @@ func TestALoneFailureIsToldAndALoneSuccessIsSeenWheneverItIs(t *testing.T) {
 			failing = append(failing, tr)
 		}
 	}
-	test := fmt.Sprintf(`rule_files: [recording.rules.yml, alerts.rules.yml]
+	test := fmt.Sprintf(`rule_files: [rules.yml]
 evaluation_interval: 1m
-group_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, alerts]
+group_eval_order: [afterglow-traffic, afterglow-callbacks]
 tests:
   - interval: 1m
     input_series:

@@ -24,7 +24,7 @@ func TestALostScrapeSaysWhichWayItIsLost(t *testing.T) {
 			"a:8081 of shop restarts again and again", "in the last 15 minutes, it was started at least 14 times. It had"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test := fmt.Sprintf(`rule_files: [recording.rules.yml, alerts.rules.yml]
+			test := fmt.Sprintf(`rule_files: [rules.yml]
 evaluation_interval: 1m
 tests:
   - interval: 1m
