@@ -2,6 +2,7 @@ package grafana_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,6 +133,7 @@ func TestTheInstanceThatIsFullIsSeen(t *testing.T) {
 	requireAnswers(t, oneIsFull,
 		asked{"overview", "Workers busy, now", 0, one(1)},
 		asked{"overview", "Workers busy", 0, answer{`{instance="a", runner="r"}`: 1, `{instance="b", runner="r"}`: 0.078125}},
+		asked{"runtime", "Workers busy, by instance", 0, answer{`{instance="a", runner="r"}`: 1, `{instance="b", runner="r"}`: 0.078125}},
 		asked{"overview", "Queue filled", 0, one(0.8)},
 		asked{"overview", "Queue depth", 0, one(80)}, asked{"overview", "Queue depth", 2, one(100)}, asked{"overview", "Queue depth", 3, one(82)},
 		asked{"overview", "Workers", 0, one(22)}, asked{"overview", "Workers", 1, one(22)},
@@ -164,6 +166,20 @@ func TestInstancesOfOneNameAreKeptApart(t *testing.T) {
 		asked{"overview", "Queue depth", 0, answer{"{}": 80}}, asked{"overview", "Queue depth", 2, answer{"{}": 100}},
 		asked{"runtime", "Queue depth", 0, answer{eu: 80, us: 1}}, asked{"runtime", "Queue stands still", 0, answer{eu: 30, us: 0}},
 		asked{"runtime", "Goroutines", 0, answer{`{cluster="eu", instance="a"}`: 500, `{cluster="us", instance="a"}`: 20}})
+}
+
+// Thirty instances have no room for their names: those that are down most are seen.
+func TestAStateTimelineShowsTheInstancesThatMatter(t *testing.T) {
+	series, want := "", answer{}
+	for i := range 30 {
+		values, name := "1x10", fmt.Sprintf("i-%d", i)
+		if i%3 == 0 {
+			values = fmt.Sprintf("1x%d 0x%d", 9-i/3, i/3)
+			want[fmt.Sprintf(`up{job="shop", instance=%q}`, name)] = 0
+		}
+		series += fmt.Sprintf("up{job=\"shop\", instance=%q} %s\n", name, values)
+	}
+	requireAnswers(t, series, asked{"runtime", "Scrapes", 0, want})
 }
 
 func TestAStateTimelineHasARowWhenAllIsWell(t *testing.T) {

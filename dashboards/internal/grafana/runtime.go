@@ -82,8 +82,8 @@ func (b *board) lostAtShutdown() view {
 func (b *board) up() view {
 	return panel{
 		title: "Scrapes", unit: "short", width: 12,
-		description: "Whether Prometheus reached each instance.",
-		targets:     []target{{expr: b.ofJob().Foreign("up"), legend: "{{instance}}"}},
+		description: "Whether Prometheus reached each instance: of the ten that it reached least in the time range.",
+		targets:     []target{{expr: onlyOf(b.ofJob().Foreign("up"), "bottomk", "avg_over_time("+b.ofJob().Foreign("up")+"[$__range] @ end())", varInstance), legend: "{{instance}}"}},
 		mappings:    []dashboard.ValueMapping{says(1, "up", green), says(0, "down", red)},
 	}.states()
 }
@@ -91,10 +91,16 @@ func (b *board) up() view {
 func (b *board) saturated() view {
 	return panel{
 		title: "Workers busy, by instance", unit: "percentunit", width: 12,
-		description: "Share of the workers' time that callbacks take. Orange from 80 %, red from 95 %.",
-		targets:     []target{{expr: b.ofRunner().Utilization(), legend: "{{instance}} {{runner}}"}},
+		description: "Share of the workers' time that callbacks take, of the ten that are busiest over the time range. Orange from 80 %, red from 95 %.",
+		targets:     []target{{expr: onlyOf(b.ofRunner().Utilization(), "topk", b.ofRunner().BusySeconds("$__range"), varInstance, varRunner), legend: "{{instance}} {{runner}}"}},
 		steps:       rising(0.8, 0.95), decimals: ptr(0.), max: ptr(1.),
 	}.states()
+}
+
+// onlyOf keeps ten series of a state timeline, for as many rows as it has room for: those
+// that come first by a measure over the whole time range, so that no row comes and goes.
+func onlyOf(expr, first, measure string, by ...string) string {
+	return expr + " and on (" + query.Told(by...) + ") " + first + "(10, " + measure + ")"
 }
 
 func (b *board) instanceDepth() view {

@@ -42,6 +42,14 @@ func (s Scope) Utilization() string {
 	return s.Rate(names.MetricWorkerBusyTime, by...) + " / " + s.Sum(names.MetricWorkers, by...)
 }
 
+// BusySeconds is for how long each worker of an instance was busy on average in a time
+// range, until its end.
+func (s Scope) BusySeconds(window string) string {
+	by := []string{"instance", names.LabelRunner}
+	return aggregate("sum", by, "increase("+s.Series(names.MetricWorkerBusyTime)+"["+window+"] @ end())") + " / " +
+		aggregate("sum", by, "max_over_time("+s.Series(names.MetricWorkers)+"["+window+"] @ end())")
+}
+
 // Busiest is the utilization of the busiest instance.
 func (s Scope) Busiest(by ...string) string { return aggregate("max", by, s.Utilization()) }
 
