@@ -255,17 +255,6 @@ func TestAnAlertHoldsBackWhatFollowsFromItAndNothingElse(t *testing.T) {
 	}
 }
 
-// peers is how many Alertmanagers are in the cluster, this one included.
-func (m *manager) peers() int {
-	m.t.Helper()
-	resp, err := http.Get(m.url + "/api/v2/status")
-	require.NoError(m.t, err)
-	defer resp.Body.Close()
-	var status struct{ Cluster struct{ Peers []any } }
-	require.NoError(m.t, json.NewDecoder(resp.Body).Decode(&status))
-	return len(status.Cluster.Peers)
-}
-
 // suppressed lists what Alertmanager holds back now.
 func (m *manager) suppressed() (found []map[string]string) {
 	m.t.Helper()

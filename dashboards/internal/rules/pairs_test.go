@@ -1,7 +1,9 @@
 package rules_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,4 +128,15 @@ func TestAPairOfAlertmanagersTellsOnce(t *testing.T) {
 			require.Equal(t, c.told, tellingsOf(in))
 		})
 	}
+}
+
+// peers is how many Alertmanagers are in the cluster, this one included.
+func (m *manager) peers() int {
+	m.t.Helper()
+	resp, err := http.Get(m.url + "/api/v2/status")
+	require.NoError(m.t, err)
+	defer resp.Body.Close()
+	var status struct{ Cluster struct{ Peers []any } }
+	require.NoError(m.t, json.NewDecoder(resp.Body).Decode(&status))
+	return len(status.Cluster.Peers)
 }
