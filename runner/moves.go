@@ -57,6 +57,9 @@ func (r *Runner) moveLocked(t *task, to phase, now moment) {
 		t.list.remove(t)
 	}
 	r.leaveLocked(t, to, now)
+	if from == phaseQueued && to == phaseRunning || to == phaseQueued && r.queue.len == 0 {
+		r.queueMoved = now
+	}
 	t.phase = to
 	r.total.move(from, to)
 	t.book.move(from, to)

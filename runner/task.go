@@ -42,6 +42,7 @@ type task struct {
 	limited  bool    // it holds a share of its name's limit
 	stuck    bool    // this attempt was found stuck
 	onClock  bool    // its run takes a worker's time
+	onTime   bool    // so it does, and it has a deadline that has not passed
 	attempt  int32   // begins with 1
 	depth    int32   // callbacks that waited for a worker when it was accepted
 	asked    moment

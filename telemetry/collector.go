@@ -91,8 +91,10 @@ func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	}
 	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
 	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
+	ch <- c.gauge(c.onTime, float64(r.OnTime), r.Name)
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
 	ch <- c.gauge(c.oldestAge, secondsSince(r.OldestDue), r.Name)
+	ch <- c.gauge(c.stalled, r.Stalled.Seconds(), r.Name)
 	ch <- c.gauge(c.longestRun, secondsSince(r.OldestRunning), r.Name)
 	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }

@@ -14,7 +14,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Is it OK?")
 	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow("Workers busy, now", 3), b.fillNow(), b.lostToday())
-	b.add(10, b.firingNow(), b.firingStates())
+	b.add(11, b.firingNow(), b.firingStates())
 
 	b.row("Callbacks, the worst first")
 	b.add(10, b.callbacks())
@@ -76,7 +76,7 @@ func (b *board) burnNow() view {
 func (b *board) oldestNow() view {
 	return panel{
 		title: "Oldest waiting, now", unit: "s", width: 3,
-		description: "How long the longest-waiting callback has been due. A queue that is stuck shows here and in no histogram.",
+		description: "How long the longest-waiting callback has been due, one that Limits holds back included. A queue that is stuck shows here and in no histogram.",
 		targets:     []target{{expr: b.ofRunner().OldestAge()}},
 		steps:       rising(1, 30),
 		links:       []dashboard.DashboardLink{b.toRuntime()},

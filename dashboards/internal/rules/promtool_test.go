@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -226,13 +225,4 @@ func alerts(t *testing.T) []rules.Rule {
 	}
 	require.NotEmpty(t, all)
 	return all
-}
-
-// Prometheus begins For anew when it restarts, and Alertmanager takes an alert for
-// resolved that it has not heard of for four minutes, of which one may have passed.
-func TestNoRestartOfPrometheusResolvesAnAlert(t *testing.T) {
-	const heardFor, lastHeard, restart = 4 * time.Minute, time.Minute, time.Minute
-	for _, r := range alerts(t) {
-		require.LessOrEqual(t, time.Duration(r.For), heardFor-lastHeard-restart, "%s: ask the samples for what lasts longer", r.Alert)
-	}
 }
