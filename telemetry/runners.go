@@ -22,7 +22,7 @@ type runners struct {
 // observed is a runner, with what the runners that had its name before leave
 // behind: counters must not go back when one takes another's place.
 type observed struct {
-	*runner.Runner
+	Books
 	opened *timestamppb.Timestamp // the first one of the name
 	older  []olderRunner          // before it, and still read
 	before runner.Snapshot        // of all others before it
@@ -30,7 +30,7 @@ type observed struct {
 
 // olderRunner is a runner whose name another one has now.
 type olderRunner struct {
-	*runner.Runner
+	Books
 	ended time.Time // when nothing was seen to be left in it; zero: something is
 }
 
@@ -39,20 +39,20 @@ type olderRunner struct {
 const lingers = time.Minute
 
 // open adds r. A runner of the same name that has been shut down is replaced.
-func (rs *runners) open(r *runner.Runner) error {
+func (rs *runners) open(r Books) error {
 	st := r.Stats()
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	o := rs.byName[st.Name]
 	switch {
 	case o == nil:
-		rs.byName[st.Name] = &observed{Runner: r, opened: timestamppb.Now()}
+		rs.byName[st.Name] = &observed{Books: r, opened: timestamppb.Now()}
 	case !o.Stats().Closed:
 		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
 	default:
 		o.forgetEnded() // here too, in case nobody scrapes
-		o.older = append(o.older, olderRunner{Runner: o.Runner})
-		o.Runner = r
+		o.older = append(o.older, olderRunner{Books: o.Books})
+		o.Books = r
 	}
 	return nil
 }
