@@ -140,7 +140,7 @@ func infoOf(job *rivertype.JobRow) Info {
 	travels, m := carriedBy(job), marksOf(job)
 	i := Info{
 		ID: job.ID, Name: job.Kind, Queue: job.Queue, State: stateOf(job.State), Priority: job.Priority,
-		Ref: travels.Ref, Payload: job.EncodedArgs,
+		Ref: travels.Ref, Payload: unwrapped(job.EncodedArgs),
 		Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, Crashes: m.Rescues,
 		Enqueued: job.CreatedAt, Due: job.ScheduledAt, Process: lastBy(job),
 	}

@@ -2,8 +2,6 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"reflect"
 	"time"
 
@@ -121,19 +119,8 @@ func (t *Task[In]) After(ctx context.Context, to Enqueuer, in In, opts ...Enqueu
 
 func (t *Task[In]) prepare(payload []byte) (func(context.Context) error, error) {
 	var in In
-	if err := json.Unmarshal(payload, &in); err != nil {
-		return nil, &DecodeError{Task: t.name, Err: err}
+	if err := decode(t.name, payload, &in); err != nil {
+		return nil, err
 	}
 	return func(ctx context.Context) error { return t.fn(ctx, in) }, nil
-}
-
-func encode(name string, in any) ([]byte, error) {
-	payload, err := json.Marshal(in)
-	if err != nil {
-		return nil, fmt.Errorf("durable: task %s: its payload does not encode as JSON: %w", name, err)
-	}
-	if len(payload) > MaxPayload {
-		return nil, fmt.Errorf("durable: task %s: %w: it has %d", name, ErrPayloadTooLarge, len(payload))
-	}
-	return payload, nil
 }
