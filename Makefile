@@ -6,7 +6,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . benchmarks dashboards examples integrations/routers
+MODULES := . benchmarks dashboards durable examples integrations/routers
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 
@@ -47,7 +47,7 @@ run: ## start the example shop (ARGS='-load 50' places orders by itself)
 	@go run ./examples/shop $(ARGS)
 
 .PHONY: setup
-setup: ## install a C compiler and Chromium, and build the servers that tests run against
+setup: ## install a C compiler, Chromium and Postgres, and build the servers that tests run against
 	@./tools/setup.sh
 	@go run ./internal/tool/build $(notdir $(SERVERS) $(GOTESTSUM))
 

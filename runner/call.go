@@ -56,8 +56,7 @@ func (w *worker) decide() {
 	if int(t.attempt) >= t.policy.attempts || w.outcome != OutcomeError && w.outcome != OutcomeTimeout {
 		return
 	}
-	var permanent *permanentError
-	if errors.Is(w.err, ErrGoexit) || errors.As(w.err, &permanent) {
+	if errors.Is(w.err, ErrGoexit) || IsPermanent(w.err) {
 		return
 	}
 	w.again = &nextAttempt{max(t.policy.backoff(int(t.attempt)), 0)}

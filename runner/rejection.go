@@ -19,15 +19,16 @@ const (
 	ReasonNested                     // ErrNested
 	ReasonStuck                      // ErrStuck
 	ReasonCanceled                   // the asker's context ended while it waited for a place
+	ReasonStore                      // the database of a durable task did not take it; a Runner has none
 
 	// NumReasons is the number of reasons: range over it to visit each.
 	NumReasons
 )
 
-var reasonNames = [NumReasons]string{"queue_full", "reserved_full", "held_full", "paused_full", "closed", "max_wait", "nested", "stuck", "canceled"}
+var reasonNames = [NumReasons]string{"queue_full", "reserved_full", "held_full", "paused_full", "closed", "max_wait", "nested", "stuck", "canceled", "store"}
 
 // String returns the reason as metrics, spans and logs spell it: queue_full,
-// reserved_full, held_full, paused_full, closed, max_wait, nested, stuck or canceled.
+// reserved_full, held_full, paused_full, closed, max_wait, nested, stuck, canceled or store.
 func (r Reason) String() string {
 	if r < NumReasons {
 		return reasonNames[r]

@@ -57,12 +57,7 @@ func (t *Telemetry) Observer() runner.Observer {
 }
 
 func (t *Telemetry) opened(r *runner.Runner) error {
-	if err := t.runners.open(r); err != nil {
-		return err
-	}
-	s := r.Snapshot()
-	t.catalog.runner(s.Name).layout.Store(s.Durations)
-	return nil
+	return t.open(r)
 }
 
 // Each signal is called on its own, so that a panic in one is counted and does

@@ -22,7 +22,7 @@ type runners struct {
 // observed is a runner, with what the runners that had its name before leave
 // behind: counters must not go back when one takes another's place.
 type observed struct {
-	*runner.Runner
+	Books
 	opened *timestamppb.Timestamp // the first one of the name
 	older  []olderRunner          // before it, and still read
 	before runner.Snapshot        // of all others before it
@@ -30,7 +30,7 @@ type observed struct {
 
 // olderRunner is a runner whose name another one has now.
 type olderRunner struct {
-	*runner.Runner
+	Books
 	ended time.Time // when nothing was seen to be left in it; zero: something is
 }
 
@@ -39,22 +39,27 @@ type olderRunner struct {
 const lingers = time.Minute
 
 // open adds r. A runner of the same name that has been shut down is replaced.
-func (rs *runners) open(r *runner.Runner) error {
+func (rs *runners) open(r Books) error {
 	st := r.Stats()
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	o := rs.byName[st.Name]
 	switch {
 	case o == nil:
-		rs.byName[st.Name] = &observed{Runner: r, opened: timestamppb.Now()}
-	case !o.Stats().Closed:
+		rs.byName[st.Name] = &observed{Books: r, opened: timestamppb.Now()}
+	case !o.Stats().Closed || isDurable(o.Books) != isDurable(r):
 		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
 	default:
 		o.forgetEnded() // here too, in case nobody scrapes
-		o.older = append(o.older, olderRunner{Runner: o.Runner})
-		o.Runner = r
+		o.older = append(o.older, olderRunner{Books: o.Books})
+		o.Books = r
 	}
 	return nil
+}
+
+func isDurable(b Books) bool {
+	_, is := b.(DurableBooks)
+	return is
 }
 
 // read returns the books of all runners, in the order of their names.
@@ -62,7 +67,7 @@ func (rs *runners) read() (all []read) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for _, o := range rs.byName {
-		all = append(all, read{o.read(), o.opened})
+		all = append(all, read{o.read(), o.opened, o.Books, isDurable(o.Books)})
 	}
 	slices.SortFunc(all, func(a, b read) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -71,7 +76,9 @@ func (rs *runners) read() (all []read) {
 // read is the books of all runners of a name at one moment.
 type read struct {
 	runner.Snapshot
-	opened *timestamppb.Timestamp
+	opened    *timestamppb.Timestamp
+	current   Books // without what was counted before
+	isDurable bool
 }
 
 // read returns the books of the runner, with what was counted before it.

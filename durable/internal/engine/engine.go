@@ -1,0 +1,20 @@
+// Package engine is what package durable needs of a driver.
+package engine
+
+import (
+	"context"
+
+	"github.com/riverqueue/river/riverdriver"
+)
+
+// Engine is a database with the transactions of one driver.
+type Engine[Tx any] struct {
+	Driver riverdriver.Driver[Tx]
+
+	// Beats has a connection that nothing else waits for, for heartbeats.
+	// nil: Driver's.
+	Beats riverdriver.Executor
+
+	// Close closes what Open has opened. nil: nothing.
+	Close func(context.Context) error
+}

@@ -1,0 +1,203 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/afterglow-go/afterglow/durable/internal/engine"
+)
+
+// ours are the migrations of our own tables, by version from 1. They come after River's.
+var ours = []string{`CREATE TABLE {process} (
+	id text PRIMARY KEY,
+	host text NOT NULL,
+	pid bigint NOT NULL,
+	name text NOT NULL,
+	queues text NOT NULL,
+	beat bigint NOT NULL,
+	dead_after_ms bigint NOT NULL,
+	started_at {{timestamp | timestamptz}} NOT NULL,
+	beat_at {{timestamp | timestamptz}} NOT NULL
+)`}
+
+// migratePatience is how long Open waits for another process that migrates.
+const migratePatience = 30 * time.Second
+
+// migrate brings the tables to this version. Several processes may do that at once.
+func (e *engineOf[Tx]) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, migratePatience)
+	defer cancel()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := e.migrateAlone(ctx)
+		if err == nil {
+			return nil
+		}
+		if checked := e.validate(ctx); checked == nil {
+			return nil // another process was faster
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("durable: making the tables: %w", err)
+		case <-ticker.C:
+		}
+		if !isContended(err) {
+			return fmt.Errorf("durable: making the tables: %w", err)
+		}
+	}
+}
+
+// isContended reports whether an error of a migration looks as if another process migrates too.
+func isContended(err error) bool {
+	text := strings.ToLower(err.Error())
+	for _, s := range []string{"already exists", "duplicate", "locked", "busy", "deadlock", "concurrently", "unique constraint"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// migrationLock is the key of the advisory lock that a process has while it migrates on Postgres.
+const migrationLock = 0x6166746572676c6f // "afterglo"
+
+// migrateAlone migrates while no other process does, where the database has locks for that.
+func (e *engineOf[Tx]) migrateAlone(ctx context.Context) error {
+	if e.core.db.isSQLite {
+		return e.migrateOnce(ctx)
+	}
+	if e.validate(ctx) == nil {
+		return nil // without a lock, as most processes find the tables
+	}
+	return within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
+		if _, err := tx.PGAdvisoryXactLock(ctx, migrationLock); err != nil {
+			return err
+		}
+		return e.migrateOnce(ctx)
+	})
+}
+
+func (e *engineOf[Tx]) migrateOnce(ctx context.Context) error {
+	m, err := e.migrator()
+	if err != nil {
+		return err
+	}
+	v, err := m.Validate(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if !v.OK {
+		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+			return err
+		}
+	}
+	return e.core.db.migrate(ctx)
+}
+
+func (e *engineOf[Tx]) migrator() (*rivermigrate.Migrator[Tx], error) {
+	return rivermigrate.New(e.Driver, &rivermigrate.Config{Logger: e.core.riverLogger(), Schema: e.core.cfg.Schema})
+}
+
+// validate returns ErrSchema if the tables are not those of this version.
+func (e *engineOf[Tx]) validate(ctx context.Context) error {
+	m, err := e.migrator()
+	if err != nil {
+		return err
+	}
+	v, err := m.Validate(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("durable: looking at the tables: %w", err)
+	}
+	if !v.OK {
+		return fmt.Errorf("%w: %s", ErrSchema, strings.Join(v.Messages, "; "))
+	}
+	has, err := e.core.db.version(ctx, e.core.db.exec)
+	if err != nil {
+		return fmt.Errorf("durable: looking at the tables: %w", err)
+	}
+	if has != len(ours) {
+		return fmt.Errorf("%w: afterglow's tables have version %d, not %d", ErrSchema, has, len(ours))
+	}
+	return nil
+}
+
+const (
+	sqlVersions = `CREATE TABLE IF NOT EXISTS {version} (version bigint PRIMARY KEY, created_at {{timestamp | timestamptz}} NOT NULL)`
+	sqlVersion  = `SELECT coalesce(max(version), 0) FROM {version}`
+	sqlMigrated = `INSERT INTO {version} (version, created_at) VALUES ($1, ` + sqlNow + `)`
+)
+
+// version returns the version of our own tables; 0: there are none.
+func (d *database) version(ctx context.Context, on riverdriver.Executor) (has int, err error) {
+	there, err := on.TableExists(ctx, &riverdriver.TableExistsParams{Schema: d.schema, Table: "afterglow_version"})
+	if err != nil || !there {
+		return 0, err
+	}
+	_, err = d.row(ctx, on, sqlVersion, nil, &has)
+	return has, err
+}
+
+// migrate brings our own tables to this version.
+func (d *database) migrate(ctx context.Context) error {
+	if has, err := d.version(ctx, d.exec); err != nil || has >= len(ours) {
+		if has > len(ours) {
+			return fmt.Errorf("%w: afterglow's tables have version %d, which is newer than %d", ErrSchema, has, len(ours))
+		}
+		return err
+	}
+	return within(ctx, d.exec, func(tx riverdriver.ExecutorTx) error {
+		if err := tx.Exec(ctx, d.sql(sqlVersions)); err != nil {
+			return err
+		}
+		has, err := d.version(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for v := has; v < len(ours); v++ {
+			if err := tx.Exec(ctx, d.sql(ours[v])); err != nil {
+				return err
+			}
+			if err := tx.Exec(ctx, d.sql(sqlMigrated), v+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PrintMigrations returns what an operator has to run on an empty database, for [Config].SkipMigrations: each statement
+// by itself and in no transaction, as psql -f does. The packages of the drivers call it: use their Migrations.
+func PrintMigrations[Tx any](e engine.Engine[Tx], schema string) (string, error) {
+	m, err := rivermigrate.New(e.Driver, &rivermigrate.Config{Schema: schema})
+	if err != nil {
+		return "", err
+	}
+	if schema != "" {
+		return "", errors.New("durable: migrations are printed without a schema: set the search_path of the session that runs them")
+	}
+	d := &database{isSQLite: e.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite}
+	var b strings.Builder
+	for _, v := range m.AllVersions() {
+		fmt.Fprintf(&b, "-- River %03d: %s\n%s\n", v.Version, v.Name, strings.ReplaceAll(strings.TrimSpace(v.SQLUp), "/* TEMPLATE: schema */", ""))
+		if v.Version >= firstWithLine {
+			fmt.Fprintf(&b, "INSERT INTO river_migration (line, version) VALUES ('main', %d);\n\n", v.Version)
+		} else {
+			fmt.Fprintf(&b, "INSERT INTO river_migration (version) VALUES (%d);\n\n", v.Version)
+		}
+	}
+	fmt.Fprintf(&b, "-- Afterglow\n%s;\n", d.sql(sqlVersions))
+	for i, text := range ours {
+		fmt.Fprintf(&b, "%s;\nINSERT INTO afterglow_version (version, created_at) VALUES (%d, %s);\n", d.sql(text), i+1, d.sql(sqlNow))
+	}
+	return b.String(), nil
+}
+
+// firstWithLine is River's version from which its migrations have a line.
+const firstWithLine = 5
