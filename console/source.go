@@ -1,0 +1,155 @@
+package console
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/afterglow-go/afterglow/histogram"
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// source is a runner, or the workers of a durable queue, with what is kept of it. The
+// console's mu guards what stands below the empty line.
+type source struct {
+	name     string
+	runner   *runner.Runner // nil: of a durable queue
+	observed bool           // the runner has the console's observer
+	snapshot func() runner.Snapshot
+
+	now     *runner.Snapshot // the last one; nil: there is none yet
+	at      time.Duration    // when it was taken
+	wall    time.Time        // the same
+	problem string           // why there is no newer one; empty: there is
+
+	points ring[point]
+	budget ring[budgetPoint]
+	recent ring[full] // for smoothed latencies
+	coarse ring[full] // for those of five minutes
+	names  map[string]*ring[namePoint]
+	watch  *observer // nil: it has none
+
+	failingSince           map[string]time.Time // by name: the first failure since its last success
+	fastBurnAt, fastLateAt time.Duration        // when a budget burnt fast last; 0: never
+
+	drained *runner.Report // nil: not yet
+	drain   *runner.DrainInfo
+	drainAt time.Time
+}
+
+func newSource(name string, r *runner.Runner, snapshot func() runner.Snapshot) *source {
+	return &source{
+		name: name, runner: r, snapshot: snapshot,
+		points: newRing[point](int(longRange / tick)),
+		budget: newRing[budgetPoint](int(budgetRange/coarseTick) + 1),
+		recent: newRing[full](int(smoothing/tick) + 1),
+		coarse: newRing[full](int(shortRange/coarseTick) + 1),
+		names:  make(map[string]*ring[namePoint]),
+
+		failingSince: make(map[string]time.Time),
+	}
+}
+
+// take calls the snapshot, which may be code of the user.
+func (s *source) take() (snap *runner.Snapshot, problem string) {
+	defer func() {
+		if v := recover(); v != nil {
+			snap, problem = nil, clean(fmt.Sprintf("its snapshot panicked: %v", v), maxError)
+		}
+	}()
+	taken := s.snapshot()
+	return &taken, ""
+}
+
+// noteLocked keeps a snapshot.
+func (s *source) noteLocked(snap *runner.Snapshot, problem string, at time.Duration, wall time.Time) {
+	s.problem = problem
+	if snap == nil {
+		return
+	}
+	s.now, s.at, s.wall = snap, at, wall
+	p := pointOf(snap, at, wall)
+	s.recent.push(full{at, *snap})
+	if last := s.coarse.last(); last == nil || at-last.at >= coarseTick {
+		s.coarse.push(full{at, *snap})
+		all, bad := counted(snap.Outcomes)
+		s.budget.push(budgetPoint{at, all, bad, p.starts, p.late, snap.Folded})
+	}
+	since := s.recent.at(before(&s.recent, at, smoothing, (*full).time)).s
+	p.responseDelay = latencyOf(sub(snap.ResponseDelay, since.ResponseDelay))
+	p.queueWait = latencyOf(sub(snap.QueueWait, since.QueueWait))
+	runs := runsSince(snap, &since)
+	var all histogram.Snapshot
+	for _, one := range runs {
+		all = add(all, one)
+	}
+	p.run = latencyOf(all)
+	s.points.push(p)
+	s.noteNamesLocked(snap, runs, at)
+}
+
+func (s *source) noteNamesLocked(snap *runner.Snapshot, runs []histogram.Snapshot, at time.Duration) {
+	for i := range snap.Callbacks {
+		c := &snap.Callbacks[i]
+		r := s.names[c.Name]
+		if r == nil {
+			made := newRing[namePoint](int(longRange / nameTick))
+			r = &made
+			s.names[c.Name] = r
+		}
+		switch {
+		case !c.LastFailure.After(c.LastSuccess):
+			delete(s.failingSince, c.Name)
+		case s.failingSince[c.Name].IsZero():
+			s.failingSince[c.Name] = c.LastFailure
+		}
+		if last := r.last(); last == nil || at-last.at >= nameTick {
+			r.push(namePoint{at, c.Asked, c.Outcomes, c.Running, c.Stuck, latencyOf(runs[i])})
+		}
+	}
+}
+
+// runsSince returns the run times of each name since an earlier snapshot.
+func runsSince(now, earlier *runner.Snapshot) []histogram.Snapshot {
+	before := make(map[string]*runner.CallbackStats, len(earlier.Callbacks))
+	for i := range earlier.Callbacks {
+		before[earlier.Callbacks[i].Name] = &earlier.Callbacks[i]
+	}
+	runs := make([]histogram.Snapshot, len(now.Callbacks))
+	for i := range now.Callbacks {
+		c := &now.Callbacks[i]
+		runs[i] = add(c.Success, c.Failure)
+		if b := before[c.Name]; b != nil {
+			runs[i] = add(sub(c.Success, b.Success), sub(c.Failure, b.Failure))
+		}
+	}
+	return runs
+}
+
+// sub returns what was observed since. If earlier is not earlier, it returns all.
+func sub(now, earlier histogram.Snapshot) histogram.Snapshot {
+	if since, ok := now.Sub(earlier); ok {
+		return since
+	}
+	return now
+}
+
+// add adds histograms of one runner, whose layouts are the same.
+func add(a, b histogram.Snapshot) histogram.Snapshot {
+	sum, ok := a.Add(b)
+	if !ok {
+		return a
+	}
+	return sum
+}
+
+// age is how old the data is.
+func (s *source) ageLocked(at time.Duration) time.Duration {
+	if s.now == nil {
+		return math.MaxInt64
+	}
+	return at - s.at
+}
+
+// isOverLocked reports whether the runner was shut down.
+func (s *source) isOverLocked() bool { return s.now != nil && s.now.Closed && s.now.Pending() == 0 }
