@@ -94,7 +94,7 @@ var functionsOfTemplates = template.FuncMap{
 	"rate":    rate,
 	"percent": percent,
 	"page":    page,
-	"or":      or,
+	"dash":    or,
 	"timeout": timeout,
 	"request": requestText,
 	"words":   wordsOf,
@@ -127,7 +127,7 @@ var functionsOfTemplates = template.FuncMap{
 	"tab": func(h *Head, href, text, pages string) tab {
 		return tab{href, text, slices.Contains(strings.Fields(pages), h.Page)}
 	},
-	"with":   func(h *Head, v any) with { return with{h, v} },
+	"both":   func(h *Head, v any) both { return both{h, v} },
 	"things": func(n int, one string) string { return things(n, one) },
 	"upper":  func(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] },
 }
@@ -176,8 +176,8 @@ func (h *Head) Form(format string) string {
 	return h.Page + "." + format + q
 }
 
-// with is a value for a part that needs the head too.
-type with struct {
+// both is a value for a part that needs the head too.
+type both struct {
 	Head *Head
 	V    any
 }

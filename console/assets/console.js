@@ -59,6 +59,7 @@ function show(html) {
     const next = newer.getElementById(part.id);
     if (next) morph(part, next);
   }
+  document.getElementById("main").className = newer.getElementById("main").className;
 }
 
 // mark says so when the page has grown old.
