@@ -120,6 +120,7 @@ func (c Config) withDefaults() Config {
 	if c.Title == "" {
 		c.Title = programName()
 	}
+	c.Title = clean(c.Title, maxName)
 	if c.SLO == 0 {
 		c.SLO = defaultSLO
 	}

@@ -34,7 +34,9 @@ var alertLimits = map[string][]string{
 	"AfterglowNamesFolded":      {window(foldedWindow)},
 }
 
-func over(of string, limit float64) string { return strings.TrimSpace(fmt.Sprintf("%s > %v", of, limit)) }
+func over(of string, limit float64) string {
+	return strings.TrimSpace(fmt.Sprintf("%s > %v", of, limit))
+}
 
 func window(d time.Duration) string { return "[" + prom(d) + "]" }
 

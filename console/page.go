@@ -52,7 +52,7 @@ const maxQuery = 512
 func queryOf(v url.Values) query {
 	get := func(key string) string {
 		s := v.Get(key)
-		return s[:min(len(s), maxQuery)]
+		return strings.ToValidUTF8(s[:min(len(s), maxQuery)], "")
 	}
 	return query{
 		Runner: get("runner"), Callback: get("callback"), Outcome: get("outcome"), State: get("state"), Search: strings.TrimSpace(get("q")),

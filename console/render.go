@@ -114,6 +114,7 @@ var functionsOfTemplates = template.FuncMap{
 		}
 		return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.UTC().Format(time.RFC3339Nano), t.Format(time.DateTime), text)) //nolint:gosec // numbers and units
 	},
+	"short": func(id string) string { return string([]rune(id)[:min(8, len([]rune(id)))]) },
 	"clock": func(t time.Time) string { return t.Format(time.TimeOnly) },
 	"trace": func(h *Head, id string) string {
 		if h.console.cfg.TraceURL == "" || id == "" {

@@ -183,3 +183,10 @@ func readAll(t *testing.T, r io.Reader) string {
 	require.NoError(t, err)
 	return string(b)
 }
+
+// seen shuts a runner down: then its observers have seen every end.
+func seen(t *testing.T, r *runner.Runner) {
+	t.Helper()
+	_, err := r.Shutdown(t.Context())
+	require.NoError(t, err)
+}

@@ -143,7 +143,7 @@ func TestTheCallbacksPageHasItsRunsItsFailuresAndItsRequests(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/orders/7", http.NoBody))
-	require.Eventually(t, func() bool { return r.Stats().Pending() == 0 }, 5*time.Second, time.Millisecond)
+	seen(t, r)
 
 	type page struct {
 		Function struct{ Func string }
@@ -273,7 +273,7 @@ func TestLinksOfTracesAreEscaped(t *testing.T) {
 	c := newConsole(t, console.Config{TraceURL: "../../traces?trace={trace}"})
 	r := newRunner(t, c, runner.Config{Observers: []runner.Observer{{TraceID: func(context.Context) string { return `a"b&c` }}}})
 	require.NoError(t, r.Go(t.Context(), "it", fails))
-	require.Eventually(t, func() bool { return r.Stats().Pending() == 0 }, 5*time.Second, time.Millisecond)
+	seen(t, r)
 	g := failuresOf(t, c, "")
 	require.Len(t, g, 1)
 	require.Contains(t, get(t, c, "/failure?id="+g[0].ID), `href="../../traces?trace=`+strings.ReplaceAll(url.QueryEscape(`a"b&c`), "&", "&amp;"))

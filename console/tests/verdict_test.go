@@ -164,7 +164,7 @@ func TestTheForecastSaysWhenTheQueueIsFull(t *testing.T) {
 		require.InDelta(t, 40, o.Runners[0].Full, 4, "400 places at ten a second")
 		v, ok := o.of("AfterglowQueueFillingUp")
 		require.True(t, ok)
-		require.Contains(t, v.Text, "The queue of shop is 60 % full, full in about 40 s")
+		require.Regexp(t, `^The queue of shop is (59|60) % full, full in about (35|40|45) s$`, v.Text)
 		fill(t, r, 60, func(int) int { return 10 })
 		o = look(t, c)
 		require.Zero(t, o.Runners[0].Full)
@@ -218,7 +218,7 @@ func TestAQueueThatStandsStillIsCritical(t *testing.T) {
 			require.NoError(t, r.Go(t.Context(), "hangs", g.hangHere, runner.Timeout(time.Second)))
 		}
 		require.NoError(t, r.Go(t.Context(), "waits", nothing))
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3*time.Minute + 10*time.Second)
 		v, ok := look(t, c).of("AfterglowOldestTooOld")
 		require.True(t, ok)
 		require.Equal(t, "warning", v.Level)
