@@ -99,6 +99,7 @@ export class Charts {
 
   // describe says the last values in words, for those who do not see the lines.
   describe() {
+    this.container.dataset.points = this.data.columns[0].length;
     for (const { text, kind, index } of this.plots) {
       text.textContent = kind.series.map((name, i) => {
         const column = this.data.columns[index[i]];
