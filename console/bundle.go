@@ -94,7 +94,7 @@ func (b *bundle) write(ctx context.Context) {
 	for _, one := range bundled {
 		for _, format := range []string{"txt", "json"} {
 			b.add(one.name+"."+format, func(w io.Writer) error {
-				v, _ := builders[one.name](b.console, one.q, false)
+				v, _ := builders[one.name](b.console, one.q, true)
 				body, _, err := write(v, format, "")
 				if err != nil {
 					return err

@@ -38,9 +38,9 @@ type durableFigures struct {
 	Problem string // why there is nothing newer; empty: there is
 }
 
-// look has the queue read, unless that was done just now, and waits a little for it. A
-// store that does not answer holds up no page.
-func (d *durable) look() durableFigures {
+// look has the queue read, unless that was done just now. If it waits, it does so only for a
+// moment: a store that does not answer holds up no page.
+func (d *durable) look(waits bool) durableFigures {
 	d.mu.Lock()
 	if d.reading == nil && (d.tried.IsZero() || time.Since(d.tried) >= durableEvery) && !d.console.closed() {
 		d.reading, d.tried = make(chan struct{}), time.Now()
@@ -48,7 +48,7 @@ func (d *durable) look() durableFigures {
 	}
 	reading := d.reading
 	d.mu.Unlock()
-	if reading != nil {
+	if reading != nil && waits {
 		timer := time.NewTimer(durablePatience)
 		defer timer.Stop()
 		select {

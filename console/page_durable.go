@@ -41,13 +41,13 @@ func cleanQueues(queues []DurableQueue) []DurableQueue {
 	return all
 }
 
-func (c *Console) durablePage(q query) (view, int) {
+func (c *Console) durablePage(q query, asked bool) (view, int) {
 	v := &DurablePage{Actions: c.cfg.Actions}
 	for _, d := range c.durables {
 		if !is(q.Queue, d.Name) {
 			continue
 		}
-		s := d.look()
+		s := d.look(asked)
 		row := DurableView{
 			DurableRow: DurableRow{Name: d.Name, At: s.At, Problem: s.Problem, Queues: cleanQueues(s.Queues)},
 			Took:       Seconds(s.Took), Dead: DeadGroups{Looked: s.Dead.Looked, More: s.Dead.More}, CanRetry: d.Retry != nil && c.cfg.Actions, CanOpen: d.Letters != nil,
@@ -96,7 +96,7 @@ func (c *Console) letters(q query) (view, int) {
 		return nil, notFound
 	}
 	v := &LettersPage{Queue: d.Name, Group: DeadGroup{ID: q.Group}, CanRetry: d.Retry != nil && c.cfg.Actions}
-	for _, g := range d.look().Dead.Groups {
+	for _, g := range d.look(true).Dead.Groups {
 		if g.ID == q.Group {
 			g.Name, g.Error = clean(g.Name, maxName), clean(g.Error, maxError)
 			v.Group = g

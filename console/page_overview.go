@@ -26,10 +26,10 @@ type DurableRow struct {
 	Queues  []DurableQueue `json:"queues"`
 }
 
-func (c *Console) overview(q query) (view, int) {
+func (c *Console) overview(q query, asked bool) (view, int) {
 	var durables []DurableRow
 	for _, d := range c.durables {
-		s := d.look()
+		s := d.look(asked)
 		durables = append(durables, DurableRow{Name: d.Name, At: s.At, Problem: s.Problem, Queues: cleanQueues(s.Queues)})
 	}
 	c.mu.Lock()

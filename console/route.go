@@ -15,10 +15,11 @@ import (
 //go:embed assets templates
 var files embed.FS
 
-// builders make the pages, by the last part of their address. live is false where a page
-// is made again and again for those who look: then it reads no stack.
+// builders make the pages, by the last part of their address. asked is false where a page
+// is made again and again for those who look: then it reads no stack, and waits for no
+// store.
 var builders = map[string]func(c *Console, q query, asked bool) (view, int){
-	"overview": func(c *Console, q query, _ bool) (view, int) { return c.overview(q) },
+	"overview": func(c *Console, q query, asked bool) (view, int) { return c.overview(q, asked) },
 	"callback": func(c *Console, q query, _ bool) (view, int) { return c.callback(q) },
 	"running":  func(c *Console, q query, _ bool) (view, int) { return c.running(q) },
 	"run":      func(c *Console, q query, asked bool) (view, int) { return c.run(q, asked) },
@@ -26,7 +27,7 @@ var builders = map[string]func(c *Console, q query, asked bool) (view, int){
 	"failure":  func(c *Console, q query, _ bool) (view, int) { return c.failure(q) },
 	"left":     func(c *Console, q query, _ bool) (view, int) { return c.left(q) },
 	"drains":   func(c *Console, q query, _ bool) (view, int) { return c.drains(q) },
-	"durable":  func(c *Console, q query, _ bool) (view, int) { return c.durablePage(q) },
+	"durable":  func(c *Console, q query, asked bool) (view, int) { return c.durablePage(q, asked) },
 	"letters":  func(c *Console, q query, _ bool) (view, int) { return c.letters(q) },
 }
 

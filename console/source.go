@@ -29,6 +29,9 @@ type source struct {
 	names  map[string]*ring[namePoint]
 	watch  *observer // nil: it has none
 
+	judged   time.Duration // of which snapshot verdicts are
+	verdicts []Verdict     // nil: none were made yet
+
 	failingSince           map[string]time.Time // by name: the first failure since its last success
 	fastBurnAt, fastLateAt time.Duration        // when a budget burnt fast last; 0: never
 

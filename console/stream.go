@@ -142,6 +142,10 @@ func (h *hub) getStream(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusServiceUnavailable, "the console is closed")
 		return
 	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
 	v, ok := h.add(key)
 	if !ok {
 		w.Header().Set("Retry-After", "5")

@@ -97,10 +97,13 @@ func (c *Console) verdictsLocked() []Verdict {
 		case s.ageLocked(at) > staleAfter && !c.closed():
 			j.add(Verdict{Level: Watch, Text: fmt.Sprintf("The figures of %s are %s old", s.name, human(s.ageLocked(at)))})
 		}
-		if s.now != nil {
-			j.all()
-		}
 		all = append(all, j.found...)
+		if s.now != nil && (s.judged != s.at || s.verdicts == nil) { // once for each snapshot, however many pages are asked for
+			j.found = make([]Verdict, 0)
+			j.all()
+			s.judged, s.verdicts = s.at, j.found
+		}
+		all = append(all, s.verdicts...)
 	}
 	for _, d := range c.durables {
 		all = append(all, d.verdicts()...)
