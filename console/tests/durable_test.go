@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -171,7 +172,7 @@ func TestAStoreThatFailsOrPanicsCostsItsPart(t *testing.T) {
 }
 
 func TestTheStoreIsReadAtMostOnceInTwoSeconds(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		q := newTasks(1)
 		c := newConsole(t, console.Config{Durable: []console.Durable{q.durable()}})
 		time.Sleep(time.Minute)

@@ -158,7 +158,7 @@ func TestARarePanicIsNotForgottenInAFlood(t *testing.T) {
 }
 
 func TestAttemptsThatAreTriedAgainAreFailuresToo(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		require.NoError(t, r.Go(t.Context(), "it", fails, runner.Retry(3)))
 		time.Sleep(time.Minute)
@@ -170,7 +170,7 @@ func TestAttemptsThatAreTriedAgainAreFailuresToo(t *testing.T) {
 }
 
 func TestASnapshotThatPanicsCostsItsRow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		c := newConsole(t, console.Config{Durable: []console.Durable{{
 			Name: "tasks", Queues: func(context.Context) ([]console.DurableQueue, error) { return nil, nil },
@@ -195,7 +195,7 @@ func TestASnapshotThatPanicsCostsItsRow(t *testing.T) {
 }
 
 func TestARunnerThatWasShutDownIsShownAsItWas(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		require.NoError(t, r.Go(t.Context(), "it", fails))
 		_, _ = r.Shutdown(t.Context())
@@ -212,7 +212,7 @@ func TestARunnerThatWasShutDownIsShownAsItWas(t *testing.T) {
 
 // The console keeps half an hour, six hours and fifty runs, however long it runs.
 func TestADayIsNotKept(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		size := func() uint64 {
 			var m runtime.MemStats

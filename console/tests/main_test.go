@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -93,12 +92,6 @@ func getJSON[T any](t *testing.T, h http.Handler, target string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(get(t, h, target)), &v), target)
 	return v
-}
-
-// bubble runs a test on fake time.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
 }
 
 // verdict is one of a page in JSON.

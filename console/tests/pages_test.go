@@ -94,7 +94,7 @@ func TestEveryResponseHasAStrictPolicyAndNothingIsInline(t *testing.T) {
 }
 
 func TestTheOverviewHasARowForEachCallback(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 4, Names: []string{"order.stock"}})
 		for i := range 60 {
 			require.NoError(t, r.Go(t.Context(), "order.email", nothing))
@@ -216,7 +216,7 @@ func TestConfigNamesEveryFieldThatCannotBeUsed(t *testing.T) {
 }
 
 func TestFiguresThatAreOldAreSaidToBeOld(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "it", g.hangHere))
@@ -237,7 +237,7 @@ func TestFiguresThatAreOldAreSaidToBeOld(t *testing.T) {
 }
 
 func TestTheSeriesHaveAColumnForEachName(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		for range 31 {
 			require.NoError(t, r.Go(t.Context(), "it", nothing))

@@ -12,6 +12,7 @@ import (
 	"runtime/trace"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -97,7 +98,7 @@ func TestTheStackOfARunningCallbackStaysAfterItsEnd(t *testing.T) {
 }
 
 func TestTheFilterOfRunningCallbacks(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 9})
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "stuck", g.hangHere, runner.Timeout(time.Second), runner.Ref("order 1")))

@@ -13,7 +13,7 @@ import (
 )
 
 func TestAllIsWellIfItIs(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		for range 100 {
 			require.NoError(t, r.Go(t.Context(), "it", nothing))
@@ -27,7 +27,7 @@ func TestAllIsWellIfItIs(t *testing.T) {
 }
 
 func TestACallbackThatHangsIsNamedWithItsLineAndTheAlertFiresWithTheVerdict(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 4})
 		g := newGate(t)
 		for range 3 {
@@ -53,7 +53,7 @@ func TestACallbackThatHangsIsNamedWithItsLineAndTheAlertFiresWithTheVerdict(t *t
 }
 
 func TestPanicsErrorsTimeoutsAndDropsLeadToTheirGroup(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 1, Queue: 1, Overflow: runner.DropOldest})
 		require.NoError(t, r.Go(t.Context(), "panics", func(context.Context) error { panic("boom 7") }))
 		time.Sleep(time.Second)
@@ -88,7 +88,7 @@ func TestPanicsErrorsTimeoutsAndDropsLeadToTheirGroup(t *testing.T) {
 }
 
 func TestAFailureIsANoteAndFailuresThatGoOnAreNot(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		for i := range 200 {
 			fn := nothing
@@ -121,7 +121,7 @@ func TestAFailureIsANoteAndFailuresThatGoOnAreNot(t *testing.T) {
 }
 
 func TestACallbackThatFailsEveryTimeIsNamed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{})
 		for range 3 {
 			require.NoError(t, r.Go(t.Context(), "rare", fails))
@@ -143,7 +143,7 @@ func TestACallbackThatFailsEveryTimeIsNamed(t *testing.T) {
 	})
 }
 
-// fill has a queue grow by some callbacks a second.
+// fill has a queue grow by some callbacks a second, in a bubble only.
 func fill(t *testing.T, r *runner.Runner, seconds int, perSecond func(second int) int) {
 	t.Helper()
 	for s := range seconds {
@@ -155,7 +155,7 @@ func fill(t *testing.T, r *runner.Runner, seconds int, perSecond func(second int
 }
 
 func TestTheForecastSaysWhenTheQueueIsFull(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 1, Queue: 1000})
 		g := newGate(t)
 		require.NoError(t, r.Go(t.Context(), "busy", g.hangHere, runner.Timeout(-1)))
@@ -196,7 +196,7 @@ func TestThereIsNoForecastThatIsNotHonest(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				c, r := setup(t, runner.Config{Workers: 1, Queue: 1000})
 				g := newGate(t)
 				require.NoError(t, r.Go(t.Context(), "busy", g.hangHere, runner.Timeout(-1)))
@@ -211,7 +211,7 @@ func TestThereIsNoForecastThatIsNotHonest(t *testing.T) {
 }
 
 func TestAQueueThatStandsStillIsCritical(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 2, Queue: 100, MaxStuck: 1})
 		g := newGate(t)
 		for range 3 {
@@ -232,7 +232,7 @@ func TestAQueueThatStandsStillIsCritical(t *testing.T) {
 }
 
 func TestWorkersWithoutAPauseAreNamedWithTheirBusiest(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 2, Queue: 1000})
 		for range 20 * 60 {
 			for range 3 {
@@ -252,7 +252,7 @@ func TestWorkersWithoutAPauseAreNamedWithTheirBusiest(t *testing.T) {
 }
 
 func TestPlacesThatAreTakenForResponsesNameTheirKind(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 2, MaxReserved: 10})
 		ctx, release := r.Scope(t.Context())
 		var last error
@@ -273,7 +273,7 @@ func TestPlacesThatAreTakenForResponsesNameTheirKind(t *testing.T) {
 }
 
 func TestACallbackNearItsTimeoutIsNamedBeforeItFails(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 8})
 		for range 30 {
 			require.NoError(t, r.Go(t.Context(), "slow", func(context.Context) error { time.Sleep(900 * time.Millisecond); return nil }, runner.Timeout(time.Second)))
@@ -286,7 +286,7 @@ func TestACallbackNearItsTimeoutIsNamedBeforeItFails(t *testing.T) {
 }
 
 func TestAShutdownThatLosesWorkIsSaidAndOneThatDoesNotIsNoTrouble(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 1})
 		require.NoError(t, r.Go(t.Context(), "it", nothing))
 		_, err := r.Shutdown(t.Context())
