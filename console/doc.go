@@ -51,3 +51,5 @@
 // the end, or earlier if you shut the server down without [runner.Runner.Serve]:
 // srv.RegisterOnShutdown(con.Close).
 package console
+
+//go:generate go test -count=1 -run ^TestJSONIsDocumented$ . -update

@@ -41,16 +41,20 @@ type source struct {
 }
 
 func newSource(name string, r *runner.Runner, snapshot func() runner.Snapshot) *source {
-	return &source{
-		name: name, runner: r, snapshot: snapshot,
-		points: newRing[point](int(longRange / tick)),
-		budget: newRing[budgetPoint](int(budgetRange/coarseTick) + 1),
-		recent: newRing[full](int(smoothing/tick) + 1),
-		coarse: newRing[full](int(shortRange/coarseTick) + 1),
-		names:  make(map[string]*ring[namePoint]),
+	s := &source{name: name, runner: r, snapshot: snapshot}
+	s.beginLocked()
+	return s
+}
 
-		failingSince: make(map[string]time.Time),
-	}
+// beginLocked forgets all that is kept: the source is new, or counts anew.
+func (s *source) beginLocked() {
+	s.points = newRing[point](int(longRange / tick))
+	s.budget = newRing[budgetPoint](int(budgetRange/coarseTick) + 1)
+	s.recent = newRing[full](int(smoothing/tick) + 1)
+	s.coarse = newRing[full](int(shortRange/coarseTick) + 1)
+	s.names = make(map[string]*ring[namePoint])
+	s.failingSince = make(map[string]time.Time)
+	s.verdicts = nil
 }
 
 // take calls the snapshot, which may be code of the user.
@@ -69,6 +73,9 @@ func (s *source) noteLocked(snap *runner.Snapshot, problem string, at time.Durat
 	s.problem = problem
 	if snap == nil {
 		return
+	}
+	if s.now != nil && fallen(s.now, snap) {
+		s.beginLocked() // a difference would be nonsense
 	}
 	s.now, s.at, s.wall = snap, at, wall
 	p := pointOf(snap, at, wall)
@@ -89,6 +96,19 @@ func (s *source) noteLocked(snap *runner.Snapshot, problem string, at time.Durat
 	p.run = latencyOf(all)
 	s.points.push(p)
 	s.noteNamesLocked(snap, runs, at)
+}
+
+// fallen reports whether a count is less than it was: a snapshot of the user's may begin
+// anew. The books of a runner never do.
+func fallen(before, now *runner.Snapshot) bool {
+	fell := now.Asked < before.Asked || now.BusyTime < before.BusyTime || now.Folded < before.Folded || len(now.Callbacks) < len(before.Callbacks)
+	for i := range now.Outcomes {
+		fell = fell || now.Outcomes[i] < before.Outcomes[i]
+	}
+	for i := range now.Rejections {
+		fell = fell || now.Rejections[i] < before.Rejections[i]
+	}
+	return fell || now.QueueWait.Sum() < before.QueueWait.Sum()
 }
 
 func (s *source) noteNamesLocked(snap *runner.Snapshot, runs []histogram.Snapshot, at time.Duration) {
