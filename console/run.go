@@ -24,7 +24,7 @@ func (s Seconds) String() string { return human(time.Duration(s)) }
 // Request is the request that a callback ran after.
 type Request struct {
 	Method   string  `json:"method,omitempty"`
-	Route    string  `json:"route,omitempty"` // its pattern, or else its path
+	Route    string  `json:"route,omitempty"` // its pattern; a path may have secrets in it, so it is not shown
 	Status   int     `json:"status,omitempty"`
 	Duration Seconds `json:"duration_seconds"`
 	Ended    string  `json:"ended,omitempty"` // "aborted", "timed out" or "panicked"; empty: well
@@ -35,9 +35,6 @@ func requestOf(req runner.Request) *Request {
 	r := &Request{
 		Method: clean(req.Method, maxName), Route: clean(req.Pattern, maxRoute), Status: req.Status,
 		Duration: Seconds(req.Duration), Error: said(req.Err),
-	}
-	if r.Route == "" && req.URL != nil {
-		r.Route = clean(req.URL.Path, maxRoute)
 	}
 	switch {
 	case req.Panicked:

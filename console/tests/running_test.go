@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -279,6 +280,37 @@ func TestTheBundleSaysWhatItCouldNotGet(t *testing.T) {
 		in, err := z.Open("README.txt")
 		require.NoError(t, err)
 		require.Contains(t, readAll(t, in), "missing: flight.trace: ")
+	}
+}
+
+// The page must not be why a panic is in no log.
+func TestTheConsoleLeavesTheRunnersLogOn(t *testing.T) {
+	var log strings.Builder
+	old := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(old) })
+	_, r := setup(t, runner.Config{})
+	require.NoError(t, r.Go(t.Context(), "it", fails))
+	seen(t, r)
+	require.Contains(t, log.String(), "afterglow: callback failed")
+}
+
+// A path may have a secret in it, as the link of a forgotten password does.
+func TestOnlyTheRouteOfARequestIsShown(t *testing.T) {
+	c, r := setup(t, runner.Config{})
+	h := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		if err := runner.After(req.Context(), "it", fails); err != nil {
+			t.Error(err)
+		}
+	}))
+	req := httptest.NewRequest(http.MethodPost, "/reset/s3cret?token=t0ken", http.NoBody)
+	req.Header.Set("Authorization", "Bearer b3arer")
+	h.ServeHTTP(httptest.NewRecorder(), req)
+	seen(t, r)
+	page := get(t, c, "/failure.json?id="+failuresOf(t, c, "")[0].ID)
+	require.Contains(t, page, `"method": "POST"`)
+	for _, secret := range []string{"s3cret", "t0ken", "b3arer"} {
+		require.NotContains(t, page, secret)
 	}
 }
 
