@@ -98,7 +98,8 @@
 //
 // [Runner.Snapshot] returns all counts of the runner, in total and for each name. They
 // are all of one moment, so they add up. [Runner.Stats] returns only the totals and is
-// cheap. [Observer] is a struct of functions that the runner calls for each step of a
+// cheap. [Runner.Running] lists the callbacks that run now. Package console shows all of
+// this as a live page. [Observer] is a struct of functions that the runner calls for each step of a
 // callback, as net/http/httptrace does for requests. Package telemetry turns both into
 // metrics, spans and logs. The goroutine of a callback has the pprof labels
 // afterglow.runner, afterglow.callback and afterglow.worker.

@@ -55,11 +55,14 @@ function close() {
 // show takes over the parts of a newer page that change.
 function show(html) {
   const newer = new DOMParser().parseFromString(html, "text/html");
+  const before = document.getElementById("status").className;
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = newer.getElementById(part.id);
     if (next) morph(part, next);
   }
   document.getElementById("main").className = newer.getElementById("main").className;
+  const status = document.getElementById("status");
+  if (status.className !== before) document.getElementById("said").textContent = status.textContent; // read aloud, once
 }
 
 // mark says so when the page has grown old.

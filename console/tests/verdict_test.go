@@ -231,6 +231,23 @@ func TestAQueueThatStandsStillIsCritical(t *testing.T) {
 	})
 }
 
+func TestLongWorkWithinItsTimeoutIsNoStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := setup(t, runner.Config{Workers: 1})
+		g := newGate(t)
+		require.NoError(t, r.Go(t.Context(), "report", g.hangHere, runner.Timeout(time.Hour)))
+		require.NoError(t, r.Go(t.Context(), "waits", nothing))
+		time.Sleep(10 * time.Minute)
+		o := look(t, c)
+		_, ok := o.of("AfterglowQueueStuck")
+		require.False(t, ok, o.Verdicts)
+		v, ok := o.of("AfterglowOldestTooOld")
+		require.True(t, ok)
+		require.Contains(t, v.Text, "has been due for 10 min")
+		g.release()
+	})
+}
+
 func TestWorkersWithoutAPauseAreNamedWithTheirBusiest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, r := setup(t, runner.Config{Workers: 2, Queue: 1000})

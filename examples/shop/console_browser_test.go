@@ -288,10 +288,16 @@ func consoleServer(t *testing.T, mount func(http.Handler) http.Handler) (*httpte
 		_ = runner.After(req.Context(), "order.email", func(context.Context) error { return fmt.Errorf("%s", hostileText) }, runner.Ref(hostileText))
 	}))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", http.NoBody))
+	stop := make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	require.NoError(t, r.Do(t.Context(), "leaks", func(context.Context) error { go leakHere(stop); return nil }))
 	server := httptest.NewServer(mount(c))
 	t.Cleanup(server.Close)
 	return server, c
 }
+
+//go:noinline
+func leakHere(stop chan struct{}) { <-stop }
 
 func hostileTasks() console.Durable {
 	letters := []console.DeadLetter{{ID: "7", Name: hostileText, Queue: hostileText, Ref: hostileText, Error: hostileText, Stack: "main.receipt\n\t/src/receipt.go:88", Attempts: 10, Payload: hostileText}}
@@ -340,6 +346,11 @@ func TestTheConsoleRunsNothingThatItShows(t *testing.T) {
 	b.click("#groups td.main a", "", &clicks)
 	b.until(contains("#failure", "onerror"))
 	require.False(t, js[bool](b, `"ran" in window`))
+
+	// A goroutine that a callback has left behind is named.
+	b.open(server.URL + "/left")
+	b.until(contains("main", "leaks") + " && " + contains("pre.stack", "leakHere"))
+	b.shoot("console-left-behind-1400-light")
 
 	// A dead letter: from the first page to its line, and then it is retried.
 	clicks = 0
