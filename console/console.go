@@ -107,8 +107,16 @@ func (c *Console) add(s *source) {
 	for n := 2; slices.ContainsFunc(c.sources, func(o *source) bool { return o.name == s.name }); n++ {
 		s.name = fmt.Sprintf("%s#%d", name, n)
 	}
-	s.noteLocked(snap, problem, at, wall)
+	c.noteLocked(s, snap, problem, at, wall)
 	c.sources = append(c.sources, s)
+}
+
+// noteLocked keeps a snapshot of a source, and judges it.
+func (c *Console) noteLocked(s *source, snap *runner.Snapshot, problem string, at time.Duration, wall time.Time) {
+	s.noteLocked(snap, problem, at, wall)
+	if snap != nil {
+		c.judgeLocked(s)
+	}
 }
 
 // now returns the time since the console was made, which no setting of the machine's
@@ -145,7 +153,7 @@ func (c *Console) takeAll() {
 		snap, problem := s.take()
 		at, wall := c.now()
 		c.mu.Lock()
-		s.noteLocked(snap, problem, at, wall)
+		c.noteLocked(s, snap, problem, at, wall)
 		c.mu.Unlock()
 	}
 	c.watchRejections()

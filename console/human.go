@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func pair(d, large time.Duration, largeName string, small time.Duration, smallNa
 // digits writes a number with two digits below 10, and without a fraction above.
 func digits(v float64) string {
 	if v < 9.95 {
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64)
 }
@@ -66,7 +67,7 @@ func percent(v float64) string {
 	case p < .1:
 		return "< 0.1 %"
 	case p < 9.95:
-		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+		return digits(p) + " %"
 	default:
 		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
 	}

@@ -12,8 +12,8 @@ import (
 // alertLimits are what the expression of each alert must have, made of the limits that
 // verdicts use.
 var alertLimits = map[string][]string{
-	"AfterglowErrorBudgetBurnFast": {over("rate1h", fastBurn), over("rate5m", fastBurn), fmt.Sprint(">= ", leastBad)},
-	"AfterglowErrorBudgetBurn":     {over("rate6h", steadyBurn), over("rate30m", steadyBurn), over("rate5m", steadyBurn), "fast[1h]", fmt.Sprint(">= ", leastBad)},
+	"AfterglowErrorBudgetBurnFast": {over("rate1h", fastBurn), over("rate5m", fastBurn), fmt.Sprint(">= ", leastBad), "for: " + prom(hold)},
+	"AfterglowErrorBudgetBurn":     {over("rate6h", steadyBurn), over("rate30m", steadyBurn), over("rate5m", steadyBurn), "fast[1h]", fmt.Sprint(">= ", leastBad), "for: " + prom(hold)},
 	"AfterglowLatencyBudgetBurn":   {over("rate1h", fastBurn), over("rate5m", fastBurn), over("rate6h", steadyBurn), over("rate30m", steadyBurn), fmt.Sprint(">= ", leastBad)},
 	"AfterglowCallbacksDropped":    {window(lossWindow)},
 	"AfterglowCallbacksRejected":   {window(lossWindow), `reason!~"closed|reserved_full|held_full|paused_full"`},
@@ -65,7 +65,7 @@ func TestTheLimitsAreThoseOfTheAlerts(t *testing.T) {
 	for _, part := range strings.Split(string(text), "- alert: ")[1:] {
 		name, rest, _ := strings.Cut(part, "\n")
 		expr, _, _ := strings.Cut(rest, "\n        labels:")
-		expr, _, _ = strings.Cut(expr, "\n        for:")
+		expr, _, _ = strings.Cut(expr, "\n        keep_firing_for:")
 		exprs[strings.TrimSpace(name)] = strings.Join(strings.Fields(expr), " ")
 	}
 	for name, needles := range alertLimits {

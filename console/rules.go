@@ -31,6 +31,7 @@ const (
 	fastBurn      = 14.4             // AfterglowErrorBudgetBurnFast: over an hour and five minutes
 	steadyBurn    = 6                // AfterglowErrorBudgetBurn: over six hours and half an hour
 	leastBad      = 10               // for both
+	hold          = time.Minute      // that these must last
 	latencySLO    = .99              // AfterglowLatencyBudgetBurn
 )
 

@@ -46,6 +46,8 @@ type judge struct {
 	c     *Console
 	s     *source
 	found []Verdict
+
+	blamed string // the callback that burns the budget
 }
 
 // level is that of a condition that an alert wants to last for some time.
@@ -97,19 +99,21 @@ func (c *Console) verdictsLocked() []Verdict {
 		case s.ageLocked(at) > staleAfter && !c.closed():
 			j.add(Verdict{Level: Watch, Text: fmt.Sprintf("The figures of %s are %s old", s.name, human(s.ageLocked(at)))})
 		}
-		all = append(all, j.found...)
-		if s.now != nil && (s.judged != s.at || s.verdicts == nil) { // once for each snapshot, however many pages are asked for
-			j.found = make([]Verdict, 0)
-			j.all()
-			s.judged, s.verdicts = s.at, j.found
-		}
-		all = append(all, s.verdicts...)
+		all = append(append(all, j.found...), s.verdicts...)
 	}
 	for _, d := range c.durables {
 		all = append(all, d.verdicts()...)
 	}
 	slices.SortStableFunc(all, func(a, b Verdict) int { return cmp.Compare(levelOrder[a.Level], levelOrder[b.Level]) })
 	return all
+}
+
+// judgeLocked finds what is wrong with a source, for each of its snapshots: what must last
+// is counted, whether somebody looks or not.
+func (c *Console) judgeLocked(s *source) {
+	j := &judge{c: c, s: s}
+	j.all()
+	s.verdicts = j.found
 }
 
 func (j *judge) all() {
@@ -119,8 +123,8 @@ func (j *judge) all() {
 	j.workers()
 	j.places()
 	j.loss()
-	j.callbacks()
 	j.budgets()
+	j.callbacks()
 	j.rest()
 }
 
@@ -166,7 +170,7 @@ func (j *judge) hanging() {
 		lasted := s.nameLasted(c.Name, func(p *namePoint) bool { return p.stuck > 0 })
 		j.add(Verdict{
 			Level: level(Warning, lasted, stuckFor), Alert: "AfterglowCallbackStuck", Callback: c.Name, Text: text,
-			Why: fmt.Sprintf("They run on past their timeout of %s and ignore their context. Each holds a goroutine; %d of %d replacements are used.", human(c.Timeout), s.now.Replaced, s.now.Workers),
+			Why: fmt.Sprintf("Each runs on past its timeout of %s, ignores its context, and holds a goroutine.", human(c.Timeout)),
 			Do:  "Pass the callback's context to what it waits for at that line.", Link: link, LinkText: linkText,
 		})
 	}

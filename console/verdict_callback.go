@@ -232,6 +232,8 @@ func (j *judge) failing(c *runner.CallbackStats) {
 	switch {
 	case o[runner.OutcomeError] == 0: // panics and timeouts have verdicts of their own
 		return
+	case c.Name == j.blamed:
+		return // the budget's verdict says more
 	case bad == all && bad >= alwaysFails:
 		v.Level, v.Text = Watch, fmt.Sprintf("%s fails every time: %s in five minutes%s", c.Name, times(bad), where)
 	case share > 1-j.c.cfg.SLO && bad >= leastBad:
@@ -267,7 +269,10 @@ func (j *judge) budgets() {
 	five, _ := s.burn(5*time.Minute, failure, failuresOf)
 	day, badDay := s.burn(6*time.Hour, failure, failuresOf)
 	half, _ := s.burn(30*time.Minute, failure, failuresOf)
-	v := Verdict{Level: Critical, Link: page("failures", "runner", s.name), LinkText: "The failures", Do: "Begin with the group that grows."}
+	v := Verdict{
+		Link: page("failures", "runner", s.name), LinkText: "The failures",
+		Do: "Begin with the group that grows.",
+	}
 	switch {
 	case hour > fastBurn && five > fastBurn && badHour >= leastBad:
 		s.fastBurnAt = s.at
@@ -276,15 +281,25 @@ func (j *judge) budgets() {
 		v.Why = fmt.Sprintf("%s ended badly within the hour, and they still do. Promised: %s end well.", things(badHour, "callback"), share(j.c.cfg.SLO))
 	case day > steadyBurn && half > steadyBurn && badDay >= leastBad && (s.fastBurnAt == 0 || s.at-s.fastBurnAt > time.Hour || five > steadyBurn):
 		v.Alert = "AfterglowErrorBudgetBurn"
-		v.Text = fmt.Sprintf("Callbacks of %s have failed %s times as often as they may for hours", s.name, digits(day))
+		v.Text = fmt.Sprintf("Callbacks of %s fail %s times as often as they may", s.name, digits(day))
 		v.Why = fmt.Sprintf("%s ended badly in six hours, or since the start. Promised: %s end well.", things(badDay, "callback"), share(j.c.cfg.SLO))
 	default:
+		s.burnSince = 0
 		j.late()
 		return
 	}
+	if s.burnSince == 0 {
+		s.burnSince = s.at
+	}
+	v.Level = level(Critical, s.at-s.burnSince, hold)
 	if g := j.mostOfFive(); g != nil {
 		v.Callback = g.Callback
-		v.Why += fmt.Sprintf(" Most: %s, %s.", g.Callback, g.Error)
+		v.Text += ", most of them " + g.Callback
+		if g.Place != "" {
+			v.Text += " in " + g.Place
+		}
+		v.Why += " " + g.Error
+		j.blamed = g.Callback
 		v.Link, v.LinkText = page("failure", "id", g.ID), "Most of them"
 	}
 	j.add(v)

@@ -22,20 +22,22 @@ import (
 // tasks is a durable queue in memory.
 type tasks struct {
 	mu      sync.Mutex
-	letters []console.DeadLetter // guarded by mu
-	reads   int                  // guarded by mu
-	retried []string             // guarded by mu
+	dead    int      // guarded by mu
+	reads   int      // guarded by mu
+	retried []string // guarded by mu
 }
 
 func newTasks(n int) *tasks {
-	q := &tasks{}
-	for i := range n {
-		q.letters = append(q.letters, console.DeadLetter{
-			ID: fmt.Sprint(i), Name: "order.receipt", Queue: "default", Ref: fmt.Sprintf("order %d", i), Attempts: 10,
-			Enqueued: time.Now(), Ended: time.Now(), Error: "no such template: " + script, Stack: "main.receipt\n\t/src/receipt.go:88",
-		})
+	return &tasks{dead: n}
+}
+
+const deadError = "no such template: " + script
+
+func letter(i int) console.DeadLetter {
+	return console.DeadLetter{
+		ID: fmt.Sprint(i), Name: "order.receipt", Queue: "default", Ref: fmt.Sprintf("order %d", i), Attempts: 10,
+		Enqueued: time.Now(), Ended: time.Now(), Error: deadError, Stack: "main.receipt\n\t/src/receipt.go:88",
 	}
-	return q
 }
 
 func (q *tasks) durable() console.Durable {
@@ -46,17 +48,17 @@ func (q *tasks) durable() console.Durable {
 			defer q.mu.Unlock()
 			q.reads++
 			return []console.DurableQueue{{Name: "default", States: []console.DurableState{
-				{State: "due", Count: 3, Age: 2 * time.Minute}, {State: "dead", Count: min(len(q.letters), 100_000), More: len(q.letters) > 100_000},
+				{State: "due", Count: 3, Age: 2 * time.Minute}, {State: "dead", Count: min(q.dead, 100_000), More: q.dead > 100_000},
 			}}}, nil
 		},
 		Groups: func(context.Context) (console.DeadGroups, error) {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			if len(q.letters) == 0 {
+			if q.dead == 0 {
 				return console.DeadGroups{}, nil
 			}
-			return console.DeadGroups{Looked: min(len(q.letters), 10_000), More: len(q.letters) > 10_000, Groups: []console.DeadGroup{
-				{ID: "g1", Name: "order.receipt", Error: q.letters[0].Error, Count: min(len(q.letters), 10_000), First: time.Now(), Last: time.Now()},
+			return console.DeadGroups{Looked: min(q.dead, 10_000), More: q.dead > 10_000, Groups: []console.DeadGroup{
+				{ID: "g1", Name: "order.receipt", Error: deadError, Count: min(q.dead, 10_000), First: time.Now(), Last: time.Now()},
 			}}, nil
 		},
 		Letters: func(_ context.Context, group, after string, limit int) (console.DeadLetters, error) {
@@ -64,12 +66,15 @@ func (q *tasks) durable() console.Durable {
 			defer q.mu.Unlock()
 			from := 0
 			_, _ = fmt.Sscan(after, &from)
-			if group != "g1" || from > len(q.letters) {
+			if group != "g1" || from > q.dead {
 				return console.DeadLetters{}, errors.New("no such group")
 			}
-			to := min(from+limit, len(q.letters))
-			page := console.DeadLetters{Tasks: q.letters[from:to]}
-			if to < len(q.letters) {
+			to := min(from+limit, q.dead)
+			page := console.DeadLetters{}
+			for i := from; i < to; i++ {
+				page.Tasks = append(page.Tasks, letter(i))
+			}
+			if to < q.dead {
 				page.Next = fmt.Sprint(to)
 			}
 			return page, nil
@@ -78,9 +83,9 @@ func (q *tasks) durable() console.Durable {
 			q.mu.Lock()
 			defer q.mu.Unlock()
 			q.retried = append(q.retried, group+"|"+task)
-			n := min(len(q.letters), 1000)
-			q.letters = q.letters[n:]
-			return n, len(q.letters) > 0, nil
+			n := min(q.dead, 1000)
+			q.dead -= n
+			return n, q.dead > 0, nil
 		},
 	}
 }

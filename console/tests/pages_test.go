@@ -18,6 +18,9 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
+// tickAndAHalf is until the console has collected what is there now.
+const tickAndAHalf = 1500 * time.Millisecond
+
 // leaves are the pages that need nothing to be shown.
 var leaves = []string{"overview", "running", "failures", "left", "drains", "durable"}
 
@@ -103,6 +106,7 @@ func TestTheOverviewHasARowForEachCallback(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		time.Sleep(tickAndAHalf)
 		o := look(t, c)
 		require.Len(t, o.Runners, 1)
 		require.Equal(t, "running", o.Runners[0].State)
