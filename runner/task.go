@@ -231,6 +231,11 @@ func (t *task) startedInfo(clocks reading) StartedInfo {
 	}
 }
 
+// finishedInfo returns what the events of an ended task say.
+func (t *task) finishedInfo(clocks reading) FinishedInfo {
+	return FinishedInfo{StartedInfo: t.startedInfo(clocks), Outcome: t.outcome, Err: t.err, Finished: clocks.at(t.finished), Stuck: t.stuck, Stack: t.stack()}
+}
+
 // lateAfter is the wait for a worker after which a start is late.
 const lateAfter = time.Second
 
