@@ -55,8 +55,15 @@ var outcomeWords = map[string]string{
 	runner.OutcomeCoalesced.String(): "left to a newer one",
 }
 
-// how says how a step has ended.
+// how says how a step has ended, or how it stands.
 func how(st step) string {
+	if !st.Done {
+		if st.Error == "" {
+			return st.State
+		}
+		failure, _, _ := strings.Cut(st.Error, "\n")
+		return fmt.Sprintf("%s, as attempt %d failed: %s", st.State, st.Attempt, failure)
+	}
 	took := fmt.Sprintf("%.*f ms", precision(st.TookMS), st.TookMS)
 	if st.TookMS >= 1000 {
 		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
@@ -219,6 +226,10 @@ func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
 // getOrderPage is GET /orders/{id}, where the form without script leads.
 func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	var t *ticket
+	if err == nil {
+		t, err = s.ticketOf(r.Context(), o)
+	}
 	data := s.page()
 	if err != nil {
 		status, message := s.explain(w, r, err)
@@ -228,7 +239,7 @@ func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Title = orderMessage
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
-	if t := s.tickets.get(o.ID); t != nil {
+	if t != nil {
 		data.Result.ServerMS = t.took()
 		data.Result.TraceID = traceIDOf(t.request)
 		data.Result.Steps, data.Result.Complete, _ = t.look()
