@@ -138,7 +138,7 @@ func (c *config) set(isSet map[string]bool, role, overflow, limits, faults, leve
 	check(isHostPort(c.addr), "-addr %q: use host:port, as in 127.0.0.1:8080", c.addr)
 	check(isHostPort(c.ops), "-ops %q: use host:port, as in 127.0.0.1:8081", c.ops)
 	check(c.db != "", "-db is empty: name a file")
-	errs = append(errs, c.setDurable(isSet["db"], role)...)
+	errs = append(errs, c.setDurable(isSet, role)...)
 
 	check(c.smtp == "" || isHostPort(c.smtp), "-smtp %q: use host:port, as in 127.0.0.1:1025", c.smtp)
 	check(c.delay >= 0 && c.delay <= time.Minute, "-smtp-delay %v: use 0 to 1m", c.delay)
@@ -172,7 +172,7 @@ func (c *config) set(isSet map[string]bool, role, overflow, limits, faults, leve
 }
 
 // setDurable takes over -durable and -role.
-func (c *config) setDurable(isDBSet bool, asked string) (errs []error) {
+func (c *config) setDurable(isSet map[string]bool, asked string) (errs []error) {
 	path, isFile := strings.CutPrefix(c.durable, sqlite.Scheme)
 	if isFile {
 		path = strings.TrimPrefix(path, "//")
@@ -180,9 +180,9 @@ func (c *config) setDurable(isDBSet bool, asked string) (errs []error) {
 	}
 	switch {
 	case c.durable == "":
-	case !isPostgres(c.durable) && path == "", !isPostgres(c.durable) && !isFile:
+	case !isPostgres(c.durable) && (!isFile || path == ""):
 		errs = append(errs, fmt.Errorf("-durable %q: use sqlite:FILE or a DSN of Postgres, as in sqlite:shop.db or postgres://shop@localhost/shop", c.durable))
-	case isDBSet:
+	case isSet["db"]:
 		errs = append(errs, errors.New("-durable and -db name two databases: leave -db out, as the orders are where the tasks are"))
 	}
 	switch c.role = role(asked); c.role {
@@ -193,6 +193,9 @@ func (c *config) setDurable(isDBSet bool, asked string) (errs []error) {
 		}
 		if c.role == roleWorker && c.load > 0 {
 			errs = append(errs, errors.New("-role worker takes no orders: give -load to the shop"))
+		}
+		if c.role == roleWorker && !isSet["ops"] {
+			c.ops = "127.0.0.1:0" // the shop has the default, and there may be more workers
 		}
 	default:
 		errs = append(errs, fmt.Errorf("-role %q: use all, web or worker", asked))

@@ -28,14 +28,21 @@ func (s *shop) greet() {
 		s.greetOfWorker(smtp, spans)
 		return
 	}
+	elsewhere := ""
+	if s.cfg.role == roleWeb && s.inbox != nil {
+		elsewhere = "  (the orders' mails are in the inboxes of the workers)"
+	}
 	third := "Start it with  -load 50 -faults order.webhook=error:0.2  and watch"
+	if s.cfg.role == roleWeb {
+		third = "Start a worker beside it, with  -role worker -durable " + withoutPassword(s.cfg.durable) + "  and watch"
+	}
 	if s.load != nil {
 		third = fmt.Sprintf("See what %d orders a second look like: watch", s.load.rate)
 	}
 	fmt.Fprintf(s.stdout, `The Afterglow shop is open.
 
   shop      %[1]s
-  inbox     %[1]s/inbox
+  inbox     %[1]s/inbox%[8]s
   ops       %[2]s  (/metrics /traces /faults /healthz /readyz /debug/pprof)
   database  %[3]s
   SMTP      %[4]s
@@ -49,7 +56,7 @@ Three things to try:
   3. %[7]s
      %[2]s/metrics, then press Ctrl-C.
 
-`, s.url, s.opsURL, s.database(), smtp, hook, spans, third)
+`, s.url, s.opsURL, s.database(), smtp, hook, spans, third, elsewhere)
 }
 
 // greetOfWorker says the same of a process that only sends mails.

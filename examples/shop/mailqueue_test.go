@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -175,7 +176,7 @@ func TestTheOrderTellsWhatBecomesOfItsDurableMail(t *testing.T) {
 		require.False(t, web.mailStep(got.ID).Done, "another attempt follows")
 		require.Contains(t, web.get(web.url+"/orders/"+got.ID).body, "failed: injected fault")
 
-		require.Equal(t, 204, worker.do(worker.request("PUT", worker.ops+"/faults", "")).status)
+		require.Equal(t, http.StatusOK, worker.do(worker.request(http.MethodPut, worker.ops+"/faults", "")).status)
 		state := web.complete(got.ID)
 		require.Len(t, state.After, 6)
 		require.Empty(t, web.mailStep(got.ID).Error)

@@ -93,7 +93,7 @@ type pageData struct {
 	Result   *resultData
 	Inbox    *inboxData
 	Traces   *tracesData
-	HasInbox bool // here, not with -smtp
+	HasInbox bool // here, not with -smtp or in a worker
 }
 
 // resultData is an order that was placed.
@@ -121,7 +121,7 @@ type inboxData struct {
 
 func (s *shop) page() pageData {
 	return pageData{
-		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil && s.cfg.role != roleWeb, Products: catalog, Best: s.best.html(), Max: maxQuantity,
 		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
 	}
 }
