@@ -23,8 +23,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 	serve(ctx, listener)
 }
 
