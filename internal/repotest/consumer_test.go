@@ -3,6 +3,7 @@ package repotest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,18 @@ func (c consumer) read(t *testing.T, name string) string {
 		require.NoError(t, err)
 	}
 	return strings.TrimSpace(string(b))
+}
+
+// requireDurable lets the consumer use the module of durable tasks as well.
+func (c consumer) requireDurable(t *testing.T) {
+	t.Helper()
+	from := filepath.Join(root(t), "durable")
+	_, err := command(t, from, []string{"GOWORK=off"}, "go", "list", "-deps", "./...") // into the module cache
+	require.NoError(t, err)
+	sums, err := os.ReadFile(filepath.Join(from, "go.sum"))
+	require.NoError(t, err)
+	c.write(t, "go.sum", c.read(t, "go.sum")+"\n"+string(sums))
+	c.write(t, "go.mod", c.read(t, "go.mod")+"\nrequire "+module+"/durable v0.0.0\n\nreplace "+module+"/durable => "+from+"\n")
 }
 
 func (c consumer) build(t *testing.T) {
@@ -153,4 +166,24 @@ func main() {}
 	c.lendChecksums(t)
 	c.build(t)
 	require.Contains(t, thirdParties(c.read(t, "go.mod")), "go.opentelemetry.io/otel")
+	c.tidy(t)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		require.NotRegexp(t, databases, c.read(t, name), "%s: only package durable needs a database", name)
+	}
+}
+
+// databases are the modules that durable tasks need.
+var databases = regexp.MustCompile(`riverqueue|jackc/|modernc\.org`)
+
+func TestAProgramThatUsesDurableTasksGetsADatabase(t *testing.T) {
+	c := newConsumer(t, `package main
+
+import _ "`+module+`/durable/sqlite"
+
+func main() {}
+`)
+	c.lendChecksums(t)
+	c.requireDurable(t)
+	c.build(t)
+	require.Regexp(t, databases, c.read(t, "go.mod"))
 }
