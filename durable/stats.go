@@ -18,7 +18,7 @@ type queueRow struct {
 var sqlQueues = "SELECT " + object("'name'", "name", "'paused'", "{{json(iif(paused_at IS NULL, 'false', 'true')) | paused_at IS NOT NULL}}") + " FROM {queue} ORDER BY name LIMIT $1"
 
 // sqlCount counts one state of one queue, up to a bound, along the index that River fetches by.
-const sqlCount = `SELECT count(*) FROM (SELECT 1 FROM {job} WHERE state = '%s' AND queue = $1 LIMIT $2) AS some`
+const sqlCount = `SELECT count(*) FROM (SELECT 1 FROM {job} WHERE state = '%s' AND queue = $1 LIMIT $2) AS counted`
 
 // sqlOldest finds the task that is due for longest, of one queue and priority, along the same index.
 const sqlOldest = `SELECT {{json_quote(scheduled_at) | to_json(scheduled_at)::text}} FROM {job}
@@ -30,8 +30,8 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 	if s.At, err = c.db.clock(ctx, c.db.exec); err != nil {
 		return Stats{}, fmt.Errorf("durable: stats: %w", err)
 	}
-	if _, err := c.db.row(ctx, c.db.exec, sqlLeader, nil, &s.Leader); err != nil {
-		return Stats{}, fmt.Errorf("durable: stats: %w", err)
+	if s.Leader, err = c.leader(ctx); err != nil {
+		return Stats{}, err
 	}
 	var rows []queueRow
 	if err := c.db.all(ctx, c.db.exec, sqlQueues, []any{MaxQueues}, &rows); err != nil {
@@ -45,6 +45,14 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 		s.Queues = append(s.Queues, q)
 	}
 	return s, nil
+}
+
+// leader returns the ID of the process that leads; empty: none.
+func (c *core) leader(ctx context.Context) (id string, err error) {
+	if _, err := c.db.row(ctx, c.db.exec, sqlLeader, nil, &id); err != nil {
+		return "", fmt.Errorf("durable: looking for the leader: %w", err)
+	}
+	return id, nil
 }
 
 func (c *core) queueStats(ctx context.Context, r queueRow, at time.Time) (q QueueStats, err error) {
