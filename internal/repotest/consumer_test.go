@@ -3,7 +3,6 @@ package repotest
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,26 +165,6 @@ func main() {}
 	c.lendChecksums(t)
 	c.build(t)
 	require.Contains(t, thirdParties(c.read(t, "go.mod")), "go.opentelemetry.io/otel")
-	c.tidy(t)
-	for _, name := range []string{"go.mod", "go.sum"} {
-		require.NotRegexp(t, databases, c.read(t, name), "%s: only package durable needs a database", name)
-	}
-}
-
-// databases are the modules that durable tasks need.
-var databases = regexp.MustCompile(`riverqueue|jackc/|modernc\.org`)
-
-func TestAProgramThatUsesDurableTasksGetsADatabase(t *testing.T) {
-	c := newConsumer(t, `package main
-
-import _ "`+module+`/durable/sqlite"
-
-func main() {}
-`)
-	c.lendChecksums(t)
-	c.requireDurable(t)
-	c.build(t)
-	require.Regexp(t, databases, c.read(t, "go.mod"))
 }
 
 // The modules that durable tasks need, by what their paths have in common.

@@ -1,7 +1,6 @@
 package repotest
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -55,15 +54,5 @@ func TestTheSamplerNeedsTheSDKAndNothingOfOurs(t *testing.T) {
 			require.Equal(t, module+"/telemetry/sampling", dep)
 		}
 		require.False(t, strings.HasPrefix(dep, "go.opentelemetry.io/otel/exporters"), dep)
-	}
-}
-
-func TestAProgramLinksOnlyTheDriverThatItUses(t *testing.T) {
-	const pgx, lite = "github.com/jackc/pgx/v5/pgxpool", "modernc.org/sqlite"
-	for pkg, links := range map[string][2]bool{"": {}, "/sqlite": {false, true}, "/postgres": {true, false}, "/pgsql": {true, false}} {
-		deps := dependencies(t, module+"/durable"+pkg)
-		require.Contains(t, deps, "github.com/riverqueue/river")
-		require.Equal(t, links, [2]bool{slices.Contains(deps, pgx), slices.Contains(deps, lite)}, "durable%s", pkg)
-		require.NotContains(t, deps, "github.com/stretchr/testify/require", "durable%s", pkg)
 	}
 }
