@@ -40,12 +40,12 @@ func serve(ctx context.Context, listener net.Listener) {
 			fmt.Fprintln(w, "Order placed successfully") // the mail is on the disk
 		}
 	})
+	log.Print("place orders at http://", listener.Addr(), "/orders/{id}")
 	go func() { log.Fatal(http.Serve(listener, nil)) }()
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	report, err := queue.Shutdown(last) // a mail that does not end in time goes back to the disk
-	log.Print(report, ", error: ", err)
+	log.Print(queue.Shutdown(last)) // a mail that does not end in time goes back to the disk
 }
 
 func sendMail(ctx context.Context, id string) error {

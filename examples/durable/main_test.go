@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -28,7 +27,6 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Print("http://", listener.Addr())
 	serve(context.Background(), listener)
 }
 
@@ -74,8 +72,9 @@ func await(t *testing.T, lines <-chan string, text string) string {
 func TestAMailSurvivesAKillInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
 	first, lines := start(t, dir)
-	_, url, _ := strings.Cut(await(t, lines, "http://"), "http://")
-	resp, err := http.Post(fmt.Sprintf("http://%s/orders/7", url), "", http.NoBody)
+	_, url, found := strings.Cut(await(t, lines, "place orders"), "at ")
+	require.True(t, found)
+	resp, err := http.Post(strings.Replace(url, "{id}", "7", 1), "", http.NoBody)
 	require.NoError(t, err)
 	said, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
