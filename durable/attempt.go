@@ -84,11 +84,14 @@ func attemptOf(ctx context.Context) *attempt {
 func (a *attempt) run() {
 	defer a.cancel(nil)
 	returned := make(chan error, 1)
+	ctx := a.ctx
+	if len(a.carried.Trace) > 0 {
+		ctx = propagator.Extract(ctx, a.carried.Trace)
+	}
 	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
 		err := errGoexit
 		defer func() { returned <- err }()
-		err = a.core.attempts.Do(propagator.Extract(a.ctx, a.carried.Trace), a.name, a.call,
-			runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
+		err = a.core.attempts.Do(ctx, a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
 	}()
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value
 		// No observer has seen an end, so the task has not begun.

@@ -81,12 +81,15 @@ func TestAQueueRunsAsManyAtOnceAsItIsSet(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
 		var running, most atomic.Int32
 		done := make(chan struct{}, 100)
-		task := durable.Define("narrow", durable.Options{Queue: "narrow"}, func(context.Context, int) error {
+		task := durable.Define("narrow", durable.Options{Queue: "narrow"}, func(ctx context.Context, _ int) error {
 			n := running.Add(1)
 			defer running.Add(-1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
-			<-time.After(20 * time.Millisecond)
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
 			done <- struct{}{}
 			return nil
 		})
