@@ -93,7 +93,8 @@ type pageData struct {
 	Result   *resultData
 	Inbox    *inboxData
 	Traces   *tracesData
-	HasInbox bool // here, not with -smtp or in a worker
+	Apart    bool // with -durable: other processes may do some of it
+	HasInbox bool // that of the orders is here: not with -smtp, and not if a worker sends them
 }
 
 // resultData is an order that was placed.
@@ -121,7 +122,7 @@ type inboxData struct {
 
 func (s *shop) page() pageData {
 	return pageData{
-		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil && s.cfg.role != roleWeb, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Title: "Afterglow shop", Ops: s.opsURL, Apart: s.queue != nil, HasInbox: s.inbox != nil && s.cfg.role != roleWeb, Products: catalog, Best: s.best.html(), Max: maxQuantity,
 		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
 	}
 }

@@ -54,7 +54,11 @@ type step struct {
 func newTicket(id string, mode placeMode, jobs []job) *ticket {
 	t := &ticket{id: id, mode: mode, pending: len(jobs), changed: make(chan struct{})}
 	for _, j := range jobs {
-		t.steps = append(t.steps, step{Name: j.name, Label: j.label, State: "waiting", Durable: j.way == wayDurable})
+		st := step{Name: j.name, Label: j.label, State: "waiting"}
+		if j.way == wayDurable {
+			st.Durable, st.Label = true, j.label+", durable"
+		}
+		t.steps = append(t.steps, st)
 	}
 	return t
 }
