@@ -4,12 +4,14 @@ FROM golang:1.26.8-bookworm AS build
 ENV CGO_ENABLED=0 GOWORK=off
 WORKDIR /src
 COPY go.mod go.sum ./
+COPY durable/go.mod durable/go.sum durable/
 COPY examples/go.mod examples/go.sum examples/
 RUN go -C examples mod download
 COPY console console
 COPY histogram histogram
 COPY runner runner
 COPY telemetry telemetry
+COPY durable durable
 COPY internal internal
 COPY examples examples
 RUN mkdir -p /out/data /out/tmp && go -C examples build -trimpath -ldflags='-s -w' -o /out/ ./shop ./load ./alerts

@@ -57,7 +57,7 @@ func (c *calls) take() map[string]int {
 func hooksOf(o runner.Observer) (hooks []string) {
 	v := reflect.ValueOf(o)
 	for i := range v.NumField() {
-		if !v.Field(i).IsNil() {
+		if f := v.Field(i); f.Kind() == reflect.Func && !f.IsNil() {
 			hooks = append(hooks, v.Type().Field(i).Name)
 		}
 	}

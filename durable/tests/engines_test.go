@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/internal/pgtest"
 	"github.com/afterglow-go/afterglow/durable/pgsql"
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/postgres"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 )

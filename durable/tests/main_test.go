@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/afterglow-go/afterglow/durable/internal/pgtest"
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 )
 
 func TestMain(m *testing.M) {

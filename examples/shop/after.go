@@ -36,41 +36,50 @@ type job struct {
 	timeout time.Duration
 	run     func(context.Context) error
 	options []runner.Option // after the response only
-
-	// apart: the order is placed even if this is rejected.
-	apart bool
+	way     way
 }
+
+// way is how a job is asked for.
+type way int
+
+const (
+	wayTogether way = iota // with the others of its order: all or none
+	wayApart               // by itself: the order is placed even if this is rejected
+	wayDurable             // as a task that is written with the order, and done wherever a worker is
+)
+
+const mailTimeout = 10 * time.Second
 
 // afterOrder lists what an order brings about.
 func (s *shop) afterOrder(o *order) []job {
 	return []job{
-		{nameEmailCustomer, "Confirmation mail", 10 * time.Second, func(ctx context.Context) error {
+		{nameEmailCustomer, "Confirmation mail", mailTimeout, func(ctx context.Context) error {
 			return s.mails.send(ctx, customerMail(o))
-		}, nil, false},
-		{nameEmailAdmin, "Mail to the admin", 10 * time.Second, func(ctx context.Context) error {
+		}, nil, s.wayOfMail(o)},
+		{nameEmailAdmin, "Mail to the admin", mailTimeout, func(ctx context.Context) error {
 			return s.mails.send(ctx, adminMail(s.cfg.admin, o, visitFrom(ctx)))
-		}, nil, false},
+		}, nil, wayTogether},
 		{nameAnalytics, "Analytics event", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addAnalytics(ctx, "order", o, visitFrom(ctx))
-		}, nil, false},
+		}, nil, wayTogether},
 		{nameActivity, "Activity log line", 5 * time.Second, func(ctx context.Context) error {
 			return s.store.addActivity(ctx, o, visitFrom(ctx))
-		}, nil, false},
+		}, nil, wayTogether},
 		{nameWebhook, "Webhook", 5 * time.Second, func(ctx context.Context) error {
 			return s.hook.deliver(ctx, o, visitFrom(ctx))
-		}, []runner.Option{runner.Retry(s.cfg.attempts)}, true},
+		}, []runner.Option{runner.Retry(s.cfg.attempts)}, wayApart},
 		{nameRevalidate, "Best-seller cache", 2 * time.Second, func(ctx context.Context) error {
 			return s.best.revalidate(ctx)
-		}, []runner.Option{runner.Coalesce("best-sellers")}, false},
+		}, []runner.Option{runner.Coalesce("best-sellers")}, wayTogether},
 	}
 }
 
 // afterSignup lists what a sign-up brings about.
 func (s *shop) afterSignup(u signup) []job {
 	return []job{
-		{nameSignup, "Welcome mail", 10 * time.Second, func(ctx context.Context) error {
+		{nameSignup, "Welcome mail", mailTimeout, func(ctx context.Context) error {
 			return s.mails.send(ctx, welcomeMail(u))
-		}, nil, false},
+		}, nil, wayTogether},
 	}
 }
 
@@ -96,7 +105,7 @@ func (s *shop) place(r *http.Request, id string, mode placeMode, jobs []job, wri
 	return t, nil
 }
 
-// ask reserves places for every job that belongs to the order, or for none. If it
+// ask reserves places for every job that belongs to the order and is not durable, or for none. If it
 // returns an error the ticket must not be committed. Then it asks for those that are
 // apart, each by itself. A partner's server that is down for long fills the places that
 // its own callbacks may take to wait for another attempt. Asked for with the others,
@@ -107,6 +116,9 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 	which := runner.Ref(t.id) // so that records and the end's report say whose mail was lost
 	var together, apart []runner.Call
 	for _, j := range jobs {
+		if j.way == wayDurable {
+			continue
+		}
 		callback := func(ctx context.Context) error {
 			if err := s.perform(ctx, t.id, j); err != nil {
 				return err // the telemetry logs it
@@ -117,7 +129,7 @@ func (s *shop) ask(ctx context.Context, t *ticket, jobs []job) error {
 		// All jobs are asked for here. Spans and records name the function that differs.
 		options := append([]runner.Option{committed, which, runner.Timeout(j.timeout), runner.Wraps(j.run)}, j.options...)
 		call := runner.Call{Name: j.name, Func: callback, Options: options}
-		if j.apart {
+		if j.way == wayApart {
 			apart = append(apart, call)
 		} else {
 			together = append(together, call)

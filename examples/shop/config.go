@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/afterglow-go/afterglow/durable/sqlite"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -22,6 +23,8 @@ import (
 type config struct {
 	addr, ops string
 	db        string
+	durable   string // DSN of the database that has the orders and the tasks; "": the orders are in db, and nothing is durable
+	role      role
 	smtp      string // "": the server in the process
 	delay     time.Duration
 	webhook   string // "": the receiver in the process
@@ -51,6 +54,7 @@ var usageGroups = []struct {
 	flags []string
 }{
 	{"Where it listens and keeps its data", []string{"addr", "ops", "db"}},
+	{"Mails that survive a crash", []string{"durable", "role"}},
 	{"Where mails and webhooks go", []string{"smtp", "smtp-delay", "webhook", "webhook-attempts", "admin"}},
 	{"The runner", []string{"workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "drain", "linger"}},
 	{"Making life interesting", []string{"load", "faults"}},
@@ -79,12 +83,14 @@ OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set.
 // returns flag.ErrHelp. Other errors say what to do, one line a mistake.
 func parseConfig(args []string, stdout io.Writer) (config, error) {
 	c := config{delay: 80 * time.Millisecond, workers: 64, queue: 1024, attempts: 3, drain: 10 * time.Second}
-	var overflow, limits, faults, level string
+	var role, overflow, limits, faults, level string
 	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the error is printed once, by main
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`host:port` of the shop")
 	fs.StringVar(&c.ops, "ops", "127.0.0.1:8081", "`host:port` of /metrics, /traces, /faults, /readyz and /debug/pprof")
 	fs.StringVar(&c.db, "db", defaultDB(), "SQLite `file`, created if need be")
+	fs.StringVar(&c.durable, "durable", "", "`DSN` of orders and their mails, sqlite:FILE or postgres://…; empty: mails wait in memory")
+	fs.StringVar(&role, "role", string(roleAll), "`role` with -durable: web takes orders, worker sends their mails, all does both")
 	fs.StringVar(&c.smtp, "smtp", "", "`host:port` of a real SMTP server; empty: one in the process, its mails at /inbox")
 	fs.Var((*durationFlag)(&c.delay), "smtp-delay", "`duration` of a delivery to the SMTP server or webhook receiver in the process")
 	fs.StringVar(&c.webhook, "webhook", "", "`URL` that order notifications are posted to; empty: a receiver in the process")
@@ -115,12 +121,14 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
 	}
-	return c, c.set(overflow, limits, faults, level)
+	isSet := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { isSet[f.Name] = true })
+	return c, c.set(isSet, role, overflow, limits, faults, level)
 }
 
 // set takes over what the flags say as text, and reports every setting that
 // cannot be used, joined, in the order of the help.
-func (c *config) set(overflow, limits, faults, level string) error {
+func (c *config) set(isSet map[string]bool, role, overflow, limits, faults, level string) error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -130,6 +138,7 @@ func (c *config) set(overflow, limits, faults, level string) error {
 	check(isHostPort(c.addr), "-addr %q: use host:port, as in 127.0.0.1:8080", c.addr)
 	check(isHostPort(c.ops), "-ops %q: use host:port, as in 127.0.0.1:8081", c.ops)
 	check(c.db != "", "-db is empty: name a file")
+	errs = append(errs, c.setDurable(isSet, role)...)
 
 	check(c.smtp == "" || isHostPort(c.smtp), "-smtp %q: use host:port, as in 127.0.0.1:1025", c.smtp)
 	check(c.delay >= 0 && c.delay <= time.Minute, "-smtp-delay %v: use 0 to 1m", c.delay)
@@ -160,6 +169,38 @@ func (c *config) set(overflow, limits, faults, level string) error {
 		check(err == nil, "-log-level %q: use debug, info, warn or error", level)
 	}
 	return errors.Join(errs...)
+}
+
+// setDurable takes over -durable and -role.
+func (c *config) setDurable(isSet map[string]bool, asked string) (errs []error) {
+	path, isFile := strings.CutPrefix(c.durable, sqlite.Scheme)
+	if isFile {
+		path = strings.TrimPrefix(path, "//")
+		c.durable = sqlite.Scheme + path
+	}
+	switch {
+	case c.durable == "":
+	case !isPostgres(c.durable) && (!isFile || path == ""):
+		errs = append(errs, fmt.Errorf("-durable %q: use sqlite:FILE or a DSN of Postgres, as in sqlite:shop.db or postgres://shop@localhost/shop", c.durable))
+	case isSet["db"]:
+		errs = append(errs, errors.New("-durable and -db name two databases: leave -db out, as the orders are where the tasks are"))
+	}
+	switch c.role = role(asked); c.role {
+	case roleAll:
+	case roleWeb, roleWorker:
+		if c.durable == "" {
+			errs = append(errs, fmt.Errorf("-role %s needs -durable: give the processes one database to meet in", c.role))
+		}
+		if c.role == roleWorker && c.load > 0 {
+			errs = append(errs, errors.New("-role worker takes no orders: give -load to the shop"))
+		}
+		if c.role == roleWorker && !isSet["ops"] {
+			c.ops = "127.0.0.1:0" // the shop has the default, and there may be more workers
+		}
+	default:
+		errs = append(errs, fmt.Errorf("-role %q: use all, web or worker", asked))
+	}
+	return errs
 }
 
 // durationFlag is a duration whose errors say what to do.

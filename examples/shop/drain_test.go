@@ -54,8 +54,7 @@ func startProgram(t *testing.T, args ...string) (*testShop, *exec.Cmd) {
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: patience},
 		ended:  make(chan struct{}),
 	}
-	cmd := exec.CommandContext(t.Context(), program.file,
-		append([]string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", s.db}, args...)...)
+	cmd := exec.CommandContext(t.Context(), program.file, s.somewhere(args)...)
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
 	require.NoError(t, cmd.Start())
 	s.cancel = func() { _ = cmd.Process.Signal(syscall.SIGTERM) }

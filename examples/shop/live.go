@@ -13,6 +13,9 @@ import (
 // heartbeat keeps proxies from closing a quiet stream.
 const heartbeat = 15 * time.Second
 
+// lookEvery is how often a stream looks at a durable step.
+const lookEvery = 250 * time.Millisecond
+
 // getOrderEvents is GET /api/orders/{id}/events: server-sent events, one
 // "step" for each change of the order's after-work, those that have happened
 // first, and one "complete" at the end.
@@ -31,8 +34,15 @@ func (s *shop) getOrderEvents(w http.ResponseWriter, r *http.Request) {
 
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
+	var look <-chan time.Time // nobody tells this process what others do
+	if t.mayChange() {
+		looks := time.NewTicker(lookEvery)
+		defer looks.Stop()
+		look = looks.C
+	}
 	sent := make(map[string]step)
 	for {
+		_ = s.lookAtMail(r.Context(), t) // if that fails, the next look may not
 		steps, complete, changed := t.look()
 		for _, st := range steps {
 			if sent[st.Name] == st {
@@ -53,6 +63,7 @@ func (s *shop) getOrderEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-changed:
+		case <-look:
 		case <-tick.C:
 			fmt.Fprint(w, ": still here\n\n")
 		case <-s.closing: // Shutdown waits for this response

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ type letter struct {
 	toName, to string
 	subject    string
 	body       string
+	id         string // the same each time the letter is sent; "": a new one
+	traceID    string // of the request it is sent for; "": that of the ticket in the context
 }
 
 func customerMail(o *order) letter {
@@ -96,8 +99,12 @@ func (m *mailer) deliver(ctx context.Context, l letter) error {
 	}
 	msg.Subject(l.subject)
 	msg.SetDate()
-	msg.SetMessageID()
-	if id := traceIDOf(requestOf(ctx)); id != "" {
+	if l.id != "" {
+		msg.SetMessageIDWithValue(l.id)
+	} else {
+		msg.SetMessageID()
+	}
+	if id := cmp.Or(l.traceID, traceIDOf(requestOf(ctx))); id != "" {
 		msg.SetGenHeader(traceIDHeader, id)
 	}
 	msg.SetBodyString(mail.TypeTextPlain, strings.ReplaceAll(l.body, "\n", "\r\n"))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,10 +19,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 )
 
+// withPostgres stops the Postgres that tests may have started.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return pgtest.Main(m.M) }
+
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(withPostgres{m}, goleak.Cleanup(func(code int) {
 		removeProgram()
 		os.Exit(code)
 	}))
@@ -50,7 +58,7 @@ func startShop(t *testing.T, args ...string) *testShop {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.cancel = cancel
-	args = append([]string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", s.db}, args...)
+	args = s.somewhere(args)
 	go func() {
 		defer close(s.ended)
 		s.err = run(ctx, args, s.stdout, s.stderr)
@@ -63,6 +71,15 @@ func startShop(t *testing.T, args ...string) *testShop {
 	})
 	s.url, s.ops = s.stdout.addresses(t, s.ended)
 	return s
+}
+
+// somewhere adds free ports and a database to the flags, unless they name one.
+func (s *testShop) somewhere(flags []string) []string {
+	args := []string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
+	if !slices.Contains(flags, "-durable") {
+		args = append(args, "-db", s.db)
+	}
+	return append(args, flags...)
 }
 
 // stop is Ctrl-C; it returns what run returned.
@@ -95,9 +112,9 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-var printedAddresses = regexp.MustCompile(`(?s)shop +(http://\S+).*ops +(http://\S+)`)
+var printedAddresses = regexp.MustCompile(`(?s)(?:shop +(http://\S+).*)?ops +(http://\S+)`)
 
-// addresses waits for the greeting and reads them from it.
+// addresses waits for the greeting and reads them from it. A worker has no first one.
 func (o *output) addresses(t *testing.T, ended <-chan struct{}) (shop, ops string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -105,7 +122,7 @@ func (o *output) addresses(t *testing.T, ended <-chan struct{}) (shop, ops strin
 		case <-ended:
 			return true
 		default:
-			return strings.Contains(o.String(), "Three things to try")
+			return strings.Contains(o.String(), "Three things to try") || strings.Contains(o.String(), "Place orders at a shop")
 		}
 	}, patience, 5*time.Millisecond)
 	m := printedAddresses.FindStringSubmatch(o.String())

@@ -59,13 +59,16 @@ func (s *shop) opsHandler() http.Handler {
 			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)
 		}
 	})
+	if s.cfg.role == roleWorker {
+		mux.HandleFunc("GET /inbox", s.getInbox) // a worker has no other page
+	}
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return mux
 }
 
 // getReady answers 503 as soon as the shop stops taking requests.
 func (s *shop) getReady(w http.ResponseWriter, r *http.Request) {
-	if !s.runner.Ready() {
+	if !s.isReady() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return
 	}

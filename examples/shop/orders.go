@@ -86,7 +86,8 @@ func (s *shop) placeOrder(r *http.Request, in orderInput) (*ticket, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.place(r, o.ID, o.Mode, s.afterOrder(o), func(ctx context.Context) error { return s.store.addOrder(ctx, o) })
+	enqueue := s.enqueueMail(r.Context(), o)
+	t, err := s.place(r, o.ID, o.Mode, s.afterOrder(o), func(ctx context.Context) error { return s.store.addOrder(ctx, o, enqueue) })
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +146,8 @@ type orderState struct {
 	Placed   time.Time `json:"placed"`
 	After    []step    `json:"after"`
 	Complete bool      `json:"complete"` // every step of After is done, well or badly
-	// Forgotten: After is no longer known. It is kept in memory for the newest
-	// orders.
+	// Forgotten: After is no longer known, apart from what is durable. It is kept in
+	// memory for the newest orders.
 	Forgotten bool `json:"forgotten,omitempty"`
 }
 
@@ -161,8 +162,13 @@ func (s *shop) getOrder(w http.ResponseWriter, r *http.Request) {
 		ID: o.ID, Product: o.Product.ID, Quantity: o.Quantity, Total: o.Total.String(),
 		Mode: o.Mode, Placed: o.Placed, After: []step{}, Forgotten: true,
 	}
-	if t := s.tickets.get(o.ID); t != nil {
-		state.Forgotten = false
+	t, err := s.ticketOf(r.Context(), o)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if t != nil {
+		state.Forgotten = t.forgotten
 		state.After, state.Complete, _ = t.look()
 	}
 	writeJSON(w, http.StatusOK, state)

@@ -55,8 +55,15 @@ var outcomeWords = map[string]string{
 	runner.OutcomeCoalesced.String(): "left to a newer one",
 }
 
-// how says how a step has ended.
+// how says how a step has ended, or how it stands.
 func how(st step) string {
+	if !st.Done {
+		if st.Error == "" {
+			return st.State
+		}
+		failure, _, _ := strings.Cut(st.Error, "\n")
+		return fmt.Sprintf("%s, as attempt %d failed: %s", st.State, st.Attempt, failure)
+	}
 	took := fmt.Sprintf("%.*f ms", precision(st.TookMS), st.TookMS)
 	if st.TookMS >= 1000 {
 		took = fmt.Sprintf("%.1f s", st.TookMS/1000)
@@ -86,7 +93,8 @@ type pageData struct {
 	Result   *resultData
 	Inbox    *inboxData
 	Traces   *tracesData
-	HasInbox bool // here, not with -smtp
+	Apart    bool // with -durable: other processes may do some of it
+	HasInbox bool // that of the orders is here: not with -smtp, and not if a worker sends them
 }
 
 // resultData is an order that was placed.
@@ -114,7 +122,7 @@ type inboxData struct {
 
 func (s *shop) page() pageData {
 	return pageData{
-		Title: "Afterglow shop", Ops: s.opsURL, HasInbox: s.inbox != nil, Products: catalog, Best: s.best.html(), Max: maxQuantity,
+		Title: "Afterglow shop", Ops: s.opsURL, Apart: s.queue != nil, HasInbox: s.inbox != nil && s.cfg.role != roleWeb, Products: catalog, Best: s.best.html(), Max: maxQuantity,
 		Order: orderInput{Product: catalog[0].ID, Quantity: 1, Mode: string(modeAfter)},
 	}
 }
@@ -219,6 +227,10 @@ func (s *shop) postSignupForm(w http.ResponseWriter, r *http.Request) {
 // getOrderPage is GET /orders/{id}, where the form without script leads.
 func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	o, err := s.store.order(r.Context(), r.PathValue("id"))
+	var t *ticket
+	if err == nil {
+		t, err = s.ticketOf(r.Context(), o)
+	}
 	data := s.page()
 	if err != nil {
 		status, message := s.explain(w, r, err)
@@ -228,7 +240,7 @@ func (s *shop) getOrderPage(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Title = orderMessage
 	data.Result = &resultData{ID: o.ID, Message: orderMessage, Mode: o.Mode, Email: o.Email, Complete: true}
-	if t := s.tickets.get(o.ID); t != nil {
+	if t != nil {
 		data.Result.ServerMS = t.took()
 		data.Result.TraceID = traceIDOf(t.request)
 		data.Result.Steps, data.Result.Complete, _ = t.look()

@@ -13,12 +13,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -149,18 +151,19 @@ func statusOf(err error) (status int, message string) {
 		return in.status, in.message
 	case errors.Is(err, sql.ErrNoRows):
 		return http.StatusNotFound, "no such order"
-	case errors.Is(err, runner.ErrQueueFull), errors.Is(err, runner.ErrStuck), errors.Is(err, runner.ErrClosed), isBusy(err):
+	case errors.Is(err, runner.ErrQueueFull), errors.Is(err, runner.ErrStuck), errors.Is(err, runner.ErrClosed), errors.Is(err, durable.ErrClosed), isBusy(err):
 		return http.StatusServiceUnavailable, "the shop is too busy just now: nothing was done, please try again in a moment"
 	}
 	return http.StatusInternalServerError, "something went wrong in the shop: nothing was done"
 }
 
-// isBusy reports whether the database was locked by others for all of busy_timeout, the
-// request's turn to write did not come within writeTimeout, or the request was canceled
-// meanwhile: it can be tried again.
+// isBusy reports whether the database was locked by others for all of busy_timeout, or takes
+// no connections, the request's turn to write did not come within writeTimeout, or the
+// request was canceled meanwhile: it can be tried again.
 func isBusy(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY ||
+	var connect *pgconn.ConnectError
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY || errors.As(err, &connect) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,7 +35,8 @@ type shop struct {
 	otel      *otelsetup.OTel
 	tracer    trace.Tracer
 	telemetry *telemetry.Telemetry
-	runner    *runner.Runner
+	runner    *runner.Runner // nil in a worker
+	queue     *mailQueue     // nil without -durable
 	console   *console.Console
 	faults    *injector
 
@@ -44,16 +46,17 @@ type shop struct {
 	tickets   *tickets
 	inbox     *inbox // nil with -smtp
 	mails     *mailer
-	receiver  *receiver // nil with -webhook
-	hook      *webhook
-	load      *load // nil without -load
+	receiver  *receiver // nil with -webhook, and in a worker
+	hook      *webhook  // nil in a worker
+	load      *load     // nil without -load
 
-	listener, opsListener net.Listener
-	server, opsServer     *http.Server
+	listener, opsListener net.Listener // a worker has the second only
+	server, opsServer     *http.Server // likewise
 	url, opsURL           string
 
-	closing chan struct{}  // closed when responses without end shall end
-	closers []func() error // in the order of opening
+	draining atomic.Bool    // of a worker
+	closing  chan struct{}  // closed when responses without end shall end
+	closers  []func() error // in the order of opening
 }
 
 // open makes a shop that listens but does not serve yet. It closes what it
@@ -75,15 +78,9 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.listener, err = listen("addr", cfg.addr); err != nil {
+	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	s.onClose(func() error { return ignoreClosed(s.listener.Close()) })
-	if s.opsListener, err = listen("ops", cfg.ops); err != nil {
-		return nil, err
-	}
-	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
-	s.url, s.opsURL = urlOf(s.listener), urlOf(s.opsListener)
 	if s.otel, err = startOTel(ctx, s.spans, s.registry, slog.New(handler)); err != nil {
 		return nil, err
 	}
@@ -99,6 +96,9 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	if err := s.openRunner(); err != nil {
 		return nil, err
 	}
+	if err := s.openQueue(ctx); err != nil {
+		return nil, err
+	}
 	s.openServers()
 	if cfg.load > 0 {
 		s.load = newLoad(s.url, cfg.load, stdout)
@@ -106,8 +106,25 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	return s, nil
 }
 
+// listen opens the ports; a worker has that of ops only.
+func (s *shop) listen() (err error) {
+	if s.cfg.role != roleWorker {
+		if s.listener, err = listen("addr", s.cfg.addr); err != nil {
+			return err
+		}
+		s.onClose(func() error { return ignoreClosed(s.listener.Close()) })
+		s.url = urlOf(s.listener)
+	}
+	if s.opsListener, err = listen("ops", s.cfg.ops); err != nil {
+		return err
+	}
+	s.onClose(func() error { return ignoreClosed(s.opsListener.Close()) })
+	s.opsURL = urlOf(s.opsListener)
+	return nil
+}
+
 func (s *shop) openStore(ctx context.Context) (err error) {
-	if s.store, err = openStore(ctx, s.cfg.db, s.tracer); err != nil {
+	if s.store, err = openStore(ctx, s.cfg, s.tracer); err != nil {
 		return err
 	}
 	s.onClose(func() error { return inTime(s.store.close) })
@@ -130,6 +147,9 @@ func (s *shop) openDeliveries() (err error) {
 	}
 	if s.mails, err = newMailer(smtp, s.tracer); err != nil {
 		return fmt.Errorf("-smtp: %w", err)
+	}
+	if s.cfg.role == roleWorker {
+		return nil
 	}
 	secret, url := newSecret(), s.cfg.webhook
 	if url == "" {
@@ -158,7 +178,7 @@ func (s *shop) openRunner() error {
 		OmitTraceIDs:   true,
 		FlightRecorder: flight,
 	})
-	if err != nil {
+	if err != nil || s.cfg.role == roleWorker {
 		return err
 	}
 	if err := s.openConsole(flight); err != nil {
@@ -203,8 +223,10 @@ func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
 }
 
 func (s *shop) openServers() {
-	s.server = s.newServer(s.measured(s.handler()))
-	s.server.RegisterOnShutdown(func() { close(s.closing) })
+	if s.cfg.role != roleWorker {
+		s.server = s.newServer(s.measured(s.handler()))
+		s.server.RegisterOnShutdown(func() { close(s.closing) })
+	}
 	s.opsServer = s.newServer(s.opsHandler())
 	s.opsServer.ReadTimeout = 0 // a profile takes longer
 	s.onClose(func() error {
@@ -255,7 +277,11 @@ func (s *shop) serve(ctx context.Context) error {
 		}
 	}()
 
-	err := s.serveOrders(ctx)
+	serve := s.serveOrders
+	if s.cfg.role == roleWorker {
+		serve = s.serveTasks
+	}
+	err := serve(ctx)
 	cancel(nil) // the load's too, if the shop's server has failed
 	failed := context.Cause(ctx)
 	if errors.Is(failed, context.Canceled) { // not by a server

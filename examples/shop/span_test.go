@@ -97,7 +97,7 @@ func TestARecordOfAFailureNamesTheFunctionOfTheJob(t *testing.T) {
 	source, err := os.ReadFile("after.go")
 	require.NoError(t, err)
 	for message, begins := range map[string]string{
-		"callback failed":   `{nameEmailAdmin, "Mail to the admin", 10 * time.Second, func(`,
+		"callback failed":   `{nameEmailAdmin, "Mail to the admin", mailTimeout, func(`,
 		"callback panicked": `{nameAnalytics, "Analytics event", 5 * time.Second, func(`,
 	} {
 		line := 1 + strings.Count(strings.Split(string(source), begins)[0], "\n")

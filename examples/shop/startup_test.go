@@ -42,12 +42,18 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"bad fault":           {[]string{"-faults", "order.fax=error:1"}, []string{"-faults", "order.webhook"}},
 		"flight into a file":  {[]string{"-flight", filepath.Join(file, "flight")}, []string{"-flight", "cannot be written to"}},
 		"bad level":           {[]string{"-log-level", "loud"}, []string{"-log-level", "debug"}},
+		"durable nowhere":     {[]string{"-durable", "mysql://x"}, []string{"-durable", "sqlite:FILE", "postgres://"}},
+		"durable in a file":   {[]string{"-durable", "sqlite:" + filepath.Join(file, "shop.db")}, []string{"cannot use the database", "-durable"}},
+		"two databases":       {[]string{"-durable", "sqlite:x.db", "-db", "y.db"}, []string{"-durable and -db", "leave -db out"}},
+		"no such role":        {[]string{"-role", "boss"}, []string{"-role", "all, web or worker"}},
+		"role of nothing":     {[]string{"-role", "worker"}, []string{"-role worker", "needs -durable"}},
+		"worker with orders":  {[]string{"-durable", "sqlite:x.db", "-role", "worker", "-load", "1"}, []string{"-role worker", "-load"}},
 		"database in a file":  {[]string{"-db", filepath.Join(file, "shop.db")}, []string{"cannot use the database", "-db"}},
 		"database is a dir":   {[]string{"-db", t.TempDir()}, []string{"cannot use the database", "-db"}},
 		"database is no such": {[]string{"-db", file}, []string{"cannot use the database", "-db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			args := append([]string{"-addr", "127.0.0.1:0", "-ops", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "shop.db")}, c.args...)
+			args := (&testShop{db: filepath.Join(t.TempDir(), "shop.db")}).somewhere(c.args)
 			out, errs := new(output), new(output)
 			err := run(t.Context(), args, out, errs)
 			require.Error(t, err)
@@ -63,7 +69,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 
 func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
 	mistakes := [][2]string{
-		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
+		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-durable", "mysql://x"}, {"-role", "boss"}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
 		{"-webhook", "ftp://x"}, {"-webhook-attempts", "0"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
 		{"-limits", "order.webhook"}, {"-max-reserved", "-1"}, {"-max-held", "-1"}, {"-max-paused", "-1"},
 		{"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
@@ -101,7 +107,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	out := new(output)
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
 	for _, flag := range []string{
-		"addr", "ops", "db", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
+		"addr", "ops", "db", "durable", "role", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
 		"drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
 	} {
 		require.Contains(t, out.String(), "\n  -"+flag+" ")

@@ -22,11 +22,13 @@ type ticket struct {
 	mode      placeMode
 	request   trace.SpanContext // of who asked; written before the ticket is shared
 	committed atomic.Bool
+	forgotten bool // made anew, of what the database has; written before the ticket is shared
 
 	mu       sync.Mutex
 	steps    []step        // guarded by mu
 	pending  int           // guarded by mu: steps that are not done
 	serverMS float64       // guarded by mu: how long the server took to answer
+	answered time.Time     // guarded by mu: zero if it has not yet
 	changed  chan struct{} // guarded by mu: closed and replaced at every change
 }
 
@@ -37,7 +39,10 @@ type step struct {
 	State   string `json:"state"` // waiting, running or done
 	Done    bool   `json:"done"`
 	Outcome string `json:"outcome,omitempty"`
-	Error   string `json:"error,omitempty"`
+	Error   string `json:"error,omitempty"` // of the last attempt, if it failed
+	// Durable: the step is a task in the database. Attempt is how often it was begun.
+	Durable bool `json:"durable,omitempty"`
+	Attempt int  `json:"attempt,omitempty"`
 	// AtMS is when the step ended, relative to the response: negative if
 	// before it.
 	AtMS   float64 `json:"at_ms"`
@@ -49,21 +54,30 @@ type step struct {
 func newTicket(id string, mode placeMode, jobs []job) *ticket {
 	t := &ticket{id: id, mode: mode, pending: len(jobs), changed: make(chan struct{})}
 	for _, j := range jobs {
-		t.steps = append(t.steps, step{Name: j.name, Label: j.label, State: "waiting"})
+		st := step{Name: j.name, Label: j.label, State: "waiting"}
+		if j.way == wayDurable {
+			st.Durable, st.Label = true, j.label+", durable"
+		}
+		t.steps = append(t.steps, st)
 	}
 	return t
 }
 
-// update changes one step and wakes those who watch.
+// update changes one step, and wakes those who watch if that made a difference.
 func (t *ticket) update(name string, change func(*step)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.steps {
 		if t.steps[i].Name == name {
-			wasDone := t.steps[i].Done
+			before := t.steps[i]
 			change(&t.steps[i])
-			if t.steps[i].Done && !wasDone {
+			switch after := t.steps[i]; {
+			case after == before:
+				return
+			case after.Done && !before.Done:
 				t.pending--
+			case !after.Done && before.Done: // an operator has a dead letter run again
+				t.pending++
 			}
 		}
 	}
@@ -101,7 +115,7 @@ func (t *ticket) answer(took time.Duration) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.serverMS = milliseconds(took)
+	t.serverMS, t.answered = milliseconds(took), now
 	if t.mode == modeInline {
 		for i := range t.steps {
 			t.steps[i].AtMS = milliseconds(t.steps[i].ended.Sub(now))

@@ -16,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
@@ -32,6 +33,7 @@ func TestTheImagesAreWhatTheTestsRun(t *testing.T) {
 	m := regexp.MustCompile(`^0\.(\d)(\d\d)\.(\d+)$`).FindStringSubmatch(version("prometheus", "prometheus/prometheus")) // 0.313.5 of the module is 3.13.5
 	require.NotNil(t, m)
 	require.Equal(t, fmt.Sprintf("prom/prometheus:v%s.%s.%s-busybox", m[1], m[2], m[3]), project.Services["prometheus"].Image)
+	require.Regexp(t, `^postgres:15\.\d+$`, project.Services["postgres"].Image, "as in Debian")
 	require.Contains(t, readFile(t, "docker-compose.yml"), project.Services["jaeger"].Image+" # tests run v"+version("jaeger", "jaegertracing/jaeger")+" of its module",
 		"Jaeger has another number as a module: the file says which one is tested")
 }
@@ -48,6 +50,7 @@ func TestEachHealthCheckIsAProgramOfItsImage(t *testing.T) {
 		"jaegertracing/jaeger": {"wget"},
 		"grafana/loki":         {"/usr/bin/loki"}, // with -health, since 3.6.5
 		"axllent/mailpit":      {"/mailpit"},
+		"postgres":             {"pg_isready"},
 	}
 	for _, service := range loadCompose(t).Services {
 		image, _, _ := strings.Cut(service.Image, ":")
@@ -103,20 +106,21 @@ func TestTheImageIsSmallStaticAndNobodysRoot(t *testing.T) {
 
 	// The programs take the containers' commands, and answer their health checks.
 	project := loadCompose(t)
-	ports, err := tool.FreePorts(3)
+	ports, err := tool.FreePorts(4)
 	require.NoError(t, err)
-	shop, alerts := project.Services["shop"], project.Services["alerts"]
-	start := func(service types.ServiceConfig, ready string, args ...string) {
+	start := func(service types.ServiceConfig, program, ready string, args ...string) {
 		process, err := tool.Start(t.Context(), tool.Command{
-			Path: filepath.Join(dir, service.Name), Args: append(onThisMachine(t, service, t.TempDir()), args...), Ready: ready,
+			Path: filepath.Join(dir, program), Args: append(onThisMachine(t, service, t.TempDir()), args...), Ready: ready,
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, process.Stop()) })
 	}
 	at := func(i int) string { return "127.0.0.1:" + ports[i] }
-	start(shop, "http://"+at(1)+"/readyz", "-addr", at(0), "-ops", at(1), "-linger", "0s")
-	start(alerts, "http://"+at(2)+"/healthz", "-addr", at(2))
-	for service, flag := range map[string]string{"shop": "-ops=" + at(1), "alerts": "-addr=" + at(2)} {
+	dsn := pgtest.DSN(t)
+	start(project.Services["shop"], "shop", "http://"+at(1)+"/readyz", "-addr", at(0), "-ops", at(1), "-linger", "0s", "-durable", dsn, "-smtp", "")
+	start(project.Services["worker1"], "shop", "http://"+at(3)+"/readyz", "-ops", at(3), "-linger", "0s", "-durable", dsn, "-smtp", "")
+	start(project.Services["alerts"], "alerts", "http://"+at(2)+"/healthz", "-addr", at(2))
+	for service, flag := range map[string]string{"shop": "-ops=" + at(1), "worker2": "-ops=" + at(3), "alerts": "-addr=" + at(2)} {
 		test := project.Services[service].HealthCheck.Test
 		check := exec.CommandContext(t.Context(), filepath.Join(dir, test[1]), append([]string{flag}, test[len(test)-1])...)
 		out, err := check.CombinedOutput()

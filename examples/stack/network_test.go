@@ -27,6 +27,8 @@ func listens(t *testing.T, project *types.Project) map[string][]string {
 	flags := func(service string) string { return strings.Join(project.Services[service].Command, "\n") }
 	return map[string][]string{
 		"shop":         find(flags("shop"), `(?m)^-(?:addr|ops)=0\.0\.0\.0:(\d+)$`),
+		"worker1":      find(flags("worker1"), `(?m)^-ops=0\.0\.0\.0:(\d+)$`),
+		"worker2":      find(flags("worker2"), `(?m)^-ops=0\.0\.0\.0:(\d+)$`),
 		"alerts":       find(flags("alerts"), `(?m)^-addr=0\.0\.0\.0:(\d+)$`),
 		"jaeger":       find(readFile(t, jaegerFile), `_PORT:-(\d+)\}`),
 		"loki":         find(readFile(t, "deploy/loki/loki.yaml"), `http_listen_port: (\d+)`),
@@ -34,11 +36,12 @@ func listens(t *testing.T, project *types.Project) map[string][]string {
 		"alertmanager": {"9093"},
 		"grafana":      {"3000"},
 		"mailpit":      {"1025", "8025"},
+		"postgres":     {"5432"},
 	}
 }
 
 var (
-	address = regexp.MustCompile(`\b([a-z]+):(\d{4,5})\b`)
+	address = regexp.MustCompile(`\b([a-z]+\d?):(\d{4,5})\b`)
 	local   = regexp.MustCompile(`(?:127\.0\.0\.1|localhost):(\d{4,5})`)
 )
 
@@ -83,7 +86,8 @@ func TestTheContainersFindEachOther(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, found, 10, "addresses are found at all")
 	for name, needs := range map[string][]string{
-		"shop": {"jaeger", "loki", "mailpit"}, "prometheus": {"shop", "alertmanager"},
+		"shop": {"jaeger", "loki", "mailpit", "postgres"}, "worker1": {"jaeger", "loki", "mailpit", "postgres"},
+		"worker2": {"jaeger", "loki", "mailpit", "postgres"}, "prometheus": {"shop", "alertmanager"},
 		"alertmanager": {"alerts"}, "grafana": {"prometheus", "alertmanager", "jaeger", "loki"},
 	} {
 		for _, other := range needs {

@@ -82,9 +82,13 @@ func TestTheServersTakeWhatTheirContainersAreGiven(t *testing.T) {
 	}
 	ts.eventually(func() bool {
 		ts.get(ts.prometheusURL+"/api/v1/targets", &targets)
-		return len(targets.Data.ActiveTargets) == 1
+		return len(targets.Data.ActiveTargets) == 3
 	}, "Prometheus finds its targets")
-	require.Equal(t, "http://shop:8081/metrics", targets.Data.ActiveTargets[0].ScrapeURL)
+	var urls []string
+	for _, target := range targets.Data.ActiveTargets {
+		urls = append(urls, target.ScrapeURL)
+	}
+	require.ElementsMatch(t, []string{"http://shop:8081/metrics", "http://worker1:8081/metrics", "http://worker2:8081/metrics"}, urls)
 
 	// Alertmanager reads where to post to when it posts.
 	var config struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/examples/internal/alerts"
 )
 
@@ -29,6 +30,11 @@ var programs string // written before the tests begin
 
 var built = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs) })
 
+// withPostgres stops the Postgres that a test may have started.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return pgtest.Main(m.M) }
+
 func TestMain(m *testing.M) {
 	// Most of the time a stack waits, so that all of them can run at once.
 	if err := flag.Set("test.parallel", "12"); err != nil {
@@ -39,7 +45,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	programs = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(withPostgres{m}, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
 	}))

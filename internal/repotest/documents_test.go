@@ -43,6 +43,26 @@ func statements(ctx context.Context, after, mails, reports *runner.Runner, mux *
 func main() {}
 `
 
+// durableFragment is the same for a block about durable tasks.
+const durableFragment = `package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/sqlite"
+)
+
+func statements(ctx context.Context, queue *sqlite.Queue, orderEmail *durable.Task[string], id string, page durable.Page) (err error) {
+	_ = time.Second
+	%s
+	return err
+}
+
+func main() {}
+`
+
 func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
 	require.NotEmpty(t, blocks)
@@ -52,23 +72,88 @@ func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
 		if strings.HasPrefix(program, "func Test") {
 			continue // it is a test of examples/minimal
 		}
-		if !strings.Contains(program, "package main") {
+		isDurable := strings.Contains(program, "queue")
+		switch {
+		case strings.Contains(program, "package main"):
+			isDurable = strings.Contains(program, module+"/durable")
+		case isDurable && !strings.Contains(program, "runner."):
+			program = fmt.Sprintf(durableFragment, program)
+		default:
+			isDurable = false
 			program = fmt.Sprintf(fragment, program)
 		}
 		c := newConsumer(t, program)
 		c.lendChecksums(t)
+		if isDurable {
+			c.requireDurable(t)
+		}
+		c.build(t)
+	}
+}
+
+// diffed is the program around the block of the README that moves a callback from memory to disk.
+const diffed = `package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/sqlite"
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+var (
+	queue *sqlite.Queue
+	_     = runner.After
+	_     = durable.Full
+)
+
+func sendMail(ctx context.Context, id string) error { return ctx.Err() }
+
+%s
+	_ = err
+}
+
+func main() { http.HandleFunc("POST /orders/{id}", placeOrder) }
+`
+
+func TestBothSidesOfTheDiffInTheREADMEBuildAndThreeLinesDiffer(t *testing.T) {
+	blocks := regexp.MustCompile("(?ms)^```diff\n(.*?)^```$").FindAllStringSubmatch(read(t, "README.md"), -1)
+	require.Len(t, blocks, 1)
+	var before, after strings.Builder
+	differ := 0
+	for line := range strings.Lines(blocks[0][1]) {
+		if line[0] != '-' {
+			after.WriteString(line[min(1, len(line)-1):])
+		}
+		if line[0] != '+' {
+			before.WriteString(line[min(1, len(line)-1):])
+		}
+		if line[0] == '+' || line[0] == '-' {
+			differ++
+		}
+	}
+	require.Equal(t, 3, differ)
+	for _, side := range []string{before.String(), after.String()} {
+		c := newConsumer(t, fmt.Sprintf(diffed, side))
+		c.lendChecksums(t)
+		c.requireDurable(t)
 		c.build(t)
 	}
 }
 
 // The programs a reader copies first are ones that are built, tested and run.
-func TestTheREADMEBeginsWithTwoExamplesAndHasTheTestOfTheFirst(t *testing.T) {
+func TestTheREADMEHasExamplesThatAreTestedAndTheTestOfTheFirst(t *testing.T) {
 	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
 	for i, file := range []string{"examples/minimal/main.go", "examples/metrics/main.go"} {
 		require.Greater(t, len(blocks), i)
 		_, program, _ := strings.Cut(read(t, file), "\npackage main\n")
 		require.Equal(t, "package main\n"+program, blocks[i][1], file)
 	}
+	_, program, _ := strings.Cut(read(t, "examples/durable/main.go"), "\npackage main\n")
+	require.Contains(t, read(t, "README.md"), "```go\npackage main\n"+program+"```\n")
+	require.LessOrEqual(t, strings.Count(read(t, "examples/durable/main.go"), "\n"), 60, "it fits on one screen")
 	tests := 0
 	for _, b := range blocks {
 		if strings.HasPrefix(b[1], "func Test") {

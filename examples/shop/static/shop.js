@@ -45,7 +45,8 @@ function showStep(step) {
   li.querySelector("code").textContent = step.name;
   const how = li.querySelector(".how");
   if (!step.done) {
-    how.textContent = step.state;
+    how.textContent = step.state + (step.error ? `, as attempt ${step.attempt} failed: ${step.error.split("\n")[0]}` : "");
+    delete li.dataset.outcome;
     return;
   }
   li.dataset.outcome = step.outcome;
