@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // attempt is one run of a task, from River's hands to its end.
@@ -87,7 +88,8 @@ func (a *attempt) run() {
 	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
 		err := errGoexit
 		defer func() { returned <- err }()
-		err = a.core.attempts.Do(propagator.Extract(a.ctx, a.carried.Trace), a.name, a.call,
+		ctx := telemetry.ContextWithRequestTraceID(propagator.Extract(a.ctx, a.carried.Trace), a.carried.Request)
+		err = a.core.attempts.Do(ctx, a.name, a.call,
 			runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
 	}()
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value

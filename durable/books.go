@@ -8,6 +8,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/histogram"
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // folded is the name under which tasks are counted whose names are beyond
@@ -219,6 +220,17 @@ func (q *Queue) Counts() []Counts {
 		all = append(all, Counts{of.name, of.rescued, of.interrupted})
 	}
 	return all
+}
+
+// counts returns them for the metrics.
+func (b *books) counts() telemetry.DurableCounts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := telemetry.DurableCounts{LeasesLost: b.leasesLost}
+	for _, of := range b.inOrderLocked() {
+		c.Tasks = append(c.Tasks, telemetry.DurableTaskCounts{Name: of.name, Attempts: of.starts, Returned: of.rescued, Interrupted: of.interrupted})
+	}
+	return c
 }
 
 func (b *books) inOrderLocked() []*book {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // newAttempts makes the runner that runs attempts, and sees their ends.
@@ -37,6 +38,7 @@ func (c *core) observe() error {
 	if c.cfg.Telemetry == nil {
 		return nil
 	}
+	c.reader = newReader(c)
 	return c.cfg.Telemetry.ObserveDurable(view{c})
 }
 
@@ -155,3 +157,13 @@ func (v view) Stats() runner.Stats { return v.core.snapshot().Stats }
 
 // Snapshot implements [telemetry.Books].
 func (v view) Snapshot() runner.Snapshot { return v.core.snapshot() }
+
+// DurableCounts implements [telemetry.DurableBooks].
+func (v view) DurableCounts() telemetry.DurableCounts {
+	counts := v.core.books.counts()
+	counts.StoreErrors = v.core.reader.errors()
+	return counts
+}
+
+// Store implements [telemetry.DurableBooks].
+func (v view) Store(ctx context.Context) (telemetry.Store, bool) { return v.core.reader.store(ctx) }

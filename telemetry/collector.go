@@ -34,7 +34,7 @@ type series struct {
 }
 
 func newCollector(rs *runners, c *catalog, own *signals) *collector {
-	return &collector{metrics: newMetrics(), runners: rs, catalog: c, signals: own, histograms: make(map[series]*histogramSeries), pairs: make(map[sampleID][]*dto.LabelPair)}
+	return &collector{metrics: newMetrics(nil), runners: rs, catalog: c, signals: own, histograms: make(map[series]*histogramSeries), pairs: make(map[sampleID][]*dto.LabelPair)}
 }
 
 // Describe implements [prometheus.Collector].
@@ -72,14 +72,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // collectRunner sends what a runner has.
 func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	for reason, n := range r.Rejections {
-		ch <- c.total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
+		if runner.Reason(reason) != runner.ReasonStore { // of durable tasks only
+			ch <- c.total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
+		}
 	}
-	ch <- c.total(c.folded, r.Folded, r.opened, r.Name)
+	c.collectPool(ch, r)
 	ch <- c.total(c.shutdownLost, uint64(r.Lost), r.opened, r.Name)
-	if r.Drain > 0 {
-		ch <- c.gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
-	}
-	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
 	ch <- c.histogram(series{desc: c.responseDelay, runner: r.Name}, r, r.ResponseDelay, nil)
 	ch <- c.gauge(c.depth, float64(r.Depth), r.Name)
 	ch <- c.gauge(c.capacity, float64(r.Capacity), r.Name)
@@ -89,10 +87,19 @@ func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 		ch <- c.gauge(c.places, float64(places.Taken), r.Name, state)
 		ch <- c.gauge(c.placesLimit, float64(places.Limit), r.Name, state)
 	}
-	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
-	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
 	ch <- c.gauge(c.oldestAge, secondsSince(r.OldestDue), r.Name)
+}
+
+// collectPool sends what a runner has in common with a queue of durable tasks.
+func (c *collector) collectPool(ch chan<- prometheus.Metric, r *read) {
+	ch <- c.total(c.folded, r.Folded, r.opened, r.Name)
+	if r.Drain > 0 {
+		ch <- c.gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
+	}
+	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
+	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
+	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
 	ch <- c.gauge(c.longestRun, secondsSince(r.OldestRunning), r.Name)
 	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }

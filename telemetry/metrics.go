@@ -22,12 +22,13 @@ type metrics struct {
 	misuse, telemetryErrors, buildInfo *prometheus.Desc
 }
 
-func newMetrics() *metrics {
+// newMetrics describes the metrics, whose series all have some constant labels.
+func newMetrics(constant prometheus.Labels) *metrics {
 	ofCallback := func(name, unit, help string, more ...string) *prometheus.Desc {
-		return desc(name, unit, help, append([]string{names.LabelRunner, names.LabelCallback}, more...)...)
+		return descWith(constant, name, unit, help, append([]string{names.LabelRunner, names.LabelCallback}, more...)...)
 	}
 	ofRunner := func(name, unit, help string, more ...string) *prometheus.Desc {
-		return desc(name, unit, help, append([]string{names.LabelRunner}, more...)...)
+		return descWith(constant, name, unit, help, append([]string{names.LabelRunner}, more...)...)
 	}
 	return &metrics{
 		callbacks: ofCallback(names.MetricCallbacks, "",
@@ -99,11 +100,15 @@ const seconds = "seconds"
 
 // ownLabels are the labels of all metrics.
 func ownLabels() []string {
-	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelVersion, names.LabelGoVersion}
+	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelMode, names.LabelQueue, names.LabelVersion, names.LabelGoVersion}
 }
 
 func desc(name, unit, help string, labels ...string) *prometheus.Desc {
-	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), nil, prometheus.WithUnit(unit))
+	return descWith(nil, name, unit, help, labels...)
+}
+
+func descWith(constant prometheus.Labels, name, unit, help string, labels ...string) *prometheus.Desc {
+	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), constant, prometheus.WithUnit(unit))
 }
 
 // unixSeconds is t as Prometheus writes times; 0 for the zero Time.

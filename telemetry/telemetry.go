@@ -22,6 +22,7 @@ type Telemetry struct {
 	signals   *signals
 	flight    *FlightRecorder // nil: none
 	scrapes   scrapes
+	durables  *durableCollector
 }
 
 // New returns a Telemetry whose metrics are registered. It fails if a field
@@ -42,6 +43,8 @@ func New(cfg Config) (*Telemetry, error) {
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes, known)
 	t.signals.tellTo(t.logging)
+
+	t.durables = newDurableCollector(cfg.Registerer, t.runners, t.catalog)
 
 	err := cfg.Registerer.Register(newCollector(t.runners, t.catalog, t.signals))
 	if already := (prometheus.AlreadyRegisteredError{}); errors.As(err, &already) {

@@ -41,7 +41,7 @@ func scrape() (map[string]metric, error) {
 	ctx := context.Background()
 	err = r.Go(ctx, "a", func(context.Context) error { return nil })
 	_, stopped := r.Shutdown(ctx)
-	if err = errors.Join(err, stopped); err != nil {
+	if err = errors.Join(err, stopped, tel.ObserveDurable(durableBooks{r})); err != nil {
 		return nil, err
 	}
 	families, err := registry.Gather()
@@ -66,11 +66,35 @@ func scrape() (map[string]metric, error) {
 	return all, nil
 }
 
+// durableBooks are those of a queue of durable tasks that has done nothing: package durable is in another module.
+type durableBooks struct{ *runner.Runner }
+
+// Stats implements [telemetry.Books].
+func (b durableBooks) Stats() runner.Stats { return b.Snapshot().Stats }
+
+// Snapshot implements [telemetry.Books].
+func (b durableBooks) Snapshot() runner.Snapshot {
+	s := b.Runner.Snapshot()
+	s.Name = "durable"
+	return s
+}
+
+// DurableCounts implements [telemetry.DurableBooks].
+func (durableBooks) DurableCounts() telemetry.DurableCounts {
+	return telemetry.DurableCounts{Tasks: []telemetry.DurableTaskCounts{{Name: "a"}}}
+}
+
+// Store implements [telemetry.DurableBooks].
+func (durableBooks) Store(context.Context) (telemetry.Store, bool) {
+	return telemetry.Store{Queues: []telemetry.StoreQueue{{Name: "default", Tasks: map[string]int{names.TaskDue: 0}}}}, true
+}
+
 // cardinality is how many series something has at most: n for each of R
-// runners, for each of their C callback names, or for the process.
+// runners, for each of their C callback names, or for the process. Of D queues of durable tasks, for each of their
+// T task names, or for each of the Q queues in their store.
 type cardinality struct {
 	n  int
-	of string // "R C", "R" or ""
+	of string // "R C", "R" or ""; "D T", "D Q" or "D"
 }
 
 func (c cardinality) String() string {
@@ -83,12 +107,18 @@ func (c cardinality) String() string {
 // cardinality of m, if each label has as many values as values says.
 func (m metric) cardinality(values map[string]int) cardinality {
 	c := cardinality{n: m.perSet}
+	ofRunner, ofName := "R", "C"
+	if strings.HasPrefix(m.name, "afterglow_durable_") {
+		ofRunner, ofName = "D", "T"
+	}
 	for _, l := range m.labels {
 		switch l {
 		case names.LabelRunner:
-			c.of = strings.TrimSpace("R " + c.of)
+			c.of = strings.TrimSpace(ofRunner + " " + c.of)
 		case names.LabelCallback:
-			c.of = strings.TrimSpace(c.of + " C")
+			c.of = strings.TrimSpace(c.of + " " + ofName)
+		case names.LabelQueue:
+			c.of = strings.TrimSpace(c.of + " Q")
 		default:
 			c.n *= max(values[l], 1)
 		}

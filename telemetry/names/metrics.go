@@ -33,16 +33,34 @@ const (
 	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
 )
 
+// The names of the metrics that only queues of durable tasks have. Those of the store come from
+// one process at a time.
+const (
+	MetricDurableAttempts    = "afterglow_durable_attempts_total"     // How often are tasks run, retries included?
+	MetricDurableReturned    = "afterglow_durable_returned_total"     // Do processes die while they run tasks?
+	MetricDurableInterrupted = "afterglow_durable_interrupted_total"  // How much is run again because a deploy, or a lost lease, cut it short?
+	MetricDurableLeasesLost  = "afterglow_durable_leases_lost_total"  // Can processes write their heartbeats in time?
+	MetricDurableTasks       = "afterglow_durable_tasks"              // How much waits in the store, and for what?
+	MetricDurableOldestDue   = "afterglow_durable_oldest_due_seconds" // Do the workers of all processes keep up?
+	MetricDurablePaused      = "afterglow_durable_queue_paused"       // Has somebody paused the queue?
+	MetricDurableProcesses   = "afterglow_durable_processes"          // Does anybody work the queue?
+	MetricDurableLeaders     = "afterglow_durable_leaders"            // Does anybody make scheduled tasks due?
+	MetricDurableStoreAge    = "afterglow_durable_store_age_seconds"  // How old are the figures of the store?
+	MetricDurableStoreErrors = "afterglow_durable_store_errors_total" // Why are they old?
+)
+
 // The labels of the metrics. Their values are constants of the code: no ids, no
 // paths, no texts of errors.
 const (
-	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
+	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says; of the queue of durable tasks, as durable.Config.Name does.
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
 	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
-	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it.
+	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; where durable tasks are: TaskScheduled and those below it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
+	LabelMode      = "mode"      // ModeDurable on what is counted of durable tasks in a metric of runners; absent on what runners count.
+	LabelQueue     = "queue"     // Name of a queue in the store of durable tasks.
 	LabelVersion   = "version"   // Version of this module.
 	LabelGoVersion = "goversion" // Version of Go that built the program.
 )
@@ -59,6 +77,14 @@ const (
 
 	ResultSuccess = "success" // The outcome is success.
 	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
+
+	ModeDurable = "durable" // The tasks outlive their process: package durable.
+
+	TaskScheduled = "scheduled" // Not due yet.
+	TaskDue       = "due"       // Waits for a worker.
+	TaskRunning   = "running"   // A worker runs it.
+	TaskRetrying  = "retrying"  // Waits for its next attempt.
+	TaskDead      = "dead"      // A dead letter: no attempt is left, or another one would not help.
 
 	SignalTraces   = "traces"   // Panics of a tracer or of telemetry.Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
 	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.
