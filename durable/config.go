@@ -58,8 +58,8 @@ type Config struct {
 	// DeadAfter is how long a process may be silent before others take its tasks. A
 	// process that has not been able to write its heartbeat for two thirds of that ends the contexts
 	// of its own tasks. All times are measured by each process's monotonic clock, so no clock that is
-	// set can kill a live process. A process that dies is found within DeadAfter and
-	// a fifth of that.
+	// set can kill a live process. The tasks of a process that dies are due again within
+	// DeadAfter and two sevenths of that: 20 s by default.
 	//
 	// Negative switches the heartbeat off: the tasks of a dead process then start again an hour after
 	// the longest timeout of the tasks that the leader knows, and at least two hours after their start.

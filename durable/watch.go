@@ -241,7 +241,7 @@ func (c *core) tell(ctx context.Context, process string, back []returned) {
 			c.log.ErrorContext(ctx, "dead letter: the process that ran its last attempt died", slog.String(keyTask, b.name), slog.Int64(keyID, b.id))
 		}
 	}
-	if process != "" || len(back) > 0 {
+	if len(back) > 0 {
 		c.log.WarnContext(ctx, "process found dead, its tasks run again", slog.String(keyProcess, process), slog.Int(keyTasks, len(back)-dead))
 	}
 }

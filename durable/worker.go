@@ -64,7 +64,7 @@ func (a *attempt) result(ctx context.Context, job *river.Job[args]) error {
 	switch a.end {
 	case endDone:
 		return nil
-	case endInterrupted:
+	case endInterrupted, endLost: // of a lost lease the fence decides whether that counts
 		return river.JobSnooze(0)
 	case endRefused:
 		return river.JobSnooze(putBack)
@@ -73,7 +73,7 @@ func (a *attempt) result(ctx context.Context, job *river.Job[args]) error {
 	case endDead:
 		job.MaxAttempts = job.Attempt // so that River discards it
 		a.keep(ctx)
-	case endAgain, endLost:
+	case endAgain:
 	}
 	return a.failure
 }

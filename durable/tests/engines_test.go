@@ -100,7 +100,7 @@ func (s store) queue(cfg durable.Config, tasks ...durable.Definition) *durable.Q
 	return q
 }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (s store) shutdown(q *durable.Queue) {
 	s.t.Helper()
