@@ -19,7 +19,7 @@ type queueRow struct {
 var sqlQueues = "SELECT " + object("'name'", "name", "'paused'", "{{json(iif(paused_at IS NULL, 'false', 'true')) | paused_at IS NOT NULL}}") + " FROM {queue} ORDER BY name LIMIT $1"
 
 // sqlCount counts one state of one queue, up to a bound, along the index that River fetches by.
-const sqlCount = `SELECT count(*) FROM (SELECT 1 FROM {job} WHERE state = '%s' AND queue = $1 LIMIT $2) AS some`
+const sqlCount = `SELECT count(*) FROM (SELECT 1 FROM {job} WHERE state = '%s' AND queue = $1 LIMIT $2) AS counted`
 
 // sqlOldest finds the task that is due for longest, of one queue and priority, along the same index.
 const sqlOldest = `SELECT {{json_quote(scheduled_at) | to_json(scheduled_at)::text}} FROM {job}

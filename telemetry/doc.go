@@ -61,7 +61,7 @@
 // store shows it at a time, so that a sum over instances is right. If that process dies, another one
 // that is scraped shows it after 15 seconds. A scrape waits for the store for half a
 // second at most; then it shows what was read before, with its age. A queue of T task names has at
-// most 68 T + 35 series in each process and, of Q queues in its store, 8 Q + 2 series in one. Its buckets
+// most 68 T + 34 series in each process and, of Q queues in its store, 8 Q + 2 series in one. Its buckets
 // reach further than a runner's.
 //
 // # Spans
