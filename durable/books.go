@@ -210,8 +210,16 @@ type Counts struct {
 }
 
 // Counts returns them by name, in the order of the names.
-func (q *Queue) Counts() []Counts {
-	b := q.core.books
+func (q *Queue) Counts() []Counts { return q.core.books.counts() }
+
+// lost returns how often a lease was lost.
+func (b *books) lost() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.leasesLost
+}
+
+func (b *books) counts() []Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []Counts

@@ -37,7 +37,7 @@ func (c *core) observe() error {
 	if c.cfg.Telemetry == nil {
 		return nil
 	}
-	return c.cfg.Telemetry.ObserveDurable(view{c})
+	return c.cfg.Telemetry.ObserveDurable(&view{core: c})
 }
 
 // begin counts the start of the attempt.
@@ -146,12 +146,3 @@ func (a *attempt) tellFailed(ctx context.Context, info runner.FinishedInfo, fail
 		a.tellEnd(ctx, info, failed, retried)
 	}
 }
-
-// view is what telemetry reads.
-type view struct{ core *core }
-
-// Stats implements [telemetry.Books].
-func (v view) Stats() runner.Stats { return v.core.snapshot().Stats }
-
-// Snapshot implements [telemetry.Books].
-func (v view) Snapshot() runner.Snapshot { return v.core.snapshot() }

@@ -47,7 +47,7 @@ func (rs *runners) open(r Books) error {
 	switch {
 	case o == nil:
 		rs.byName[st.Name] = &observed{Books: r, opened: timestamppb.Now()}
-	case !o.Stats().Closed:
+	case !o.Stats().Closed || isDurable(o.Books) != isDurable(r):
 		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
 	default:
 		o.forgetEnded() // here too, in case nobody scrapes
@@ -57,12 +57,17 @@ func (rs *runners) open(r Books) error {
 	return nil
 }
 
+func isDurable(b Books) bool {
+	_, is := b.(DurableBooks)
+	return is
+}
+
 // read returns the books of all runners, in the order of their names.
 func (rs *runners) read() (all []read) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for _, o := range rs.byName {
-		all = append(all, read{o.read(), o.opened})
+		all = append(all, read{o.read(), o.opened, o.Books, isDurable(o.Books)})
 	}
 	slices.SortFunc(all, func(a, b read) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -71,7 +76,9 @@ func (rs *runners) read() (all []read) {
 // read is the books of all runners of a name at one moment.
 type read struct {
 	runner.Snapshot
-	opened *timestamppb.Timestamp
+	opened    *timestamppb.Timestamp
+	current   Books // without what was counted before
+	isDurable bool
 }
 
 // read returns the books of the runner, with what was counted before it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -22,6 +23,10 @@ type Telemetry struct {
 	signals   *signals
 	flight    *FlightRecorder // nil: none
 	scrapes   scrapes
+
+	registerer  prometheus.Registerer
+	durables    sync.Once // registers the collector of durable tasks
+	durablesErr error     // written in durables
 }
 
 // New returns a Telemetry whose metrics are registered. It fails if a field
@@ -36,6 +41,8 @@ func New(cfg Config) (*Telemetry, error) {
 		runners: &runners{byName: make(map[string]*observed)},
 		signals: newSignals(cfg),
 		flight:  cfg.FlightRecorder,
+
+		registerer: cfg.Registerer,
 	}
 	known := new(functions)
 	t.tracing = newTracing(cfg, &t.signals.traces, known)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -38,6 +40,9 @@ func scrape() (map[string]metric, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := tel.ObserveDurable(durableBooks{}); err != nil {
+		return nil, err
+	}
 	ctx := context.Background()
 	err = r.Go(ctx, "a", func(context.Context) error { return nil })
 	_, stopped := r.Shutdown(ctx)
@@ -52,6 +57,11 @@ func scrape() (map[string]metric, error) {
 	for _, f := range families {
 		m := metric{name: f.GetName(), kind: strings.ToLower(f.GetType().String()), unit: f.GetUnit(), help: f.GetHelp(), perSet: 1}
 		one := f.GetMetric()[0]
+		for _, m := range f.GetMetric() {
+			if !isDurable(m) {
+				one = m
+			}
+		}
 		for _, l := range one.GetLabel() {
 			m.labels = append(m.labels, l.GetName())
 		}
@@ -64,6 +74,11 @@ func scrape() (map[string]metric, error) {
 		all[m.name] = m
 	}
 	return all, nil
+}
+
+// isDurable reports whether a series is of durable tasks, which have one label more.
+func isDurable(m *dto.Metric) bool {
+	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == names.LabelMode })
 }
 
 // cardinality is how many series something has at most: n for each of R
@@ -94,4 +109,21 @@ func (m metric) cardinality(values map[string]int) cardinality {
 		}
 	}
 	return c
+}
+
+// durableBooks are those of a queue of durable tasks with one of each.
+type durableBooks struct{}
+
+// Stats implements [telemetry.Books].
+func (durableBooks) Stats() runner.Stats { return runner.Stats{Name: "durable"} }
+
+// Snapshot implements [telemetry.Books].
+func (b durableBooks) Snapshot() runner.Snapshot { return runner.Snapshot{Stats: b.Stats()} }
+
+// Durable implements [telemetry.DurableBooks].
+func (durableBooks) Durable() telemetry.DurableStats {
+	return telemetry.DurableStats{
+		Callbacks: []telemetry.DurableCallback{{Name: "a"}},
+		Store:     &telemetry.DurableStore{Queues: []telemetry.DurableQueue{{Name: "default", Tasks: []telemetry.DurableTasks{{State: names.StateDue}}}}},
+	}
 }

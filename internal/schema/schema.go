@@ -190,8 +190,11 @@ func (s *source) metricTable() Section {
 		}
 		delete(s.metrics, n.Value)
 		values := s.values()
-		if n.Value == names.MetricMisuse {
+		switch n.Value {
+		case names.MetricMisuse:
 			values[names.LabelReason] = len(s.misuses)
+		case names.MetricDurableTasks:
+			values[names.LabelState] = len(named(s.names, "State"))
 		}
 		c := m.cardinality(values)
 		totals[c.of] += c.n
@@ -200,7 +203,7 @@ func (s *source) metricTable() Section {
 	for name := range s.metrics {
 		s.fail("a scrape has %s, and package names has not", name)
 	}
-	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. "+
+	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. A queue of durable tasks is a runner too, and has one queue here. "+
 		"C is at most Config.MaxNames, and one more for all other names. Together they are %d R C + %d R + %d. "+
 		"A native histogram is one series instead, with at most 160 buckets.", totals["R C"], totals["R"], totals[""])
 	return t
@@ -222,6 +225,7 @@ func (s *source) labelTable() Section {
 	t := Section{Title: Labels, Text: intro(s.names, "Label"), Columns: []string{"name", "values", "meaning"}}
 	values := s.values()
 	values[names.LabelReason] += len(s.misuses)
+	values[names.LabelState] += len(named(s.names, "State"))
 	for _, n := range s.take("Label") {
 		bound := "1"
 		switch v := values[n.Value]; {
@@ -247,11 +251,13 @@ func (s *source) valueTable() Section {
 			t.Rows = append(t.Rows, []string{code(n.Value), code(label), upper(n.Meaning)})
 		}
 	}
+	add(names.LabelMode, s.take("Mode"))
 	add(names.LabelCallback, s.take("Other"))
 	add(names.LabelOutcome, s.ends)
 	add(names.LabelReason, s.reasons)
 	add(names.LabelReason, s.misuses)
 	add(names.LabelState, s.states)
+	add(names.LabelState, s.take("State"))
 	add(names.LabelResult, s.take("Result"))
 	add(names.LabelSignal, s.take("Signal"))
 	return t

@@ -33,7 +33,7 @@ func TestTheCommittedSchemaIsTheOneOfTheCode(t *testing.T) {
 func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 	kinds := map[string]string{
 		"Metric": schema.Metrics, "Label": schema.Labels, "Other": schema.LabelValues, "Result": schema.LabelValues,
-		"Signal": schema.LabelValues, "Exemplar": schema.Exemplars, "Span": schema.Spans, "Attr": schema.Attributes,
+		"Signal": schema.LabelValues, "Mode": schema.LabelValues, "State": schema.LabelValues, "Exemplar": schema.Exemplars, "Span": schema.Spans, "Attr": schema.Attributes,
 		"Event": schema.Events, "Log": schema.Messages, "Key": schema.Keys,
 	}
 	rows := make(map[string]map[string]int)

@@ -28,19 +28,31 @@ const (
 	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Is a callback stuck that has not ended?
 	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
 	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
-	MetricMisuse           = "afterglow_misuse_total"                   // Does a call ask for nothing, because it is wrong?
-	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"         // Does the telemetry itself fail?
-	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
+
+	MetricDurableTasks       = "afterglow_durable_tasks"              // How many durable tasks wait, and how many are dead letters?
+	MetricDurableOldestDue   = "afterglow_durable_oldest_due_seconds" // Do the workers of durable tasks keep up?
+	MetricDurablePaused      = "afterglow_durable_paused"             // Has somebody paused a queue?
+	MetricDurableProcesses   = "afterglow_durable_processes"          // Does anybody work durable tasks?
+	MetricDurableReturned    = "afterglow_durable_returned_total"     // Do processes die at work?
+	MetricDurableInterrupted = "afterglow_durable_interrupted_total"  // How much work do deploys do again?
+	MetricDurableLeasesLost  = "afterglow_durable_leases_lost_total"  // Do processes lose the database?
+	MetricDurableStoreErrors = "afterglow_durable_store_errors_total" // Are the figures above missing because the database did not answer?
+
+	MetricMisuse          = "afterglow_misuse_total"           // Does a call ask for nothing, because it is wrong?
+	MetricTelemetryErrors = "afterglow_telemetry_errors_total" // Does the telemetry itself fail?
+	MetricBuildInfo       = "afterglow_build_info"             // What is running, and since which deploy?
 )
 
 // The labels of the metrics. Their values are constants of the code: no ids, no
 // paths, no texts of errors.
 const (
 	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
+	LabelMode      = "mode"      // ModeDurable. Only series of durable tasks have it, beside the labels that the same metric has for callbacks.
+	LabelQueue     = "queue"     // Queue of durable tasks, as durable.Config.Queues names it.
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
 	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
-	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it.
+	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; of durable tasks, StateScheduled and those beside it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
 	LabelVersion   = "version"   // Version of this module.
@@ -56,6 +68,14 @@ const (
 // Values of labels.
 const (
 	Other = "other" // The callback label of every name beyond runner.Config.MaxNames.
+
+	ModeDurable = "durable" // Durable tasks: in a database.
+
+	StateScheduled = "scheduled" // Of durable tasks: not due yet.
+	StateDue       = "due"       // Of durable tasks: waits for a worker.
+	StateRunning   = "running"   // Of durable tasks: a worker runs it.
+	StateRetrying  = "retrying"  // Of durable tasks: waits for its next attempt.
+	StateDead      = "dead"      // Of durable tasks: a dead letter.
 
 	ResultSuccess = "success" // The outcome is success.
 	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
