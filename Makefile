@@ -47,7 +47,7 @@ run: ## start the example shop (ARGS='-load 50' places orders by itself)
 	@go run ./examples/shop $(ARGS)
 
 .PHONY: setup
-setup: ## install a C compiler and Chromium, and build the servers that tests run against
+setup: ## install a C compiler, Chromium and Postgres, and build the servers that tests run against
 	@./tools/setup.sh
 	@go run ./internal/tool/build $(notdir $(SERVERS) $(GOTESTSUM))
 

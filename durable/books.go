@@ -211,8 +211,9 @@ type Counts struct {
 }
 
 // Counts returns them by name, in the order of the names.
-func (q *Queue) Counts() []Counts {
-	b := q.core.books
+func (q *Queue) Counts() []Counts { return q.core.books.counts() }
+
+func (b *books) counts() []Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []Counts
@@ -222,8 +223,8 @@ func (q *Queue) Counts() []Counts {
 	return all
 }
 
-// counts returns them for the metrics.
-func (b *books) counts() telemetry.DurableCounts {
+// durableCounts returns them for the metrics.
+func (b *books) durableCounts() telemetry.DurableCounts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := telemetry.DurableCounts{LeasesLost: b.leasesLost}

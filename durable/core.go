@@ -134,6 +134,9 @@ func newCore(cfg Config, tasks []Definition) (*core, error) {
 	if c.books, err = newBooks(cfg); err != nil {
 		return nil, err
 	}
+	for _, t := range c.tasks {
+		c.books.know(t.defined())
+	}
 	return c, c.newAttempts()
 }
 

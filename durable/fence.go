@@ -7,10 +7,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// fencedDriver is a driver whose fetches and results count only while the process has
-// its row in the database: the row that others delete, in one transaction with giving
-// its tasks away. So a process that was taken for dead neither takes a task any more nor overwrites what the
-// new owner of one has written.
+// fencedDriver is a driver whose results count only while the process has its row in the
+// database: the row that others delete, in one transaction with giving its tasks away. So
+// a process that was taken for dead overwrites nothing that the new owner of a task has written.
 type fencedDriver[Tx any] struct {
 	riverdriver.Driver[Tx]
 
@@ -45,19 +44,13 @@ func (e fencedExecutor) hold(ctx context.Context, f func(tx riverdriver.Executor
 	return isAlive, err
 }
 
-// JobGetAvailable implements [riverdriver.Executor].
-func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver.JobGetAvailableParams) (found *riverdriver.JobGetAvailableResult, err error) {
+// JobGetAvailable implements [riverdriver.Executor]. It needs no row: a task that is fetched too late is not
+// begun (see lease.begin), its result is refused, and adopt gives it back.
+func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
 	if e.lease.isLost() {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
-	isAlive, err := e.hold(ctx, func(tx riverdriver.ExecutorTx) (err error) {
-		found, err = tx.JobGetAvailable(ctx, params)
-		return err
-	})
-	if err != nil || !isAlive {
-		return &riverdriver.JobGetAvailableResult{}, err
-	}
-	return found, nil
+	return e.Executor.JobGetAvailable(ctx, params)
 }
 
 // JobSetStateIfRunningMany implements [riverdriver.Executor].

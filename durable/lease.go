@@ -47,7 +47,7 @@ func (c *core) holds() time.Duration { return c.cfg.DeadAfter * 2 / 3 }
 
 // newLease registers the process and starts to take tasks.
 func (c *core) newLease(ctx context.Context) (*lease, error) {
-	l := &lease{core: c, id: processID(), lost: make(chan struct{}), running: make(map[int64]*attempt)}
+	l := &lease{core: c, id: c.processID(), lost: make(chan struct{}), running: make(map[int64]*attempt)}
 	began := now()
 	if err := l.register(ctx); err != nil {
 		return nil, fmt.Errorf("durable: registering this process: %w", err)
@@ -70,10 +70,17 @@ func (c *core) newLease(ctx context.Context) (*lease, error) {
 	return l, nil
 }
 
+// idPrefix begins the ID of each lease with a heartbeat. A task that runs under such an ID without a row has no owner.
+const idPrefix = "beats-"
+
 // processID returns an ID that no other lease has.
-func processID() string {
+func (c *core) processID() string {
 	host, _ := os.Hostname()
-	return fmt.Sprintf("%.40s-%d-%s", host, os.Getpid(), rand.Text()[:10])
+	id := fmt.Sprintf("%.40s-%d-%s", host, os.Getpid(), rand.Text()[:10])
+	if c.hasHeartbeat() {
+		id = idPrefix + id
+	}
+	return id
 }
 
 const sqlRegister = `INSERT INTO {process} (id, host, pid, name, queues, beat, dead_after_ms, started_at, beat_at)

@@ -160,7 +160,7 @@ func (v view) Snapshot() runner.Snapshot { return v.core.snapshot() }
 
 // DurableCounts implements [telemetry.DurableBooks].
 func (v view) DurableCounts() telemetry.DurableCounts {
-	counts := v.core.books.counts()
+	counts := v.core.books.durableCounts()
 	counts.StoreErrors = v.core.reader.errors()
 	return counts
 }

@@ -31,8 +31,8 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 	if s.At, err = c.db.clock(ctx, c.db.exec); err != nil {
 		return Stats{}, fmt.Errorf("durable: stats: %w", err)
 	}
-	if _, err := c.db.row(ctx, c.db.exec, sqlLeader, nil, &s.Leader); err != nil {
-		return Stats{}, fmt.Errorf("durable: stats: %w", err)
+	if s.Leader, err = c.leader(ctx); err != nil {
+		return Stats{}, err
 	}
 	var rows []queueRow
 	if err := c.db.all(ctx, c.db.exec, sqlQueues, []any{MaxQueues}, &rows); err != nil {
@@ -49,6 +49,14 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 		s.Queues = append(s.Queues, q)
 	}
 	return s, nil
+}
+
+// leader returns the ID of the process that leads; empty: none.
+func (c *core) leader(ctx context.Context) (id string, err error) {
+	if _, err := c.db.row(ctx, c.db.exec, sqlLeader, nil, &id); err != nil {
+		return "", fmt.Errorf("durable: looking for the leader: %w", err)
+	}
+	return id, nil
 }
 
 func (c *core) queueStats(ctx context.Context, r queueRow, at time.Time) (q QueueStats, err error) {

@@ -59,18 +59,14 @@ func (w *watch) look(ctx context.Context, self string) error {
 		seen[r.ID] = s
 	}
 	w.seen = seen
-	if at.Sub(w.orphans) < orphansEvery {
+	if at.Sub(w.orphans) < w.core.cfg.DeadAfter {
 		return nil
 	}
 	w.orphans = at
 	return w.core.adopt(ctx)
 }
 
-const (
-	lookTimeout  = 10 * time.Second
-	orphansEvery = time.Minute
-	orphanAfter  = time.Hour
-)
+const lookTimeout = 10 * time.Second
 
 // sqlClaim finds the row of a dead process, and keeps it from being used until the transaction ends.
 // A process that beats or writes meanwhile is alive.
@@ -107,10 +103,10 @@ func (c *core) bury(ctx context.Context, dead beatRow) error {
 	return nil
 }
 
-// sqlOrphans finds tasks of ours that run, and whose process has no row: somebody else has deleted it. This is the second line.
+// sqlOrphans finds tasks that run under a process whose row was deleted: it fetched them as it was
+// buried, or somebody else has deleted the row.
 const sqlOrphans = `SELECT ` + sqlIDs + ` FROM (
-	SELECT id FROM {job} WHERE state = 'running' AND attempted_at < $1
-	AND {{json_type(metadata, '$.` + metadataKey + `') IS NOT NULL | jsonb_exists(metadata, '` + metadataKey + `')}}
+	SELECT id FROM {job} WHERE state = 'running' AND attempted_at < $1 AND ` + sqlLastBy + ` LIKE '` + idPrefix + `%'
 	AND NOT EXISTS (SELECT 1 FROM {process} p WHERE p.id = ` + sqlLastBy + `) {{ | FOR UPDATE}}
 ) AS orphans`
 
@@ -122,7 +118,7 @@ func (c *core) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		back, err = c.giveBack(ctx, tx, sqlOrphans, c.db.time(at.Add(-orphanAfter)))
+		back, err = c.giveBack(ctx, tx, sqlOrphans, c.db.time(at.Add(-c.cfg.DeadAfter)))
 		return err
 	})
 	if err == nil {

@@ -55,7 +55,7 @@ type Store struct {
 type StoreQueue struct {
 	Name      string
 	Paused    bool
-	Tasks     map[string]int // by state, as names.TaskDue and those beside it
+	Tasks     map[string]int // by state, as names.StateDue and those beside it
 	OldestDue time.Duration  // for how long the task that waits longest has been due; 0: none waits
 	Processes int            // that work the queue and live; negative: nobody knows
 }

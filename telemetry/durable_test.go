@@ -49,7 +49,7 @@ func (g *rig) durable(name string) *durableBooks {
 func aStore() telemetry.Store {
 	return telemetry.Store{Age: time.Second, Led: true, Queues: []telemetry.StoreQueue{{
 		Name: "mail", Paused: true, OldestDue: time.Minute, Processes: 4,
-		Tasks: map[string]int{names.TaskScheduled: 1, names.TaskDue: 2, names.TaskRunning: 3, names.TaskRetrying: 4, names.TaskDead: 5},
+		Tasks: map[string]int{names.StateScheduled: 1, names.StateDue: 2, names.StateRunning: 3, names.StateRetrying: 4, names.StateDead: 5},
 	}}}
 }
 
@@ -91,7 +91,7 @@ func TestDurableTasksAreInTheMetricsOfRunnersWithAModeAndThoseOfRunnersHaveNone(
 		`afterglow_durable_tasks{queue="mail",runner="durable",state="scheduled"}`:                                             1,
 		`afterglow_durable_tasks{queue="mail",runner="durable",state="dead"}`:                                                  5,
 		`afterglow_durable_oldest_due_seconds{queue="mail",runner="durable"}`:                                                  60,
-		`afterglow_durable_queue_paused{queue="mail",runner="durable"}`:                                                        1,
+		`afterglow_durable_paused{queue="mail",runner="durable"}`:                                                              1,
 		`afterglow_durable_processes{queue="mail",runner="durable"}`:                                                           4,
 	} {
 		require.Contains(t, s, series)
@@ -123,7 +123,7 @@ func TestAStoreThatAnotherProcessShowsHasNoSeriesHere(t *testing.T) {
 		return s, true
 	}
 	s := g.series()
-	require.Contains(t, s, `afterglow_durable_queue_paused{queue="mail",runner="durable"}`)
+	require.Contains(t, s, `afterglow_durable_paused{queue="mail",runner="durable"}`)
 	require.NotContains(t, s, `afterglow_durable_processes{queue="mail",runner="durable"}`, "nobody knows")
 	g.shutdown(b.Runner)
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beside Go: a C compiler, without which the race
-# detector does not build, and a Chromium for the tests of the shop's page.
+# detector does not build, a Chromium for the tests of the shop's page, and a
+# Postgres for those of durable tasks.
 # Says in one line what to do when it may not. Costs nothing when all is there.
 set -eu
 
@@ -17,23 +18,39 @@ have_browser() {
 	return 1
 }
 
+# Debian has the programs of Postgres in a directory for each version.
+have_postgres() {
+	for initdb in /usr/lib/postgresql/*/bin/initdb; do
+		if [ -x "$initdb" ]; then return 0; fi
+	done
+	have initdb
+}
+
 cc=$(go env CC)
 missing=
 have "${cc%% *}" || missing='gcc libc6-dev'
 have_browser || missing="$missing chromium"
+have_postgres || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 
 # shellcheck disable=SC2086 # a list of packages
 if "$(dirname "$0")"/install.sh $missing; then exit 0; fi
 
-# Without a browser all other tests are worth running; the race detector
-# without a compiler stops every one.
+# Without a browser or a Postgres all other tests are worth running; the race
+# detector without a compiler stops every one.
 case $missing in
 *gcc*)
 	echo "setup: the race detector needs a C compiler ($cc): install the packages $missing, then try again" >&2
 	exit 1
 	;;
-*)
+esac
+case $missing in
+*chromium*)
 	echo "setup: no Chromium: the tests of the shop's page will fail; install the package chromium, or run make short, which skips them" >&2
+	;;
+esac
+case $missing in
+*postgresql*)
+	echo "setup: no Postgres: the tests of durable tasks will fail; install the package postgresql" >&2
 	;;
 esac

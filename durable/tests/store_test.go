@@ -86,17 +86,17 @@ func TestOneOfAllProcessesShowsTheStore(t *testing.T) {
 		s.await(q, e.ID, durable.StateDead)
 
 		require.EventuallyWithT(t, func(c *assert.CollectT) { // a slow machine may show what was read before
-			assert.InDelta(c, 1, tasks("default", names.TaskDead, web, work), 0)
-			assert.InDelta(c, 0, tasks("default", names.TaskDue, web, work), 0)
-			assert.InDelta(c, 1, tasks("nobody", names.TaskDue, web, work), 0, "a queue that no process works is seen")
-			assert.InDelta(c, 1, tasks("nobody", names.TaskScheduled, web, work), 0)
+			assert.InDelta(c, 1, tasks("default", names.StateDead, web, work), 0)
+			assert.InDelta(c, 0, tasks("default", names.StateDue, web, work), 0)
+			assert.InDelta(c, 1, tasks("nobody", names.StateDue, web, work), 0, "a queue that no process works is seen")
+			assert.InDelta(c, 1, tasks("nobody", names.StateScheduled, web, work), 0)
 			assert.InDelta(c, 1, web.value(names.MetricDurableLeaders, nil), 0)
 		}, patience, 50*time.Millisecond)
 		shown := web.scrape()
 		require.Equal(t, "0", shown[`afterglow_durable_tasks{queue="idle",runner="durable",state="retrying"}`])
 		require.Equal(t, "1", shown[`afterglow_durable_processes{queue="idle",runner="durable"}`])
 		require.Equal(t, "0", shown[`afterglow_durable_processes{queue="nobody",runner="durable"}`])
-		require.Equal(t, "0", shown[`afterglow_durable_queue_paused{queue="default",runner="durable"}`])
+		require.Equal(t, "0", shown[`afterglow_durable_paused{queue="default",runner="durable"}`])
 		require.Contains(t, shown, `afterglow_durable_store_age_seconds{runner="durable"}`)
 		require.NotEqual(t, "0", shown[`afterglow_durable_oldest_due_seconds{queue="nobody",runner="durable"}`])
 		require.True(t, shows(web))
@@ -140,7 +140,7 @@ func TestASlowDatabaseHoldsUpNoScrape(t *testing.T) {
 	q := s.queue(durable.Config{Role: durable.EnqueueOnly, Telemetry: web.tel}, task)
 	_, err := task.Enqueue(t.Context(), q, 1)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return tasks("default", names.TaskDue, web) == 1 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return tasks("default", names.StateDue, web) == 1 }, patience, 50*time.Millisecond)
 	require.Zero(t, web.value(names.MetricDurableStoreErrors, nil))
 
 	db, err := sqlite.OpenDB(s.dsn)
@@ -161,7 +161,7 @@ func TestASlowDatabaseHoldsUpNoScrape(t *testing.T) {
 }
 
 func TestTheStatesHaveTheirNamesInTheMetrics(t *testing.T) {
-	require.Equal(t, []string{names.TaskScheduled, names.TaskDue, names.TaskRunning, names.TaskRetrying, names.TaskDead}, []string{
+	require.Equal(t, []string{names.StateScheduled, names.StateDue, names.StateRunning, names.StateRetrying, names.StateDead}, []string{
 		durable.StateScheduled.String(), durable.StateDue.String(), durable.StateRunning.String(), durable.StateRetrying.String(), durable.StateDead.String(),
 	})
 }

@@ -211,3 +211,39 @@ func TestAStuckTaskIsLoggedWithItsStack(t *testing.T) {
 	require.Equal(t, 1, q.Snapshot().Stuck)
 	close(release)
 }
+
+// newSeenForBench is a Telemetry as a service has it: metrics, and spans of which none is sampled.
+func newSeenForBench(b *testing.B) *telemetry.Telemetry {
+	b.Helper()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	tel, err := telemetry.New(telemetry.Config{TracerProvider: provider, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	return tel
+}
+
+func TestTheDatabasesFiguresAreShownByOneProcess(t *testing.T) {
+	onEach(t, func(t *testing.T, s store) {
+		first, second := newSeen(t), newSeen(t)
+		task := durable.Define("fails", durable.Options{MaxAttempts: 1}, func(context.Context, int) error { return errors.New("down") })
+		q := s.queue(durable.Config{Telemetry: first.tel}, task)
+		s.queue(durable.Config{Telemetry: second.tel}, task)
+		e, err := task.Enqueue(t.Context(), q, 1)
+		require.NoError(t, err)
+		_, err = idle.Enqueue(t.Context(), q, mail{}) // which nobody works
+		require.NoError(t, err)
+		s.await(q, e.ID, durable.StateDead)
+		require.Eventually(t, func() bool {
+			stats, err := q.Stats(context.Background())
+			return err == nil && stats.Leader != ""
+		}, patience, 20*time.Millisecond)
+
+		dead := map[string]string{names.LabelState: names.StateDead}
+		require.EqualValues(t, 1, first.value(names.MetricDurableTasks, dead)+second.value(names.MetricDurableTasks, dead))
+		due := map[string]string{names.LabelState: names.StateDue, names.LabelQueue: "default"}
+		require.EqualValues(t, 1, first.value(names.MetricDurableTasks, due)+second.value(names.MetricDurableTasks, due))
+		require.EqualValues(t, 2, first.value(names.MetricDurableProcesses, nil)+second.value(names.MetricDurableProcesses, nil))
+		require.Positive(t, first.value(names.MetricDurableOldestDue, nil)+second.value(names.MetricDurableOldestDue, nil))
+		durableOnly := map[string]string{names.LabelMode: names.ModeDurable, names.LabelCallback: "fails", names.LabelOutcome: "error"}
+		require.EqualValues(t, 1, first.value(names.MetricCallbacks, durableOnly)+second.value(names.MetricCallbacks, durableOnly))
+	})
+}

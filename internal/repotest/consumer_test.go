@@ -154,3 +154,47 @@ func main() {}
 	c.build(t)
 	require.Contains(t, thirdParties(c.read(t, "go.mod")), "go.opentelemetry.io/otel")
 }
+
+// The modules that durable tasks need, by what their paths have in common.
+var ofDurable = []string{"riverqueue", "jackc", "modernc.org", "lib/pq", "tidwall", "mattn"}
+
+func TestAProgramThatUsesOnlyRunnerAndTelemetryGetsNothingOfDurable(t *testing.T) {
+	c := newConsumer(t, `package main
+
+import (
+	"`+module+`/runner"
+	"`+module+`/telemetry"
+)
+
+func main() {
+	tel, _ := telemetry.New(telemetry.Config{})
+	_, _ = runner.New(runner.Config{Observers: []runner.Observer{tel.Observer()}})
+}
+`)
+	c.tidy(t)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text := c.read(t, name)
+		require.NotEmpty(t, thirdParties(text), "the program is the wrong one")
+		for _, part := range ofDurable {
+			require.NotContains(t, text, part, name)
+		}
+	}
+}
+
+func TestADriverOfDurableLinksNoOtherOne(t *testing.T) {
+	for driver, banned := range map[string][]string{
+		"sqlite":   {"jackc/pgx", "lib/pq", "riverpgxv5", "riverdatabasesql"},
+		"postgres": {"modernc.org", "riversqlite", "riverdatabasesql"},
+		"pgsql":    {"modernc.org", "riversqlite"},
+		"":         {"jackc/pgx", "lib/pq", "modernc.org", "riversqlite", "riverpgxv5", "riverdatabasesql"},
+	} {
+		pkg := strings.TrimSuffix(module+"/durable/"+driver, "/")
+		deps := dependencies(t, pkg)
+		require.Contains(t, deps, pkg)
+		for _, dep := range deps {
+			for _, part := range banned {
+				require.NotContains(t, dep, part, pkg)
+			}
+		}
+	}
+}

@@ -83,6 +83,7 @@ func TestSetupSaysWhatBecomesOfTheTestsWithoutABrowser(t *testing.T) {
 	m := newMachine(t)
 	m.install(t, "go", "echo cc")
 	m.install(t, "cc", "exit 0")
+	m.install(t, "initdb", "exit 0")
 	out, err := m.run(t, "tools/setup.sh")
 	if out == "" {
 		t.Skip("this machine has a browser outside its PATH")
@@ -95,7 +96,21 @@ func TestSetupFailsWithoutACompiler(t *testing.T) {
 	m := newMachine(t)
 	m.install(t, "go", "echo cc")
 	m.install(t, "chromium", "exit 0")
+	m.install(t, "initdb", "exit 0")
 	out, err := m.run(t, "tools/setup.sh")
 	require.Error(t, err)
 	require.Equal(t, "setup: the race detector needs a C compiler (cc): install the packages gcc libc6-dev, then try again\n", out)
+}
+
+func TestSetupSaysWhatBecomesOfTheTestsWithoutPostgres(t *testing.T) {
+	m := newMachine(t)
+	m.install(t, "go", "echo cc")
+	m.install(t, "cc", "exit 0")
+	m.install(t, "chromium", "exit 0")
+	out, err := m.run(t, "tools/setup.sh")
+	if out == "" {
+		t.Skip("this machine has a Postgres outside its PATH")
+	}
+	require.NoError(t, err, "the other tests run all the same")
+	require.Equal(t, "setup: no Postgres: the tests of durable tasks will fail; install the package postgresql\n", out)
 }

@@ -10,7 +10,7 @@ var durableQueries = map[string]string{
 	names.MetricDurableLeasesLost:  `sum by (runner) (increase(afterglow_durable_leases_lost_total[1h])) > 0`,
 	names.MetricDurableTasks:       `sum by (runner, queue, state) (afterglow_durable_tasks)`,
 	names.MetricDurableOldestDue:   `max by (runner, queue) (afterglow_durable_oldest_due_seconds) > 60`,
-	names.MetricDurablePaused:      `max by (runner, queue) (afterglow_durable_queue_paused) == 1`,
+	names.MetricDurablePaused:      `max by (runner, queue) (afterglow_durable_paused) == 1`,
 	names.MetricDurableProcesses:   `max by (runner, queue) (afterglow_durable_processes) == 0`,
 	names.MetricDurableLeaders:     `max by (runner) (afterglow_durable_leaders) == 0`,
 	names.MetricDurableStoreAge:    `max by (runner) (afterglow_durable_store_age_seconds) > 60`,

@@ -86,7 +86,7 @@ func (durableBooks) DurableCounts() telemetry.DurableCounts {
 
 // Store implements [telemetry.DurableBooks].
 func (durableBooks) Store(context.Context) (telemetry.Store, bool) {
-	return telemetry.Store{Queues: []telemetry.StoreQueue{{Name: "default", Tasks: map[string]int{names.TaskDue: 0}}}}, true
+	return telemetry.Store{Queues: []telemetry.StoreQueue{{Name: "default", Tasks: map[string]int{names.StateDue: 0}}}}, true
 }
 
 // cardinality is how many series something has at most: n for each of R

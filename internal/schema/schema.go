@@ -198,7 +198,7 @@ func (s *source) metricTable() Section {
 		case names.MetricRejected:
 			values[names.LabelReason]-- // one is of durable tasks only
 		case names.MetricDurableTasks:
-			values[names.LabelState] = len(named(s.names, "Task"))
+			values[names.LabelState] = len(named(s.names, "State"))
 		}
 		c := m.cardinality(values)
 		totals[c.of] += c.n
@@ -232,7 +232,7 @@ func (s *source) labelTable() Section {
 	t := Section{Title: Labels, Text: intro(s.names, "Label"), Columns: []string{"name", "values", "meaning"}}
 	values := s.values()
 	values[names.LabelReason] += len(s.misuses)
-	values[names.LabelState] += len(named(s.names, "Task"))
+	values[names.LabelState] += len(named(s.names, "State"))
 	for _, n := range s.take("Label") {
 		bound := "1"
 		switch v := values[n.Value]; {
@@ -265,7 +265,7 @@ func (s *source) valueTable() Section {
 	add(names.LabelReason, s.reasons)
 	add(names.LabelReason, s.misuses)
 	add(names.LabelState, s.states)
-	add(names.LabelState, s.take("Task"))
+	add(names.LabelState, s.take("State"))
 	add(names.LabelMode, s.take("Mode"))
 	add(names.LabelResult, s.take("Result"))
 	add(names.LabelSignal, s.take("Signal"))

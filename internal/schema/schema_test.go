@@ -33,7 +33,7 @@ func TestTheCommittedSchemaIsTheOneOfTheCode(t *testing.T) {
 func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 	kinds := map[string]string{
 		"Metric": schema.Metrics, "Label": schema.Labels, "Other": schema.LabelValues, "Result": schema.LabelValues,
-		"Signal": schema.LabelValues, "Mode": schema.LabelValues, "Task": schema.LabelValues, "Exemplar": schema.Exemplars, "Span": schema.Spans, "Attr": schema.Attributes,
+		"Signal": schema.LabelValues, "Mode": schema.LabelValues, "State": schema.LabelValues, "Exemplar": schema.Exemplars, "Span": schema.Spans, "Attr": schema.Attributes,
 		"Event": schema.Events, "Log": schema.Messages, "Key": schema.Keys,
 	}
 	rows := make(map[string]map[string]int)
@@ -51,7 +51,7 @@ func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 	}
 	groups, err := schema.Names(telemetry)
 	require.NoError(t, err)
-	labels := map[string]string{"Other": "callback=", "Result": "result=", "Signal": "signal=", "Mode": "mode=", "Task": "state="}
+	labels := map[string]string{"Other": "callback=", "Result": "result=", "Signal": "signal=", "Mode": "mode=", "State": "state="}
 	seen := 0
 	for _, g := range groups {
 		for _, n := range g.Names {

@@ -42,7 +42,7 @@ const (
 	MetricDurableLeasesLost  = "afterglow_durable_leases_lost_total"  // Can processes write their heartbeats in time?
 	MetricDurableTasks       = "afterglow_durable_tasks"              // How much waits in the store, and for what?
 	MetricDurableOldestDue   = "afterglow_durable_oldest_due_seconds" // Do the workers of all processes keep up?
-	MetricDurablePaused      = "afterglow_durable_queue_paused"       // Has somebody paused the queue?
+	MetricDurablePaused      = "afterglow_durable_paused"             // Has somebody paused the queue?
 	MetricDurableProcesses   = "afterglow_durable_processes"          // Does anybody work the queue?
 	MetricDurableLeaders     = "afterglow_durable_leaders"            // Does anybody make scheduled tasks due?
 	MetricDurableStoreAge    = "afterglow_durable_store_age_seconds"  // How old are the figures of the store?
@@ -56,7 +56,7 @@ const (
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
 	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
-	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; where durable tasks are: TaskScheduled and those below it.
+	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; where durable tasks are: StateScheduled and those beside it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
 	LabelMode      = "mode"      // ModeDurable on what is counted of durable tasks in a metric of runners; absent on what runners count.
@@ -80,11 +80,11 @@ const (
 
 	ModeDurable = "durable" // The tasks outlive their process: package durable.
 
-	TaskScheduled = "scheduled" // Not due yet.
-	TaskDue       = "due"       // Waits for a worker.
-	TaskRunning   = "running"   // A worker runs it.
-	TaskRetrying  = "retrying"  // Waits for its next attempt.
-	TaskDead      = "dead"      // A dead letter: no attempt is left, or another one would not help.
+	StateScheduled = "scheduled" // Not due yet.
+	StateDue       = "due"       // Waits for a worker.
+	StateRunning   = "running"   // A worker runs it.
+	StateRetrying  = "retrying"  // Waits for its next attempt.
+	StateDead      = "dead"      // A dead letter: no attempt is left, or another one would not help.
 
 	SignalTraces   = "traces"   // Panics of a tracer or of telemetry.Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
 	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.
