@@ -45,6 +45,7 @@ const (
 	callback = "afterglow-callback"
 	slo      = "afterglow-slo"
 	runtime  = "afterglow-runtime"
+	durable  = "afterglow-durable"
 )
 
 // Alerts returns the alerts.
@@ -62,6 +63,7 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 		{"afterglow-lost-work", w.lossAlerts()},
 		{"afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)},
 		{"afterglow-callbacks", w.callbackAlerts()},
+		{"afterglow-durable", w.durableAlerts()},
 		{"afterglow-telemetry", w.telemetryAlerts()},
 	} {
 		group, err := w.group(g.name, g.alerts)
