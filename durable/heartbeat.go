@@ -65,7 +65,7 @@ func (c *core) beatOnce(ctx context.Context, l *lease, w *watch) {
 
 func (c *core) warn(ctx context.Context, message string, err error) {
 	if ctx.Err() == nil {
-		c.log.WarnContext(ctx, message, slog.String(keyError, textOf(err)))
+		c.log.WarnContext(ctx, message, slog.String(keyError, textOf(err))) //nolint:sloglint // every caller passes a constant
 	}
 }
 

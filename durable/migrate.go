@@ -40,7 +40,7 @@ func (e *engineOf[Tx]) migrate(ctx context.Context) error {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		err := e.migrateOnce(ctx)
+		err := e.migrateAlone(ctx)
 		if err == nil {
 			return nil
 		}
@@ -67,6 +67,25 @@ func isContended(err error) bool {
 		}
 	}
 	return false
+}
+
+// migrationLock is the key of the advisory lock that a process has while it migrates on Postgres.
+const migrationLock = 0x6166746572676c6f // "afterglo"
+
+// migrateAlone migrates while no other process does, where the database has locks for that.
+func (e *engineOf[Tx]) migrateAlone(ctx context.Context) error {
+	if e.core.db.isSQLite {
+		return e.migrateOnce(ctx)
+	}
+	if e.validate(ctx) == nil {
+		return nil // without a lock, as most processes find the tables
+	}
+	return within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
+		if _, err := tx.PGAdvisoryXactLock(ctx, migrationLock); err != nil {
+			return err
+		}
+		return e.migrateOnce(ctx)
+	})
 }
 
 func (e *engineOf[Tx]) migrateOnce(ctx context.Context) error {
@@ -157,8 +176,8 @@ func (d *database) migrate(ctx context.Context) error {
 	})
 }
 
-// PrintMigrations returns what an operator has to run on an empty database, for [Config].SkipMigrations. The packages
-// of the drivers call it: use their Migrations.
+// PrintMigrations returns what an operator has to run on an empty database, for [Config].SkipMigrations: each statement
+// by itself and in no transaction, as psql -f does. The packages of the drivers call it: use their Migrations.
 func PrintMigrations[Tx any](e engine.Engine[Tx], schema string) (string, error) {
 	m, err := rivermigrate.New(e.Driver, &rivermigrate.Config{Schema: schema})
 	if err != nil {

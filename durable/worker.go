@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -94,6 +95,9 @@ func (a *attempt) keep(ctx context.Context) {
 
 // carriedBy returns what travels with a task. What does not decode was written by somebody else.
 func carriedBy(job *rivertype.JobRow) (c carried) {
+	if isEmptyMetadata(job.Metadata) {
+		return c
+	}
 	var m struct {
 		Afterglow carried `json:"afterglow"`
 	}
@@ -101,4 +105,11 @@ func carriedBy(job *rivertype.JobRow) (c carried) {
 		c = m.Afterglow
 	}
 	return c
+}
+
+// emptyMetadata is what an item without a reference and a span leaves, as each database writes it.
+var emptyMetadata = [][]byte{[]byte(`{"afterglow":{}}`), []byte(`{"afterglow": {}}`)}
+
+func isEmptyMetadata(m []byte) bool {
+	return bytes.Equal(m, emptyMetadata[0]) || bytes.Equal(m, emptyMetadata[1])
 }

@@ -80,7 +80,8 @@ func open(ctx context.Context, db *sql.DB, dsn string, owned bool, cfg durable.C
 	}, cfg, tasks...)
 }
 
-// Migrations returns what an operator has to run for [durable.Config].SkipMigrations.
+// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: each
+// statement by itself and in no transaction, as psql -f and the sqlite3 shell do.
 func Migrations() (string, error) {
 	return durable.PrintMigrations(engine.Engine[*sql.Tx]{Driver: riverdatabasesql.New(nil)}, "")
 }

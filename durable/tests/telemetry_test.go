@@ -121,6 +121,12 @@ func (s *seen) value(name string, labels map[string]string) (sum float64) {
 	return sum
 }
 
+// count is value, of what counts.
+func (s *seen) count(name string, labels map[string]string) int {
+	s.t.Helper()
+	return int(s.value(name, labels))
+}
+
 func attributeOf(span tracetest.SpanStub, key string) attribute.Value {
 	for _, a := range span.Attributes {
 		if string(a.Key) == key {
@@ -173,12 +179,12 @@ func TestTheSpanOfEachAttemptLinksToTheSpanThatEnqueued(t *testing.T) {
 		info := s.await(worker, e.ID, durable.StateDone)
 		require.Equal(t, request.SpanContext().TraceID().String(), info.TraceID)
 		labels := map[string]string{names.LabelCallback: "order.mail"}
-		require.EqualValues(t, 1, web.value(names.MetricAsked, labels))
-		require.EqualValues(t, 0, work.value(names.MetricAsked, labels))
-		require.EqualValues(t, 1, work.value(names.MetricRetries, labels))
+		require.Equal(t, 1, web.count(names.MetricAsked, labels))
+		require.Equal(t, 0, work.count(names.MetricAsked, labels))
+		require.Equal(t, 1, work.count(names.MetricRetries, labels))
 		labels[names.LabelOutcome] = "success"
-		require.EqualValues(t, 1, work.value(names.MetricCallbacks, labels))
-		require.EqualValues(t, 2, work.value(names.MetricQueueWait, nil))
+		require.Equal(t, 1, work.count(names.MetricCallbacks, labels))
+		require.Equal(t, 2, work.count(names.MetricQueueWait, nil))
 	})
 }
 
@@ -193,7 +199,7 @@ func TestADeadLetterIsOneFailureAndARecord(t *testing.T) {
 		r := work.record(names.LogFailed)
 		require.EqualValues(t, 2, r[names.KeyAttempt])
 		require.Contains(t, r[names.KeyFunction], "TestADeadLetterIsOneFailureAndARecord")
-		require.EqualValues(t, 1, work.value(names.MetricCallbacks, map[string]string{names.LabelOutcome: "error"}))
+		require.Equal(t, 1, work.count(names.MetricCallbacks, map[string]string{names.LabelOutcome: "error"}))
 	})
 }
 
@@ -238,12 +244,12 @@ func TestTheDatabasesFiguresAreShownByOneProcess(t *testing.T) {
 		}, patience, 20*time.Millisecond)
 
 		dead := map[string]string{names.LabelState: names.StateDead}
-		require.EqualValues(t, 1, first.value(names.MetricDurableTasks, dead)+second.value(names.MetricDurableTasks, dead))
+		require.Equal(t, 1, first.count(names.MetricDurableTasks, dead)+second.count(names.MetricDurableTasks, dead))
 		due := map[string]string{names.LabelState: names.StateDue, names.LabelQueue: "default"}
-		require.EqualValues(t, 1, first.value(names.MetricDurableTasks, due)+second.value(names.MetricDurableTasks, due))
-		require.EqualValues(t, 2, first.value(names.MetricDurableProcesses, nil)+second.value(names.MetricDurableProcesses, nil))
+		require.Equal(t, 1, first.count(names.MetricDurableTasks, due)+second.count(names.MetricDurableTasks, due))
+		require.Equal(t, 2, first.count(names.MetricDurableProcesses, nil)+second.count(names.MetricDurableProcesses, nil))
 		require.Positive(t, first.value(names.MetricDurableOldestDue, nil)+second.value(names.MetricDurableOldestDue, nil))
 		durableOnly := map[string]string{names.LabelMode: names.ModeDurable, names.LabelCallback: "fails", names.LabelOutcome: "error"}
-		require.EqualValues(t, 1, first.value(names.MetricCallbacks, durableOnly)+second.value(names.MetricCallbacks, durableOnly))
+		require.Equal(t, 1, first.count(names.MetricCallbacks, durableOnly)+second.count(names.MetricCallbacks, durableOnly))
 	})
 }

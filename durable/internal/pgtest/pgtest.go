@@ -112,7 +112,7 @@ func (c *cluster) run(attr *syscall.SysProcAttr) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync") //nolint:gosec // found above
+	cmd := exec.CommandContext(context.Background(), initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync") //nolint:gosec // found above
 	cmd.SysProcAttr, cmd.Dir = attr, c.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
@@ -121,7 +121,7 @@ func (c *cluster) run(attr *syscall.SysProcAttr) error {
 	if err != nil {
 		return err
 	}
-	c.server = exec.Command(postgres, "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300") //nolint:gosec // found above
+	c.server = exec.CommandContext(context.Background(), postgres, "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300") //nolint:gosec // found above
 	c.server.SysProcAttr, c.server.Dir = attr, c.dir
 	c.server.Stdout, c.server.Stderr = c.output, c.output
 	if err := c.server.Start(); err != nil {
