@@ -30,6 +30,9 @@ var programs string // written before the tests begin
 var built = sync.OnceValue(func() error { return buildPrograms(context.Background(), programs) })
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		os.Exit(child(role))
+	}
 	// Most of the time a stack waits, so that all of them can run at once.
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
