@@ -31,7 +31,7 @@ func (s store) exec(statement string) {
 	}
 	db, err := sqlite.OpenDB(s.dsn)
 	require.NoError(s.t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	_, err = db.ExecContext(s.t.Context(), statement)
 	require.NoError(s.t, err, statement)
 }
@@ -145,7 +145,7 @@ func TestASlowDatabaseHoldsUpNoScrape(t *testing.T) {
 
 	db, err := sqlite.OpenDB(s.dsn)
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	tx, err := db.BeginTx(t.Context(), &sql.TxOptions{}) // takes the lock of the writer
 	require.NoError(t, err)
 	began := time.Now()
