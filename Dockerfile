@@ -6,6 +6,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 COPY examples/go.mod examples/go.sum examples/
 RUN go -C examples mod download
+COPY console console
 COPY histogram histogram
 COPY runner runner
 COPY telemetry telemetry

@@ -10,6 +10,7 @@
 //     imports nothing outside the standard library but package histogram of this
 //     module.
 //   - .../runner/runnertest tests the code that asks for callbacks.
+//   - .../console is a live page of what runs, fails and hangs, in your program.
 //   - .../telemetry observes a runner: spans, metrics and log records.
 //   - .../telemetry/names has the names of all these, and .../telemetry/sampling a
 //     sampler that keeps both ends of a link.

@@ -160,7 +160,7 @@ func (o options) write(results report.Results) error {
 // questions lists them in the order in which they are asked.
 var questions = []string{
 	measure.QuestionThroughput, measure.QuestionLatency, measure.QuestionMemory,
-	measure.QuestionHTTP, measure.QuestionScrape, measure.QuestionParts,
+	measure.QuestionHTTP, measure.QuestionScrape, measure.QuestionConsole, measure.QuestionParts,
 }
 
 // answer asks one question.
@@ -176,6 +176,8 @@ func answer(r *report.Results, question string, p measure.Plan, nextJS string) (
 		r.HTTP, err = measure.HTTP(p, nextJS)
 	case measure.QuestionScrape:
 		r.Scrape, err = measure.Scrape(p)
+	case measure.QuestionConsole:
+		r.Console, err = measure.Console(p)
 	case measure.QuestionParts:
 		r.Parts, err = measure.Parts(p, pool.Parts())
 	}
@@ -194,6 +196,7 @@ func plan(question string, quick bool) measure.Plan {
 		measure.QuestionMemory:     {3, 0},
 		measure.QuestionHTTP:       {7, time.Second},
 		measure.QuestionScrape:     {5, 200 * time.Millisecond},
+		measure.QuestionConsole:    {11, 4 * time.Second}, // a page is made once a second
 		measure.QuestionParts:      {11, 30 * time.Millisecond},
 	}
 	short := map[string]size{
@@ -202,6 +205,7 @@ func plan(question string, quick bool) measure.Plan {
 		measure.QuestionMemory:     {1, 0},
 		measure.QuestionHTTP:       {2, 400 * time.Millisecond},
 		measure.QuestionScrape:     {1, 100 * time.Millisecond},
+		measure.QuestionConsole:    {3, 2 * time.Second},
 		measure.QuestionParts:      {3, 10 * time.Millisecond},
 	}
 	s := full[question]

@@ -47,6 +47,8 @@ type book struct {
 	starts    uint64        // attempts that waited for a worker, and have it
 	queueWait time.Duration // of these
 
+	nextSample moment // the first moment for another call of Observer.Sampled
+
 	free *worker // those without a goroutine that ran this name last, the last one freed first
 
 	// Config.Limits: taken callbacks are on their way through the queue and the
@@ -66,6 +68,18 @@ func (b *book) end(o Outcome, now moment) {
 	case OutcomeError, OutcomePanic, OutcomeTimeout:
 		b.lastFailure = now
 	}
+}
+
+// sampleEvery is the time in which at most one end of a name is an example.
+const sampleEvery = time.Second / 10
+
+// sampleLocked reports whether an end now is an example, and counts it as one.
+func (b *book) sampleLocked(now moment) bool {
+	if now < b.nextSample {
+		return false
+	}
+	b.nextSample = now.add(sampleEvery)
+	return true
 }
 
 // books are the books of all names.

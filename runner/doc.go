@@ -98,9 +98,10 @@
 //
 // [Runner.Snapshot] returns all counts of the runner, in total and for each name. They
 // are all of one moment, so they add up. [Runner.Stats] returns only the totals and is
-// cheap. [Observer] is a struct of functions that the runner calls for each step of a
-// callback, as net/http/httptrace does for requests. Package telemetry turns both into
-// metrics, spans and logs. The goroutine of a callback has the pprof labels
+// cheap. [Runner.Running] lists the callbacks that run now. [Observer] is a struct of
+// functions that the runner calls for each step of a callback, as net/http/httptrace does
+// for requests. Package telemetry turns both into metrics, spans and logs, and package
+// console shows them as a live page. The goroutine of a callback has the pprof labels
 // afterglow.runner, afterglow.callback and afterglow.worker.
 //
 // [Callback].Function is the function that was asked to run, with its file and line. It

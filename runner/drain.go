@@ -129,12 +129,7 @@ func (r *Runner) lostOf(d *drain, took time.Duration) (lost []Lost, joined int) 
 
 // noteTrace keeps the trace of a task that the drain lost, for the report.
 func (r *Runner) noteTrace(ctx context.Context, t *task) {
-	id := ""
-	for _, o := range r.cfg.Observers {
-		if id == "" && o.TraceID != nil {
-			r.hooks.call(func() { id = o.TraceID(ctx) })
-		}
-	}
+	id := r.TraceID(ctx)
 	if id == "" {
 		return
 	}

@@ -32,6 +32,9 @@ func withFallback(observers []Observer) []Observer {
 	f := &fallback{last: make(map[fallbackKey]*fallbackState)}
 	own := Observer{Failed: f.failed, Rejected: f.rejected, Stuck: f.stuck, DrainFinished: f.drained}
 	for _, o := range observers {
+		if o.Passive {
+			continue
+		}
 		if o.Finished != nil || o.Failed != nil {
 			own.Failed = nil
 		}

@@ -57,6 +57,9 @@ func (r *Runner) moveLocked(t *task, to phase, now moment) {
 		t.list.remove(t)
 	}
 	r.leaveLocked(t, to, now)
+	if from == phaseQueued && to == phaseRunning || to == phaseQueued && r.queue.len == 0 {
+		r.queueMoved = now
+	}
 	t.phase = to
 	r.total.move(from, to)
 	t.book.move(from, to)
@@ -121,11 +124,16 @@ func (r *Runner) endLocked(t *task, o Outcome, err error, now moment) (tell bool
 	if r.drain != nil && o.Lost() {
 		r.drain.lost = append(r.drain.lost, t)
 	}
-	if t.turn.isFree() && !r.hooks.wantsEnd(o) {
+	sampled := r.hooks.sampled && t.book.sampleLocked(now)
+	switch {
+	case sampled:
+		return t.turn.post(turnFinished | turnSampled | turnReport)
+	case t.turn.isFree() && !r.hooks.wantsEnd(o):
 		r.reportedLocked(t)
 		return false
+	default:
+		return t.turn.post(turnFinished | turnReport)
 	}
-	return t.turn.post(turnFinished | turnReport)
 }
 
 // reportedLocked counts that nothing is left to be done for t.

@@ -24,6 +24,11 @@ import "context"
 // called on, the asker's perhaps, and those after it miss the event; the runner
 // goes on, and its books balance.
 type Observer struct {
+	// Passive says that this observer keeps no record of what it sees. If no other
+	// observer sees failures, or rejections, or stuck callbacks, the runner logs them as
+	// if this one did not (see Config.Observers).
+	Passive bool
+
 	// Opened is called once, inside New, with the runner that is made. New returns
 	// its error, and no runner. If it panics, New does.
 	Opened func(r *Runner) error
@@ -83,6 +88,12 @@ type Observer struct {
 	// ([Outcome.IsFailure]). An observer that wants to see only these leaves
 	// Finished nil, and a callback that succeeds costs it nothing.
 	Failed func(ctx context.Context, info FinishedInfo)
+
+	// Sampled is called after Finished and Failed for the first callback of a name that
+	// ends within a tenth of a second, whatever its outcome. With less than ten ends a
+	// second it sees them all. It is for those who show examples: the other callbacks
+	// cost it nothing.
+	Sampled func(ctx context.Context, info FinishedInfo)
 
 	// DrainStarted is called once, as Shutdown begins. The returned context is
 	// passed to DrainFinished; nil keeps ctx.

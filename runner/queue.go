@@ -104,6 +104,15 @@ func (r *Runner) evictLocked(now moment) {
 	}
 }
 
+// stalledLocked returns for how long tasks have waited for a worker without one being
+// taken: since the last one was, or since the first one came.
+func (r *Runner) stalledLocked(now moment) time.Duration {
+	if r.queue.len == 0 {
+		return 0
+	}
+	return now.since(r.queueMoved)
+}
+
 // waitingLocked returns the number of due tasks that wait.
 func (r *Runner) waitingLocked() int { return r.total.in[phaseQueued] + r.total.in[phaseHeld] }
 

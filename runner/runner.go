@@ -32,6 +32,7 @@ type Runner struct {
 	places                  places
 	waiters                 waiters
 	highWater               highWater
+	queueMoved              moment             // when a worker last took a task of the queue, or one came into an empty queue
 	merging                 map[mergeKey]*task // the waiting task of each key of Coalesce
 
 	pool

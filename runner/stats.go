@@ -30,13 +30,15 @@ type Stats struct {
 
 	Places [NumPlaces]PlaceStats // where callbacks wait, as in Places[PlaceHeld]
 
-	Busy int // workers that run a callback; replaced ones are not counted
+	Busy   int // workers that run a callback; replaced ones are not counted
+	OnTime int // of those, the ones whose callback has a deadline that has not passed
 
 	Stuck    int // running on past their deadline and Config.StuckAfter; they count as Running
 	Replaced int // of those, the ones whose worker has been replaced
 
 	OldestDue     time.Time     // since when the longest turn waits, whichever callback has it by now (Coalesce); zero if none waits
-	OldestRunning time.Time     // when the longest-running callback started; zero if none runs
+	OldestRunning time.Time     // when the longest-running callback started, of those whose workers are not replaced; zero if none runs
+	Stalled       time.Duration // for how long callbacks have waited for a worker and no worker has taken one; 0 if none waits
 	BusyTime      time.Duration // worker time spent on callbacks, those running now included
 
 	Drain time.Duration // how long the drain took; 0 before it is over
@@ -85,10 +87,12 @@ func (r *Runner) statsLocked(now moment) Stats {
 		Depth:     r.places.taken[PlaceQueued],
 		HighWater: r.highWater.read(r.places.taken[PlaceQueued], now),
 		Busy:      r.busy,
+		OnTime:    r.onTime,
 
 		Stuck:    r.total.stuck,
 		Replaced: r.replaced,
 
+		Stalled:  r.stalledLocked(now),
 		BusyTime: time.Duration(r.busyBefore + moment(r.busy)*now - r.busySince),
 
 		ObserverPanics: r.hooks.panics.Load(),

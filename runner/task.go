@@ -42,6 +42,7 @@ type task struct {
 	limited  bool    // it holds a share of its name's limit
 	stuck    bool    // this attempt was found stuck
 	onClock  bool    // its run takes a worker's time
+	onTime   bool    // so it does, and it has a deadline that has not passed
 	attempt  int32   // begins with 1
 	depth    int32   // callbacks that waited for a worker when it was accepted
 	asked    moment
@@ -228,6 +229,11 @@ func (t *task) startedInfo(clocks reading) StartedInfo {
 		Started:    clocks.at(t.started),
 		Attempt:    int(t.attempt),
 	}
+}
+
+// finishedInfo returns what the events of an ended task say.
+func (t *task) finishedInfo(clocks reading) FinishedInfo {
+	return FinishedInfo{StartedInfo: t.startedInfo(clocks), Outcome: t.outcome, Err: t.err, Finished: clocks.at(t.finished), Stuck: t.stuck, Stack: t.stack()}
 }
 
 // lateAfter is the wait for a worker after which a start is late.

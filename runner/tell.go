@@ -7,7 +7,7 @@ import (
 
 // hooks tells which events have an observer, so that the others cost nothing.
 type hooks struct {
-	accepted, rejected, started, startedLate, stuck, retried, finished, failed, folded, traceID bool
+	accepted, rejected, started, startedLate, stuck, retried, finished, failed, sampled, folded, traceID bool
 
 	wantsCaller []func(context.Context) bool
 
@@ -23,6 +23,7 @@ func (h *hooks) add(o Observer) {
 	h.retried = h.retried || o.Retried != nil
 	h.finished = h.finished || o.Finished != nil
 	h.failed = h.failed || o.Failed != nil
+	h.sampled = h.sampled || o.Sampled != nil
 	h.folded = h.folded || o.Folded != nil
 	h.traceID = h.traceID || o.TraceID != nil
 	if o.WantsCaller != nil {
@@ -109,6 +110,8 @@ func (r *Runner) tell(t *task) (last uint32) {
 			notify(t.ctx.observed(), r, *t.extra.retried, func(o *Observer) func(context.Context, RetriedInfo) { return o.Retried })
 		case turnFinished:
 			r.tellFinished(t)
+		case turnSampled:
+			notify(t.ctx.observed(), r, t.finishedInfo(r.readClocks()), func(o *Observer) func(context.Context, FinishedInfo) { return o.Sampled })
 		}
 	}
 }
@@ -133,8 +136,7 @@ func (r *Runner) tellStarted(t *task) {
 }
 
 func (r *Runner) tellFinished(t *task) {
-	clocks := r.readClocks()
-	info := FinishedInfo{StartedInfo: t.startedInfo(clocks), Outcome: t.outcome, Err: t.err, Finished: clocks.at(t.finished), Stuck: t.stuck, Stack: t.stack()}
+	info := t.finishedInfo(r.readClocks())
 	ctx := t.ctx.observed()
 	notify(ctx, r, info, func(o *Observer) func(context.Context, FinishedInfo) { return o.Finished })
 	if t.outcome.IsFailure() {

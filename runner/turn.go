@@ -20,6 +20,7 @@ const (
 	turnStuck                       // the attempt was found stuck
 	turnRetried                     // the attempt failed, and another one will follow
 	turnFinished                    // it has its outcome
+	turnSampled                     // its end is an example for its name
 	turnReport                      // no event, and the last one: reportedLocked is due
 	turnProceed                     // no event, and the last one: proceedLocked is due
 

@@ -92,6 +92,7 @@ func (r *Runner) ring() {
 			t.ctx.end(timedOut)
 			d.onTime.remove(t)
 			d.late.push(t)
+			r.endOnTimeLocked(t)
 		}
 		for t := d.late.first; t != nil && t.stuckAt() <= now; t = d.late.first {
 			d.late.remove(t)
@@ -204,6 +205,9 @@ func (r *Runner) replaceLocked(t *task, now moment) {
 	}
 }
 
+// isReplaced reports whether another worker has the slot of a running task's.
+func (t *task) isReplaced() bool { return !t.onClock && !t.worker.inCaller }
+
 // replaceNextLocked replaces the worker of a stuck task that could not be
 // replaced before.
 func (r *Runner) replaceNextLocked(now moment) {
@@ -231,7 +235,7 @@ func (r *Runner) eachRunningLocked(visit func(*task)) {
 }
 
 // oldestStartLocked returns when the longest-running attempt started; 0 if none
-// runs.
+// runs. One whose worker is replaced would hide all others for as long as it leaks.
 func (r *Runner) oldestStartLocked() (oldest moment) {
 	note := func(t *task) {
 		if t != nil && (oldest == 0 || t.started < oldest) {
@@ -240,7 +244,9 @@ func (r *Runner) oldestStartLocked() (oldest moment) {
 	}
 	note(r.untimed.first)
 	for t := r.stuck.first; t != nil; t = t.next {
-		note(t)
+		if !t.isReplaced() {
+			note(t)
+		}
 	}
 	for _, d := range r.byTimeout {
 		note(d.onTime.first)

@@ -15,6 +15,7 @@ type pool struct {
 	made     int // workers ever made; book.free has those without a goroutine
 
 	busy       int    // tasks that take a worker's time
+	onTime     int    // of these, the ones with a deadline that has not passed
 	busySince  moment // sum of the starts of these
 	busyBefore moment // time that ended tasks have taken
 }
@@ -107,6 +108,10 @@ func (r *Runner) beginAttemptLocked(t *task, now moment) {
 	}
 	r.countStartLocked(t)
 	r.watchLocked(t, now)
+	if t.onClock && t.timeout > 0 {
+		t.onTime = true
+		r.onTime++
+	}
 	if r.hooks.wantsStart(t) {
 		t.turn.post(turnStarted)
 		w.step = stepStarted
@@ -256,7 +261,17 @@ func (r *Runner) leaveWorkerLocked(t *task, now moment) {
 // stopClockLocked ends the worker time of a task.
 func (r *Runner) stopClockLocked(t *task, now moment) {
 	t.onClock = false
+	r.endOnTimeLocked(t)
 	r.busy--
 	r.busySince -= t.started
 	r.busyBefore += now - t.started
+}
+
+// endOnTimeLocked counts that a task's deadline has passed, or that its run takes no
+// worker's time any more.
+func (r *Runner) endOnTimeLocked(t *task) {
+	if t.onTime {
+		t.onTime = false
+		r.onTime--
+	}
 }

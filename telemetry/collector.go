@@ -87,8 +87,10 @@ func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 		ch <- c.gauge(c.places, float64(places.Taken), r.Name, state)
 		ch <- c.gauge(c.placesLimit, float64(places.Limit), r.Name, state)
 	}
+	ch <- c.gauge(c.onTime, float64(r.OnTime), r.Name)
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
 	ch <- c.gauge(c.oldestAge, secondsSince(r.OldestDue), r.Name)
+	ch <- c.gauge(c.stalled, r.Stalled.Seconds(), r.Name)
 }
 
 // collectPool sends what a runner has in common with a queue of durable tasks.

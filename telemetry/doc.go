@@ -52,7 +52,7 @@
 // histograms start at 0.
 //
 // The number of series is bounded. With the default buckets, R runners with C
-// callback names each have at most 59 R C + 71 R + 8 series.
+// callback names each have at most 59 R C + 73 R + 8 series.
 //
 // Durable tasks (package durable) are in the same metrics, with the label mode="durable": what
 // is asked for, how it ends, how long it runs and waits. The metrics of the memory's

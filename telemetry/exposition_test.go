@@ -190,6 +190,8 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 			`afterglow_queue_oldest_timestamp_seconds{runner="web"}`,
 			`afterglow_queue_oldest_seconds{runner="web"}`,
 			`afterglow_longest_running_seconds{runner="web"}`,
+			`afterglow_queue_stalled_seconds{runner="web"}`,
+			`afterglow_workers_on_time{runner="web"}`,
 		} {
 			require.Contains(t, before, name)
 			require.Zero(t, before[name], name)
@@ -216,7 +218,7 @@ func TestEverythingOfARunnerAndANameExistsAtZeroFromFirstSight(t *testing.T) {
 // TestTheNumberOfSeriesFollowsTheFormula holds what doc.go says of R runners with C
 // callback names each.
 func TestTheNumberOfSeriesFollowsTheFormula(t *testing.T) {
-	const ofName, ofRunner, ofProcess = 59, 71, 7
+	const ofName, ofRunner, ofProcess = 59, 73, 7
 	b, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	require.Contains(t, strings.ReplaceAll(string(b), "\n// ", " "),
@@ -256,6 +258,6 @@ func TestDeclaredNamesExistFromTheStart(t *testing.T) {
 	for _, name := range []string{"order.email", "order.pdf"} {
 		require.Contains(t, s, fmt.Sprintf(`afterglow_callbacks_total{callback=%q,outcome="error",runner="default"}`, name))
 	}
-	require.Equal(t, (59-2)*2+71-1+7, len(s)) //nolint:testifylint // require.Len would print them all
+	require.Equal(t, (59-2)*2+73-1+7, len(s)) //nolint:testifylint // require.Len would print them all
 	g.shutdown(r)
 }

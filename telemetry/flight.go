@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -68,7 +69,8 @@ var flightFile = regexp.MustCompile(`^afterglow-\d{8}T\d{6}\.\d{3}Z-\d+-\d+\.tra
 // one: the zero value records nothing, and New returns an error for it.
 type FlightRecorder struct {
 	cfg      FlightConfig
-	recorder *trace.FlightRecorder // of the writer, once started; nil in the zero value
+	using    sync.Mutex            // held while the recorder writes: it can do so once at a time
+	recorder *trace.FlightRecorder // nil in the zero value
 	wanted   chan snapshot         // closed by Stop, with mu held
 	done     chan struct{}         // closed when the writer has ended
 
@@ -206,7 +208,21 @@ func (f *FlightRecorder) take(failed func(path string, at step, err error)) stri
 	}
 }
 
-// write is the writer's life. It is the only one that uses the recorder.
+// errNoFlight says that a zero FlightRecorder has nothing to write.
+var errNoFlight = errors.New("telemetry: a zero FlightRecorder records nothing: use what NewFlightRecorder returns")
+
+// WriteTo implements [io.WriterTo]: it writes what is recorded now, in the form of the
+// files. While w is slow, no file is written, so write to a buffer.
+func (f *FlightRecorder) WriteTo(w io.Writer) (int64, error) {
+	if f.recorder == nil {
+		return 0, errNoFlight
+	}
+	f.using.Lock()
+	defer f.using.Unlock()
+	return f.recorder.WriteTo(w)
+}
+
+// write is the writer's life.
 func (f *FlightRecorder) write() {
 	stopped := false
 	defer func() {
@@ -237,7 +253,7 @@ func (f *FlightRecorder) writeFile(path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.recorder.WriteTo(file)
+	_, err = f.WriteTo(file)
 	if err == nil {
 		err = file.Sync()
 	}

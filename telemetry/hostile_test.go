@@ -149,7 +149,7 @@ func TestAFloodOfNamesFromManyAskersStaysWithinTheBudget(t *testing.T) {
 
 	s := g.series()
 	// Without the timeouts, as there are none, and the last successes.
-	require.Equal(t, 59*(kept+1)-2*(kept+1)+71+7, len(s)) //nolint:testifylint // require.Len would print them all
+	require.Equal(t, 59*(kept+1)-2*(kept+1)+73+7, len(s)) //nolint:testifylint // require.Len would print them all
 	require.InDelta(t, askers*each-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.Len(t, g.records(names.LogNamesFolded), 1)
 	records := g.records(names.LogFailed)

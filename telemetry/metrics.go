@@ -17,7 +17,7 @@ type metrics struct {
 	// Of a runner.
 	rejected, folded, queueWait, responseDelay, shutdownLost, shutdownDuration *prometheus.Desc
 	depth, capacity, highWater, oldest, workers, busy, busyTime, longestRun    *prometheus.Desc
-	oldestAge, places, placesLimit                                             *prometheus.Desc
+	oldestAge, stalled, onTime, places, placesLimit                            *prometheus.Desc
 	// Of the process.
 	misuse, telemetryErrors, buildInfo *prometheus.Desc
 }
@@ -71,10 +71,12 @@ func newMetrics(constant prometheus.Labels) *metrics {
 
 		oldest:     ofRunner(names.MetricQueueOldest, seconds, "When the longest-waiting callback became due. 0 when none waits."),
 		oldestAge:  ofRunner(names.MetricQueueOldestAge, seconds, "For how long the longest-waiting callback has been due, as its process measures it. 0 when none waits."),
+		stalled:    ofRunner(names.MetricQueueStalled, seconds, "For how long callbacks have waited for a worker and no worker has taken one. 0 when none waits. Those that Config.Limits holds back do not count."),
 		workers:    ofRunner(names.MetricWorkers, "", "Callbacks that may run at once."),
 		busy:       ofRunner(names.MetricWorkersBusy, "", "Workers that run a callback."),
+		onTime:     ofRunner(names.MetricWorkersOnTime, "", "Workers that run a callback whose deadline has not passed. A callback without a timeout has none."),
 		busyTime:   ofRunner(names.MetricWorkerBusyTime, seconds, "Worker time spent on callbacks, those running now included."),
-		longestRun: ofRunner(names.MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest. 0 when none runs."),
+		longestRun: ofRunner(names.MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest, without stuck ones whose worker has been replaced. 0 when none runs."),
 
 		misuse: desc(names.MetricMisuse, "",
 			"Calls that asked for nothing because they were wrong, by reason. The log names the line of each, once.", names.LabelReason),
@@ -90,7 +92,7 @@ func (m *metrics) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		m.callbacks, m.asked, m.retries, m.stuck, m.timeout, m.lastSuccess, m.ranFor, m.waited,
 		m.rejected, m.folded, m.queueWait, m.responseDelay, m.shutdownLost, m.shutdownDuration,
-		m.depth, m.capacity, m.highWater, m.oldest, m.oldestAge, m.workers, m.busy, m.busyTime, m.longestRun,
+		m.depth, m.capacity, m.highWater, m.oldest, m.oldestAge, m.stalled, m.workers, m.busy, m.onTime, m.busyTime, m.longestRun,
 		m.places, m.placesLimit,
 		m.misuse, m.telemetryErrors, m.buildInfo,
 	}

@@ -130,7 +130,7 @@ func TestNamesBeyondTheLimitFoldIntoOther(t *testing.T) {
 
 	s := g.series()
 	// The shared one has no timeout: it would be that of one of them at random.
-	require.Len(t, s, 59*(kept+1)-1+71+7)
+	require.Len(t, s, 59*(kept+1)-1+73+7)
 	require.InDelta(t, many-kept, s[`afterglow_names_folded_total{runner="default"}`], 0)
 	require.InDelta(t, many-kept, s[`afterglow_callbacks_total{callback="other",outcome="success",runner="default"}`], 0)
 	require.InDelta(t, 1, s[`afterglow_callbacks_total{callback="callback.00099",outcome="success",runner="default"}`], 0)
@@ -162,6 +162,27 @@ func TestFoldedNamesStayWholeInSpansAndRecords(t *testing.T) {
 	require.Equal(t, "second", g.record(slog.LevelError, names.LogFailed)["callback"])
 }
 
+// A goroutine that leaked once must not look like work that hangs now, for ever after.
+func TestWorkersAndRunsCountWithoutThoseThatAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		r := g.runner(runner.Config{Name: "web", Workers: 1, Timeout: 10 * time.Second})
+		release := make(chan struct{})
+		hold := func(context.Context) error { <-release; return nil }
+		require.NoError(t, r.Go(t.Context(), "leaks", hold))
+		time.Sleep(5 * time.Second)
+		require.InDelta(t, 1, g.series()[`afterglow_workers_on_time{runner="web"}`], 0)
+		require.InDelta(t, 5, g.series()[`afterglow_longest_running_seconds{runner="web"}`], 1e-9)
+		time.Sleep(time.Hour)
+		s := g.series()
+		require.Zero(t, s[`afterglow_workers_on_time{runner="web"}`])
+		require.Zero(t, s[`afterglow_longest_running_seconds{runner="web"}`])
+		require.InDelta(t, 1, s[`afterglow_callbacks_stuck{callback="leaks",runner="web"}`], 0)
+		close(release)
+		g.shutdown(r)
+	})
+}
+
 // An age that a reader computes from a time is wrong by what its clock differs.
 func TestTheAgeOfTheOldestIsMeasuredByTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -173,9 +194,11 @@ func TestTheAgeOfTheOldestIsMeasuredByTheProcess(t *testing.T) {
 		require.NoError(t, r.Go(t.Context(), "order.email", hold))
 		time.Sleep(90 * time.Second)
 		require.InDelta(t, 90, g.series()[`afterglow_queue_oldest_seconds{runner="web"}`], 1e-9)
+		require.InDelta(t, 90, g.series()[`afterglow_queue_stalled_seconds{runner="web"}`], 1e-9)
 		close(release)
 		synctest.Wait()
 		require.Zero(t, g.series()[`afterglow_queue_oldest_seconds{runner="web"}`], "none waits")
+		require.Zero(t, g.series()[`afterglow_queue_stalled_seconds{runner="web"}`], "none waits")
 		g.shutdown(r)
 	})
 }

@@ -18,7 +18,7 @@ import (
 
 // A client may try again later if the shop is busy or ends. Other errors are its own.
 func TestOnlyABusyShopIsAnsweredWithTryAgain(t *testing.T) {
-	for _, err := range []error{runner.ErrQueueFull, runner.ErrMaxWait, runner.ErrPausedFull, runner.ErrClosed, runner.ErrStuck, context.Canceled} {
+	for _, err := range []error{runner.ErrQueueFull, runner.ErrMaxWait, runner.ErrPausedFull, runner.ErrClosed, runner.ErrStuck, context.Canceled, context.DeadlineExceeded} {
 		status, _ := statusOf(fmt.Errorf("ask: %w", err))
 		require.Equal(t, http.StatusServiceUnavailable, status, err)
 	}

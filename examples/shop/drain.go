@@ -88,6 +88,7 @@ func (s *shop) greet() {
   shop      %[1]s
   inbox     %[1]s/inbox
   ops       %[2]s  (/metrics /traces /faults /healthz /readyz /debug/pprof)
+  console   %[2]s/debug/afterglow/
   database  %[3]s
   SMTP      %[4]s
   webhook   %[5]s

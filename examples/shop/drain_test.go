@@ -87,11 +87,14 @@ func (s *testShop) exit(cmd *exec.Cmd) int {
 }
 
 func TestSIGTERMUnderLoadLosesNothingAccepted(t *testing.T) {
-	s, cmd := startProgram(t, "-smtp-delay", "40ms", "-linger", "20s", "-log-level", "warn", "-drain", "20s", "-load", "20")
-	// A client that orders until the shop closes.
+	s, cmd := startProgram(t, "-smtp-delay", "40ms", "-linger", "20s", "-log-level", "warn", "-drain", "20s", "-load", "1")
+	// Clients that order until the shop closes, each when it has the answer to its last
+	// order. So a slow machine has fewer orders, and no callback waits for the database
+	// until its time is over.
+	const parallel = 4
 	var clients sync.WaitGroup
-	acknowledged := make(chan int, 8)
-	for range 8 {
+	acknowledged := make(chan int, parallel)
+	for range parallel {
 		clients.Go(func() {
 			n := 0
 			defer func() { acknowledged <- n }()
@@ -104,19 +107,19 @@ func TestSIGTERMUnderLoadLosesNothingAccepted(t *testing.T) {
 				switch resp.StatusCode {
 				case http.StatusCreated:
 					n++
-				case http.StatusServiceUnavailable: // the queue is full
+				case http.StatusServiceUnavailable: // the shop is busy, or closes
 				default:
 					t.Errorf("status %d", resp.StatusCode)
 				}
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return s.metrics().sum("afterglow_asked_total") > 600 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.metrics().sum("afterglow_asked_total") > 200 }, 3*patience, 20*time.Millisecond)
 	m := s.drainedMetrics()
 	require.Zero(t, s.exit(cmd), "exit code")
 	clients.Wait()
 	acks := 0
-	for range 8 {
+	for range parallel {
 		acks += <-acknowledged
 	}
 	require.Positive(t, acks)

@@ -24,6 +24,9 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
+// consolePath is where the live page of the runner is.
+const consolePath = "/debug/afterglow/"
+
 // opsHandler serves those who run the shop.
 func (s *shop) opsHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -39,6 +42,7 @@ func (s *shop) opsHandler() http.Handler {
 	mux.Handle("PUT /faults", s.faults)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.getReady)
+	mux.Handle(consolePath, s.console)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -49,7 +53,7 @@ func (s *shop) opsHandler() http.Handler {
 		fmt.Fprint(w, `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Afterglow shop: ops</title><link rel="stylesheet" href="/static/shop.css"><main><div class="inbox"><h1>Ops</h1><ol class="card">`)
 		for _, path := range []string{
-			"/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
+			consolePath, "/metrics", "/traces", "/traces?limit=10", "/traces?name=process+" + nameWebhook,
 			"/faults", "/healthz", "/readyz", "/debug/pprof/",
 		} {
 			fmt.Fprintf(w, `<li><a href="%s">%s</a>`, path, path)

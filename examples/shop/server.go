@@ -155,11 +155,13 @@ func statusOf(err error) (status int, message string) {
 	return http.StatusInternalServerError, "something went wrong in the shop: nothing was done"
 }
 
-// isBusy reports whether the database was locked by others for all of busy_timeout, or
-// the request was canceled meanwhile: it can be tried again.
+// isBusy reports whether the database was locked by others for all of busy_timeout, the
+// request's turn to write did not come within writeTimeout, or the request was canceled
+// meanwhile: it can be tried again.
 func isBusy(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY || errors.Is(err, context.Canceled)
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // writeJSON encodes before it writes, so that the response has a length.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/afterglow-go/afterglow/console"
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -34,6 +35,7 @@ type shop struct {
 	tracer    trace.Tracer
 	telemetry *telemetry.Telemetry
 	runner    *runner.Runner
+	console   *console.Console
 	faults    *injector
 
 	store     *store
@@ -159,12 +161,32 @@ func (s *shop) openRunner() error {
 	if err != nil {
 		return err
 	}
+	if err := s.openConsole(flight); err != nil {
+		return err
+	}
 	s.runner, err = runner.New(runner.Config{
 		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
 		MaxReserved: s.cfg.aside.reserved, MaxHeld: s.cfg.aside.held, MaxPaused: s.cfg.aside.paused, Limits: s.cfg.aside.limits,
-		Observers: []runner.Observer{s.telemetry.Observer(), ticketObserver()},
+		Observers: []runner.Observer{s.telemetry.Observer(), s.console.Observer(), ticketObserver()},
 	})
 	return err
+}
+
+// openConsole makes the live page of the runner.
+func (s *shop) openConsole(flight *telemetry.FlightRecorder) (err error) {
+	cfg := console.Config{
+		Title:      "shop",
+		TraceURL:   "../../traces?trace_id={trace}",
+		RunbookURL: "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
+	}
+	if flight != nil {
+		cfg.FlightRecorder = flight
+	}
+	if s.console, err = console.New(cfg); err != nil {
+		return err
+	}
+	s.onClose(func() error { s.console.Close(); return nil })
+	return nil
 }
 
 // openFlight makes the flight recorder of -flight; nil without.

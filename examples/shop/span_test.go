@@ -31,7 +31,9 @@ func (s *testShop) children(name string) (parent spanJSON, longest []spanJSON) {
 // The runbook says of a slow callback that the longest child of its span is the
 // culprit.
 func TestTheLongestChildSpanOfASlowCallbackIsTheCulprit(t *testing.T) {
-	s := startShop(t, "-smtp-delay", "300ms") // the webhook's server is as slow
+	// Two seconds are most of the time of a callback on a busy machine as well.
+	const slow = 2 * time.Second
+	s := startShop(t, "-smtp-delay", slow.String()) // the webhook's server is as slow
 	s.complete(s.order().ID)
 	for callback, culprit := range map[string]string{
 		nameEmailCustomer: "SMTP send", nameEmailAdmin: "SMTP send", nameWebhook: "HTTP POST",
@@ -40,8 +42,8 @@ func TestTheLongestChildSpanOfASlowCallbackIsTheCulprit(t *testing.T) {
 		require.NotEmpty(t, children, callback)
 		require.Equal(t, culprit, children[0].Name, callback)
 		require.Equal(t, "client", children[0].Kind, callback)
-		require.GreaterOrEqual(t, children[0].DurationMS, 300.0, callback)
-		require.Greater(t, children[0].DurationMS, .8*process.DurationMS, "%s: where else was the time?", callback)
+		require.GreaterOrEqual(t, children[0].DurationMS, milliseconds(slow), callback)
+		require.Greater(t, children[0].DurationMS, .6*process.DurationMS, "%s: where else was the time?", callback)
 		require.NotEmpty(t, children[0].Attributes["server.address"], callback)
 	}
 	for callback, query := range map[string]string{

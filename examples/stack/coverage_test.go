@@ -161,7 +161,7 @@ var fills = map[string]string{
 // filledBy is the scenario that a query must return something in.
 func (q query) filledBy() string {
 	if strings.Contains(q.target.Expr, "offset 1w") {
-		return nowhere // a stack is minutes old
+		return nowhere // a stack is minutes old: a test of dashboards/internal/grafana has a week
 	}
 	if scenario, ok := fills[q.title]; ok {
 		return scenario

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,6 +149,22 @@ func (o *operator) record(title string, ok func(record) bool) record {
 	}, "%s: %s: the newest record, of %s", o.page.board.UID, title, message{"%v", []any{&found}})
 	o.clicks++
 	return found[0]
+}
+
+// shows waits until the newest line of a panel of records has a text, which is read
+// without opening the record.
+func (o *operator) shows(title, text string) {
+	o.t.Helper()
+	p := o.find(title)
+	var lines []string
+	o.eventually(func() bool {
+		q, found := o.records(o.page.filled(p.Targets[0]).Expr)
+		lines = lines[:0]
+		for _, r := range found {
+			lines = append(lines, q.line(o.t, r))
+		}
+		return len(lines) > 0 && strings.Contains(lines[0], text)
+	}, "%s: %s: the newest line has %s: %s", o.page.board.UID, title, text, message{"%v", []any{&lines}})
 }
 
 // trace opens the first trace of a panel.

@@ -43,7 +43,7 @@ type scenario struct {
 	act func(*testStack)
 
 	fires     []string          // these alerts, and no other
-	silent    bool              // AfterglowCallbackSilent may fire, too: if the machine was so slow to begin that work was steady
+	silent    bool              // AfterglowCallbackSilent may fire, too, if work was steady when the trouble began: the machine was slow to begin
 	inhibited map[string]string // an alert that nobody need be told of, by the one that tells more; or by anyOther
 
 	repair   func(*testStack) // ends the trouble

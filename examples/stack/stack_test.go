@@ -55,8 +55,10 @@ type testStack struct {
 	client *http.Client
 	began  time.Time
 	mails  *mailServer // of the scenarios that have one
+	pace   pace
 
 	mu       sync.Mutex
+	watched  []int                      // processes; guarded by mu
 	received []alerts.Alert             // guarded by mu
 	held     map[string]map[string]bool // alerts that were held back, by whom; guarded by mu
 }
@@ -93,6 +95,10 @@ func startStack(t *testing.T, change func(*options), flags ...string) *testStack
 	ts.stack, err = start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ts.stop()) })
+	for _, v := range ts.servers {
+		ts.watched = append(ts.watched, v.process.PID())
+	}
+	ts.pace.watch(t, ts.pids)
 	ts.watchInhibition()
 	return ts
 }

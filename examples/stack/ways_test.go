@@ -78,6 +78,7 @@ var ways = map[string]way{
 			o.first(panelFullest, "instance", instance)
 			o.follow(panelTakes, "afterglow-callback", o.first(panelTakes, "callback", "order.email.customer"))
 			o.is("callback", "order.email.customer")
+			o.shows(panelLogs, lineOf(o.t, "examples/shop/after.go", "{nameEmailCustomer, "))
 		},
 	},
 	"slow dependency": {

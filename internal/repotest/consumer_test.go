@@ -110,6 +110,29 @@ func TestAProgramThatUsesOnlyTheRunnerGetsNoThirdPartyModule(t *testing.T) {
 	require.Empty(t, thirdParties(c.read(t, "go.sum")))
 }
 
+// A page for a program that has nothing else must not bring anything else.
+func TestAProgramThatUsesTheConsoleGetsNoThirdPartyModule(t *testing.T) {
+	c := newConsumer(t, `package main
+
+import (
+	"net/http"
+
+	"`+module+`/console"
+	"`+module+`/runner"
+)
+
+func main() {
+	con, _ := console.New(console.Config{})
+	_, _ = runner.New(runner.Config{Observers: []runner.Observer{con.Observer()}})
+	http.Handle("/debug/afterglow/", con)
+}
+`)
+	c.build(t)
+	c.tidy(t)
+	require.Empty(t, thirdParties(c.read(t, "go.mod")))
+	require.Empty(t, thirdParties(c.read(t, "go.sum")))
+}
+
 func TestAProgramWhoseTestsUseRunnertestGetsNoThirdPartyModule(t *testing.T) {
 	c := newConsumer(t, runnerProgram)
 	c.write(t, "main_test.go", `package main

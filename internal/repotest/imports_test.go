@@ -28,6 +28,10 @@ func TestTheRunnerImportsOnlyTheHistogramAndTheStandardLibrary(t *testing.T) {
 	}
 }
 
+func TestTheConsoleImportsOnlyTheRunnerAndTheStandardLibrary(t *testing.T) {
+	require.Equal(t, []string{module + "/histogram", module + "/runner", module + "/console"}, dependencies(t, module+"/console"))
+}
+
 func TestTheTelemetryImportsNoSDKAndNoExporter(t *testing.T) {
 	deps := dependencies(t, module+"/telemetry")
 	require.Contains(t, deps, module+"/runner", "the list is of the wrong package")

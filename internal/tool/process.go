@@ -87,6 +87,9 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	return p, nil
 }
 
+// PID returns the process' id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // run starts the tool and waits for its end, on a thread of its own: see
 // endWithParent.
 func (p *Process) run(started chan<- error) {

@@ -98,7 +98,8 @@ func (m *model) check(s runner.Snapshot) {
 	m.require(places{s.Reserved, s.Queued, s.Paused, s.Running, s.Stuck} == at, "where they are", "Stats has %+v, the model %+v", s.Stats, c)
 	m.checkBooks(s, c)
 	m.require(s.OldestDue.IsZero() == (s.Queued == 0), "oldest", "due %v of %d", s.OldestDue, s.Queued)
-	m.require(s.OldestRunning.IsZero() == (s.Running == 0), "oldest", "running %v of %d", s.OldestRunning, s.Running)
+	m.require(s.OldestRunning.IsZero() == (s.Running == s.Replaced), "oldest", "running %v of %d, %d replaced", s.OldestRunning, s.Running, s.Replaced)
+	m.checkStalled(s.Stats, now)
 	m.checkPlaces(s, c)
 	m.require(s.Busy == c.onWorkers-s.Replaced, "workers", "Stats has %+v, the model %+v", s.Stats, c)
 	m.checkReplaced(s.Stats, now)
@@ -122,6 +123,31 @@ func (m *model) checkOldest(s runner.Stats) {
 			m.require(!s.OldestDue.After(j.due), "oldest", "%v is due since %v, the oldest since %v", j, j.due, s.OldestDue)
 		}
 	}
+}
+
+// checkStalled holds that the queue stands still for no longer than the oldest job
+// waits, unless jobs leave it otherwise than by a worker; and that a worker is on time
+// if its job's deadline has not passed. mu is held.
+func (m *model) checkStalled(s runner.Stats, now time.Time) {
+	m.require(s.Stalled == 0 || s.Queued > 0, "stalled", "for %v, and none waits", s.Stalled)
+	if m.cfg.Overflow != runner.DropOldest && !m.drains.begun && s.Queued > 0 {
+		m.require(s.Stalled <= now.Sub(s.OldestDue), "stalled", "for %v, the oldest waits since %v", s.Stalled, s.OldestDue)
+	}
+	if m.slow {
+		return
+	}
+	atLeast, atMost := 0, 0
+	for _, j := range m.live {
+		if timeout := m.timeoutOf(j); j.phase == started && !j.inCaller && timeout > 0 {
+			if deadline := j.started.Add(timeout); now.Before(deadline) {
+				atLeast++
+				atMost++
+			} else if now.Equal(deadline) {
+				atMost++
+			}
+		}
+	}
+	m.require(atLeast <= s.OnTime && s.OnTime <= atMost, "stalled", "%d workers are on time; the model: %d to %d", s.OnTime, atLeast, atMost)
 }
 
 // checkStuck finds jobs that are stuck unseen, and starts that were late unseen. mu

@@ -20,12 +20,14 @@ const (
 	MetricQueueHighWater   = "afterglow_queue_depth_high_water"         // How many waited between two scrapes?
 	MetricQueuePlaces      = "afterglow_queue_places"                   // What do callbacks wait for?
 	MetricQueuePlacesLimit = "afterglow_queue_places_limit"             // Of how many that may?
-	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Is the queue stuck? Histograms see only what starts.
+	MetricQueueOldest      = "afterglow_queue_oldest_timestamp_seconds" // Since when has the oldest been due? Histograms see only what starts.
 	MetricQueueOldestAge   = "afterglow_queue_oldest_seconds"           // For how long has the oldest been due, whatever anybody's clock says?
+	MetricQueueStalled     = "afterglow_queue_stalled_seconds"          // Does the queue stand still? Held callbacks and those of callers do not count.
 	MetricWorkers          = "afterglow_workers"                        // How many may run at once?
 	MetricWorkersBusy      = "afterglow_workers_busy"                   // How many do?
+	MetricWorkersOnTime    = "afterglow_workers_on_time"                // How many will be free at their callback's deadline at the latest?
 	MetricWorkerBusyTime   = "afterglow_worker_busy_seconds_total"      // What is the true utilization, whenever it is scraped?
-	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Is a callback stuck that has not ended?
+	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Does a callback hang that holds its worker?
 	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
 	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
 	MetricMisuse           = "afterglow_misuse_total"                   // Does a call ask for nothing, because it is wrong?

@@ -43,6 +43,7 @@ const (
 	QuestionHTTP       = "http"
 	QuestionScrape     = "scrape"
 	QuestionParts      = "parts"
+	QuestionConsole    = "console"
 )
 
 // Measure makes the measurement in this process. It returns no figures of a
@@ -61,6 +62,8 @@ func (c Cell) Measure() (Figures, error) {
 		return c.scrape(), nil
 	case QuestionParts:
 		return c.part(), nil
+	case QuestionConsole:
+		return c.console(), nil
 	}
 	return nil, nil
 }

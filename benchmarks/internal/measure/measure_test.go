@@ -145,7 +145,7 @@ func TestTheLibrarysPartsAndVariantsHaveABefore(t *testing.T) {
 }
 
 func TestWhatAProgramDoesNotKnowHasNoFigures(t *testing.T) {
-	for _, question := range []string{measure.QuestionThroughput, measure.QuestionLatency, measure.QuestionMemory, measure.QuestionHTTP, measure.QuestionParts, "new"} {
+	for _, question := range []string{measure.QuestionThroughput, measure.QuestionLatency, measure.QuestionMemory, measure.QuestionHTTP, measure.QuestionParts, measure.QuestionConsole, "new"} {
 		figures, err := measure.Cell{Question: question, Contestant: "nobody", Work: "empty", Producers: 1}.Measure()
 		require.NoError(t, err)
 		require.Empty(t, figures, question)
@@ -247,6 +247,19 @@ func TestAScrapeIsMeasured(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, book.Median(measure.Case{Setting: measure.WithNames(), Contestant: pool.GoName(pool.NoopTracer), Metric: measure.MetricScrape}))
 	require.Positive(t, book.Median(measure.Case{Setting: measure.WithNames(), Contestant: pool.GoName(pool.NoopTracer), Metric: measure.MetricSnapshot}))
+}
+
+func TestTheConsoleIsMeasuredWithoutAndWithViewers(t *testing.T) {
+	p := quick()
+	p.Rounds = 1
+	book, err := measure.Console(p)
+	require.NoError(t, err)
+	for _, c := range pool.Consoles() {
+		at := measure.Case{Setting: measure.ConsoleSetting(), Contestant: c.Name, Metric: measure.MetricTime}
+		require.Positive(t, book.Median(at), c.Name)
+	}
+	kept := measure.Case{Setting: measure.ConsoleSetting(), Contestant: pool.ConsoleViewed(), Metric: measure.MetricKept}
+	require.Positive(t, book.Median(kept), "200 connections take memory")
 }
 
 func TestEveryPartIsMeasuredInEveryRound(t *testing.T) {

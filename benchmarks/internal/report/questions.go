@@ -149,6 +149,22 @@ func scrapeTable(book *measure.Book) string {
 	return t.String()
 }
 
+const consoleText = `Empty tasks of 8 producers on a runner with full metrics and the no-op tracer, which keep all processors busy. The viewers have the first page open,
+which is sent to each of them once a second. They read in the same process, so what reading takes is in the figures. KiB is what is retained before the first task, with both sides of the connections.
+`
+
+func consoleTable(book *measure.Book) string {
+	t := NewTable(1, "", "ns", "× without", "allocs", "B", "KiB")
+	for _, c := range pool.Consoles() {
+		at := func(contestant, metric string) measure.Case {
+			return measure.Case{Setting: measure.ConsoleSetting(), Contestant: contestant, Metric: metric}
+		}
+		t.Row(c.Name, Figure(book.Median(at(c.Name, measure.MetricTime))), Figure(book.Ratio(at(c.Name, measure.MetricTime), at(pool.NoConsole, measure.MetricTime))),
+			Count(book.Median(at(c.Name, measure.MetricAllocs))), Count(book.Median(at(c.Name, measure.MetricBytes))), Count(book.Median(at(c.Name, measure.MetricKept))))
+	}
+	return t.String()
+}
+
 const partsText = `Each done alone, over and over, in the processor's time. The line that asked is the difference between two callbacks of ` + "`Do`" + `: of
 a runner without telemetry that finds the line, and of one that does not. The SDK's parts are its own calls, with options that are made beforehand if they can be.
 `

@@ -65,7 +65,7 @@ func TestALimitIsKeptOrNot(t *testing.T) {
 func results() report.Results {
 	r := report.Results{
 		Machine: report.Machine{CPU: "a <fast> one", Cores: 2, Go: "go1", OS: "linux/amd64", Load: "0.10"}, Command: "make bench", Took: 90 * time.Second,
-		Throughput: new(measure.Book), HTTP: new(measure.Book), Scrape: new(measure.Book), Parts: new(measure.Book),
+		Throughput: new(measure.Book), HTTP: new(measure.Book), Scrape: new(measure.Book), Console: new(measure.Book), Parts: new(measure.Book),
 	}
 	add := func(book *measure.Book, setting, contestant, metric string, v float64) {
 		book.Add(measure.Case{Setting: setting, Contestant: contestant, Metric: metric}, v)
@@ -93,6 +93,10 @@ func results() report.Results {
 	}
 	add(r.HTTP, measure.WithConnections(16, 0), web.NextJS, measure.MetricPerSecond, 40)
 	add(r.Scrape, measure.WithNames(), pool.GoName(pool.NoopTracer), measure.MetricScrape, 4_000_000)
+	for name, ns := range map[string]float64{pool.NoConsole: 100, pool.ConsoleMounted: 100, pool.ConsoleViewed(): 125} {
+		add(r.Console, measure.ConsoleSetting(), name, measure.MetricTime, ns)
+		add(r.Console, measure.ConsoleSetting(), name, measure.MetricKept, 4096)
+	}
 	for _, part := range pool.Parts() {
 		add(r.Parts, measure.Alone, part.Name, measure.MetricProcessor, map[string]float64{pool.PartLine: 200}[part.Name]+50)
 		add(r.Parts, measure.Alone, part.Name, measure.MetricAllocs, 0)
@@ -115,6 +119,9 @@ func TestTargetsAreComputedFromTheBooks(t *testing.T) {
 		met      bool
 	}{
 		{pool.GoName(pool.MetricsOnly) + ", empty, 1 producer: at most 0.6 × the channel by hand", 0.4, true},
+		{"a console that is mounted, nobody looks: at least 0.99 × the throughput without", 1, true},
+		{"a console with 200 viewers: at least 0.97 × the throughput without", 0.8, false},
+		{"a console with 200 viewers: at most 65,536 KiB", 4096, true},
 		{pool.GoName(pool.MetricsOnly) + ", empty, 1 producer: 0 allocs more than the bare runner", 0, true},
 		{pool.AfterName(pool.MetricsOnly) + ", empty, 8 producers: 0 allocs more than the bare runner", 0.1, false},
 		{pool.AfterName(pool.NoopTracer) + ", empty, 8 producers: at most 0.55 × the channel by hand", 0.4, true},

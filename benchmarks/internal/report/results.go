@@ -17,7 +17,7 @@ type Results struct {
 	Took    time.Duration
 	Before  string // the commit that took turns with this one; "": none
 
-	Throughput, Latency, Memory, HTTP, Scrape, Parts *measure.Book
+	Throughput, Latency, Memory, HTTP, Scrape, Console, Parts *measure.Book
 }
 
 // section is a question with its answer.
@@ -35,6 +35,7 @@ func (r Results) sections() []section {
 		{"Memory of a waiting callback", r.Memory, memoryText, memoryTable},
 		{"HTTP", r.HTTP, httpText, httpTables},
 		{"Reading the books", r.Scrape, scrapeText, scrapeTable},
+		{"The console", r.Console, consoleText, consoleTable},
 		{"What a sampled callback pays for", r.Parts, partsText, partsTable},
 	}
 }

@@ -75,6 +75,9 @@ func (r Results) targets(ours func(string) string) []Target {
 	if r.Scrape != nil {
 		all = append(all, scrapeTargets(r.Scrape, ours)...)
 	}
+	if r.Console != nil {
+		all = append(all, consoleTargets(r.Console, ours)...)
+	}
 	return all
 }
 
@@ -171,6 +174,20 @@ func scrapeTargets(book *measure.Book, ours func(string) string) []Target {
 	return []Target{
 		{Of: "a snapshot of " + measure.WithNames(), Limit: Limit{Text: "at most 200 µs under the lock", Bound: 200}, Measured: us(measure.MetricSnapshot)},
 		{Of: "a scrape of " + measure.WithNames(), Limit: Limit{Text: "less than 5,000 µs", Bound: 5000, Kind: Under}, Measured: us(measure.MetricScrape)},
+	}
+}
+
+func consoleTargets(book *measure.Book, ours func(string) string) []Target {
+	at := func(contestant, metric string) measure.Case {
+		return measure.Case{Setting: measure.ConsoleSetting(), Contestant: contestant, Metric: metric}
+	}
+	throughput := func(contestant string) float64 {
+		return 1 / book.Ratio(at(ours(contestant), measure.MetricTime), at(ours(pool.NoConsole), measure.MetricTime))
+	}
+	return []Target{
+		{Of: "a console that is mounted, nobody looks", Limit: Limit{Text: "at least 0.99 × the throughput without", Bound: 0.99, Kind: Least}, Measured: throughput(pool.ConsoleMounted)},
+		{Of: "a console with " + pool.ConsoleViewed(), Limit: Limit{Text: "at least 0.97 × the throughput without", Bound: 0.97, Kind: Least}, Measured: throughput(pool.ConsoleViewed())},
+		{Of: "a console with " + pool.ConsoleViewed(), Limit: Limit{Text: "at most 65,536 KiB", Bound: 65536}, Measured: book.Median(at(ours(pool.ConsoleViewed()), measure.MetricKept))},
 	}
 }
 

@@ -25,16 +25,33 @@ type Load struct {
 
 // Seen is what the clients saw.
 type Seen struct {
+	For       time.Duration // how long they counted
 	Requests  int
 	PerSecond float64
 	P50, P99  time.Duration
 	Allocs    float64 // the server's, for each request; 0 if it does not count them
 }
 
+// errNoAnswer is that nothing was answered in the time that counts.
+var errNoAnswer = errors.New("web: no request was answered in time")
+
+// longest is the time after which a machine is not too busy to answer: it does not.
+const longest = time.Minute
+
 // Run keeps every connection busy: each sends its next request when it has the
 // answer to the last. Any answer but a 200 is an error, and so there are no
-// figures of a server that refuses work.
+// figures of a server that refuses work. A machine that is too busy to answer
+// anything in l.For is asked again, for twice as long.
 func (l Load) Run() (Seen, error) {
+	seen, err := l.once()
+	for errors.Is(err, errNoAnswer) && 0 < l.For && l.For < longest {
+		l.For *= 2
+		seen, err = l.once()
+	}
+	return seen, err
+}
+
+func (l Load) once() (Seen, error) {
 	start := time.Now()
 	counted, end := start.Add(l.Warm), start.Add(l.Warm+l.For)
 	took := make([][]time.Duration, l.Connections)
@@ -51,10 +68,11 @@ func (l Load) Run() (Seen, error) {
 	}
 	all := slices.Concat(took...)
 	if len(all) == 0 {
-		return Seen{}, errors.New("web: no request was answered in time")
+		return Seen{}, errNoAnswer
 	}
 	slices.Sort(all)
 	return Seen{
+		For:       l.For,
 		Requests:  len(all),
 		PerSecond: float64(len(all)) / l.For.Seconds(),
 		P50:       all[len(all)/2],
@@ -80,7 +98,7 @@ func (l Load) allocs(counted, end time.Time, answered *atomic.Int64) (float64, e
 		mallocs[i], requests[i] = n, float64(answered.Load())
 	}
 	if requests[1] == requests[0] {
-		return 0, errors.New("web: no request was answered while allocations were counted")
+		return 0, errNoAnswer
 	}
 	return (mallocs[1] - mallocs[0]) / (requests[1] - requests[0]), nil
 }

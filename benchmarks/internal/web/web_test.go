@@ -39,7 +39,7 @@ func TestTheLoadSeesWhatTheServerServes(t *testing.T) {
 	seen, err := web.Load{Addr: s.Addr, Connections: 4, Warm: 10 * time.Millisecond, For: 100 * time.Millisecond, Mallocs: true}.Run()
 	require.NoError(t, err)
 	require.Positive(t, seen.Requests)
-	require.InDelta(t, float64(seen.Requests)*10, seen.PerSecond, 0.01)
+	require.InDelta(t, float64(seen.Requests), seen.PerSecond*seen.For.Seconds(), 0.01)
 	require.LessOrEqual(t, seen.P50, seen.P99)
 	require.Positive(t, seen.Allocs)
 	require.NoError(t, s.Close())
@@ -59,6 +59,21 @@ func TestTheLoadFailsWithoutAServer(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err = web.Load{Addr: addr, Connections: 2, For: time.Second}.Run()
 	require.Error(t, err)
+}
+
+func TestTheLoadGoesOnUntilSomethingIsAnswered(t *testing.T) {
+	s, err := web.Serve(web.Variants()[0], 0)
+	require.NoError(t, err)
+	l := web.Load{Addr: s.Addr, Connections: 1, For: time.Nanosecond} // in which nobody sends a request
+	seen, err := l.Run()
+	require.NoError(t, err)
+	require.Greater(t, seen.For, l.For)
+	require.Positive(t, seen.Requests)
+
+	l.For = 0
+	_, err = l.Run()
+	require.ErrorContains(t, err, "no request was answered in time")
+	require.NoError(t, s.Close())
 }
 
 func TestTheLoadReadsChunks(t *testing.T) {

@@ -79,11 +79,10 @@ func run(args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	alerts, err := rules.Alerts(q, s.rules)
-	if err != nil {
+	s.grafana.RunbookURL = s.rules.RunbookURL
+	if s.grafana.Alerts, err = rules.Notifying(q, s.rules); err != nil {
 		return err
 	}
-	s.grafana.RunbookURL, s.grafana.Alerts = s.rules.RunbookURL, mayFire(alerts)
 	files, err := grafana.Files(q, s.grafana)
 	if err != nil {
 		return err
@@ -94,20 +93,6 @@ func run(args []string, stderr io.Writer) error {
 	}
 	maps.Copy(files, more)
 	return write(s.out, files)
-}
-
-// mayFire lists the alerts that notify a person, as dashboards link to their
-// entries in the runbook.
-func mayFire(groups []rules.Group) []string {
-	var all []string
-	for _, g := range groups {
-		for _, r := range g.Rules {
-			if r.Labels["severity"] != rules.None {
-				all = append(all, r.Alert)
-			}
-		}
-	}
-	return all
 }
 
 // write writes files, whose names are relative and slash-separated.

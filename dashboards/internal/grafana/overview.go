@@ -76,7 +76,7 @@ func (b *board) burnNow() view {
 func (b *board) oldestNow() view {
 	return panel{
 		title: "Oldest waiting, now", unit: "s", width: 3,
-		description: "How long the longest-waiting callback has been due. A queue that is stuck shows here and in no histogram.",
+		description: "How long the longest-waiting callback has been due, one that Limits holds back included. A queue that is stuck shows here and in no histogram.",
 		targets:     []target{{expr: b.ofRunner().OldestAge()}},
 		steps:       rising(1, 30),
 		links:       []dashboard.DashboardLink{b.toRuntime()},

@@ -2,11 +2,13 @@ package grafana_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -30,6 +32,12 @@ type answer map[string]float64
 // promtool does, a line each.
 func requireAnswers(t *testing.T, series string, all ...asked) {
 	t.Helper()
+	requireAnswersAt(t, 10*time.Minute, series, all...)
+}
+
+// requireAnswersAt is requireAnswers at another time.
+func requireAnswersAt(t *testing.T, at time.Duration, series string, all ...asked) {
+	t.Helper()
 	type object = map[string]any
 	var input, tests []object
 	for _, line := range strings.Split(strings.TrimSpace(series), "\n") {
@@ -46,7 +54,7 @@ func requireAnswers(t *testing.T, series string, all ...asked) {
 			"$__rate_interval", "5m", "$__range", "10m", `"$job"`, `"shop"`, `"$job|"`, `"shop|"`, "$cluster", ".*", "$namespace", ".*",
 			"$instance", ".*", "$runner", ".*", "$callback", ".*",
 		).Replace(exprOf(t, a.board, a.title, a.n))
-		tests = append(tests, object{"expr": expr, "eval_time": "10m", "exp_samples": samples})
+		tests = append(tests, object{"expr": expr, "eval_time": at.String(), "exp_samples": samples})
 	}
 	text, err := yaml.Marshal(object{"fuzzy_compare": true, "tests": []object{{
 		"interval": "1m", "input_series": input, "promql_expr_test": tests,
@@ -62,6 +70,11 @@ func requireAnswers(t *testing.T, series string, all ...asked) {
 
 func exprOf(t *testing.T, name, title string, n int) string {
 	t.Helper()
+	return exprsOf(t, name, title)[n]
+}
+
+func exprsOf(t *testing.T, name, title string) (exprs []string) {
+	t.Helper()
 	var d struct {
 		Panels []struct {
 			Title   string
@@ -71,11 +84,14 @@ func exprOf(t *testing.T, name, title string, n int) string {
 	require.NoError(t, json.Unmarshal(files(t)["grafana/"+name+".json"], &d))
 	for _, p := range d.Panels {
 		if p.Title == title && len(p.Targets) > 0 {
-			return p.Targets[n].Expr
+			for _, target := range p.Targets {
+				exprs = append(exprs, target.Expr)
+			}
+			return exprs
 		}
 	}
 	require.Fail(t, "no panel", title)
-	return ""
+	return nil
 }
 
 var alerts = []string{"AfterglowPanics", "AfterglowTimeouts"}
@@ -132,11 +148,82 @@ func TestTheInstanceThatIsFullIsSeen(t *testing.T) {
 	requireAnswers(t, oneIsFull,
 		asked{"overview", "Workers busy, now", 0, one(1)},
 		asked{"overview", "Workers busy", 0, answer{`{instance="a", runner="r"}`: 1, `{instance="b", runner="r"}`: 0.078125}},
+		asked{"runtime", "Workers busy, by instance", 0, answer{`{instance="a", runner="r"}`: 1, `{instance="b", runner="r"}`: 0.078125}},
 		asked{"overview", "Queue filled", 0, one(0.8)},
 		asked{"overview", "Queue depth", 0, one(80)}, asked{"overview", "Queue depth", 2, one(100)}, asked{"overview", "Queue depth", 3, one(82)},
 		asked{"overview", "Workers", 0, one(22)}, asked{"overview", "Workers", 1, one(22)},
 		asked{"overview", "Workers", 2, one(22)}, asked{"overview", "Workers", 3, one(27)},
 		asked{"overview", "Queue depth in 15 minutes", 0, one(100)}) // it ends at its own capacity
+}
+
+// Two clusters have an instance of the same name, and one of the two is in trouble.
+const sameName = `
+	afterglow_queue_depth{cluster="eu", job="shop", instance="a", runner="r"} 80x10
+	afterglow_queue_depth{cluster="us", job="shop", instance="a", runner="r"} 1x10
+	afterglow_queue_capacity{cluster="eu", job="shop", instance="a", runner="r"} 100x10
+	afterglow_queue_capacity{cluster="us", job="shop", instance="a", runner="r"} 1024x10
+	afterglow_queue_oldest_seconds{cluster="eu", job="shop", instance="a", runner="r"} 40x10
+	afterglow_queue_oldest_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
+	afterglow_callbacks_stuck{cluster="eu", job="shop", instance="a", runner="r", callback="c"} 2x10
+	afterglow_callbacks_stuck{cluster="us", job="shop", instance="a", runner="r", callback="c"} 0x10
+	afterglow_queue_stalled_seconds{cluster="eu", job="shop", instance="a", runner="r"} 30x10
+	afterglow_queue_stalled_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
+	go_goroutines{cluster="eu", job="shop", instance="a"} 500x10
+	go_goroutines{cluster="us", job="shop", instance="a"} 20x10
+`
+
+func TestInstancesOfOneNameAreKeptApart(t *testing.T) {
+	const instances = "Instances, the fullest first"
+	eu, us := `{cluster="eu", instance="a", runner="r"}`, `{cluster="us", instance="a", runner="r"}`
+	requireAnswers(t, sameName,
+		asked{"overview", instances, 0, answer{eu: 0.8, us: 1. / 1024}}, asked{"overview", instances, 2, answer{eu: 40, us: 0}},
+		asked{"overview", instances, 4, answer{eu: 2, us: 0}},
+		asked{"overview", "Queue depth", 0, answer{"{}": 80}}, asked{"overview", "Queue depth", 2, answer{"{}": 100}},
+		asked{"runtime", "Queue depth", 0, answer{eu: 80, us: 1}}, asked{"runtime", "Queue stands still", 0, answer{eu: 30, us: 0}},
+		asked{"runtime", "Goroutines", 0, answer{`{cluster="eu", instance="a"}`: 500, `{cluster="us", instance="a"}`: 20}})
+}
+
+// A scenario is minutes old. Here a week passes, in which three times as much is asked
+// for at last.
+func TestLastWeekIsSeenBesideToday(t *testing.T) {
+	const week, series = 7 * 24 * time.Hour, `
+	afterglow_asked_total{job="shop", instance="a", runner="r", callback="c"} 0+60x20 _x10060 1200+180x20
+	afterglow_asked_total{job="shop", instance="gone", runner="r", callback="c"} 0+60x20
+	afterglow_asked_total{job="other", instance="a", runner="r", callback="c"} 0+600x20 _x10060 12000+600x20
+	`
+	var asks []asked
+	for _, board := range []string{"overview", "callback"} {
+		for n, expr := range exprsOf(t, board, "Asked for and ended") {
+			switch {
+			case strings.Contains(expr, "offset 1w"):
+				asks = append(asks, asked{board, "Asked for and ended", n, answer{"{}": 2}})
+			case strings.Contains(expr, "afterglow_asked_total"):
+				asks = append(asks, asked{board, "Asked for and ended", n, answer{"{}": 3}})
+			}
+		}
+	}
+	require.Len(t, asks, 4)
+	requireAnswersAt(t, week+15*time.Minute, series, asks...)
+
+	old := 0
+	for _, text := range files(t) {
+		old += strings.Count(string(text), "offset 1w")
+	}
+	require.Equal(t, 2, old, "there is no other query of last week")
+}
+
+// Thirty instances have no room for their names: those that are down most are seen.
+func TestAStateTimelineShowsTheInstancesThatMatter(t *testing.T) {
+	series, want := "", answer{}
+	for i := range 30 {
+		values, name := "1x10", fmt.Sprintf("i-%d", i)
+		if i%3 == 0 {
+			values = fmt.Sprintf("1x%d 0x%d", 9-i/3, i/3)
+			want[fmt.Sprintf(`up{job="shop", instance=%q}`, name)] = 0
+		}
+		series += fmt.Sprintf("up{job=\"shop\", instance=%q} %s\n", name, values)
+	}
+	requireAnswers(t, series, asked{"runtime", "Scrapes", 0, want})
 }
 
 func TestAStateTimelineHasARowWhenAllIsWell(t *testing.T) {

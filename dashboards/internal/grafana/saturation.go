@@ -22,7 +22,7 @@ func (b *board) busiest(expr string) string { return ofFirst(expr, b.ofRunner().
 
 // ofFirst is what an expression says of the instance that has the highest share.
 func ofFirst(expr, share string) string {
-	return "max(" + expr + " and on (instance, runner) topk(1, " + share + "))"
+	return "max(" + expr + " and on (" + query.Told(varInstance, varRunner) + ") topk(1, " + share + "))"
 }
 
 func (b *board) depth() view {
@@ -59,7 +59,7 @@ func (b *board) busy() view {
 func (b *board) oldest() view {
 	return panel{
 		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
-		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck.",
+		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck, or one callback that Limits holds back: Queue stands still (Runtime) tells which.",
 		targets:     []target{{expr: "topk(5, " + b.ofRunner().OldestAge("instance", "runner") + ")", legend: "{{instance}} {{runner}}"}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
@@ -105,17 +105,19 @@ func (b *board) instances() view {
 		title: "Instances, the fullest first", width: 24, noValue: "no instance is seen",
 		description: "Each instance leads to its own page. Full is a queue or workers at 100 %: from there on callbacks are rejected, or wait.",
 	}.table([]key{
+		{label: varCluster, title: "Cluster", width: 90},
+		{label: varPlace, title: "Namespace", width: 115},
 		{label: "instance", title: "Instance", links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
-		{label: "runner", title: "Runner", width: 120},
+		{label: "runner", title: "Runner", width: 100},
 	}, []column{
-		{title: "Queue filled", unit: "percentunit", width: 120, expr: s.Fill(by...), steps: rising(0.5, 0.8), decimals: ptr(0.)},
-		{title: "Workers busy", unit: "percentunit", width: 120, expr: s.Busiest(by...), steps: rising(0.8, 0.95), decimals: ptr(0.)},
-		{title: "Oldest waiting", unit: "s", width: 130, expr: s.OldestAge(by...), steps: rising(1, 30)},
+		{title: "Queue filled", unit: "percentunit", width: 105, expr: s.Fill(by...), steps: rising(0.5, 0.8), decimals: ptr(0.)},
+		{title: "Workers busy", unit: "percentunit", width: 110, expr: s.Busiest(by...), steps: rising(0.8, 0.95), decimals: ptr(0.)},
+		{title: "Oldest waiting", unit: "s", width: 125, expr: s.OldestAge(by...), steps: rising(1, 30)},
 		{title: "Longest running", unit: "s", width: 130, expr: s.Max(names.MetricLongestRunning, by...), steps: rising(30, 300)},
-		{title: "Stuck", unit: "short", width: 90, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
-		{title: "Ended a second", unit: "ops", width: 130, expr: s.Rate(names.MetricCallbacks, by...)},
-		{title: "Bad a second", unit: "ops", width: 130, expr: s.With(query.BadOutcomes()).Rate(names.MetricCallbacks, by...), steps: some()},
-		{title: "Success", unit: "percentunit", width: 100, expr: s.SuccessRatio(by...), steps: falling(1-burnFast*(1-b.config.SLO()), b.config.SLO()), decimals: ptr(2.)},
+		{title: "Stuck", unit: "short", width: 65, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
+		{title: "Ended a second", unit: "ops", width: 125, expr: s.Rate(names.MetricCallbacks, by...)},
+		{title: "Bad a second", unit: "ops", width: 110, expr: s.With(query.BadOutcomes()).Rate(names.MetricCallbacks, by...), steps: some()},
+		{title: "Success", unit: "percentunit", width: 90, expr: s.SuccessRatio(by...), steps: falling(1-burnFast*(1-b.config.SLO()), b.config.SLO()), decimals: ptr(2.)},
 	}, "Queue filled", true)
 }
 

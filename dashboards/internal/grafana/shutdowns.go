@@ -42,7 +42,7 @@ func (b *board) drainTraces() view {
 // time range: an instance that is gone has none now.
 func (b *board) lostByCallback() view {
 	lost := b.ofRunner().With(`outcome=~"dropped|canceled|abandoned"`).Over("$__range")
-	version := "topk by (instance) (1, count_over_time(" + b.ofJob().Series(names.MetricBuildInfo) + "[$__range])) ^ 0"
+	version := "topk by (" + eachInstance + ") (1, count_over_time(" + b.ofJob().Series(names.MetricBuildInfo) + "[$__range])) ^ 0"
 	return panel{
 		title: "Lost after it was accepted, by callback", width: 24, noValue: "none was lost",
 		description: "Callbacks that were accepted and dropped, canceled or abandoned in the time range: by a drain, or for a newer one. The version is that of Afterglow on the instance.",
@@ -50,11 +50,13 @@ func (b *board) lostByCallback() view {
 		{label: names.LabelCallback, title: "Callback", links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
 		{label: names.LabelRunner, title: "Runner", width: 120},
 		{label: names.LabelOutcome, title: "Outcome", width: 120},
+		{label: varCluster, title: "Cluster", width: 90},
+		{label: varPlace, title: "Namespace", width: 115},
 		{label: "instance", title: "Instance", width: 180},
 		{label: names.LabelVersion, title: "Version", width: 200},
 	}, []column{{
 		title: "Lost", unit: "short", width: 90, decimals: ptr(0.), steps: none(),
-		expr: "sum by (callback, runner, outcome, instance, version) (increase(" + lost.Series(names.MetricCallbacks) + "[$__range])" +
-			" * on (instance) group_left (version) (" + version + ")) > 0",
+		expr: "sum by (" + eachInstance + ", callback, runner, outcome, version) (increase(" + lost.Series(names.MetricCallbacks) + "[$__range])" +
+			" * on (" + eachInstance + ") group_left (version) (" + version + ")) > 0",
 	}}, "Lost", true)
 }

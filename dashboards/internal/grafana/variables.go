@@ -38,6 +38,9 @@ const (
 	matchQueue    = `queue=~"$queue"`
 )
 
+// eachInstance tells instances apart, as PromQL lists labels.
+var eachInstance = query.Told(varInstance)
+
 // rateInterval is Grafana's: four scrapes at least, more when zoomed out.
 const rateInterval = "$__rate_interval"
 

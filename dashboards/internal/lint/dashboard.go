@@ -98,6 +98,7 @@ func (c Catalog) target(p dashboard.Panel, q prometheus.Dataquery, recorded []st
 	if err != nil {
 		return // reported
 	}
+	placesTold(e, report)
 	for _, ms := range Selectors(e) {
 		if !slices.ContainsFunc(ms, func(m *matcher) bool { return m.Name == "job" }) {
 			report("%v does not ask for the job", ms)

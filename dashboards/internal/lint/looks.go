@@ -37,6 +37,8 @@ func drawnAsGrafana(p dashboard.Panel, report reporter) {
 		report("exemplars cover a heatmap")
 	}
 	axis(d, report)
+	timeline(p, report)
+	rarely(p, report)
 }
 
 // axis checks that a panel whose values are all 0 does not reach to 100, and

@@ -161,12 +161,44 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 		{"a heatmap under exemplars", "callback", func(t *testing.T, d object) {
 			target(panelOf(t, d, "Run time, all of them"))["exemplar"] = true
 		}, "Run time, all of them: exemplars cover a heatmap"},
+		{"instances of two clusters added up", "runtime", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Oldest waiting"), "by (cluster, namespace, instance", "by (namespace, instance")
+		}, "Oldest waiting: max by instance, and not cluster"},
+		{"instances of two namespaces taken for one", "overview", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Queue depth"), "on (cluster, namespace, instance", "on (cluster, instance")
+		}, "Queue depth: on instance, and not namespace"},
 		{"an axis that reaches to 100 at 0", "overview", func(t *testing.T, d object) {
 			delete(custom(panelOf(t, d, "Retries")), "axisSoftMax")
 		}, "Retries: has no axisSoftMax"},
 		{"bars that nobody can count", "runtime", func(t *testing.T, d object) {
 			defaults(panelOf(t, d, "Lost at shutdown"))["unit"] = "ops"
 		}, "Lost at shutdown: bars of a rate"},
+		{"bars of a rate, whatever the unit says", "runtime", func(t *testing.T, d object) {
+			replace(t, panelOf(t, d, "Lost at shutdown"), "increase(", "rate(")
+		}, "Lost at shutdown: bars of a rate"},
+		{"bars that overlap", "runtime", func(t *testing.T, d object) {
+			delete(panelOf(t, d, "Lost at shutdown"), "interval")
+		}, "Lost at shutdown: bars that overlap count things twice"},
+		{"a loss that is a spike of a line", "runtime", func(t *testing.T, d object) {
+			custom(panelOf(t, d, "Lost at shutdown"))["drawStyle"] = "line"
+		}, "Lost at shutdown: a line of what happens once in a deploy"},
+		{"a drain that is a dot", "runtime", func(t *testing.T, d object) {
+			custom(panelOf(t, d, "Last drain"))["showPoints"] = "auto"
+		}, "Last drain: a value that is there for some scrapes only"},
+
+		{"numbers on bars, whatever their colors", "runtime", func(t *testing.T, d object) {
+			delete(defaults(panelOf(t, d, "Scrapes")), "mappings")
+		}, "Scrapes: a state timeline writes numbers onto its bars"},
+		{"rates on bars, which no word fits", "callback", func(t *testing.T, d object) {
+			panelOf(t, d, "When it failed")["options"].(object)["showValue"] = "auto"
+		}, "When it failed: a state timeline writes numbers onto its bars"},
+
+		{"more alerts than there is room for", "overview", func(t *testing.T, d object) {
+			panelOf(t, d, "Alerts")["gridPos"].(object)["h"] = 5
+		}, "rows, and has room for the names of "},
+		{"as many rows as there are instances", "runtime", func(t *testing.T, d object) {
+			ask(t, d, "Scrapes", `up{cluster=~"$cluster", namespace=~"$namespace", job="$job", instance=~"$instance"}`)
+		}, "Scrapes: may have any number of rows"},
 		{"two panels of one name", "overview", func(t *testing.T, d object) {
 			panelOf(t, d, "Workers")["title"] = "Workers busy"
 		}, "two panels are called Workers busy"},

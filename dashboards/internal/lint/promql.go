@@ -104,7 +104,8 @@ func (c Catalog) call(q Query, call *parser.Call, report func(string, ...any)) {
 			continue
 		}
 		// A count over a day is asked for once, at the end of the time range.
-		if name != "increase" || !q.Instant {
+		atEnd := m.VectorSelector.(*parser.VectorSelector).StartOrEnd == parser.END
+		if name != "increase" || !q.Instant && !atEnd {
 			report("%s of %s is over %v, not over $__rate_interval", name, series, m.Range)
 		}
 	}

@@ -114,7 +114,7 @@ func TestTheRunbooksQueriesMetricsAndFlagsExist(t *testing.T) {
 		"a metric that nobody exposes": {"`curl http://INSTANCE/metrics | grep afterglow_build_info`", "`grep afterglow_builds`", "afterglow_builds: nothing exposes or records it"},
 		"a query of no metric":         {"rate(afterglow_asked_total", "rate(afterglow_wanted_total", "AfterglowCallbackSilent: afterglow_wanted_total: nothing exposes"},
 		"a query that does not parse":  {"up{job=\"JOB\"}", "up{job=JOB}", "AfterglowJobAbsent: "},
-		"a query of all instances":     {`afterglow_workers{job="JOB", instance="INSTANCE", runner="RUNNER"}`, `afterglow_workers{job="JOB", runner="RUNNER"}`, `AfterglowQueueStuck: [job="JOB" runner="RUNNER" __name__="afterglow_workers"] does not ask for instance="INSTANCE"`},
+		"a query of all instances":     {`afterglow_queue_stalled_seconds{job="JOB", instance="INSTANCE", runner="RUNNER"}`, `afterglow_queue_stalled_seconds{job="JOB", runner="RUNNER"}`, `AfterglowQueueStuck: [job="JOB" runner="RUNNER" __name__="afterglow_queue_stalled_seconds"] does not ask for instance="INSTANCE"`},
 		"a flag that nobody has":       {"`-overflow drop-oldest`", "`-policy drop-oldest`", "neither the shop nor the generator has the flag -policy"},
 	} {
 		t.Run(name, func(t *testing.T) {

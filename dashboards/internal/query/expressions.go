@@ -50,11 +50,18 @@ func (s Scope) OldestAge(by ...string) string {
 }
 
 // Utilization is the share of the workers' time that callbacks take on each
-// instance. A mean of instances would hide the one that is full. Two clusters may have
-// instances of the same name.
+// instance. A mean of instances would hide the one that is full.
 func (s Scope) Utilization() string {
-	by := []string{LabelCluster, LabelNamespace, "instance", names.LabelRunner}
+	by := []string{"instance", names.LabelRunner}
 	return s.Rate(names.MetricWorkerBusyTime, by...) + " / " + s.Sum(names.MetricWorkers, by...)
+}
+
+// BusySeconds is for how long each worker of an instance was busy on average in a time
+// range, until its end.
+func (s Scope) BusySeconds(window string) string {
+	by := []string{"instance", names.LabelRunner}
+	return aggregate("sum", by, "increase("+s.Series(names.MetricWorkerBusyTime)+"["+window+"] @ end())") + " / " +
+		aggregate("sum", by, "max_over_time("+s.Series(names.MetricWorkers)+"["+window+"] @ end())")
 }
 
 // Busiest is the utilization of the busiest instance.
@@ -75,7 +82,7 @@ func (s Scope) Fill(by ...string) string {
 // is due there at its present rate if nothing came: 0 when nothing is due, an
 // hour at most.
 func (s Scope) TimeToDrain(by ...string) string {
-	each := append([]string{LabelCluster, LabelNamespace, "instance"}, by...)
+	each := append([]string{"instance"}, by...)
 	depth := s.With(`state=~"queued|held"`).Sum(names.MetricQueuePlaces, each...)
 	return aggregate("max", by, "clamp_max(("+depth+" > 0) / "+s.Rate(names.MetricQueueWait+"_count", each...)+" or "+depth+", 3600)")
 }

@@ -1,8 +1,11 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/common/model"
 )
 
 // Scope writes expressions over series that certain matchers select. Rates are
@@ -78,7 +81,22 @@ func (s Scope) Quantile(q float64, metric string, by ...string) string {
 
 func aggregate(op string, by []string, expr string) string {
 	if len(by) > 0 {
-		op += " by (" + strings.Join(by, ", ") + ") "
+		op += " by (" + Told(by...) + ") "
 	}
 	return op + "(" + expr + ")"
+}
+
+// Told are labels that tell series apart, as PromQL lists them. An instance is told by
+// its cluster and namespace too: two clusters may have instances of the same name.
+func Told(by ...string) string {
+	var all []string
+	if slices.Contains(by, model.InstanceLabel) {
+		all = append(all, LabelCluster, LabelNamespace)
+	}
+	for _, l := range by {
+		if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
+	return strings.Join(all, ", ")
 }

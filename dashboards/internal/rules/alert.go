@@ -54,18 +54,11 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.boards, err = readBoards(q); err != nil {
+		return nil, err
+	}
 	var groups []Group
-	for _, g := range []struct {
-		name   string
-		alerts []alert
-	}{
-		{"afterglow-slo", w.budgetAlerts()},
-		{"afterglow-lost-work", w.lossAlerts()},
-		{"afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)},
-		{"afterglow-callbacks", w.callbackAlerts()},
-		{"afterglow-durable", w.durableAlerts()},
-		{"afterglow-telemetry", w.telemetryAlerts()},
-	} {
+	for _, g := range w.alerts() {
 		group, err := w.group(g.name, g.alerts)
 		if err != nil {
 			return nil, err
@@ -73,6 +66,40 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 		groups = append(groups, group)
 	}
 	return tidy(groups)
+}
+
+// Notifying lists the alerts that notify a person.
+func Notifying(q query.Config, o Options) ([]string, error) {
+	w, err := newWriter(q, o)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, g := range w.alerts() {
+		for _, a := range g.alerts {
+			if a.severity != None {
+				all = append(all, a.name)
+			}
+		}
+	}
+	return all, nil
+}
+
+// groupOf is a group of alerts of the runbook.
+type groupOf struct {
+	name   string
+	alerts []alert
+}
+
+func (w writer) alerts() []groupOf {
+	return []groupOf{
+		{"afterglow-slo", w.budgetAlerts()},
+		{"afterglow-lost-work", w.lossAlerts()},
+		{"afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)},
+		{"afterglow-callbacks", w.callbackAlerts()},
+		{"afterglow-durable", w.durableAlerts()},
+		{"afterglow-telemetry", w.telemetryAlerts()},
+	}
 }
 
 func (w writer) group(name string, alerts []alert) (Group, error) {

@@ -34,37 +34,55 @@ type told struct {
 type manager struct {
 	t   *testing.T
 	url string
+	*inbox
+}
+
+// inbox receives what Alertmanagers tell.
+type inbox struct {
+	url string
 
 	mu       sync.Mutex
 	received []told // guarded by mu
 }
 
-func startAlertmanager(t *testing.T) *manager {
+func newInbox(t *testing.T) *inbox {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	m := &manager{t: t}
-	receiver := httptest.NewServer(http.HandlerFunc(m.receive))
+	in := new(inbox)
+	receiver := httptest.NewServer(http.HandlerFunc(in.receive))
 	t.Cleanup(receiver.Close)
+	in.url = receiver.URL
+	return in
+}
+
+func startAlertmanager(t *testing.T) *manager {
+	t.Helper()
+	return newInbox(t).start(t, "--cluster.listen-address=")
+}
+
+// start starts an Alertmanager that tells this inbox.
+func (m *inbox) start(t *testing.T, cluster ...string) *manager {
+	t.Helper()
 	o, hooks := rules.DefaultOptions(), t.TempDir()
 	o.Compress, o.WebhookDir = 300, hooks
 	for _, name := range []string{"page", "ticket", "deadman"} {
-		require.NoError(t, os.WriteFile(filepath.Join(hooks, name+".url"), []byte(receiver.URL), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(hooks, name+".url"), []byte(m.url), 0o600))
 	}
 	ports, err := tool.FreePorts(1)
 	require.NoError(t, err)
-	m.url = "http://127.0.0.1:" + ports[0]
-	process, err := tool.Start(t.Context(), tool.Command{Name: "alertmanager", Ready: m.url + "/-/ready", Args: []string{
+	url := "http://127.0.0.1:" + ports[0]
+	process, err := tool.Start(t.Context(), tool.Command{Name: "alertmanager", Ready: url + "/-/ready", Args: append([]string{
 		"--config.file=" + filepath.Join(generate(t, query.DefaultOptions(), o), alertmanager), "--storage.path=" + t.TempDir(),
-		"--web.listen-address=127.0.0.1:" + ports[0], "--cluster.listen-address=", "--log.level=error",
-	}})
+		"--web.listen-address=127.0.0.1:" + ports[0], "--log.level=error",
+	}, cluster...)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, process.Stop()) })
-	return m
+	return &manager{t, url, m}
 }
 
-func (m *manager) receive(_ http.ResponseWriter, r *http.Request) {
+func (m *inbox) receive(_ http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Receiver string
 		Alerts   []told
@@ -81,7 +99,7 @@ func (m *manager) receive(_ http.ResponseWriter, r *http.Request) {
 }
 
 // tellings returns what was received of an alert.
-func (m *manager) tellings(labels map[string]string) (all []told) {
+func (m *inbox) tellings(labels map[string]string) (all []told) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.received {
@@ -279,19 +297,4 @@ func TestTheEndOfAnAlertIsToldAndThatOfThePageBeforeItIsNot(t *testing.T) {
 	require.Equal(t, "ticket", m.tellings(panics)[0].Receiver)
 	require.False(t, resolved(panics))
 	require.False(t, resolved(watchdog), "the switch wants to hear, not to hear of an end")
-}
-
-// Two Prometheus that see the same send the same alert, if they do not add a label of
-// their own to it.
-func TestTwoPrometheusTellOnce(t *testing.T) {
-	m := startAlertmanager(t)
-	panics := m.alert("Panics", "cluster=eu job=shop runner=mail callback=x")
-	m.fire(panics)
-	m.fire(panics)
-	m.eventually(func() bool { return len(m.tellings(panics)) > 0 }, "it is told")
-	last := map[string]string{"alertname": "Later", "severity": rules.Warning}
-	m.fire(last)
-	m.eventually(func() bool { return len(m.tellings(last)) > 0 }, "what came later")
-	require.Len(t, m.tellings(panics), 1)
-
 }

@@ -35,7 +35,6 @@ func (w writer) budgetAlerts() []alert {
 		{
 			name: "AfterglowErrorBudgetBurnFast", severity: Critical,
 			expr: w.fastBurn(),
-			hold: "1m",
 			// Longer than the short window, which crosses the line many times as an
 			// outage ends; and longer than the next alert goes on, which it holds back.
 			keep: "10m",
@@ -52,7 +51,6 @@ func (w writer) budgetAlerts() []alert {
 			// for a fast burn within the hour, it must go on now to be worth a second call.
 			expr: all(w.burns(w.q.RecordedBurn, steadyBurn, "6h", "30m"), w.enough(w.bad("6h"))) +
 				w.unlessOver(w.q.RecordedFastBurn(), w.q.RecordedBurn),
-			hold:    "1m",
 			keep:    "5m", // little traffic may have no failure in one short window
 			summary: "Callbacks of runner {{ $labels.runner }} fail so often that 5 % of a month's error budget goes in six hours",
 			description: "Over the last six hours, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
@@ -75,7 +73,7 @@ func (w writer) budgetAlerts() []alert {
 			summary: "Callbacks of runner {{ $labels.runner }} fail more often than a month's error budget allows",
 			description: "Over the last three days, runner {{ $labels.runner }} of {{ $labels.job }} spent its error budget " +
 				"{{ $value | humanize }} times as fast as it may (limit: 1). At this pace it is spent before the month is over." + promised +
-				w.saysCulprit(slow),
+				w.saysCulprit(slow) + w.worst("6h", names.MetricCallbacks, ofRunner, query.BadOutcomes()),
 			dashboard: callback, panel: "Its failures' logs", labels: ofRunner, culprit: slow, since: "3d",
 		},
 		{
@@ -94,7 +92,7 @@ func (w writer) budgetAlerts() []alert {
 				"{{ $value | humanize }} times as fast as it may. " +
 				"Promised: " + late + " % of the callbacks start within a second of being due." +
 				w.busiest(ofRunner...) + w.latest(),
-			dashboard: callback, panel: "Its slow traces", labels: ofRunner, culprit: w.takesMost(ofRunner...),
+			dashboard: callback, panel: "Its slow traces", labels: ofRunner, culprit: w.takesMost(ofRunner...), since: "6h",
 		},
 	}
 }

@@ -16,10 +16,9 @@ func (w writer) callbackAlerts() []alert {
 	lately := w.increase("5m", names.MetricCallbacks, outcome(runner.OutcomeTimeout))
 	ended := of(w.increase("15m", names.MetricCallbacks, query.CountedOutcomes()))
 	stuck := w.gauge(names.MetricStuck)
-	// A day of every callback is read every four minutes. A failure shows in the
-	// rate for five minutes less the time between two scrapes: if that is more than
-	// a minute, a lone failure may be missed.
-	failed := fmt.Sprintf("max_over_time(%s[%s:%s])", w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes()), w.window("1d"), w.step("4m"))
+	// A lone failure shows in the rate for five minutes less the time between two
+	// scrapes. So every sample of it is read: a subquery would step over some.
+	failed := fmt.Sprintf("max_over_time(%s[%s])", w.q.Selector(w.q.RecordedOutcomes(), query.BadOutcomes()), w.window("1d"))
 	failures := fmt.Sprintf("sum(%s)", w.increase("1d", names.MetricCallbacks, append(w.same(ofCallback...), query.BadOutcomes())...))
 	return []alert{
 		{
@@ -67,7 +66,7 @@ func (w writer) callbackAlerts() []alert {
 			// of a night, or a shop that closes.
 			expr: fmt.Sprintf("3600 * %s > 0 %s unless on (%s) %s == 0",
 				w.before("1h", fmt.Sprintf("max_over_time(%s[%s:%s])", w.q.Selector(w.q.RecordedSteady()), w.window("23h"), w.step("5m"))),
-				w.unlessSucceeded("1h", w.step("1m")), w.q.Labels("runner", "callback"),
+				w.unlessSucceeded("1h"), w.q.Labels("runner", "callback"),
 				w.before("23h", fmt.Sprintf("quantile_over_time(0.5, %s[%s])", w.succeeded(), w.window("2h")))),
 			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} has not succeeded for an hour",
@@ -81,7 +80,7 @@ func (w writer) callbackAlerts() []alert {
 			// that runs every night does not fail ten times in a week. A success of the
 			// night before is at most 24 hours old, so 26 hours without one are too long.
 			// The failure is an hour old: by then the next attempt may have succeeded.
-			expr:    of(w.before("1h", failed)) + " > 0 " + w.unlessSucceeded("26h", w.step("4m")),
+			expr:    of(w.before("1h", failed)) + " > 0 " + w.unlessSucceeded("26h"),
 			hold:    "1m",
 			summary: "Callback {{ $labels.callback }} only fails",
 			description: "Callback {{ $labels.callback }} of runner {{ $labels.runner }} of {{ $labels.job }} ended badly " +
@@ -118,9 +117,9 @@ const clockAhead = 300
 // the clock of its process; or as the time of its last success does, which a process
 // may have reached before its counter was first seen. The last of a process that is
 // gone counts, and one in the future does not.
-func (w writer) unlessSucceeded(window, step string) string {
+func (w writer) unlessSucceeded(window string) string {
 	of := w.q.Labels("runner", "callback")
 	last := fmt.Sprintf("max_over_time(%s[%s])", w.gauge(names.MetricLastSuccess), w.window(window))
-	return fmt.Sprintf("unless on (%s) max_over_time(%s[%s:%s]) > 0 unless on (%[1]s) max by (%[1]s) (time() - %[5]s < %[6]s > -%[7]d)",
-		of, w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess)), w.window(window), step, last, w.seconds(window), clockAhead)
+	return fmt.Sprintf("unless on (%s) max_over_time(%s[%s]) > 0 unless on (%[1]s) max by (%[1]s) (time() - %[4]s < %[5]s > -%[6]d)",
+		of, w.q.Selector(w.q.RecordedOutcomes(), outcome(runner.OutcomeSuccess)), w.window(window), last, w.seconds(window), clockAhead)
 }

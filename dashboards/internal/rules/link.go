@@ -38,17 +38,18 @@ func (w writer) link(a alert) (string, error) {
 			parts = append(parts, fmt.Sprintf("var-%s={{ $labels.%[1]s | urlquery }}", l))
 		}
 	}
+	var blamed string // nothing if nobody is to blame: an empty variable shows nothing at all
 	if a.culprit != "" {
 		if !b.variables[names.LabelCallback] {
 			return "", fmt.Errorf("%s: dashboard %s has no variable %s", a.name, a.dashboard, names.LabelCallback)
 		}
-		parts = append(parts, "var-"+names.LabelCallback+"="+w.lookup(a.culprit, "{{ .Labels.callback | urlquery }}"))
+		blamed = w.lookup(a.culprit, "var-"+names.LabelCallback+"={{ .Labels.callback | urlquery }}&")
 	}
 	id, known := b.panels[a.panel]
 	if !known {
 		return "", fmt.Errorf("%s: dashboard %s has no panel %q", a.name, a.dashboard, a.panel)
 	}
-	parts = append(parts, fmt.Sprintf("viewPanel=%d", id), "from="+w.from(a), "to=now")
+	parts = append(parts, fmt.Sprintf("%sviewPanel=%d", blamed, id), "from="+w.from(a), "to=now")
 	return url + "?" + strings.Join(parts, "&") + places, nil
 }
 

@@ -72,7 +72,13 @@ func (w writer) busiest(labels ...string) string {
 	return w.lookup(w.takesMost(labels...), " Callback {{ .Labels.callback }} takes most of the workers' time ({{ .Value | humanizePercentage }}).")
 }
 
-// takesMost is a query for the callback that takes most of the workers' time.
+// takesMost is a query for the callback that takes most of the workers' time: of what
+// has ended in the last five minutes, or of what has ended before, if nothing has.
 func (w writer) takesMost(labels ...string) string {
-	return most(fmt.Sprintf("sum by (%s) (%s)", names.LabelCallback, w.rate("5m", names.MetricCallbackDuration+"_sum", w.same(labels...)...)))
+	var windows []string
+	for _, window := range []string{"5m", "1h", "6h"} {
+		windows = append(windows, "("+most(fmt.Sprintf("sum by (%s) (%s)", names.LabelCallback,
+			w.rate(window, names.MetricCallbackDuration+"_sum", w.same(labels...)...)))+")")
+	}
+	return strings.Join(windows, " or on () ")
 }

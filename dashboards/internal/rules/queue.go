@@ -9,30 +9,22 @@ import (
 // queueAlerts tell of a pool that does not keep up. Each queue is one
 // instance's, so they do not add instances up.
 func (w writer) queueAlerts() []alert {
-	age, since := w.gauge(names.MetricQueueOldestAge), w.gauge(names.MetricQueueOldest)
+	age := w.gauge(names.MetricQueueOldestAge)
 	depth, capacity := w.gauge(names.MetricQueueDepth), w.gauge(names.MetricQueueCapacity)
-	of := w.q.Labels("instance", "runner")
 	return []alert{
 		{
 			name: "AfterglowQueueStuck", severity: Critical,
-			// With a worker free, what is due waits for Limits of its name, and
-			// nothing is stuck. Replaced workers are not busy, as they are none.
-			// Callbacks that callers run start too, and show nothing of the queue:
-			// then the oldest one that is still the same does. Long work that is
-			// within its timeout will end by itself.
-			expr: all(above(age, w.seconds("1m")),
-				fmt.Sprintf("(%s == 0 or max_over_time(%s[%s]) - min_over_time(%[2]s[%[3]s]) < 1)",
-					w.increase("5m", names.MetricQueueWait+"_count"), since, w.window("5m")),
-				fmt.Sprintf("%s >= %s", w.gauge(names.MetricWorkersBusy), w.gauge(names.MetricWorkers))) +
-				fmt.Sprintf(" unless on (%s) (%s <= on (%[1]s) max by (%[1]s) (%[3]s))",
-					of, w.gauge(names.MetricLongestRunning), w.gauge(names.MetricCallbackTimeout)),
-			// The five minutes without a start are long enough; this is for a
-			// queue that starts to move as we look.
-			hold: "1m",
-			// No keep: the engineer wants to see at once that the queue moves.
+			// The process itself measures how long no worker has taken a callback. Those
+			// that Limits holds back, and those that callers run, are not in the queue. A
+			// worker whose callback is within its timeout will be free by itself. It
+			// was a moment ago if the callback is about to count as stuck.
+			expr: above(w.gauge(names.MetricQueueStalled), w.seconds("5m")) +
+				fmt.Sprintf(" unless max_over_time(%s[%s]) > 0", w.gauge(names.MetricWorkersOnTime), w.window("2m")),
+			// No For: five minutes are long enough. No keep: the engineer wants to see
+			// at once that the queue moves.
 			summary: "The queue of runner {{ $labels.runner }} on {{ $labels.instance }} stands still",
-			description: "Callbacks of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }} are due, the oldest for " +
-				"{{ $value | humanizeDuration }}, but no worker has started one in five minutes." + w.stuckest(),
+			description: "Callbacks wait for a worker of runner {{ $labels.runner }} of {{ $labels.job }} on {{ $labels.instance }}, but no worker has " +
+				"taken one for {{ $value | humanizeDuration }}. None of the workers has a callback that is within its timeout." + w.stuckest(),
 			dashboard: runtime, panel: "Longest running", labels: ofInstance,
 		},
 		{

@@ -39,16 +39,18 @@ func (w writer) telemetryAlerts() []alert {
 			name: "AfterglowScrapeLost", severity: Warning,
 			// Only who had our metrics within the day is missed. A restart, or a deploy
 			// until service discovery has seen it, is over within five minutes; in a
-			// crash loop, an instance goes down again and again.
-			expr: fmt.Sprintf("(%[1]s == 0 or %[2]s < 0.75 and %[3]s >= 3) and on (%[4]s) max by (%[4]s) (present_over_time(%[5]s[%[6]s]))",
-				w.overUp("max_over_time", "5m"), w.overUp("avg_over_time", "15m"), w.overUp("changes", "15m"),
+			// crash loop, an instance is another process again and again, or goes down
+			// again and again.
+			expr: fmt.Sprintf("(%[1]s == 0 or %[2]s or %[3]s < 0.75 and %[4]s >= 3) and on (%[5]s) max by (%[5]s) (present_over_time(%[6]s[%[7]s]))",
+				w.overUp("max_over_time", "5m"), w.restarts(), w.overUp("avg_over_time", "15m"), w.overUp("changes", "15m"),
 				w.q.Labels("instance"), info, w.window("1d")),
 			hold:    "1m", // not for a target that is new: five minutes of it may be one scrape
 			keep:    "5m", // a process in a crash loop is up now and then
-			summary: "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
+			summary: "{{ $labels.instance }} of {{ $labels.job }} {{ if ge $value 1.0 }}restarts again and again{{ else }}cannot be scraped{{ end }}",
 			description: "{{ if eq $value 0.0 }}Prometheus has not been able to scrape {{ $labels.instance }} of {{ $labels.job }} for five minutes." +
-				"{{ else }}{{ $labels.instance }} of {{ $labels.job }} goes down again and again: in the last 15 minutes, Prometheus could scrape it " +
-				"{{ $value | humanizePercentage }} of the time.{{ end }} " +
+				"{{ else }}{{ $labels.instance }} of {{ $labels.job }} goes down again and again: in the last 15 minutes, " +
+				"{{ if ge $value 1.0 }}it was started at least {{ $value | humanize }} times.{{ else }}Prometheus could scrape it " +
+				"{{ $value | humanizePercentage }} of the time.{{ end }}{{ end }} " +
 				"It had metrics of Afterglow within the last day; what its callbacks do now is not known.",
 			dashboard: runtime, panel: "Scrapes", labels: []string{"job", "instance"},
 		},
@@ -79,6 +81,16 @@ func (w writer) must(metric string) string {
 		return w.q.Selector(metric)
 	}
 	return w.q.Selector(metric, fmt.Sprintf("%s!~%q", model.JobLabel, w.o.MayBeAbsent))
+}
+
+// restarts is how often a target was seen to be another process than before, where
+// that was three times in a quarter of an hour: the last start is that of the process
+// collector of client_golang. Where that is missing, a counter that begins anew shows it
+// if callbacks were asked for.
+func (w writer) restarts() string {
+	of := w.q.Labels("instance")
+	return fmt.Sprintf("(changes(%s[%s]) >= 3 or on (%s) max by (%[3]s) (resets(%s[%[2]s])) >= 3)",
+		w.must("process_start_time_seconds"), w.window("15m"), of, w.must(w.q.Metric(names.MetricAsked)))
 }
 
 // overUp is a function over what scrapes have found lately.

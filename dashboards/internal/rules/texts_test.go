@@ -23,8 +23,8 @@ const worstIsC = "Worst instance: c:8081, with 100% of them."
 var blame = map[string][]string{
 	"AfterglowErrorBudgetBurnFast":  {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
 	"AfterglowErrorBudgetBurn":      {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
-	"AfterglowErrorBudgetBurnSlow":  {"(100%): callback order.email, outcome error.", "/d/afterglow-callback?", "var-callback=order.email&"},
-	"AfterglowLatencyBudgetBurn":    {"Worst instance: c:8081, with 100% of those that start late."},
+	"AfterglowErrorBudgetBurnSlow":  {"(100%): callback order.email, outcome error.", worstIsC, "/d/afterglow-callback?", "var-callback=order.email&"},
+	"AfterglowLatencyBudgetBurn":    {"Worst instance: c:8081, with 100% of those that start late.", "Callback order.email takes most", "var-callback=order.email&"},
 	"AfterglowCallbacksDropped":     {worstIsC, "var-callback=order.email&"},
 	"AfterglowCallbacksRejected":    {worstIsC},
 	"AfterglowPanics":               {worstIsC, "var-callback=order.email&"},
@@ -39,11 +39,11 @@ var blame = map[string][]string{
 	"AfterglowPausedFull":           {"on c:8081"},
 	"AfterglowCallbackStuck":        {"on c:8081", "var-callback=order.email&"},
 	"AfterglowShutdownLostWork":     {"on c:8081"},
+	"AfterglowScrapeLost":           {"has not been able to scrape c:8081", "var-instance=c%3A8081"},
+	"AfterglowTelemetryErrors":      {"on c:8081"},
 	"AfterglowDurableDeadLetters":   {worstIsC, "/d/afterglow-durable?", "var-callback=order.receipt&"},
 	"AfterglowDurableOldestTooOld":  {"in queue mail of runner durable", "/d/afterglow-durable?", "var-queue=mail&"},
 	"AfterglowDurableTasksReturned": {"Look at c:8081 first: it has found 100% of them.", "var-callback=order.receipt&"},
-	"AfterglowScrapeLost":           {"has not been able to scrape c:8081", "var-instance=c%3A8081"},
-	"AfterglowTelemetryErrors":      {"on c:8081"},
 }
 
 var (
@@ -90,6 +90,20 @@ func TestAlertsNameTheCulpritAndLinkToWhereItIsSeen(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(blame), checked)
+}
+
+// A dashboard shows nothing of a callback without a name.
+func TestALinkNamesNoCallbackIfNoneIsToBlame(t *testing.T) {
+	tr := trouble{"AfterglowLatencyBudgetBurn", hours, func(v view) { // no callback has ended
+		v.counter("afterglow_queue_wait_seconds_count", mail, v.asked)
+		v.counter("afterglow_queue_wait_seconds_bucket", mail+`, le="1.0"`, func(m int) float64 { return v.then(m, 0, v.asked(m)) })
+	}}
+	test := situations[slices.IndexFunc(situations, func(s situation) bool { return s.name == "drain as planned" })].group([]trouble{tr}, true)
+	test = test[:strings.Index(test, "    promql_expr_test:")] +
+		fmt.Sprintf("    alert_rule_test:\n      - {alertname: %s, eval_time: %dm, exp_alerts: []}\n", tr.alert, hours.end)
+	out, err := command(t, write(t, []trouble{tr}, test, true), "promtool", "test", "rules", "a.test.yml")
+	require.Error(t, err, "it fires")
+	require.Contains(t, out, "/d/afterglow-callback?var-job=bad-AfterglowLatencyBudgetBurn&var-runner=mail&viewPanel=")
 }
 
 var (

@@ -90,6 +90,12 @@ var troubles = append([]trouble{
 	{"AfterglowLatencyBudgetBurn", hours, func(v view) {
 		v.counter("afterglow_queue_wait_seconds_count", mail, v.asked)
 		v.counter("afterglow_queue_wait_seconds_bucket", mail+`, le="1.0"`, func(m int) float64 { return v.then(m, 0, v.asked(m)) })
+		v.counter("afterglow_callback_duration_seconds_sum", email+`, result="success"`, func(m int) float64 {
+			if m > v.times.end-20 { // what starts then has not ended
+				return 0
+			}
+			return v.asked(m)
+		})
 	}},
 	{"AfterglowCallbacksDropped", minutes, func(v view) {
 		fails("dropped", 0.5)(v)
@@ -105,12 +111,14 @@ var troubles = append([]trouble{
 		})
 	}},
 	{"AfterglowQueueStuck", minutes, func(v view) {
-		ages(v)
-		v.counter("afterglow_queue_wait_seconds_count", mail, func(m int) float64 { return v.then(m, 0, v.asked(m)) })
-		v.gauge("afterglow_workers_busy", mail, func(m int) float64 { return v.then(m, 4, 1) })
-		v.gauge("afterglow_workers", mail, steady(4))
-		v.gauge("afterglow_longest_running_seconds", mail, func(m int) float64 { return v.then(m, float64(60*(m-v.times.from)), 1) })
-		v.gauge("afterglow_callback_timeout_seconds", email, steady(30))
+		began := v.times.from // of the process that it has now
+		v.gauge("afterglow_queue_stalled_seconds", mail, func(m int) float64 {
+			if !v.up(m - 1) {
+				began = m
+			}
+			return v.then(m, float64(60*(m-max(began, v.times.from))), 0.2)
+		})
+		v.gauge("afterglow_workers_on_time", mail, func(m int) float64 { return v.then(m, 0, 1) })
 	}},
 	{"AfterglowOldestTooOld", minutes, ages},
 	{"AfterglowQueueFillingUp", minutes, func(v view) {
