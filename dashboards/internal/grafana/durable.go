@@ -190,9 +190,9 @@ func (b *board) tasksByState() view {
 func (b *board) pausedStates() view {
 	return wordless(panel{
 		title: "Paused", unit: "none", width: 12,
-		description: "When which queue was paused: no process starts its tasks then.",
+		description: "When which queue was paused, of at most eight: no process starts its tasks then. The table above has all queues.",
 		targets: []target{{
-			expr: b.ofStore().Max(names.MetricDurablePaused, names.LabelQueue) +
+			expr: "topk(8, " + b.ofStore().Max(names.MetricDurablePaused, names.LabelQueue) + ")" +
 				` or on () label_replace(vector(0), "` + names.LabelQueue + `", "` + noStore + `", "", "")`,
 			legend: "{{queue}}",
 		}},

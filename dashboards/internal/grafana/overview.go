@@ -14,7 +14,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Is it OK?")
 	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow("Workers busy, now", 3), b.fillNow(), b.lostToday())
-	b.add(12, b.firingNow(), b.firingStates())
+	b.add(13, b.firingNow(), b.firingStates())
 
 	b.row("Callbacks, the worst first")
 	b.add(10, b.callbacks())
