@@ -30,7 +30,7 @@ func (c *calls) observe(o runner.Observer) runner.Observer {
 	v := reflect.ValueOf(&o).Elem()
 	for i := range v.NumField() {
 		field, name := v.Field(i), v.Type().Field(i).Name
-		if field.IsNil() {
+		if field.Kind() != reflect.Func || field.IsNil() {
 			continue
 		}
 		function := reflect.ValueOf(field.Interface())
@@ -57,7 +57,7 @@ func (c *calls) take() map[string]int {
 func hooksOf(o runner.Observer) (hooks []string) {
 	v := reflect.ValueOf(o)
 	for i := range v.NumField() {
-		if !v.Field(i).IsNil() {
+		if f := v.Field(i); f.Kind() == reflect.Func && !f.IsNil() {
 			hooks = append(hooks, v.Type().Field(i).Name)
 		}
 	}
