@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // attempt is one run of a task, from River's hands to its end.
@@ -84,20 +85,28 @@ func attemptOf(ctx context.Context) *attempt {
 func (a *attempt) run() {
 	defer a.cancel(nil)
 	returned := make(chan error, 1)
-	ctx := a.ctx
-	if len(a.carried.Trace) > 0 {
-		ctx = propagator.Extract(ctx, a.carried.Trace)
-	}
 	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
 		err := errGoexit
 		defer func() { returned <- err }()
-		err = a.core.attempts.Do(ctx, a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
+		err = a.core.attempts.Do(a.asker(), a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
 	}()
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value
 		// No observer has seen an end, so the task has not begun.
 		a.refuse(err)
 	}
 	<-a.decided
+}
+
+// asker returns the attempt's context with the span and the baggage of what has enqueued the task.
+func (a *attempt) asker() context.Context {
+	if len(a.carried.Trace) == 0 {
+		return a.ctx
+	}
+	ctx := propagator.Extract(a.ctx, a.carried.Trace)
+	if a.carried.Request == "" {
+		return ctx
+	}
+	return telemetry.ContextWithRequestTraceID(ctx, a.carried.Request)
 }
 
 // errGoexit: the task ended its goroutine. Its end is told on another one.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/histogram"
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // folded is the name under which tasks are counted whose names are beyond
@@ -212,13 +213,6 @@ type Counts struct {
 // Counts returns them by name, in the order of the names.
 func (q *Queue) Counts() []Counts { return q.core.books.counts() }
 
-// lost returns how often a lease was lost.
-func (b *books) lost() uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.leasesLost
-}
-
 func (b *books) counts() []Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,6 +221,17 @@ func (b *books) counts() []Counts {
 		all = append(all, Counts{of.name, of.rescued, of.interrupted})
 	}
 	return all
+}
+
+// durableCounts returns them for the metrics.
+func (b *books) durableCounts() telemetry.DurableCounts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := telemetry.DurableCounts{LeasesLost: b.leasesLost}
+	for _, of := range b.inOrderLocked() {
+		c.Tasks = append(c.Tasks, telemetry.DurableTaskCounts{Name: of.name, Attempts: of.starts, Returned: of.rescued, Interrupted: of.interrupted})
+	}
+	return c
 }
 
 func (b *books) inOrderLocked() []*book {

@@ -28,6 +28,7 @@ type core struct {
 	attempts  *runner.Runner    // runs each attempt, for as long as it lasts
 	observers []runner.Observer // of enqueuing; those of attempts are wrapped around the same ones
 	books     *books
+	reader    *reader // nil: no telemetry
 
 	stop    context.CancelFunc // ends the heartbeat
 	stopped chan struct{}      // closed when it has ended

@@ -48,7 +48,7 @@ func (d *database) sql(s string) string {
 		s = after
 	}
 	return strings.NewReplacer("{job}", d.table("river_job"), "{process}", d.table("afterglow_process"), "{queue}", d.table("river_queue"),
-		"{leader}", d.table("river_leader"), "{version}", d.table("afterglow_version")).Replace(out.String())
+		"{leader}", d.table("river_leader"), "{version}", d.table("afterglow_version"), "{reader}", d.table("afterglow_reader")).Replace(out.String())
 }
 
 // now is the database's clock: Postgres's own, and this machine's for SQLite.

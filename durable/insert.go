@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // metadataKey is the key of all that this package keeps in a task's metadata.
@@ -19,8 +20,9 @@ const metadataKey = "afterglow"
 
 // carried is what travels with a task, beside its payload.
 type carried struct {
-	Ref   string                 `json:"ref,omitempty"`
-	Trace propagation.MapCarrier `json:"trace,omitempty"` // W3C trace context and baggage
+	Ref     string                 `json:"ref,omitempty"`
+	Trace   propagation.MapCarrier `json:"trace,omitempty"`   // W3C trace context and baggage
+	Request string                 `json:"request,omitempty"` // trace of the request, if another span has enqueued
 }
 
 // propagator is the same in all processes, whatever the global one is.
@@ -32,6 +34,9 @@ const maxCarried = 8 << 10
 func (i *Item) metadata(ctx context.Context) []byte {
 	c := carried{Ref: i.ref, Trace: propagation.MapCarrier{}}
 	propagator.Inject(ctx, c.Trace)
+	if request := telemetry.RequestTraceID(ctx); request != telemetry.TraceID(ctx) {
+		c.Request = request
+	}
 	size := 0
 	for _, v := range c.Trace {
 		size += len(v)

@@ -24,6 +24,10 @@ var ours = []string{`CREATE TABLE {process} (
 	dead_after_ms bigint NOT NULL,
 	started_at {{timestamp | timestamptz}} NOT NULL,
 	beat_at {{timestamp | timestamptz}} NOT NULL
+)`, `CREATE TABLE {reader} (
+	id bigint PRIMARY KEY,
+	holder text NOT NULL,
+	until {{timestamp | timestamptz}} NOT NULL
 )`}
 
 // migratePatience is how long Open waits for another process that migrates.

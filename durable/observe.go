@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/telemetry"
 )
 
 // newAttempts makes the runner that runs attempts, and sees their ends.
@@ -37,7 +38,8 @@ func (c *core) observe() error {
 	if c.cfg.Telemetry == nil {
 		return nil
 	}
-	return c.cfg.Telemetry.ObserveDurable(&view{core: c})
+	c.reader = newReader(c)
+	return c.cfg.Telemetry.ObserveDurable(view{c})
 }
 
 // begin counts the start of the attempt.
@@ -146,3 +148,22 @@ func (a *attempt) tellFailed(ctx context.Context, info runner.FinishedInfo, fail
 		a.tellEnd(ctx, info, failed, retried)
 	}
 }
+
+// view is what telemetry reads.
+type view struct{ core *core }
+
+// Stats implements [telemetry.Books].
+func (v view) Stats() runner.Stats { return v.core.snapshot().Stats }
+
+// Snapshot implements [telemetry.Books].
+func (v view) Snapshot() runner.Snapshot { return v.core.snapshot() }
+
+// DurableCounts implements [telemetry.DurableBooks].
+func (v view) DurableCounts() telemetry.DurableCounts {
+	counts := v.core.books.durableCounts()
+	counts.StoreErrors = v.core.reader.errors()
+	return counts
+}
+
+// Store implements [telemetry.DurableBooks].
+func (v view) Store(ctx context.Context) (telemetry.Store, bool) { return v.core.reader.store(ctx) }

@@ -71,6 +71,9 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 	if wrote {
 		errs = append(errs, c.leave(ctx))
 	}
+	if c.reader != nil {
+		errs = append(errs, c.reader.close(ctx))
+	}
 	if c.close != nil {
 		errs = append(errs, c.close(ctx))
 	}

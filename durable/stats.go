@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,9 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 	}
 	var rows []queueRow
 	if err := c.db.all(ctx, c.db.exec, sqlQueues, []any{MaxQueues}, &rows); err != nil {
+		return Stats{}, fmt.Errorf("durable: stats: %w", err)
+	}
+	if rows, err = c.withTasks(ctx, rows); err != nil {
 		return Stats{}, fmt.Errorf("durable: stats: %w", err)
 	}
 	for _, r := range rows {
@@ -80,6 +84,29 @@ func (c *core) queueStats(ctx context.Context, r queueRow, at time.Time) (q Queu
 		}
 	}
 	return q, nil
+}
+
+// sqlQueuesOf finds the queues that have tasks in a state: one step along the index for each.
+var sqlQueuesOf = `WITH RECURSIVE queues(name) AS (
+	SELECT min(queue) FROM {job} WHERE state = '%[1]s'
+	UNION ALL
+	SELECT (SELECT min(queue) FROM {job} WHERE state = '%[1]s' AND queue > queues.name) FROM queues WHERE queues.name IS NOT NULL
+) SELECT ` + object("'name'", "name") + ` FROM queues WHERE name IS NOT NULL LIMIT $1`
+
+// withTasks adds the queues that have tasks, and that no process has worked yet.
+func (c *core) withTasks(ctx context.Context, rows []queueRow) ([]queueRow, error) {
+	for _, s := range counted {
+		var found []queueRow
+		if err := c.db.all(ctx, c.db.exec, fmt.Sprintf(sqlQueuesOf, riverStates[s]), []any{MaxQueues}, &found); err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			if len(rows) < MaxQueues && !slices.ContainsFunc(rows, func(known queueRow) bool { return known.Name == r.Name }) {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows, nil
 }
 
 type processRow struct {

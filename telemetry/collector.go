@@ -53,15 +53,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	exemplars := c.catalog.readExemplars()
 	var panics uint64
 	for _, r := range c.runners.read() {
-		panics += r.ObserverPanics
-		if r.isDurable {
-			continue // it has a collector of its own
-		}
 		c.collectRunner(ch, &r)
-		c.collectQueue(ch, &r)
 		for i := range r.Callbacks {
 			c.collectCallback(ch, &r, &r.Callbacks[i], exemplars)
 		}
+		panics += r.ObserverPanics
 	}
 	for m, n := range runner.Misuses() {
 		ch <- c.total(c.misuse, n, nil, runner.Misuse(m).String())
@@ -76,25 +72,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // collectRunner sends what a runner has.
 func (c *collector) collectRunner(ch chan<- prometheus.Metric, r *read) {
 	for reason, n := range r.Rejections {
-		if runner.Reason(reason) == runner.ReasonStore && !r.isDurable {
-			continue // a runner has no database
+		if runner.Reason(reason) != runner.ReasonStore { // of durable tasks only
+			ch <- c.total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
 		}
-		ch <- c.total(c.rejected, n, r.opened, r.Name, runner.Reason(reason).String())
 	}
-	ch <- c.total(c.folded, r.Folded, r.opened, r.Name)
+	c.collectPool(ch, r)
 	ch <- c.total(c.shutdownLost, uint64(r.Lost), r.opened, r.Name)
-	if r.Drain > 0 {
-		ch <- c.gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
-	}
-	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
-	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
-	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
-	ch <- c.gauge(c.longestRun, secondsSince(r.OldestRunning), r.Name)
-	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
-}
-
-// collectQueue sends what a runner's queue has. Durable tasks wait in a database.
-func (c *collector) collectQueue(ch chan<- prometheus.Metric, r *read) {
 	ch <- c.histogram(series{desc: c.responseDelay, runner: r.Name}, r, r.ResponseDelay, nil)
 	ch <- c.gauge(c.depth, float64(r.Depth), r.Name)
 	ch <- c.gauge(c.capacity, float64(r.Capacity), r.Name)
@@ -108,6 +91,19 @@ func (c *collector) collectQueue(ch chan<- prometheus.Metric, r *read) {
 	ch <- c.gauge(c.oldest, unixSeconds(r.OldestDue), r.Name)
 	ch <- c.gauge(c.oldestAge, secondsSince(r.OldestDue), r.Name)
 	ch <- c.gauge(c.stalled, r.Stalled.Seconds(), r.Name)
+}
+
+// collectPool sends what a runner has in common with a queue of durable tasks.
+func (c *collector) collectPool(ch chan<- prometheus.Metric, r *read) {
+	ch <- c.total(c.folded, r.Folded, r.opened, r.Name)
+	if r.Drain > 0 {
+		ch <- c.gauge(c.shutdownDuration, r.Drain.Seconds(), r.Name)
+	}
+	ch <- c.histogram(series{desc: c.queueWait, runner: r.Name}, r, r.QueueWait, nil)
+	ch <- c.gauge(c.workers, float64(r.Workers), r.Name)
+	ch <- c.gauge(c.busy, float64(r.Busy), r.Name)
+	ch <- c.gauge(c.longestRun, secondsSince(r.OldestRunning), r.Name)
+	ch <- c.counter(c.busyTime, r.BusyTime.Seconds(), r.opened, r.Name)
 }
 
 // collectCallback sends what a callback's name has. Every outcome exists at 0 from

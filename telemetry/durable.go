@@ -1,13 +1,13 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/afterglow-go/afterglow/runner"
-	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Books are what a Telemetry reads at each scrape: those of a [runner.Runner], or of a
@@ -17,58 +17,56 @@ type Books interface {
 	Snapshot() runner.Snapshot
 }
 
-// DurableBooks are the books of a queue of durable tasks, with what a runner has not.
+// DurableBooks are those of a queue of durable tasks. Package durable has them.
 type DurableBooks interface {
 	Books
-	Durable() DurableStats
+
+	// DurableCounts returns what this process has counted.
+	DurableCounts() DurableCounts
+
+	// Store returns what is in the store. It reports false if this process is not the one
+	// to show it, or has not read it. It returns when ctx ends.
+	Store(ctx context.Context) (Store, bool)
 }
 
-// DurableStats is what a queue of durable tasks counts beside its books.
-type DurableStats struct {
-	Callbacks   []DurableCallback
-	LeasesLost  uint64        // times that the process could not write its heartbeat in time
-	StoreErrors uint64        // reads of Store that failed
-	Store       *DurableStore // nil: another process shows it, or the read failed
+// DurableCounts are what the books of package runner have no place for.
+type DurableCounts struct {
+	Tasks       []DurableTaskCounts // in the order of their names
+	LeasesLost  uint64
+	StoreErrors uint64 // attempts to read the store that failed
 }
 
-// DurableCallback counts attempts of one name.
-type DurableCallback struct {
+// DurableTaskCounts are those of one name.
+type DurableTaskCounts struct {
 	Name        string
-	Returned    uint64 // of tasks that were taken from dead processes
-	Interrupted uint64 // that a shutdown or a lost heartbeat has ended
+	Attempts    uint64 // that were started
+	Returned    uint64 // taken from processes that had died
+	Interrupted uint64 // ended by a shutdown or a lost lease, and not counted as attempts of the task
 }
 
-// DurableStore is what is in the database. All processes share it.
-type DurableStore struct {
-	Queues    []DurableQueue
-	Processes int // that work
+// Store is what all processes have in their store, as one of them has read it.
+type Store struct {
+	Age    time.Duration // since it was read
+	Led    bool          // there is a leader
+	Queues []StoreQueue
 }
 
-// DurableQueue is one queue in the database.
-type DurableQueue struct {
-	Name   string
-	Paused bool
-	Tasks  []DurableTasks
-	Age    time.Duration // of the task that is due for longest; 0: none is
-}
-
-// DurableTasks counts tasks in one state.
-type DurableTasks struct {
-	State string
-	N     int
+// StoreQueue is one queue of a store.
+type StoreQueue struct {
+	Name      string
+	Paused    bool
+	Tasks     map[string]int // by state, as names.StateDue and those beside it
+	OldestDue time.Duration  // for how long the task that waits longest has been due; 0: none waits
+	Processes int            // that work the queue and live; negative: nobody knows
 }
 
 // ObserveDurable exposes the books of a queue of durable tasks, as Observer does
 // with those of a runner. Package durable calls it: set its Config.Telemetry.
 func (t *Telemetry) ObserveDurable(q DurableBooks) error {
-	if err := t.open(q); err != nil {
-		return err
+	if err := t.durables.register(); err != nil {
+		return fmt.Errorf("telemetry: registering the metrics of durable tasks: %w", err)
 	}
-	t.durables.Do(func() { t.durablesErr = t.registerer.Register(newDurableCollector(t.runners, t.catalog)) })
-	if t.durablesErr != nil {
-		return fmt.Errorf("telemetry: registering the metrics of durable tasks: %w", t.durablesErr)
-	}
-	return nil
+	return t.open(q)
 }
 
 // open exposes books.
@@ -81,89 +79,55 @@ func (t *Telemetry) open(b Books) error {
 	return nil
 }
 
-// durableCollector exposes the books of durable tasks: the families of callbacks, with a label that tells them
-// apart, and their own. It describes nothing to the registry, because that wants the same
-// labels of all metrics of a name.
-type durableCollector struct {
-	collector
-	own durableMetrics
+func isDurable(b Books) bool {
+	_, ok := b.(DurableBooks)
+	return ok
 }
 
-func newDurableCollector(rs *runners, known *catalog) *durableCollector {
-	c := &durableCollector{collector: *newCollector(rs, known, nil), own: newDurableMetrics()}
-	c.metrics = newMetrics(prometheus.Labels{names.LabelMode: names.ModeDurable})
-	return c
+// durableRead is the books of all queues of a name at one moment.
+type durableRead struct {
+	read
+	counts DurableCounts
+	books  DurableBooks // the newest, which may show the store
 }
 
-// Describe implements [prometheus.Collector].
-func (*durableCollector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements [prometheus.Collector].
-func (c *durableCollector) Collect(ch chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	exemplars := c.catalog.readExemplars()
-	for _, r := range c.runners.read() {
-		if !r.isDurable {
+// readDurable returns the books of all queues of durable tasks.
+func (rs *runners) readDurable() (all []durableRead) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, o := range rs.byName {
+		books, ok := o.Books.(DurableBooks)
+		if !ok {
 			continue
 		}
-		c.collectRunner(ch, &r)
-		for i := range r.Callbacks {
-			c.collectCallback(ch, &r, &r.Callbacks[i], exemplars)
+		r := durableRead{read: read{o.read(), o.opened}, books: books, counts: o.countsBefore}
+		for _, older := range o.older {
+			r.counts = r.counts.add(older.Books)
 		}
-		c.collectDurable(ch, &r)
+		r.counts = r.counts.add(books)
+		all = append(all, r)
 	}
+	return all
 }
 
-// durableMetrics describes what only durable tasks have.
-type durableMetrics struct {
-	tasks, oldestDue, paused, processes          *prometheus.Desc
-	returned, interrupted, leasesLost, storeErrs *prometheus.Desc
-}
-
-func newDurableMetrics() durableMetrics {
-	ofQueue := func(name, unit, help string, more ...string) *prometheus.Desc {
-		return desc(name, unit, help, nil, append([]string{names.LabelRunner, names.LabelQueue}, more...)...)
+// add returns the counts with those of a newer queue of the name.
+func (c DurableCounts) add(newer Books) DurableCounts {
+	books, ok := newer.(DurableBooks)
+	if !ok {
+		return c
 	}
-	ofCallback := func(name, help string) *prometheus.Desc {
-		return desc(name, "", help, nil, names.LabelRunner, names.LabelCallback)
-	}
-	ofRunner := func(name, help string) *prometheus.Desc { return desc(name, "", help, nil, names.LabelRunner) }
-	return durableMetrics{
-		tasks:     ofQueue(names.MetricDurableTasks, "", "Durable tasks in the database, by queue and state, counted up to 100,000. Shown by one process: the one that leads, or each one if none does.", names.LabelState),
-		oldestDue: ofQueue(names.MetricDurableOldestDue, seconds, "For how long the durable task that is due for longest has been, by the database's clock. 0 when none is. Shown by one process."),
-		paused:    ofQueue(names.MetricDurablePaused, "", "1 if the queue of durable tasks is paused. Shown by one process."),
-		processes: ofRunner(names.MetricDurableProcesses, "Processes that work durable tasks, by their heartbeats. Shown by one process."),
-
-		returned:    ofCallback(names.MetricDurableReturned, "Attempts of durable tasks that this process has taken from dead processes: the tasks run again, or are dead letters."),
-		interrupted: ofCallback(names.MetricDurableInterrupted, "Attempts of durable tasks that a shutdown or a lost heartbeat has ended: the tasks run again, and the attempts do not count."),
-		leasesLost:  ofRunner(names.MetricDurableLeasesLost, "Times that this process could not write its heartbeat in time, so that its durable tasks were canceled and run again."),
-		storeErrs:   ofRunner(names.MetricDurableStoreErrors, "Reads of the database's figures for this page that failed."),
-	}
-}
-
-// collectDurable sends what only a queue of durable tasks has.
-func (c *durableCollector) collectDurable(ch chan<- prometheus.Metric, r *read) {
-	s, m := r.current.(DurableBooks).Durable(), &c.own //nolint:forcetypeassert // isDurable says so
-	for _, cb := range s.Callbacks {
-		ch <- c.total(m.returned, cb.Returned, r.opened, r.Name, cb.Name)
-		ch <- c.total(m.interrupted, cb.Interrupted, r.opened, r.Name, cb.Name)
-	}
-	ch <- c.total(m.leasesLost, s.LeasesLost, r.opened, r.Name)
-	ch <- c.total(m.storeErrs, s.StoreErrors, r.opened, r.Name)
-	if s.Store == nil {
-		return
-	}
-	ch <- c.gauge(m.processes, float64(s.Store.Processes), r.Name)
-	for _, q := range s.Store.Queues {
-		for _, t := range q.Tasks {
-			ch <- c.gauge(m.tasks, float64(t.N), r.Name, q.Name, t.State)
+	total := books.DurableCounts()
+	total.LeasesLost += c.LeasesLost
+	total.StoreErrors += c.StoreErrors
+	total.Tasks = slices.Clone(total.Tasks)
+	for _, t := range c.Tasks {
+		i, found := slices.BinarySearchFunc(total.Tasks, t.Name, func(t DurableTaskCounts, name string) int { return strings.Compare(t.Name, name) })
+		if !found {
+			total.Tasks = slices.Insert(total.Tasks, i, DurableTaskCounts{Name: t.Name})
 		}
-		ch <- c.gauge(m.oldestDue, q.Age.Seconds(), r.Name, q.Name)
-		paused := 0.
-		if q.Paused {
-			paused = 1
-		}
-		ch <- c.gauge(m.paused, paused, r.Name, q.Name)
+		total.Tasks[i].Attempts += t.Attempts
+		total.Tasks[i].Returned += t.Returned
+		total.Tasks[i].Interrupted += t.Interrupted
 	}
+	return total
 }

@@ -8,7 +8,7 @@ import (
 
 // NewSeries returns what writes the snapshots of one histogram, as at each scrape.
 func NewSeries() func(histogram.Snapshot) *dto.Histogram {
-	h := newHistogramSeries(desc("test", "", "", nil), nil)
+	h := newHistogramSeries(desc("test", "", ""), nil)
 	return func(s histogram.Snapshot) *dto.Histogram {
 		var out dto.Metric
 		_ = h.metric(s, nil).Write(&out) // it never fails

@@ -30,7 +30,7 @@ func (c *calls) observe(o runner.Observer) runner.Observer {
 	v := reflect.ValueOf(&o).Elem()
 	for i := range v.NumField() {
 		field, name := v.Field(i), v.Type().Field(i).Name
-		if field.IsNil() {
+		if field.Kind() != reflect.Func || field.IsNil() {
 			continue
 		}
 		function := reflect.ValueOf(field.Interface())

@@ -22,13 +22,13 @@ type metrics struct {
 	misuse, telemetryErrors, buildInfo *prometheus.Desc
 }
 
-// newMetrics describes them, for a mode: see names.LabelMode.
-func newMetrics(mode prometheus.Labels) *metrics {
+// newMetrics describes the metrics, whose series all have some constant labels.
+func newMetrics(constant prometheus.Labels) *metrics {
 	ofCallback := func(name, unit, help string, more ...string) *prometheus.Desc {
-		return desc(name, unit, help, mode, append([]string{names.LabelRunner, names.LabelCallback}, more...)...)
+		return descWith(constant, name, unit, help, append([]string{names.LabelRunner, names.LabelCallback}, more...)...)
 	}
 	ofRunner := func(name, unit, help string, more ...string) *prometheus.Desc {
-		return desc(name, unit, help, mode, append([]string{names.LabelRunner}, more...)...)
+		return descWith(constant, name, unit, help, append([]string{names.LabelRunner}, more...)...)
 	}
 	return &metrics{
 		callbacks: ofCallback(names.MetricCallbacks, "",
@@ -79,11 +79,11 @@ func newMetrics(mode prometheus.Labels) *metrics {
 		longestRun: ofRunner(names.MetricLongestRunning, seconds, "Run time so far of the callback that has been running longest, without stuck ones whose worker has been replaced. 0 when none runs."),
 
 		misuse: desc(names.MetricMisuse, "",
-			"Calls that asked for nothing because they were wrong, by reason. The log names the line of each, once.", nil, names.LabelReason),
+			"Calls that asked for nothing because they were wrong, by reason. The log names the line of each, once.", names.LabelReason),
 		telemetryErrors: desc(names.MetricTelemetryErrors, "",
-			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of an observed runner.", nil,
+			"Failures of the telemetry itself, by signal: panics and runtime.Goexit. traces: also unusable answers of Config.RelationFor. flight: snapshots not written. observer: panics of any observer of an observed runner.",
 			names.LabelSignal),
-		buildInfo: desc(names.MetricBuildInfo, "", "Always 1; the labels tell what was built.", nil, names.LabelVersion, names.LabelGoVersion),
+		buildInfo: desc(names.MetricBuildInfo, "", "Always 1; the labels tell what was built.", names.LabelVersion, names.LabelGoVersion),
 	}
 }
 
@@ -102,11 +102,15 @@ const seconds = "seconds"
 
 // ownLabels are the labels of all metrics.
 func ownLabels() []string {
-	return []string{names.LabelRunner, names.LabelMode, names.LabelQueue, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelVersion, names.LabelGoVersion}
+	return []string{names.LabelRunner, names.LabelCallback, names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelMode, names.LabelQueue, names.LabelVersion, names.LabelGoVersion}
 }
 
-func desc(name, unit, help string, always prometheus.Labels, labels ...string) *prometheus.Desc {
-	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), always, prometheus.WithUnit(unit))
+func desc(name, unit, help string, labels ...string) *prometheus.Desc {
+	return descWith(nil, name, unit, help, labels...)
+}
+
+func descWith(constant prometheus.Labels, name, unit, help string, labels ...string) *prometheus.Desc {
+	return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(labels), constant, prometheus.WithUnit(unit))
 }
 
 // unixSeconds is t as Prometheus writes times; 0 for the zero Time.

@@ -62,7 +62,7 @@ func (k processKey) origin(ctx context.Context) (request trace.TraceID, site cal
 	case *acceptance:
 		return v.request, v.site
 	}
-	return trace.SpanContextFromContext(ctx).TraceID(), 0
+	return requestOf(ctx), 0
 }
 
 // acceptance is what is known of a callback before its start. It travels in the

@@ -26,6 +26,8 @@ type observed struct {
 	opened *timestamppb.Timestamp // the first one of the name
 	older  []olderRunner          // before it, and still read
 	before runner.Snapshot        // of all others before it
+
+	countsBefore DurableCounts // the same of a queue of durable tasks
 }
 
 // olderRunner is a runner whose name another one has now.
@@ -47,8 +49,10 @@ func (rs *runners) open(r Books) error {
 	switch {
 	case o == nil:
 		rs.byName[st.Name] = &observed{Books: r, opened: timestamppb.Now()}
-	case !o.Stats().Closed || isDurable(o.Books) != isDurable(r):
+	case !o.Stats().Closed:
 		return fmt.Errorf("telemetry: a runner called %q is observed already and not shut down: give each runner.Config a Name of its own", st.Name)
+	case isDurable(o.Books) != isDurable(r):
+		return fmt.Errorf("telemetry: %q has been the name of a runner and is that of a queue of durable tasks, or the other way round: give each a Name of its own", st.Name)
 	default:
 		o.forgetEnded() // here too, in case nobody scrapes
 		o.older = append(o.older, olderRunner{Books: o.Books})
@@ -57,17 +61,14 @@ func (rs *runners) open(r Books) error {
 	return nil
 }
 
-func isDurable(b Books) bool {
-	_, is := b.(DurableBooks)
-	return is
-}
-
 // read returns the books of all runners, in the order of their names.
 func (rs *runners) read() (all []read) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for _, o := range rs.byName {
-		all = append(all, read{o.read(), o.opened, o.Books, isDurable(o.Books)})
+		if !isDurable(o.Books) {
+			all = append(all, read{o.read(), o.opened})
+		}
 	}
 	slices.SortFunc(all, func(a, b read) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -76,9 +77,7 @@ func (rs *runners) read() (all []read) {
 // read is the books of all runners of a name at one moment.
 type read struct {
 	runner.Snapshot
-	opened    *timestamppb.Timestamp
-	current   Books // without what was counted before
-	isDurable bool
+	opened *timestamppb.Timestamp
 }
 
 // read returns the books of the runner, with what was counted before it.
@@ -103,6 +102,7 @@ func (o *observed) forgetEnded() {
 	}
 	for len(o.older) > 0 && !o.older[0].ended.IsZero() && now.Sub(o.older[0].ended) >= lingers {
 		o.before = sum(o.before, o.older[0].Snapshot())
+		o.countsBefore = o.countsBefore.add(o.older[0].Books)
 		o.older = slices.Delete(o.older, 0, 1)
 	}
 }

@@ -26,7 +26,6 @@ func shopScenario(t *testing.T, seen *evidence) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, withAskSpans)
 		r := g.runner(runner.Config{Name: "shop", Workers: 3, Timeout: 2 * time.Second})
-		require.NoError(t, g.tel.ObserveDurable(durableBooks{}))
 		deaf, abandoned := make(chan struct{}), make(chan struct{})
 		attempts := 0
 		mux := http.NewServeMux()

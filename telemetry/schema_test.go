@@ -26,6 +26,7 @@ func TestSchema(t *testing.T) {
 		t.Run("overload", func(t *testing.T) { overloadScenario(t, seen) })
 		t.Run("failures of its own", func(t *testing.T) { brokenScenario(t, seen) })
 		t.Run("flight recorder", func(t *testing.T) { flightScenario(t, seen) })
+		t.Run("durable tasks", func(t *testing.T) { durableScenario(t, seen) })
 	})
 	rows := make(map[string][]string) // the names in each section
 	var all, missing []string
@@ -104,8 +105,10 @@ func (e *evidence) names() map[string][]string {
 	}
 	for name, all := range e.families {
 		found[schema.Metrics] = append(found[schema.Metrics], name)
-		for _, l := range all[0].GetMetric()[0].GetLabel() {
-			found[schema.Labels] = append(found[schema.Labels], l.GetName())
+		for _, f := range all {
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				found[schema.Labels] = append(found[schema.Labels], l.GetName())
+			}
 		}
 	}
 	for _, label := range []string{names.LabelOutcome, names.LabelReason, names.LabelResult, names.LabelSignal} {
@@ -144,7 +147,7 @@ func (e *evidence) metric(t *testing.T, row []string) {
 		for _, m := range f.GetMetric() {
 			var got []string
 			for _, l := range m.GetLabel() {
-				if l.GetName() != names.LabelMode { // of durable tasks
+				if l.GetName() != names.LabelMode { // on what is of durable tasks
 					got = append(got, l.GetName())
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -23,10 +22,7 @@ type Telemetry struct {
 	signals   *signals
 	flight    *FlightRecorder // nil: none
 	scrapes   scrapes
-
-	registerer  prometheus.Registerer
-	durables    sync.Once // registers the collector of durable tasks
-	durablesErr error     // written in durables
+	durables  *durableCollector
 }
 
 // New returns a Telemetry whose metrics are registered. It fails if a field
@@ -41,14 +37,14 @@ func New(cfg Config) (*Telemetry, error) {
 		runners: &runners{byName: make(map[string]*observed)},
 		signals: newSignals(cfg),
 		flight:  cfg.FlightRecorder,
-
-		registerer: cfg.Registerer,
 	}
 	known := new(functions)
 	t.tracing = newTracing(cfg, &t.signals.traces, known)
 	t.processes, t.drains = processKey{owner: t.tracing}, drainKey{owner: t.tracing}
 	t.logging = newLogging(cfg, t.processes, known)
 	t.signals.tellTo(t.logging)
+
+	t.durables = newDurableCollector(cfg.Registerer, t.runners, t.catalog)
 
 	err := cfg.Registerer.Register(newCollector(t.runners, t.catalog, t.signals))
 	if already := (prometheus.AlreadyRegisteredError{}); errors.As(err, &already) {

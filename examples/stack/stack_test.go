@@ -36,6 +36,9 @@ type withPostgres struct{ *testing.M }
 func (m withPostgres) Run() int { return pgtest.Main(m.M) }
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		os.Exit(child(role))
+	}
 	// Most of the time a stack waits, so that all of them can run at once.
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -40,13 +38,10 @@ func scrape() (map[string]metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tel.ObserveDurable(durableBooks{}); err != nil {
-		return nil, err
-	}
 	ctx := context.Background()
 	err = r.Go(ctx, "a", func(context.Context) error { return nil })
 	_, stopped := r.Shutdown(ctx)
-	if err = errors.Join(err, stopped); err != nil {
+	if err = errors.Join(err, stopped, tel.ObserveDurable(durableBooks{r})); err != nil {
 		return nil, err
 	}
 	families, err := registry.Gather()
@@ -57,11 +52,6 @@ func scrape() (map[string]metric, error) {
 	for _, f := range families {
 		m := metric{name: f.GetName(), kind: strings.ToLower(f.GetType().String()), unit: f.GetUnit(), help: f.GetHelp(), perSet: 1}
 		one := f.GetMetric()[0]
-		for _, m := range f.GetMetric() {
-			if !isDurable(m) {
-				one = m
-			}
-		}
 		for _, l := range one.GetLabel() {
 			m.labels = append(m.labels, l.GetName())
 		}
@@ -76,16 +66,35 @@ func scrape() (map[string]metric, error) {
 	return all, nil
 }
 
-// isDurable reports whether a series is of durable tasks, which have one label more.
-func isDurable(m *dto.Metric) bool {
-	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == names.LabelMode })
+// durableBooks are those of a queue of durable tasks that has done nothing: package durable is in another module.
+type durableBooks struct{ *runner.Runner }
+
+// Stats implements [telemetry.Books].
+func (b durableBooks) Stats() runner.Stats { return b.Snapshot().Stats }
+
+// Snapshot implements [telemetry.Books].
+func (b durableBooks) Snapshot() runner.Snapshot {
+	s := b.Runner.Snapshot()
+	s.Name = "durable"
+	return s
+}
+
+// DurableCounts implements [telemetry.DurableBooks].
+func (durableBooks) DurableCounts() telemetry.DurableCounts {
+	return telemetry.DurableCounts{Tasks: []telemetry.DurableTaskCounts{{Name: "a"}}}
+}
+
+// Store implements [telemetry.DurableBooks].
+func (durableBooks) Store(context.Context) (telemetry.Store, bool) {
+	return telemetry.Store{Queues: []telemetry.StoreQueue{{Name: "default", Tasks: map[string]int{names.StateDue: 0}}}}, true
 }
 
 // cardinality is how many series something has at most: n for each of R
-// runners, for each of their C callback names, or for the process.
+// runners, for each of their C callback names, or for the process. Of D queues of durable tasks, for each of their
+// T task names, or for each of the Q queues in their store.
 type cardinality struct {
 	n  int
-	of string // "R C", "R" or ""
+	of string // "R C", "R" or ""; "D T", "D Q" or "D"
 }
 
 func (c cardinality) String() string {
@@ -98,32 +107,21 @@ func (c cardinality) String() string {
 // cardinality of m, if each label has as many values as values says.
 func (m metric) cardinality(values map[string]int) cardinality {
 	c := cardinality{n: m.perSet}
+	ofRunner, ofName := "R", "C"
+	if strings.HasPrefix(m.name, "afterglow_durable_") {
+		ofRunner, ofName = "D", "T"
+	}
 	for _, l := range m.labels {
 		switch l {
 		case names.LabelRunner:
-			c.of = strings.TrimSpace("R " + c.of)
+			c.of = strings.TrimSpace(ofRunner + " " + c.of)
 		case names.LabelCallback:
-			c.of = strings.TrimSpace(c.of + " C")
+			c.of = strings.TrimSpace(c.of + " " + ofName)
+		case names.LabelQueue:
+			c.of = strings.TrimSpace(c.of + " Q")
 		default:
 			c.n *= max(values[l], 1)
 		}
 	}
 	return c
-}
-
-// durableBooks are those of a queue of durable tasks with one of each.
-type durableBooks struct{}
-
-// Stats implements [telemetry.Books].
-func (durableBooks) Stats() runner.Stats { return runner.Stats{Name: "durable"} }
-
-// Snapshot implements [telemetry.Books].
-func (b durableBooks) Snapshot() runner.Snapshot { return runner.Snapshot{Stats: b.Stats()} }
-
-// Durable implements [telemetry.DurableBooks].
-func (durableBooks) Durable() telemetry.DurableStats {
-	return telemetry.DurableStats{
-		Callbacks: []telemetry.DurableCallback{{Name: "a"}},
-		Store:     &telemetry.DurableStore{Queues: []telemetry.DurableQueue{{Name: "default", Tasks: []telemetry.DurableTasks{{State: names.StateDue}}}}},
-	}
 }

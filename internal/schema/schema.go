@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -176,6 +177,7 @@ func (s *source) values() map[string]int {
 		names.LabelState:   len(s.states),
 		names.LabelResult:  len(named(s.names, "Result")),
 		names.LabelSignal:  len(named(s.names, "Signal")),
+		names.LabelMode:    len(named(s.names, "Mode")),
 	}
 }
 
@@ -193,6 +195,8 @@ func (s *source) metricTable() Section {
 		switch n.Value {
 		case names.MetricMisuse:
 			values[names.LabelReason] = len(s.misuses)
+		case names.MetricRejected:
+			values[names.LabelReason]-- // one is of durable tasks only
 		case names.MetricDurableTasks:
 			values[names.LabelState] = len(named(s.names, "State"))
 		}
@@ -203,16 +207,19 @@ func (s *source) metricTable() Section {
 	for name := range s.metrics {
 		s.fail("a scrape has %s, and package names has not", name)
 	}
-	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. A queue of durable tasks is a runner too, and has one queue here. "+
+	t.Text = fmt.Sprintf("Series are those of the classic format with the default buckets, at most: for each of R runners, and for each of their C callback names. "+
 		"C is at most Config.MaxNames, and one more for all other names. Together they are %d R C + %d R + %d. "+
-		"A native histogram is one series instead, with at most 160 buckets.", totals["R C"], totals["R"], totals[""])
+		"A native histogram is one series instead, with at most 160 buckets. "+
+		"A queue of durable tasks has series of the metrics of runners too, with the label mode: all but those of places, of the queue's depth and oldest, of the response delay "+
+		"and of what a shutdown lost. The metrics that only durable tasks have are at most %d D T + %d D + %d D Q series: of D such queues of the process, with T task names, and Q queues in the store.",
+		totals["R C"], totals["R"], totals[""], totals["D T"], totals["D"], totals["D Q"])
 	return t
 }
 
 func (s *source) queryTable() Section {
 	t := Section{Title: Queries, Text: "One example each, in PromQL.", Columns: []string{"name", "the question it answers", "query"}}
 	for _, n := range named(s.names, "Metric") {
-		query := queries[n.Value]
+		query := cmp.Or(queries[n.Value], durableQueries[n.Value])
 		if !strings.Contains(query, n.Value) {
 			s.fail("no query of queries.go asks for %s", n.Value)
 		}
@@ -233,6 +240,8 @@ func (s *source) labelTable() Section {
 			bound = "R"
 		case n.Value == names.LabelCallback:
 			bound = "C"
+		case n.Value == names.LabelQueue:
+			bound = "Q"
 		case v > 0:
 			bound = fmt.Sprint(v)
 		}
@@ -251,13 +260,13 @@ func (s *source) valueTable() Section {
 			t.Rows = append(t.Rows, []string{code(n.Value), code(label), upper(n.Meaning)})
 		}
 	}
-	add(names.LabelMode, s.take("Mode"))
 	add(names.LabelCallback, s.take("Other"))
 	add(names.LabelOutcome, s.ends)
 	add(names.LabelReason, s.reasons)
 	add(names.LabelReason, s.misuses)
 	add(names.LabelState, s.states)
 	add(names.LabelState, s.take("State"))
+	add(names.LabelMode, s.take("Mode"))
 	add(names.LabelResult, s.take("Result"))
 	add(names.LabelSignal, s.take("Signal"))
 	return t

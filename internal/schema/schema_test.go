@@ -51,7 +51,7 @@ func TestEveryConstantHasOneRowAndEveryRowAConstantOrAConvention(t *testing.T) {
 	}
 	groups, err := schema.Names(telemetry)
 	require.NoError(t, err)
-	labels := map[string]string{"Mode": "mode=", "State": "state=", "Other": "callback=", "Result": "result=", "Signal": "signal="}
+	labels := map[string]string{"Other": "callback=", "Result": "result=", "Signal": "signal=", "Mode": "mode=", "State": "state="}
 	seen := 0
 	for _, g := range groups {
 		for _, n := range g.Names {

@@ -30,33 +30,39 @@ const (
 	MetricLongestRunning   = "afterglow_longest_running_seconds"        // Does a callback hang that holds its worker?
 	MetricShutdownDuration = "afterglow_shutdown_duration_seconds"      // How long does a deploy wait?
 	MetricShutdownLost     = "afterglow_shutdown_lost_total"            // Did a deploy lose work?
+	MetricMisuse           = "afterglow_misuse_total"                   // Does a call ask for nothing, because it is wrong?
+	MetricTelemetryErrors  = "afterglow_telemetry_errors_total"         // Does the telemetry itself fail?
+	MetricBuildInfo        = "afterglow_build_info"                     // What is running, and since which deploy?
+)
 
-	MetricDurableTasks       = "afterglow_durable_tasks"              // How many durable tasks wait, and how many are dead letters?
-	MetricDurableOldestDue   = "afterglow_durable_oldest_due_seconds" // Do the workers of durable tasks keep up?
-	MetricDurablePaused      = "afterglow_durable_paused"             // Has somebody paused a queue?
-	MetricDurableProcesses   = "afterglow_durable_processes"          // Does anybody work durable tasks?
-	MetricDurableReturned    = "afterglow_durable_returned_total"     // Do processes die at work?
-	MetricDurableInterrupted = "afterglow_durable_interrupted_total"  // How much work do deploys do again?
-	MetricDurableLeasesLost  = "afterglow_durable_leases_lost_total"  // Do processes lose the database?
-	MetricDurableStoreErrors = "afterglow_durable_store_errors_total" // Are the figures above missing because the database did not answer?
-
-	MetricMisuse          = "afterglow_misuse_total"           // Does a call ask for nothing, because it is wrong?
-	MetricTelemetryErrors = "afterglow_telemetry_errors_total" // Does the telemetry itself fail?
-	MetricBuildInfo       = "afterglow_build_info"             // What is running, and since which deploy?
+// The names of the metrics that only queues of durable tasks have. Those of the store come from
+// one process at a time.
+const (
+	MetricDurableAttempts    = "afterglow_durable_attempts_total"     // How often are tasks run, retries included?
+	MetricDurableReturned    = "afterglow_durable_returned_total"     // Do processes die while they run tasks?
+	MetricDurableInterrupted = "afterglow_durable_interrupted_total"  // How much is run again because a deploy, or a lost lease, cut it short?
+	MetricDurableLeasesLost  = "afterglow_durable_leases_lost_total"  // Can processes write their heartbeats in time?
+	MetricDurableTasks       = "afterglow_durable_tasks"              // How much waits in the store, and for what?
+	MetricDurableOldestDue   = "afterglow_durable_oldest_due_seconds" // Do the workers of all processes keep up?
+	MetricDurablePaused      = "afterglow_durable_paused"             // Has somebody paused the queue?
+	MetricDurableProcesses   = "afterglow_durable_processes"          // Does anybody work the queue?
+	MetricDurableLeaders     = "afterglow_durable_leaders"            // Does anybody make scheduled tasks due?
+	MetricDurableStoreAge    = "afterglow_durable_store_age_seconds"  // How old are the figures of the store?
+	MetricDurableStoreErrors = "afterglow_durable_store_errors_total" // Why are they old?
 )
 
 // The labels of the metrics. Their values are constants of the code: no ids, no
 // paths, no texts of errors.
 const (
-	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says.
-	LabelMode      = "mode"      // ModeDurable. Only series of durable tasks have it, beside the labels that the same metric has for callbacks.
-	LabelQueue     = "queue"     // Queue of durable tasks, as durable.Config.Queues names it.
+	LabelRunner    = "runner"    // Name of the runner, as runner.Config.Name says; of the queue of durable tasks, as durable.Config.Name does.
 	LabelCallback  = "callback"  // Name of the callback, or Other.
 	LabelOutcome   = "outcome"   // How a callback ended, as runner.Outcome spells it.
 	LabelReason    = "reason"    // Why a callback was rejected, as runner.Reason spells it; why a call was wrong, as runner.Misuse does.
-	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; of durable tasks, StateScheduled and those beside it.
+	LabelState     = "state"     // What callbacks wait for, as runner.Place spells it; where durable tasks are: StateScheduled and those beside it.
 	LabelResult    = "result"    // Whether a run did what it should: ResultSuccess or ResultFailure.
 	LabelSignal    = "signal"    // Which part of the telemetry failed: SignalTraces and those beside it.
+	LabelMode      = "mode"      // ModeDurable on what is counted of durable tasks in a metric of runners; absent on what runners count.
+	LabelQueue     = "queue"     // Name of a queue in the store of durable tasks.
 	LabelVersion   = "version"   // Version of this module.
 	LabelGoVersion = "goversion" // Version of Go that built the program.
 )
@@ -71,16 +77,16 @@ const (
 const (
 	Other = "other" // The callback label of every name beyond runner.Config.MaxNames.
 
-	ModeDurable = "durable" // Durable tasks: in a database.
-
-	StateScheduled = "scheduled" // Of durable tasks: not due yet.
-	StateDue       = "due"       // Of durable tasks: waits for a worker.
-	StateRunning   = "running"   // Of durable tasks: a worker runs it.
-	StateRetrying  = "retrying"  // Of durable tasks: waits for its next attempt.
-	StateDead      = "dead"      // Of durable tasks: a dead letter.
-
 	ResultSuccess = "success" // The outcome is success.
 	ResultFailure = "failure" // It started and ended in any other outcome, or will be tried again.
+
+	ModeDurable = "durable" // The tasks outlive their process: package durable.
+
+	StateScheduled = "scheduled" // Not due yet.
+	StateDue       = "due"       // Waits for a worker.
+	StateRunning   = "running"   // A worker runs it.
+	StateRetrying  = "retrying"  // Waits for its next attempt.
+	StateDead      = "dead"      // A dead letter: no attempt is left, or another one would not help.
 
 	SignalTraces   = "traces"   // Panics of a tracer or of telemetry.Config.RelationFor, also runtime.Goexit, and answers of that which are no Relation.
 	SignalLogs     = "logs"     // Panics of a log handler, also runtime.Goexit.

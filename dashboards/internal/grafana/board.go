@@ -59,6 +59,7 @@ var places = []place{
 	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varSlow}},
 	{uidSLO, "SLO", []string{varMetrics, varCluster, varPlace, varJob, varRunner}},
 	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner}},
+	{uidDurable, "Durable", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varQueue}},
 }
 
 // shared are the variables that a link from one dashboard to another passes, as

@@ -43,6 +43,7 @@ func Files(q query.Config, o Options) (map[string][]byte, error) {
 		"callback": callback,
 		"slo":      slo,
 		"runtime":  runtime,
+		"durable":  durable,
 	} {
 		d, err := build(q, o)
 		if err != nil {

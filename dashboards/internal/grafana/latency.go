@@ -19,8 +19,8 @@ func quantiles(s query.Scope, metric string) []target {
 func (b *board) queueWait() view {
 	return panel{
 		title: "Queue wait", unit: "s", width: 8,
-		description: "From due to started: do the workers keep up? The objective is a second.",
-		targets:     quantiles(b.ofRunner(), names.MetricQueueWait), colors: byQuantile,
+		description: "From due to started: do the workers keep up? The objective is a second. Durable tasks, which wait for a database too, have theirs on Durable.",
+		targets:     quantiles(b.ofRunner().With(query.InProcess), names.MetricQueueWait), colors: byQuantile,
 		steps: []step{{color: green}, {1, red}}, showSteps: true,
 		links: []dashboard.DashboardLink{b.toRuntime()},
 	}.lines()
@@ -39,7 +39,7 @@ func (b *board) queueWaitHeat() view {
 	return panel{
 		title: "Queue wait, all of them", unit: "s", width: 8,
 		description: "How many callbacks waited how long. Two bands are two populations, which quantiles hide.",
-		targets:     []target{{expr: b.ofRunner().Buckets(names.MetricQueueWait), legend: "{{le}}"}},
+		targets:     []target{{expr: b.ofRunner().With(query.InProcess).Buckets(names.MetricQueueWait), legend: "{{le}}"}},
 	}.heat("Blues")
 }
 

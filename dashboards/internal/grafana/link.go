@@ -16,6 +16,7 @@ const (
 	uidCallback = "afterglow-callback"
 	uidSLO      = "afterglow-slo"
 	uidRuntime  = "afterglow-runtime"
+	uidDurable  = "afterglow-durable"
 )
 
 // dataLink is followed from a point or a series.

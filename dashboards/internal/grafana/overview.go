@@ -14,7 +14,7 @@ func overview(q query.Config, o Options) (dashboard.Dashboard, error) {
 
 	b.row("Is it OK?")
 	b.add(4, b.firingCount(), b.success(), b.budgetLeft("Error budget left", 3), b.burnNow(), b.oldestNow(), b.utilizationNow("Workers busy, now", 3), b.fillNow(), b.lostToday())
-	b.add(11, b.firingNow(), b.firingStates())
+	b.add(13, b.firingNow(), b.firingStates())
 
 	b.row("Callbacks, the worst first")
 	b.add(10, b.callbacks())
@@ -203,7 +203,7 @@ func (b *board) retries(width uint32) view {
 func (b *board) inFlight(width uint32) view {
 	return panel{
 		title: "In flight", unit: "short", width: width,
-		description: "Callbacks asked for that have not ended: they wait or run. The one that grows fills the places that panel Places, by state shows.",
+		description: "Callbacks asked for that have not ended: they wait or run. The one that grows fills the places that panel Places, by state shows. Durable tasks are in the store, and on Durable.",
 		targets:     []target{{expr: b.ofCallback().InFlight("callback"), legend: "{{callback}}"}},
 		stacked:     true,
 		links:       []dashboard.DashboardLink{b.toCallback()},

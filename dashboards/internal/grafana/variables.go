@@ -22,6 +22,7 @@ const (
 	varRunner   = names.LabelRunner
 	varCallback = names.LabelCallback
 	varSlow     = "slow"
+	varQueue    = names.LabelQueue
 )
 
 // The matchers that the variables are used by. There is one job at a time: it
@@ -34,6 +35,7 @@ const (
 	matchInstance = `instance=~"$instance"`
 	matchRunner   = `runner=~"$runner"`
 	matchCallback = `callback=~"$callback"`
+	matchQueue    = `queue=~"$queue"`
 )
 
 // eachInstance tells instances apart, as PromQL lists labels.
@@ -74,16 +76,27 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 		return all(b.labelValues(name, "Instance", "Process of the service",
 			b.ofService().Series(names.MetricBuildInfo)))
 	case varRunner:
-		return all(b.labelValues(name, "Runner", "runner.Config.Name",
-			b.ofService().Series(names.MetricWorkers)))
+		return all(b.labelValues(name, "Runner", "runner.Config.Name, or durable.Config.Name",
+			b.ofService().With(b.modes()...).Series(names.MetricWorkers)))
+	case varQueue:
+		return all(b.labelValues(name, "Queue", "Queue in the store of durable tasks",
+			b.ofService().With(matchRunner).Series(names.MetricDurableTasks)))
 	default:
-		v := b.labelValues(varCallback, "Callback", "Name of a callback",
-			b.ofService().With(matchRunner).Series(names.MetricAsked))
+		v := b.labelValues(varCallback, "Callback", "Name of a callback, or of a durable task",
+			b.ofService().With(matchRunner).With(b.modes()...).Series(names.MetricAsked))
 		if b.uid == uidCallback {
 			return v // one at a time
 		}
 		return all(v)
 	}
+}
+
+// modes matches what the dashboard is about.
+func (b *board) modes() []string {
+	if b.uid == uidDurable {
+		return []string{query.Durable}
+	}
+	return nil
 }
 
 func datasource(name, label, kind, description string) *dashboard.DatasourceVariableBuilder {

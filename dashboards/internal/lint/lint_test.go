@@ -27,7 +27,7 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-var uids = []string{"afterglow-overview", "afterglow-callback", "afterglow-slo", "afterglow-runtime"}
+var uids = []string{"afterglow-overview", "afterglow-callback", "afterglow-slo", "afterglow-runtime", "afterglow-durable"}
 
 // boards are all dashboards of these files.
 func boards(t *testing.T, files map[string][]byte) []lint.Board {
@@ -58,6 +58,7 @@ func exposed(t *testing.T) (ours, all lint.Catalog) {
 	require.NoError(t, r.Go(t.Context(), "a", func(context.Context) error { return nil }))
 	_, err = r.Shutdown(t.Context())
 	require.NoError(t, err)
+	require.NoError(t, tel.ObserveDurable(durableBooks{}))
 	ours = lint.NewCatalog(gather(t, registry))
 
 	registry.MustRegister(

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
@@ -21,8 +22,21 @@ func (s Scope) Lost(by ...string) string {
 	return s.With(lost).Increase(names.MetricCallbacks, by...)
 }
 
-// InFlight are the callbacks asked for that have not ended.
+// Durable matches what is counted of durable tasks, InProcess what runners count. A process enqueues
+// durable tasks that others end, and what waits for them is a store.
+const (
+	Durable   = names.LabelMode + `="` + names.ModeDurable + `"`
+	InProcess = names.LabelMode + `!="` + names.ModeDurable + `"`
+)
+
+// DeadOutcomes matches how dead letters ended.
+func DeadOutcomes() string {
+	return outcomes([]runner.Outcome{runner.OutcomeError, runner.OutcomePanic, runner.OutcomeTimeout})
+}
+
+// InFlight are the callbacks asked for that have not ended, without durable tasks.
 func (s Scope) InFlight(by ...string) string {
+	s = s.With(InProcess)
 	return s.Sum(names.MetricAsked, by...) + " - " + s.Sum(names.MetricCallbacks, by...)
 }
 

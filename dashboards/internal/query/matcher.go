@@ -52,7 +52,7 @@ func unfit(label string) string {
 		return "every query names its metrics itself: use -namespace if yours do not start with " + DefaultNamespace
 	case model.InstanceLabel, names.LabelRunner, names.LabelCallback:
 		return "dashboards let you choose it, and alerts tell it apart: " + instead
-	case names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal,
+	case names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelMode, names.LabelQueue,
 		names.LabelVersion, names.LabelGoVersion,
 		model.BucketLabel, model.QuantileLabel, model.AlertNameLabel, "alertstate", "severity":
 		return "only some series have this label, and queries match it themselves: " + instead

@@ -45,6 +45,7 @@ const (
 	callback = "afterglow-callback"
 	slo      = "afterglow-slo"
 	runtime  = "afterglow-runtime"
+	durable  = "afterglow-durable"
 )
 
 // Alerts returns the alerts.
@@ -96,6 +97,7 @@ func (w writer) alerts() []groupOf {
 		{"afterglow-lost-work", w.lossAlerts()},
 		{"afterglow-queue", append(w.queueAlerts(), w.placesAlerts()...)},
 		{"afterglow-callbacks", w.callbackAlerts()},
+		{"afterglow-durable", w.durableAlerts()},
 		{"afterglow-telemetry", w.telemetryAlerts()},
 	}
 }

@@ -109,6 +109,11 @@ func (w writer) inhibitions() []inhibit {
 			Target: []string{`alertname="AfterglowOldestTooOld"`},
 			Equal:  w.labels("instance", "runner"),
 		},
+		{ // What nobody works is old.
+			Source: []string{`alertname="AfterglowDurableNoWorker"`},
+			Target: []string{`alertname="AfterglowDurableOldestTooOld"`},
+			Equal:  w.labels("runner", "queue"),
+		},
 		{ // One call for one outage.
 			Source: []string{`alertname="AfterglowErrorBudgetBurnFast"`},
 			Target: []string{`alertname="AfterglowErrorBudgetBurn"`},
@@ -117,9 +122,10 @@ func (w writer) inhibitions() []inhibit {
 		{ // The engineer who works on a runner's budget sees its warnings on the
 			// dashboards. A callback that is silent or never succeeds may be another
 			// one than the callback that spends the budget, and folded names are
-			// another trouble: those are told.
+			// another trouble: those are told. So are dead letters, each of which waits
+			// for somebody, and what else befalls durable tasks.
 			Source: []string{`alertname=~"AfterglowErrorBudgetBurn(Fast)?"`},
-			Target: []string{ours, `alertname!~"` + always + `|AfterglowCallbackSilent|AfterglowCallbackFailing|AfterglowNamesFolded"`, `severity="warning"`},
+			Target: []string{ours, `alertname!~"` + always + `|AfterglowCallbackSilent|AfterglowCallbackFailing|AfterglowNamesFolded|AfterglowDurable.+"`, `severity="warning"`},
 			Equal:  w.labels("runner"),
 		},
 	}

@@ -193,12 +193,17 @@ func TestAnAlertHoldsBackWhatFollowsFromItAndNothingElse(t *testing.T) {
 			[]string{"OldestTooOld cluster=us namespace=prod" + instance, "OldestTooOld cluster=eu namespace=prod job=shop instance=b runner=mail", "QueueFillingUp cluster=eu namespace=prod" + instance},
 		},
 		{
+			"DurableNoWorker", "cluster=eu namespace=prod queue=mail" + runner,
+			[]string{"DurableOldestTooOld cluster=eu namespace=prod queue=mail" + runner},
+			[]string{"DurableOldestTooOld cluster=eu namespace=prod queue=default" + runner, "DurableOldestTooOld cluster=eu namespace=staging queue=mail" + runner, "DurableDeadLetters cluster=eu namespace=prod" + name},
+		},
+		{
 			"ErrorBudgetBurnFast", "cluster=eu namespace=staging" + runner,
 			[]string{"ErrorBudgetBurn cluster=eu namespace=staging" + runner, "CallbacksRejected reason=queue_full cluster=eu namespace=staging" + runner, "Panics cluster=eu namespace=staging" + name},
 			[]string{
 				"ErrorBudgetBurn cluster=eu namespace=canary" + runner, "CallbacksRejected reason=queue_full cluster=eu namespace=prod" + runner, "Panics cluster=us namespace=staging" + name,
 				"CallbackSilent cluster=eu namespace=staging" + name, "CallbackFailing cluster=eu namespace=staging" + name, "NamesFolded cluster=eu namespace=staging" + runner,
-				"ShutdownLostWork cluster=eu namespace=staging" + instance,
+				"DurableDeadLetters cluster=eu namespace=staging" + name, "ShutdownLostWork cluster=eu namespace=staging" + instance,
 			},
 		},
 		{

@@ -26,7 +26,7 @@ func TestAlertmanagerTakesItsConfigurationWhateverTheOptions(t *testing.T) {
 			change(&q, &o)
 			out, err := command(t, generate(t, q, o), "amtool", "check-config", alertmanager)
 			require.NoError(t, err, out)
-			require.Contains(t, out, "7 inhibit rules")
+			require.Contains(t, out, "8 inhibit rules")
 		})
 	}
 }

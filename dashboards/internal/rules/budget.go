@@ -83,8 +83,8 @@ func (w writer) budgetAlerts() []alert {
 			expr: all("("+w.burns(w.q.RecordedLatencyBurn, fastBurn, "1h", "5m")+" or ("+
 				w.burns(w.q.RecordedLatencyBurn, steadyBurn, "6h", "30m")+w.unlessOver(w.q.RecordedLatencyFastBurn(), w.q.RecordedLatencyBurn)+"))",
 				w.enough(fmt.Sprintf("(%s - %s)",
-					w.sum(w.increase("6h", names.MetricQueueWait+"_count"), "runner"),
-					w.sum(w.increase("6h", names.MetricQueueWait+"_bucket", withinASecond), "runner")))),
+					w.sum(w.increase("6h", names.MetricQueueWait+"_count", query.InProcess), "runner"),
+					w.sum(w.increase("6h", names.MetricQueueWait+"_bucket", query.InProcess, withinASecond), "runner")))),
 			hold:    "1m",
 			keep:    "5m",
 			summary: "Callbacks of runner {{ $labels.runner }} start late",

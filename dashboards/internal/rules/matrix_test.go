@@ -85,7 +85,7 @@ func (s situation) group(all []trouble, sides ...bool) string {
 	if exprs.Len() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("rule_files: [rules.yml]\nevaluation_interval: %dm\ngroup_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, afterglow-slo, afterglow-lost-work, afterglow-queue, afterglow-callbacks, afterglow-telemetry]\n"+
+	return fmt.Sprintf("rule_files: [rules.yml]\nevaluation_interval: %dm\ngroup_eval_order: [afterglow-traffic, afterglow-error-budget, afterglow-latency-budget, afterglow-slo, afterglow-lost-work, afterglow-queue, afterglow-callbacks, afterglow-durable, afterglow-telemetry]\n"+
 		"tests:\n  - name: %s\n    interval: 1m\n    input_series:\n%s    promql_expr_test:\n%s", t.every, s.name, &series, &exprs)
 }
 

@@ -28,6 +28,9 @@ var reasons = map[string]cell{
 	"AfterglowTelemetryAbsent / one bad instance of many":    {fires: "the others are seen; AfterglowScrapeLost names the one"},
 	"AfterglowTelemetryAbsent / two namespaces and clusters": {fires: "the others are seen; AfterglowJobAbsent tells of this one"},
 
+	"AfterglowDurableNoWorker / one bad instance of many":    {fires: "one process at a time shows the store, and all see the same one"},
+	"AfterglowDurableStoreUnread / one bad instance of many": {fires: "the others see the store"},
+
 	"AfterglowScrapeLost / deploy": {fires: "an instance that was never scraped is not known to be ours; AfterglowJobAbsent tells if all are gone"},
 
 	"AfterglowCallbackSilent / nightly work": {fires: "three steady hours come first: callbacks-days.test.yml has a night"},

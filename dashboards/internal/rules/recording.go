@@ -40,12 +40,12 @@ func Recording(q query.Config, o Options) ([]Group, error) {
 		name: "afterglow-latency-budget", share: q.LatencyBudget(), all: q.RecordedStarts(), bad: q.RecordedLate(), burn: q.RecordedLatencyBurn,
 		fast: Rule{Record: q.RecordedLatencyFastBurn(), Expr: w.burns(q.RecordedLatencyBurn, fastBurn, "1h", "5m")},
 		rateAll: func(d string) string {
-			return w.sum(w.rate(d, names.MetricQueueWait+"_count"), "runner")
+			return w.sum(w.rate(d, names.MetricQueueWait+"_count", query.InProcess), "runner")
 		},
 		rateBad: func(d string) string { // what is not among those in time; reading rounds may differ by a hair
 			return fmt.Sprintf("clamp_min(%s - %s, 0)",
-				w.sum(w.rate(d, names.MetricQueueWait+"_count"), "runner"),
-				w.sum(w.rate(d, names.MetricQueueWait+"_bucket", withinASecond), "runner"))
+				w.sum(w.rate(d, names.MetricQueueWait+"_count", query.InProcess), "runner"),
+				w.sum(w.rate(d, names.MetricQueueWait+"_bucket", query.InProcess, withinASecond), "runner"))
 		},
 	}
 	return tidy([]Group{traffic, w.burn(errors), w.burn(latency)})

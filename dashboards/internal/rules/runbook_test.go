@@ -18,7 +18,7 @@ import (
 var (
 	entryHead = regexp.MustCompile(`(?m)^## (\S+)$`)
 	anyHead   = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	panelName = regexp.MustCompile(`\*([^*]+)\* \((Overview|Callback|SLO|Runtime)\)`)
+	panelName = regexp.MustCompile(`\*([^*]+)\* \((Overview|Callback|SLO|Runtime|Durable)\)`)
 	restart   = regexp.MustCompile(`restart\s+(?:it|the\s+instance)\b`)
 	anchorTo  = regexp.MustCompile(`\]\(#([^)]+)\)`)
 
@@ -101,6 +101,7 @@ func runbookFaults(t *testing.T, text string, rules []rules.Rule, panels map[str
 // dashboards are the names in the runbook of those that alerts link to.
 var dashboards = map[string]string{
 	"afterglow-overview": "Overview", "afterglow-callback": "Callback", "afterglow-slo": "SLO", "afterglow-runtime": "Runtime",
+	"afterglow-durable": "Durable",
 }
 
 // firstPanelFaults compares the panel that an alert's description names, if any,
@@ -129,7 +130,7 @@ func firstPanelFaults(r rules.Rule, entry string) (faults []string) {
 func panels(t *testing.T) map[string][]string {
 	t.Helper()
 	found := make(map[string][]string)
-	for _, name := range []string{"Overview", "Callback", "SLO", "Runtime"} {
+	for _, name := range []string{"Overview", "Callback", "SLO", "Runtime", "Durable"} {
 		text, err := os.ReadFile("../../grafana/" + strings.ToLower(name) + ".json")
 		require.NoError(t, err)
 		var d struct{ Panels []struct{ Title string } }

@@ -83,7 +83,7 @@ func seen(v view) {
 }
 
 // troubles has one for each alert.
-var troubles = []trouble{
+var troubles = append([]trouble{
 	{"AfterglowErrorBudgetBurnFast", hours, fails("error", 1)},
 	{"AfterglowErrorBudgetBurn", hours, fails("error", 1)},
 	{"AfterglowErrorBudgetBurnSlow", days, fails("error", 0.5)},
@@ -153,4 +153,4 @@ var troubles = []trouble{
 	{"AfterglowJobAbsent", minutes, seen},
 	{"AfterglowScrapeLost", minutes, seen},
 	{"AfterglowTelemetryErrors", minutes, grows("afterglow_telemetry_errors_total", `, signal="logs"`)},
-}
+}, durableTroubles...)
