@@ -68,11 +68,12 @@ func (s *shop) greetOfWorker(smtp, spans string) {
 	}
 	fmt.Fprintf(s.stdout, `A worker of the Afterglow shop is at work.
 
-  inbox     %s
-  ops       %s  (/metrics /traces /faults /healthz /readyz /debug/pprof)
-  database  %s
-  SMTP      %s
-  spans     %s
+  inbox     %[1]s
+  ops       %[2]s  (/metrics /traces /faults /healthz /readyz /debug/pprof)
+  console   %[2]s/debug/afterglow/
+  database  %[3]s
+  SMTP      %[4]s
+  spans     %[5]s
 
 Place orders at a shop on the same database, started with -role web.
 

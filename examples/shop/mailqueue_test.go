@@ -196,6 +196,10 @@ func TestAWorkerHasNoPagesAndTelemetryOfItsOwn(t *testing.T) {
 	require.Zero(t, web.metrics().count("afterglow_callbacks_total", "callback", nameEmailCustomer, "outcome", "success"))
 	require.Equal(t, 1, web.metrics().count("afterglow_asked_total", "callback", nameEmailCustomer))
 	require.Contains(t, worker.get(worker.ops+"/traces?name=process+"+nameEmailCustomer).body, `"consumer"`)
+	for _, s := range []*testShop{web, worker} {
+		require.Contains(t, s.stdout.String(), s.ops+consolePath)
+		require.Contains(t, s.get(s.ops+consolePath+"durable").body, "mails")
+	}
 	require.NoError(t, worker.stop())
 	require.Contains(t, worker.stdout.String(), "Closing: no more tasks")
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/console"
+	"github.com/afterglow-go/afterglow/durable/consoleview"
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -93,10 +95,17 @@ func open(ctx context.Context, cfg config, stdout, stderr io.Writer) (_ *shop, e
 	if err := s.openDeliveries(); err != nil {
 		return nil, err
 	}
-	if err := s.openRunner(); err != nil {
+	flight, err := s.openTelemetry()
+	if err != nil {
 		return nil, err
 	}
 	if err := s.openQueue(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openConsole(flight); err != nil {
+		return nil, err
+	}
+	if err := s.openRunner(); err != nil {
 		return nil, err
 	}
 	s.openServers()
@@ -164,12 +173,10 @@ func (s *shop) openDeliveries() (err error) {
 	return nil
 }
 
-// openRunner makes the runner and has everything of it observed: by the
-// telemetry package for those who run the shop, by tickets for visitors.
-func (s *shop) openRunner() error {
-	flight, err := s.openFlight()
-	if err != nil {
-		return err
+// openTelemetry makes what all work is seen by, and the flight recorder; nil without -flight.
+func (s *shop) openTelemetry() (flight *telemetry.FlightRecorder, err error) {
+	if flight, err = s.openFlight(); err != nil {
+		return nil, err
 	}
 	s.telemetry, err = telemetry.New(telemetry.Config{
 		TracerProvider: s.otel.Tracers,
@@ -178,11 +185,14 @@ func (s *shop) openRunner() error {
 		OmitTraceIDs:   true,
 		FlightRecorder: flight,
 	})
-	if err != nil || s.cfg.role == roleWorker {
-		return err
-	}
-	if err := s.openConsole(flight); err != nil {
-		return err
+	return flight, err
+}
+
+// openRunner makes the runner and has everything of it observed: by the telemetry package and
+// the console for those who run the shop, by tickets for visitors. A worker has none.
+func (s *shop) openRunner() (err error) {
+	if s.cfg.role == roleWorker {
+		return nil
 	}
 	s.runner, err = runner.New(runner.Config{
 		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
@@ -192,7 +202,8 @@ func (s *shop) openRunner() error {
 	return err
 }
 
-// openConsole makes the live page of the runner.
+// openConsole makes the live page of the runner and of the durable tasks. It has no login, so
+// on an address that others can reach nobody may retry dead letters.
 func (s *shop) openConsole(flight *telemetry.FlightRecorder) (err error) {
 	cfg := console.Config{
 		Title:      "shop",
@@ -201,6 +212,10 @@ func (s *shop) openConsole(flight *telemetry.FlightRecorder) (err error) {
 	}
 	if flight != nil {
 		cfg.FlightRecorder = flight
+	}
+	if s.queue != nil {
+		cfg.Durable = []console.Durable{consoleview.Of("mails", s.queue.Queue)}
+		cfg.Actions = !slices.Contains(s.exposed(), "-ops")
 	}
 	if s.console, err = console.New(cfg); err != nil {
 		return err
