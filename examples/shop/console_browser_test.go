@@ -126,8 +126,8 @@ func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
 	b.until(fmt.Sprintf(`document.getElementById("age").textContent !== %q`, first))
 	asked := `document.querySelector("#callbacks tbody td.n").textContent`
 	b.until(fmt.Sprintf(`document.querySelectorAll("#charts figure canvas").length === 6 && %s !== "0"`, asked))
-	b.until(contains("#verdicts", "hang"))
-	b.until(`document.querySelectorAll("#verdicts li").length >= 3`)
+	b.arrives(contains("#verdicts", "hang"))
+	b.arrives(`document.querySelectorAll("#verdicts li").length >= 3`)
 	points := `document.querySelector("#charts .u-legend")`
 	require.True(t, js[bool](b, points+` !== null`))
 	b.accessible("overview, light")
@@ -168,7 +168,7 @@ func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
 		}{{1400, 900, "light"}, {1400, 900, "dark"}, {390, 844, "light"}, {390, 844, "dark"}} {
 			b.look(size.width, size.height, size.scheme)
 			b.open(home + p.address)
-			b.until(p.ready)
+			b.arrives(p.ready)
 			b.fits(p.name)
 			what := fmt.Sprintf("console-%s-%d-%s", p.name, size.width, size.scheme)
 			b.accessible(what)
@@ -453,12 +453,12 @@ func TestTheConsolesPicture(t *testing.T) {
 	b := openBrowser(t, s.ops)
 	b.look(1200, 760, "light")
 	b.open(s.ops + consolePath)
-	b.until(`document.querySelectorAll("#verdicts li").length >= 2 && document.querySelectorAll("#charts figure canvas").length === 6`)
-	b.until(contains("#verdicts", "faults.go:"))
+	b.arrives(`document.querySelectorAll("#verdicts li").length >= 2 && document.querySelectorAll("#charts figure canvas").length === 6`)
+	b.arrives(contains("#verdicts", "faults.go:"))
 	if *consolePicture == "" {
 		return
 	}
-	b.until(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 40`)
+	b.arrives(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 30`)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	require.NoError(t, err)
 	require.Less(t, len(png), 150<<10, "the picture is too large for a README")
