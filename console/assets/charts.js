@@ -93,7 +93,7 @@ export class Charts {
     const plot = new window.uPlot({
       width: this.width(figure), height,
       series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleTimeString([], { hour12: false })) }, ...series],
-      axes: [{ ...axis, size: 26, values: (_, all) => all.map(t => clock(t)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
+      axes: [{ ...axis, size: 26, values: (_, all) => all.map(t => clock(t, all.length > 1 && all[1] - all[0] < 60)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, kind.unit === "s" ? 0.001 : 1) * 1.08] } },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "afterglow" } },
       legend: { live: true },
@@ -125,8 +125,8 @@ export class Charts {
   }
 }
 
-function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+function clock(seconds, fine) {
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: fine ? "2-digit" : undefined, hour12: false });
 }
 
 function words(v, unit) {
