@@ -34,7 +34,7 @@ func Example() {
 	ops.Handle("/debug/afterglow/", con)
 	server := httptest.NewServer(ops)
 	defer server.Close()
-	resp, err := http.Get(server.URL + "/debug/afterglow/failures.txt") //nolint:noctx // an example
+	resp, err := http.Get(server.URL + "/debug/afterglow/failures.txt")
 	if err != nil {
 		panic(err)
 	}

@@ -180,6 +180,9 @@ func (c *Console) callbackRowsLocked(s *source) (rows []CallbackRow) {
 		}
 		if g := last[rows[i].Name]; g != nil {
 			rows[i].LastError, rows[i].ErrorGroup = g.Error, g.ID
+			if rows[i].LastFailure.IsZero() { // it hangs, and has not ended
+				rows[i].LastFailure = g.Last
+			}
 		}
 	}
 	return rows

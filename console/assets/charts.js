@@ -80,16 +80,20 @@ export class Charts {
       if (limit) data.push(this.data.columns[0].map(() => limit));
       return data;
     };
-    const values = v => (v === null || v === undefined ? "–" : words(v, kind.unit));
+    // Without a cursor the legend has the last values.
+    const values = (u, v, i, at) => {
+      const shown = at === null || at === undefined ? u.data?.[i]?.at(-1) : v;
+      return shown === null || shown === undefined ? "–" : words(shown, kind.unit);
+    };
     const series = kind.series.map(name => ({
-      label: looks[name][0], stroke: color(looks[name][1]), width: 1.5, points: { show: false }, value: (_, v) => values(v), spanGaps: false,
+      label: looks[name][0], stroke: color(looks[name][1]), width: 1.5, points: { show: false }, value: values, spanGaps: false,
     }));
-    if (limit) series.push({ label: kind.limit === "workers" ? "workers" : "timeout", stroke: color("--faint"), width: 1, dash: [4, 4], points: { show: false }, value: (_, v) => values(v) });
+    if (limit) series.push({ label: kind.limit === "workers" ? "workers" : "timeout", stroke: color("--faint"), width: 1, dash: [4, 4], points: { show: false }, value: values });
     const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const plot = new window.uPlot({
       width: this.width(figure), height,
-      series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleTimeString()) }, ...series],
-      axes: [{ ...axis, size: 26, values: (_, all) => all.map(t => clock(t)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
+      series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleTimeString([], { hour12: false })) }, ...series],
+      axes: [{ ...axis, size: 26, values: (_, all) => all.map(t => clock(t, all.length > 1 && all[1] - all[0] < 60)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, kind.unit === "s" ? 0.001 : 1) * 1.08] } },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "afterglow" } },
       legend: { live: true },
@@ -121,8 +125,8 @@ export class Charts {
   }
 }
 
-function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+function clock(seconds, fine) {
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: fine ? "2-digit" : undefined, hour12: false });
 }
 
 function words(v, unit) {

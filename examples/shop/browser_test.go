@@ -184,7 +184,7 @@ func (b *browser) look(width, height int64, scheme string) {
 
 func (b *browser) shoot(name string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, 4*patience) // a busy machine draws slowly
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	require.NoError(b.t, err)

@@ -62,8 +62,8 @@ func (b *browser) accessible(what string) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](axe())) // by the debugger, which the page's policy does not bind
 	b.do(chromedp.Evaluate[chromedp.Void](`window.found = null; axe.run({ resultTypes: ["violations"] }).then(r => window.found = JSON.stringify(r.violations
-		.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + (n.any[0]?.message ?? "")).slice(0, 4).join(" | "))))`))
-	b.until(`window.found !== null`)
+		.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + (n.any[0]?.message ?? "")).slice(0, 4).join(" | ")))).catch(e => window.found = JSON.stringify(["axe: " + e]))`))
+	require.Eventually(b.t, func() bool { return js[bool](b, `window.found !== null`) }, 4*patience, 100*time.Millisecond, what)
 	var violations []string
 	require.NoError(b.t, json.Unmarshal([]byte(js[string](b, `window.found`)), &violations))
 	require.Empty(b.t, violations, what)
@@ -77,7 +77,9 @@ func (b *browser) fits(what string) {
 
 func (b *browser) open(address string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS("main")))
+	ctx, cancel := context.WithTimeout(b.ctx, 4*patience) // a machine may be busy
+	defer cancel()
+	require.NoError(b.t, chromedp.Do(ctx, chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS("main"))))
 }
 
 // contains is an expression: an element has a text.
@@ -85,10 +87,22 @@ func contains(css, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.textContent.includes(%q))`, css, text)
 }
 
+// arrives waits for an expression to be true in the page that a click leads to. Until the
+// page is there, nothing can be asked.
+func (b *browser) arrives(expression string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		defer cancel()
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		return err == nil && v
+	}, 3*patience, 50*time.Millisecond, expression)
+}
+
 // click clicks the first link or button with a text, as a reader does, and counts it.
 func (b *browser) click(css, text string, clicks *int) {
 	b.t.Helper()
-	b.until(contains(css, text))
+	b.arrives(contains(css, text))
 	*clicks++
 	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`[...document.querySelectorAll(%q)].find(e => e.textContent.includes(%q)).click()`, css, text)))
 }
@@ -96,11 +110,11 @@ func (b *browser) click(css, text string, clicks *int) {
 // webhookFails is a shop with little work, whose webhook has a fault.
 func faulty(t *testing.T, faults string, more ...string) *testShop {
 	t.Helper()
-	return startShop(t, append([]string{"-smtp-delay", "5ms", "-load", "20", "-faults", faults, "-webhook-attempts", "1"}, more...)...)
+	return startShop(t, append([]string{"-smtp-delay", "5ms", "-load", "10", "-faults", faults, "-webhook-attempts", "1"}, more...)...)
 }
 
 func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
-	s := faulty(t, "order.webhook=hang:0.05,order.analytics=error:0.1,activity.log=panic:0.02,order.email.admin=slow(300ms):0.5", "-workers", "32")
+	s := faulty(t, "order.webhook=hang:0.01,order.analytics=error:0.1,activity.log=panic:0.02,order.email.admin=slow(300ms):0.5", "-workers", "32")
 	b := openBrowser(t, s.ops)
 	home := s.ops + consolePath
 	b.look(1400, 900, "light")
@@ -112,8 +126,8 @@ func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
 	b.until(fmt.Sprintf(`document.getElementById("age").textContent !== %q`, first))
 	asked := `document.querySelector("#callbacks tbody td.n").textContent`
 	b.until(fmt.Sprintf(`document.querySelectorAll("#charts figure canvas").length === 6 && %s !== "0"`, asked))
-	b.until(contains("#verdicts", "hang"))
-	b.until(`document.querySelectorAll("#verdicts li").length >= 3`)
+	b.arrives(contains("#verdicts", "hang"))
+	b.arrives(`document.querySelectorAll("#verdicts li").length >= 3`)
 	points := `document.querySelector("#charts .u-legend")`
 	require.True(t, js[bool](b, points+` !== null`))
 	b.accessible("overview, light")
@@ -154,7 +168,7 @@ func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
 		}{{1400, 900, "light"}, {1400, 900, "dark"}, {390, 844, "light"}, {390, 844, "dark"}} {
 			b.look(size.width, size.height, size.scheme)
 			b.open(home + p.address)
-			b.until(p.ready)
+			b.arrives(p.ready)
 			b.fits(p.name)
 			what := fmt.Sprintf("console-%s-%d-%s", p.name, size.width, size.scheme)
 			b.accessible(what)
@@ -179,7 +193,7 @@ func TestTheConsoleShowsAStackThatStaysAndATrace(t *testing.T) {
 	clicks := 0
 	b.open(s.ops + consolePath + "running?callback=order.webhook&state=stuck")
 	b.click("#runs a.button", "Stack", &clicks)
-	b.until(contains("pre.stack", "strike"))
+	b.arrives(contains("pre.stack", "strike"))
 	require.Contains(t, b.text(".at"), "faults.go:")
 	b.accessible("a run")
 	b.shoot("console-run-1400-light")
@@ -204,7 +218,7 @@ func TestTheConsoleShowsAStackThatStaysAndATrace(t *testing.T) {
 	// The trace is one click away.
 	b.look(1400, 900, "light")
 	b.click("#run a.trace", "", &clicks)
-	b.until(`location.pathname === "/traces" && ` + contains("main", "order.webhook"))
+	b.arrives(`location.pathname === "/traces" && ` + contains("main", "order.webhook"))
 	b.noMistakes()
 }
 
@@ -244,7 +258,7 @@ func TestTheConsoleLeadsToTheLineInThreeClicks(t *testing.T) {
 			b.open(s.ops + consolePath)
 			clicks := 0
 			w.walk(b, &clicks)
-			b.until(contains("main", w.line))
+			b.arrives(contains("main", w.line))
 			t.Logf("%s: %d clicks to %s", name, clicks, w.line)
 			require.LessOrEqual(t, clicks, 3)
 			b.shoot("console-walk-" + strings.ReplaceAll(name, " ", "-"))
@@ -344,7 +358,7 @@ func TestTheConsoleRunsNothingThatItShows(t *testing.T) {
 	clicks := 0
 	b.open(server.URL + "/failures")
 	b.click("#groups td.main a", "", &clicks)
-	b.until(contains("#failure", "onerror"))
+	b.arrives(contains("#failure", "onerror"))
 	require.False(t, js[bool](b, `"ran" in window`))
 
 	// A goroutine that a callback has left behind is named.
@@ -356,13 +370,13 @@ func TestTheConsoleRunsNothingThatItShows(t *testing.T) {
 	clicks = 0
 	b.open(server.URL)
 	b.click("#verdicts li a.button", "Most of them", &clicks)
-	b.until(contains("main", "receipt.go:88"))
+	b.arrives(contains("main", "receipt.go:88"))
 	require.Equal(t, 1, clicks)
 	b.shoot("console-letters-1400-light")
 	b.open(server.URL + "/durable")
 	b.shoot("console-durable-1400-light")
 	b.click("#durable form button", "Retry", &clicks)
-	b.until(contains("#durable", "None.") + ` && location.search === "?queue=tasks"`)
+	b.arrives(contains("#durable", "None.") + ` && location.search === "?queue=tasks"`)
 	b.noMistakes()
 }
 
@@ -421,7 +435,7 @@ func TestTheConsoleWorksBehindEachPrefixInTheBrowser(t *testing.T) {
 			clicks := 0
 			for _, text := range []string{"Running", "Failures", "Left behind", "Drains", "Durable", "Overview"} {
 				b.click(".top nav a", text, &clicks)
-				b.until(fmt.Sprintf(`document.querySelector(".top nav a[aria-current]")?.textContent === %q`, text))
+				b.arrives(fmt.Sprintf(`document.querySelector(".top nav a[aria-current]")?.textContent === %q`, text))
 				require.True(t, strings.HasPrefix(js[string](b, `location.pathname`), strings.TrimSuffix(p.path, "/")+"/"), "%s leads to %s", text, js[string](b, `location.href`))
 			}
 			b.do(chromedp.SendKeys(chromedp.CSS("form.filter input[type=search]"), "email"))
@@ -439,12 +453,12 @@ func TestTheConsolesPicture(t *testing.T) {
 	b := openBrowser(t, s.ops)
 	b.look(1200, 760, "light")
 	b.open(s.ops + consolePath)
-	b.until(`document.querySelectorAll("#verdicts li").length >= 2 && document.querySelectorAll("#charts figure canvas").length === 6`)
-	b.until(contains("#verdicts", "faults.go:"))
+	b.arrives(`document.querySelectorAll("#verdicts li").length >= 2 && document.querySelectorAll("#charts figure canvas").length === 6`)
+	b.arrives(contains("#verdicts", "faults.go:"))
 	if *consolePicture == "" {
 		return
 	}
-	b.until(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 40`)
+	b.arrives(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 30`)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	require.NoError(t, err)
 	require.Less(t, len(png), 150<<10, "the picture is too large for a README")
