@@ -2,7 +2,9 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
@@ -59,7 +61,17 @@ func (c *core) retryIn(ctx context.Context, tx riverdriver.ExecutorTx, job *rive
 		return notFound(err)
 	}
 	_, err := tx.JobRetry(ctx, &riverdriver.JobRetryParams{ID: job.ID, Schema: c.cfg.Schema})
+	if err != nil && isUniqueConflict(err) {
+		return ErrDuplicate
+	}
 	return notFound(err)
+}
+
+// isUniqueConflict reports whether the database has refused a task because of its key. Each driver has an error type of
+// its own; the name of the index, or of its columns, is in all their texts.
+func isUniqueConflict(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "river_job_unique_idx") || strings.Contains(text, "UNIQUE constraint failed: river_job.unique_key")
 }
 
 func (c *core) retryAll(ctx context.Context, f Filter) (done Changed, err error) {
@@ -69,12 +81,17 @@ func (c *core) retryAll(ctx context.Context, f Filter) (done Changed, err error)
 		if err != nil {
 			return err
 		}
+		done.Next = next
 		for _, job := range jobs {
-			if err := c.retryIn(ctx, tx, job); err != nil {
+			err := within(ctx, tx, func(tx riverdriver.ExecutorTx) error { return c.retryIn(ctx, tx, job) })
+			switch {
+			case errors.Is(err, ErrDuplicate): // stays a dead letter
+			case err != nil:
 				return err
+			default:
+				done.Tasks++
 			}
 		}
-		done = Changed{Tasks: len(jobs), Next: next}
 		return nil
 	})
 	if err != nil {

@@ -20,8 +20,8 @@ var (
 	// ErrSchema: the database has the tables of an older or a newer version. Open with migrations
 	// (Config.SkipMigrations is false), or run what Migrations prints.
 	ErrSchema = errors.New("durable: the tables in the database are not those of this version")
-	// ErrNoWorker: the role of this process does not allow the call.
-	ErrNoWorker = errors.New("durable: this process works no tasks: see Config.Role")
+	// ErrDuplicate: Retry of a task whose key of Unique another task has by now.
+	ErrDuplicate = errors.New("durable: another task has this one's key of Unique by now: cancel that one first")
 )
 
 // Causes, as [context.Cause] of a task's context reports them. Its own timeout is

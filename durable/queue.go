@@ -43,11 +43,11 @@ func (q *Queue) Failures(ctx context.Context, f Filter) (Failures, error) {
 
 // Retry makes a task due now, with as many attempts as its name has at first, if it is a dead letter or was canceled. One that
 // waits for its next attempt starts now. One that is due, runs or has succeeded stays as it is. It fails with [ErrNotFound] if there
-// is none.
+// is none, and with [ErrDuplicate] if another task has its key of [Unique] by now.
 func (q *Queue) Retry(ctx context.Context, id int64) error { return q.core.retry(ctx, id) }
 
-// RetryAll retries at most [Filter].Limit dead letters that f chooses, as Retry does. Call it
-// with [Changed].Next until that is empty.
+// RetryAll retries at most [Filter].Limit dead letters that f chooses, as Retry does; those whose key of [Unique] another task has stay
+// dead letters. Call it with [Changed].Next until that is empty.
 func (q *Queue) RetryAll(ctx context.Context, f Filter) (Changed, error) {
 	return q.core.retryAll(ctx, f)
 }

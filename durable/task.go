@@ -124,3 +124,23 @@ func (t *Task[In]) prepare(payload []byte) (func(context.Context) error, error) 
 	}
 	return func(ctx context.Context) error { return t.fn(ctx, in) }, nil
 }
+
+// withDefaults replaces each zero field by what it stands for.
+func (o Options) withDefaults() Options {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxAttempts == 0 {
+		o.MaxAttempts = defaultMaxAttempts
+	}
+	if o.Backoff == nil {
+		o.Backoff = defaultBackoff
+	}
+	if o.Queue == "" {
+		o.Queue = defaultQueue
+	}
+	if o.Priority == 0 {
+		o.Priority = 1
+	}
+	return o
+}

@@ -127,3 +127,30 @@ func TestAPanicAndAGoexitAreFailures(t *testing.T) {
 		require.Contains(t, s.await(q, e.ID, durable.StateDead).Failures[0].Error, "Goexit")
 	})
 }
+
+func TestRetryLeavesADeadLetterWhoseKeyAnotherTaskHas(t *testing.T) {
+	onEach(t, func(t *testing.T, s store) {
+		task := durable.Define("keyed", durable.Options{MaxAttempts: 1}, func(_ context.Context, fails bool) error {
+			if fails {
+				return errors.New("broken")
+			}
+			return nil
+		})
+		q := s.queue(durable.Config{}, task)
+		first, err := task.Enqueue(t.Context(), q, true, durable.Unique("order-7"))
+		require.NoError(t, err)
+		s.await(q, first.ID, durable.StateDead)
+		other, err := task.Enqueue(t.Context(), q, true)
+		require.NoError(t, err)
+		s.await(q, other.ID, durable.StateDead)
+		second, err := task.Enqueue(t.Context(), q, false, durable.Unique("order-7"))
+		require.NoError(t, err)
+		require.False(t, second.Duplicate, "a dead letter does not count")
+		s.await(q, second.ID, durable.StateDone)
+		require.ErrorIs(t, q.Retry(t.Context(), first.ID), durable.ErrDuplicate)
+		done, err := q.RetryAll(t.Context(), durable.Filter{})
+		require.NoError(t, err)
+		require.Equal(t, 1, done.Tasks, "the other one")
+		s.await(q, first.ID, durable.StateDead)
+	})
+}
