@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/afterglow-go/afterglow/durable"
 )
 
 // line is what a child has said.
@@ -206,7 +208,7 @@ func (f *figures) pair(key string, r, next *run, kills *int) {
 		*kills++
 	case !r.end.IsZero():
 		f.twice = append(f.twice, key)
-	case strings.Contains(r.cause, "lease"):
+	case strings.Contains(r.cause, durable.ErrLeaseLost.Error()):
 		f.afterLease++
 	case !r.cut.IsZero():
 		f.interrupted++
