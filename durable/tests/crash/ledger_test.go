@@ -156,7 +156,9 @@ type figures struct {
 	afterLease                                       int // runs again after a lost lease
 	twice                                            []string
 	overlaps                                         []string
-	first, later                                     []time.Duration // from the kill to the next start: of tasks killed once, and more often
+	first                                            []time.Duration // from the kill to the next start
+	later                                            []time.Duration // the same of tasks that were killed before, which wait
+	beyond                                           []time.Duration // later without what they wait at the most
 	waits, scheduled                                 []time.Duration // from due to the first start: due at once, and later
 }
 
@@ -189,7 +191,7 @@ func (l *ledger) sum() (f figures) {
 			f.pair(key, all[i-1], all[i], &kills)
 		}
 	}
-	for _, d := range [][]time.Duration{f.first, f.later, f.waits, f.scheduled} {
+	for _, d := range [][]time.Duration{f.first, f.later, f.beyond, f.waits, f.scheduled} {
 		slices.Sort(d)
 	}
 	return f
@@ -219,6 +221,7 @@ func (f *figures) pair(key string, r, next *run, kills *int) {
 			f.first = append(f.first, took)
 		} else {
 			f.later = append(f.later, took)
+			f.beyond = append(f.beyond, took-min(time.Second<<min(*kills-2, 12), time.Hour))
 		}
 	default:
 		f.twice = append(f.twice, key)
@@ -231,13 +234,4 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 		return 0
 	}
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)].Round(time.Millisecond)
-}
-
-func longest(all ...[]time.Duration) (d time.Duration) {
-	for _, one := range all {
-		if len(one) > 0 {
-			d = max(d, slices.Max(one))
-		}
-	}
-	return d
 }

@@ -164,7 +164,7 @@ func TestNothingStandsStillWhenOneWorkerIsKilledAndOneIsStopped(t *testing.T) {
 		load.tell(t, tellHush)
 		f.drain()
 		found := f.ledger.sum()
-		f.judge(found)
+		f.judge(found, f.compare())
 		bound := *deadAfter*9/7 + 2*time.Second // two more for a busy machine
 		t.Logf("%s: %d tasks, %d run again after the kill, %d after the polite stop, waits p99 %v max %v, until they ran again max %v", e.name,
 			found.acknowledged, found.again+found.finishedAgain, found.interrupted, quantile(found.waits, .99), quantile(found.waits, 1), quantile(found.first, 1))
