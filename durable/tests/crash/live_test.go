@@ -123,7 +123,7 @@ func TestAProcessThatStandsStillForLongerThanItsLeaseEndsItsTasksAndOverwritesNo
 		f.ledger.mu.Lock()
 		cause := f.ledger.tasks["slow"].runs[0].cause
 		f.ledger.mu.Unlock()
-		require.True(t, strings.Contains(cause, durable.ErrLeaseLost.Error()), cause)
+		require.Contains(t, cause, durable.ErrLeaseLost.Error())
 		require.Never(t, func() bool {
 			info, err := f.look.Get(context.Background(), id)
 			return err != nil || info.State != durable.StateRunning || !strings.Contains(info.Process, fmt.Sprintf("-%d-", next.cmd.Process.Pid))

@@ -81,6 +81,9 @@ func (d *database) fill(t *testing.T) {
 		_, err = d.plain.ExecContext(t.Context(), "VACUUM ANALYZE river_job")
 		require.NoError(t, err)
 	}
+	if *dead >= million {
+		d.sizes(t)
+	}
 }
 
 // look is one call, and what it may read.

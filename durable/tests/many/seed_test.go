@@ -92,3 +92,23 @@ func (e engine) state(s string) string {
 	}
 	return "'" + s + "'::river_job_state"
 }
+
+// sizes prints how many bytes of the table and of each index there are for each task.
+func (d *database) sizes(t *testing.T) {
+	t.Helper()
+	query := "SELECT name, sum(pgsize) FROM dbstat WHERE name LIKE 'river_job%' OR name LIKE 'afterglow_dead%' GROUP BY name ORDER BY 2 DESC"
+	if d.name == "postgres" {
+		query = "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relname ~ '^(river_job|afterglow_dead)' AND relkind IN ('r', 'i') ORDER BY 2 DESC"
+	}
+	rows, err := d.plain.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	total := *dead + *dead/2 + *dead/10
+	for rows.Next() {
+		var name string
+		var bytes int64
+		require.NoError(t, rows.Scan(&name, &bytes))
+		_, _ = fmt.Printf("%s\t%-40s\t%6d MB\t%d bytes a task\n", d.name, name, bytes>>20, bytes/int64(total))
+	}
+	require.NoError(t, rows.Err())
+}
