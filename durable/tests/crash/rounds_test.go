@@ -89,16 +89,50 @@ func (f *fleet) round(m moment) {
 	f.awaitRerun(victim, wounded)
 }
 
+// awaitRerun waits until the tasks that ran in a killed process have started again, but for those that had been returned before:
+// they wait, the longer the more often, and drain sees their ends.
 func (f *fleet) awaitRerun(victim *process, wounded []string) {
 	f.t.Helper()
-	require.Eventually(f.t, func() bool {
+	var missing []string
+	isOver := func() bool {
 		f.ledger.mu.Lock()
 		defer f.ledger.mu.Unlock()
-		return !slices.ContainsFunc(wounded, func(key string) bool {
-			all := f.ledger.tasks[key].inOrderLocked()
-			return all[len(all)-1].by == victim
-		})
-	}, patience, 20*time.Millisecond, "not all of %v run again", wounded)
+		missing = nil
+		for _, key := range wounded {
+			if all := f.ledger.tasks[key].inOrderLocked(); len(all) == 1 && all[0].by == victim {
+				missing = append(missing, key)
+			}
+		}
+		return len(missing) == 0
+	}
+	deadline := time.Now().Add(patience)
+	for !isOver() && time.Now().Before(deadline) {
+		<-time.After(20 * time.Millisecond)
+	}
+	if !isOver() {
+		f.explain(missing)
+		require.Fail(f.t, "not all tasks run again", missing)
+	}
+}
+
+// explain logs what the database says of tasks.
+func (f *fleet) explain(keys []string) {
+	f.t.Helper()
+	stats, err := f.look.Stats(context.Background())
+	f.t.Logf("%+v %v", stats, err)
+	processes, err := f.look.Processes(context.Background())
+	f.t.Logf("%+v %v", processes, err)
+	page, err := f.look.List(context.Background(), durable.Filter{Limit: durable.MaxPage, States: []durable.State{
+		durable.StateScheduled, durable.StateDue, durable.StateRunning, durable.StateRetrying, durable.StateCanceled, durable.StateDead,
+	}})
+	require.NoError(f.t, err)
+	for _, task := range page.Tasks {
+		var in job
+		require.NoError(f.t, json.Unmarshal(task.Payload, &in))
+		if slices.Contains(keys, in.Key) {
+			f.t.Logf("%s: %+v", in.Key, task)
+		}
+	}
 }
 
 func (f *fleet) hush() {
@@ -108,12 +142,18 @@ func (f *fleet) hush() {
 	}
 }
 
+// drainPatience is longer than what a task waits that was killed nine times.
+const drainPatience = 10 * time.Minute
+
 // drain waits until every acknowledged task has ended, and stops all processes.
 func (f *fleet) drain() {
 	f.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(drainPatience)
 	for len(f.ledger.unfinished()) > 0 && time.Now().Before(deadline) {
 		<-time.After(100 * time.Millisecond)
+	}
+	if missing := f.ledger.unfinished(); len(missing) > 0 {
+		f.explain(missing)
 	}
 	for len(f.procs) > 0 {
 		f.dismiss(f.procs[0])
