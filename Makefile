@@ -26,6 +26,7 @@ PACKAGES := $(MODULES:%=./%/...)
 ARGS ?=
 BENCH ?= .
 BENCHFLAGS ?=
+CRASHFLAGS ?=
 FUZZTIME ?= 30s
 SIMFLAGS ?=
 SOAKFLAGS ?=
@@ -105,6 +106,10 @@ sim: ## run the runner's simulator for a million steps (SIMFLAGS='-sim.seed=N -s
 .PHONY: soak
 soak: ## run a server at saturation for SOAKTIME (10m; SOAKFLAGS=-soak.strict)
 	@go test ./internal/soak -run='^TestSoak$$' -count=1 -v -timeout=0 -soak.time=$(SOAKTIME) $(SOAKFLAGS)
+
+.PHONY: crash
+crash: ## kill workers of durable tasks 100 times on each engine (CRASHFLAGS=-crash.seed=N)
+	@go test ./durable/tests/crash -count=1 -v -parallel=16 -timeout=0 -crash.rounds=100 -crash.slow=3m $(CRASHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

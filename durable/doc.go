@@ -39,7 +39,8 @@
 // [runner.Permanent] and a payload that does not decode make it a dead letter at once.
 //
 // Each process that works tasks writes a heartbeat. If a process dies, another one
-// runs its tasks again within 30 seconds, whatever their timeouts are. If no
+// runs its tasks again within 30 seconds, whatever their timeouts are. A task whose process has
+// died before waits longer, because it may be what kills processes: up to a second, then twice as long each time, up to an hour. If no
 // other process lives, the next one that starts does so, 30 seconds after its start at the latest. A slow task
 // of a live process never runs twice. A process that cannot write its heartbeat in time
 // ends the contexts of its tasks before another process may take them, and the

@@ -16,9 +16,9 @@ type deadRow struct {
 }
 
 // sqlDead reads the newest dead letters, without their payloads.
-var sqlDead = "SELECT " + object("'name'", "kind", "'failure'", "{{json_extract(metadata, '$.\""+keptKey+"\".group') | metadata -> '"+keptKey+"' ->> 'group'}}",
+var sqlDead = "SELECT " + object("'name'", "kind", "'failure'", sqlGroup,
 	"'error'", "{{substr(json_extract(errors, '$[#-1].error'), 1, 500) | left(errors[array_upper(errors, 1)] ->> 'error', 500)}}", "'ended'", "finalized_at") +
-	" FROM {job} WHERE state = 'discarded' AND %s ORDER BY finalized_at DESC LIMIT %d"
+	" FROM {job} {{INDEXED BY %s | }} WHERE state = 'discarded' AND finalized_at IS NOT NULL AND %s ORDER BY finalized_at DESC LIMIT %d"
 
 func (c *core) failures(ctx context.Context, f Filter) (all Failures, err error) {
 	condition, args := "true", []any(nil)
@@ -33,8 +33,15 @@ func (c *core) failures(ctx context.Context, f Filter) (all Failures, err error)
 		}
 		condition += " AND " + column + " IN (" + list[2:] + ")"
 	}
+	index := "river_job_state_and_finalized_at_index"
+	switch {
+	case len(f.Names) > 0:
+		index = "afterglow_dead_name_ended"
+	case len(f.Queues) > 0:
+		index = "afterglow_dead_queue_ended"
+	}
 	var rows []deadRow
-	if err := c.db.all(ctx, c.db.exec, fmt.Sprintf(sqlDead, condition, MaxFailures+1), args, &rows); err != nil {
+	if err := c.db.all(ctx, c.db.exec, fmt.Sprintf(sqlDead, index, condition, MaxFailures+1), args, &rows); err != nil {
 		return Failures{}, fmt.Errorf("durable: failures: %w", err)
 	}
 	if len(rows) > MaxFailures {

@@ -58,7 +58,8 @@ type Failures struct {
 	More   bool           // there are older ones
 }
 
-// Filter chooses tasks. Each field that is not empty narrows the choice.
+// Filter chooses tasks. Each field that is not empty narrows the choice. A page takes a moment, whatever there is in the database, with one
+// exception: Queues without States reads until it has found enough tasks of these queues, from the newest one on.
 type Filter struct {
 	IDs    []int64
 	Names  []string

@@ -32,66 +32,6 @@ func notFound(err error) error {
 	return nil
 }
 
-// where is a condition of a query, with its arguments by name.
-func (f *Filter) where(d *database) (string, map[string]any, error) {
-	args := make(map[string]any)
-	text := "true"
-	in := func(column, name string, values any, n int) error {
-		if n == 0 {
-			return nil
-		}
-		if d.isSQLite {
-			encoded, err := json.Marshal(values)
-			if err != nil {
-				return err
-			}
-			values = encoded
-		}
-		args[name] = values
-		text += " AND " + column + d.sql(" {{IN (SELECT value FROM json_each(cast(@"+name+" AS blob))) | = ANY(@"+name+")}}")
-		return nil
-	}
-	states := make([]string, len(f.States))
-	for i, s := range f.States {
-		if s >= NumStates {
-			return "", nil, fmt.Errorf("durable: Filter.States[%d] is %v", i, s)
-		}
-		states[i] = string(riverStates[s])
-	}
-	for _, one := range []struct {
-		column, name string
-		values       any
-		n            int
-	}{
-		{"id", "ids", f.IDs, len(f.IDs)},
-		{"kind", "kinds", f.Names, len(f.Names)},
-		{"queue", "queues", f.Queues, len(f.Queues)},
-		{d.sql("{{state | state::text}}"), "states", states, len(states)},
-	} {
-		if len(states) > 0 && one.name == "states" && !d.isSQLite {
-			args["states"] = states
-			text += " AND state = ANY(@states::text[]::" + d.table("river_job_state") + "[])" // so that the index is used
-			continue
-		}
-		if err := in(one.column, one.name, one.values, one.n); err != nil {
-			return "", nil, err
-		}
-	}
-	if f.Group != "" {
-		args["failure"] = f.Group
-		text += " AND state = 'discarded' AND " + d.sql("{{json_extract(metadata, '$.\""+keptKey+"\".group') = @failure | metadata @> jsonb_build_object('"+keptKey+"', jsonb_build_object('group', @failure::text))}}")
-	}
-	if f.After != "" {
-		before, err := strconv.ParseInt(f.After, 10, 64)
-		if err != nil {
-			return "", nil, fmt.Errorf("durable: Filter.After is %q: use Page.Next of the page before", f.After)
-		}
-		args["before"] = before
-		text += " AND id < @before"
-	}
-	return text, args, nil
-}
-
 func (f *Filter) limit() (int, error) {
 	switch {
 	case f.Limit == 0:
@@ -108,12 +48,12 @@ func (c *core) jobs(ctx context.Context, on riverdriver.Executor, f Filter) (job
 	if err != nil {
 		return nil, "", err
 	}
-	where, args, err := f.where(c.db)
+	chosen, err := f.choice(c.db, limit)
 	if err != nil {
 		return nil, "", err
 	}
 	jobs, err = on.JobList(ctx, &riverdriver.JobListParams{
-		Max: int32(limit), NamedArgs: args, OrderByClause: "id DESC", Schema: c.cfg.Schema, WhereClause: where,
+		Max: int32(limit), NamedArgs: chosen.args, OrderByClause: "id DESC", Schema: c.cfg.Schema, WhereClause: chosen.where,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("durable: listing: %w", err)

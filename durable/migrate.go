@@ -13,7 +13,11 @@ import (
 	"github.com/afterglow-go/afterglow/durable/internal/engine"
 )
 
-// ours are the migrations of our own tables, by version from 1. They come after River's.
+// sqlGroup is the group of a dead letter.
+const sqlGroup = `{{json_extract(metadata, '$."` + keptKey + `".group') | (metadata -> '` + keptKey + `' ->> 'group')}}`
+
+// ours are the migrations of our own tables, by version from 1. They come after River's. The indexes find dead letters, of which there may
+// be many, in the order of List and of Failures. They cost nothing until a task is one.
 var ours = []string{`CREATE TABLE {process} (
 	id text PRIMARY KEY,
 	host text NOT NULL,
@@ -28,7 +32,14 @@ var ours = []string{`CREATE TABLE {process} (
 	id bigint PRIMARY KEY,
 	holder text NOT NULL,
 	until {{timestamp | timestamptz}} NOT NULL
-)`}
+)`,
+	`CREATE INDEX afterglow_dead ON {job} (id) WHERE state = 'discarded'`,
+	`CREATE INDEX afterglow_dead_group ON {job} (` + sqlGroup + `, id) WHERE state = 'discarded'`,
+	`CREATE INDEX afterglow_dead_name ON {job} (kind, id) WHERE state = 'discarded'`,
+	`CREATE INDEX afterglow_dead_queue ON {job} (queue, id) WHERE state = 'discarded'`,
+	`CREATE INDEX afterglow_dead_name_ended ON {job} (kind, finalized_at) WHERE state = 'discarded'`,
+	`CREATE INDEX afterglow_dead_queue_ended ON {job} (queue, finalized_at) WHERE state = 'discarded'`,
+}
 
 // migratePatience is how long Open waits for another process that migrates.
 const migratePatience = 30 * time.Second

@@ -24,7 +24,11 @@ const (
 	sqlLastBy = "{{json_extract(attempted_by, '$[#-1]') | attempted_by[array_upper(attempted_by, 1)]}}"
 )
 
-// bury gives back the tasks of a dead process, and deletes its row, in one transaction.
+// sqlDepose ends the term of a dead process that leads. Otherwise the others would wait for the end of the
+// term, and nobody would make scheduled tasks due until then.
+const sqlDepose = "DELETE FROM {leader} WHERE leader_id = $1"
+
+// bury gives back the tasks of a dead process, and deletes its rows, in one transaction.
 func (c *core) bury(ctx context.Context, dead beatRow) error {
 	var back []returned
 	err := within(ctx, c.db.exec, func(tx riverdriver.ExecutorTx) error {
@@ -34,6 +38,9 @@ func (c *core) bury(ctx context.Context, dead beatRow) error {
 			return err
 		}
 		if back, err = c.giveBack(ctx, tx, sqlTheirs, dead.ID); err != nil {
+			return err
+		}
+		if err := tx.Exec(ctx, c.db.sql(sqlDepose), dead.ID); err != nil {
 			return err
 		}
 		return tx.Exec(ctx, c.db.sql("DELETE FROM {process} WHERE id = $1"), dead.ID)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/internal/pgtest"
+	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )

@@ -219,15 +219,6 @@ func TestAStuckTaskIsLoggedWithItsStack(t *testing.T) {
 	close(release)
 }
 
-// newSeenForBench is a Telemetry as a service has it: metrics, and spans of which none is sampled.
-func newSeenForBench(b *testing.B) *telemetry.Telemetry {
-	b.Helper()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
-	tel, err := telemetry.New(telemetry.Config{TracerProvider: provider, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(b, err)
-	return tel
-}
-
 func TestTheDatabasesFiguresAreShownByOneProcess(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
 		first, second := newSeen(t), newSeen(t)
