@@ -35,7 +35,7 @@ var consolePicture = flag.String("console.picture", "", "`file` to write the pic
 //go:embed testdata/axe.min.js.gz
 var packedAxe []byte
 
-// axe unpacks it. Its licence is beside it.
+// axe unpacks it. Its license is beside it.
 var axe = sync.OnceValue(func() string {
 	z, err := gzip.NewReader(bytes.NewReader(packedAxe))
 	if err != nil {

@@ -67,7 +67,7 @@ func newWatched(viewers int) func(Size) Pool {
 func (w watched) view(ctx context.Context) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+"/stream?page=overview", http.NoBody)
 	must(err)
-	resp, err := w.server.Client().Do(req) //nolint:bodyclose // the goroutine below closes it
+	resp, err := w.server.Client().Do(req)
 	must(err)
 	in := bufio.NewReader(resp.Body)
 	for line := ""; !strings.HasPrefix(line, "data:"); {
