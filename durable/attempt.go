@@ -88,11 +88,11 @@ func (a *attempt) run() {
 	if len(a.carried.Trace) > 0 {
 		ctx = propagator.Extract(ctx, a.carried.Trace)
 	}
-	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
+	a.core.hands.run(func() { // runtime.Goexit in the task ends this goroutine, and not River's
 		err := errGoexit
 		defer func() { returned <- err }()
 		err = a.core.attempts.Do(ctx, a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
-	}()
+	})
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value
 		// No observer has seen an end, so the task has not begun.
 		a.refuse(err)
