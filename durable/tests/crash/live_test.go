@@ -152,3 +152,31 @@ func (f *fleet) awaitStarts(p *process, n int) {
 		return started >= n
 	}, patience, 50*time.Millisecond, "%s starts nothing", p.name)
 }
+
+func TestScheduledTasksGoOnAfterLeadersStoodStill(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		f := newFleet(t, e, life{DeadAfter: *deadAfter, Rate: 10})
+		for range fleetSize {
+			f.start(nil)
+		}
+		for range 3 {
+			var leads *process
+			require.Eventually(t, func() bool {
+				leads = f.leader()
+				return leads != nil
+			}, patience, 50*time.Millisecond, "no process leads")
+			leads.signal(t, syscall.SIGSTOP)
+			<-time.After(*deadAfter * 2)
+			leads.signal(t, syscall.SIGCONT)
+		}
+		asked := time.Now()
+		_, err := newWorker(life{}).work.Enqueue(t.Context(), f.look, job{Key: "later"}, durable.In(time.Second))
+		require.NoError(t, err)
+		f.awaitRun("later", 1, hasEnded)
+		t.Logf("%s: a task that was due in a second ran after %v", e.name, time.Since(asked).Round(time.Millisecond))
+		require.Less(t, time.Since(asked), promise)
+		f.hush()
+		f.drain()
+		require.Empty(t, f.ledger.unfinished())
+	})
+}
