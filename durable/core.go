@@ -46,7 +46,7 @@ type core struct {
 // store is what a core needs of the driver's types.
 type store interface {
 	insert(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
-	cancel(ctx context.Context, id int64) error
+	cancel(ctx context.Context, id int64) (ended string, err error)
 	pause(ctx context.Context, queue string) error
 	resume(ctx context.Context, queue string) error
 	worker(l *lease) (workClient, error)

@@ -68,6 +68,9 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 	}
 	c.stop()
 	<-c.stopped
+	if l := c.current(); l != nil {
+		l.abandon()
+	}
 	if wrote {
 		errs = append(errs, c.leave(ctx))
 	}
