@@ -29,7 +29,7 @@ func (c *core) cancelAll(ctx context.Context, f Filter) (done Changed, err error
 	if len(f.States) == 0 {
 		return Changed{}, nil
 	}
-	jobs, next, err := c.jobs(ctx, c.db.exec, f)
+	jobs, next, err := c.jobs(ctx, c.db.reads, f)
 	if err != nil {
 		return Changed{}, err
 	}

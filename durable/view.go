@@ -82,6 +82,6 @@ func (c *core) shownStore(ctx context.Context) (*telemetry.DurableStore, error) 
 		}
 		store.Queues = append(store.Queues, shown)
 	}
-	_, err = c.db.row(ctx, c.db.exec, "SELECT count(*) FROM {process}", nil, &store.Processes)
+	_, err = c.db.row(ctx, c.db.reads, "SELECT count(*) FROM {process}", nil, &store.Processes)
 	return store, err
 }
