@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -16,10 +17,17 @@ const afterAllName = "durable.enqueue"
 // AfterAll enqueues all items in one transaction after the response, as [Task.After] does
 // with one. Its after-callback is named durable.enqueue.
 func AfterAll(ctx context.Context, to Enqueuer, items ...Item) error {
-	return afterAll(ctx, afterAllName, to, items)
+	return afterAll(ctx, afterAllName, to, items, caller())
 }
 
-func afterAll(ctx context.Context, name string, to Enqueuer, items []Item) error {
+// caller returns the line that called the exported function which calls caller.
+func caller() uintptr {
+	var pcs [1]uintptr
+	runtime.Callers(3, pcs[:])
+	return pcs[0]
+}
+
+func afterAll(ctx context.Context, name string, to Enqueuer, items []Item, caller uintptr) error {
 	if len(items) == 0 {
 		return errNoItem
 	}
@@ -36,7 +44,7 @@ func afterAll(ctx context.Context, name string, to Enqueuer, items []Item) error
 	return runner.After(ctx, name, func(ctx context.Context) error {
 		_, err := enqueueAll(ctx, to, items)
 		return err
-	}, runner.Retry(afterAttempts), runner.Ref(items[0].ref))
+	}, runner.Retry(afterAttempts), runner.Ref(items[0].ref), runner.Caller(caller))
 }
 
 // errAfterTx: the transaction has ended when the response has.

@@ -39,6 +39,10 @@ type attempt struct {
 	failure *failure      // nil: none
 	decided chan struct{}
 	isEnded atomic.Bool
+
+	// Written by finish, before decided is closed.
+	outcome  runner.Outcome // as observers are told
+	finished time.Time
 }
 
 // ending is what becomes of a task after an attempt.

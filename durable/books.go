@@ -152,30 +152,62 @@ func (b *books) started(a *attempt) {
 	b.running[a] = a.started
 }
 
-// ended counts the end of an attempt, and that of its task if it is the task's.
-func (b *books) ended(a *attempt, o runner.Outcome, at time.Time) {
+// ended counts that an attempt has run.
+func (b *books) ended(a *attempt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	started, ran := b.running[a]
+	delete(b.running, a)
+	if !ran {
+		return
+	}
+	of := b.ofLocked(a.name, a.task.defined())
+	took := a.finished.Sub(started)
+	b.busy += took
+	if a.outcome == runner.OutcomeSuccess {
+		of.success.Observe(took)
+	} else {
+		of.failure.Observe(took)
+	}
+}
+
+// written counts what the database has made of a task after an attempt. It may be something else than what was asked for: a
+// task that Cancel was called for meanwhile has no further attempt.
+func (b *books) written(a *attempt, s State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	of := b.ofLocked(a.name, a.task.defined())
-	started, ran := b.running[a]
-	delete(b.running, a)
-	if ran {
-		took := at.Sub(started)
-		b.busy += took
-		if o == runner.OutcomeSuccess {
-			of.success.Observe(took)
-		} else {
-			of.failure.Observe(took)
-		}
-	}
-	switch a.end {
-	case endDone, endDead, endCanceled:
-		of.end(o, at)
-	case endAgain:
+	switch {
+	case s == StateCanceled:
+		of.end(runner.OutcomeCanceled, a.finished)
+	case s.Ended():
+		of.end(a.outcome, a.finished)
+	case a.end == endAgain:
 		of.retries++
-	case endInterrupted, endRefused, endLost:
+	default:
 		of.interrupted++
 	}
+}
+
+// unwritten counts an attempt whose result the database has not taken.
+func (b *books) unwritten(a *attempt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ofLocked(a.name, a.task.defined()).interrupted++
+}
+
+// canceled counts a task that Cancel has ended before it ran.
+func (b *books) canceled(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ofLocked(name, nil).end(runner.OutcomeCanceled, now())
+}
+
+// revived counts a task that has ended, and that Retry asks for again.
+func (b *books) revived(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ofLocked(name, nil).asked++
 }
 
 // end counts the end of a task.
@@ -207,7 +239,7 @@ func (b *books) returned(name string, s State) {
 type Counts struct {
 	Name        string
 	Returned    uint64 // attempts of tasks that were taken from dead processes
-	Interrupted uint64 // attempts that ended by Shutdown or a lost lease, and do not count
+	Interrupted uint64 // attempts that ended by Shutdown, or whose result the database refused; they do not count
 }
 
 // Counts returns them by name, in the order of the names.

@@ -11,7 +11,14 @@ import (
 )
 
 func (c *core) cancel(ctx context.Context, id int64) error {
-	return notFound(c.store.cancel(ctx, id))
+	ended, err := c.store.cancel(ctx, id)
+	if err != nil {
+		return notFound(err)
+	}
+	if ended != "" { // one that runs is counted where it runs
+		c.books.canceled(ended)
+	}
+	return nil
 }
 
 func (c *core) cancelAll(ctx context.Context, f Filter) (done Changed, err error) {
@@ -22,7 +29,7 @@ func (c *core) cancelAll(ctx context.Context, f Filter) (done Changed, err error
 	if len(f.States) == 0 {
 		return Changed{}, nil
 	}
-	jobs, next, err := c.jobs(ctx, c.db.exec, f)
+	jobs, next, err := c.jobs(ctx, c.db.reads, f)
 	if err != nil {
 		return Changed{}, err
 	}
@@ -37,34 +44,44 @@ func (c *core) cancelAll(ctx context.Context, f Filter) (done Changed, err error
 }
 
 // sqlRefresh gives a task as many more attempts as its name has at first.
-const sqlRefresh = `UPDATE {job} SET max_attempts = {{min | least}}(attempt + $2, 32000) WHERE id = $1 AND state IN ('discarded', 'cancelled')`
+const sqlRefresh = `UPDATE {job} SET max_attempts = {{min | least}}(attempt + $2, 32000) WHERE id = $1 AND state IN ('discarded', 'cancelled') RETURNING 1`
 
 func (c *core) retry(ctx context.Context, id int64) error {
-	return within(ctx, c.db.exec, func(tx riverdriver.ExecutorTx) error {
+	var name string
+	var hadEnded bool
+	err := within(ctx, c.db.exec, func(tx riverdriver.ExecutorTx) error {
 		job, err := tx.JobGetByID(ctx, &riverdriver.JobGetByIDParams{ID: id, Schema: c.cfg.Schema})
 		if err != nil {
 			return notFound(err)
 		}
-		return c.retryIn(ctx, tx, job)
+		name = job.Kind
+		hadEnded, err = c.retryIn(ctx, tx, job)
+		return err
 	})
+	if err == nil && hadEnded {
+		c.books.revived(name)
+	}
+	return err
 }
 
-func (c *core) retryIn(ctx context.Context, tx riverdriver.ExecutorTx, job *rivertype.JobRow) error {
+// retryIn makes a task due in a transaction, and reports whether the task had ended.
+func (c *core) retryIn(ctx context.Context, tx riverdriver.ExecutorTx, job *rivertype.JobRow) (hadEnded bool, err error) {
 	if job.State == rivertype.JobStateCompleted || job.State == rivertype.JobStateAvailable || job.State == rivertype.JobStateRunning {
-		return nil
+		return false, nil
 	}
 	attempts := defaultMaxAttempts
 	if t := c.tasks[job.Kind]; t != nil {
 		attempts = t.defined().options.MaxAttempts
 	}
-	if err := tx.Exec(ctx, c.db.sql(sqlRefresh), job.ID, attempts); err != nil {
-		return notFound(err)
+	var one int
+	if hadEnded, err = c.db.row(ctx, tx, sqlRefresh, []any{job.ID, attempts}, &one); err != nil {
+		return false, notFound(err)
 	}
-	_, err := tx.JobRetry(ctx, &riverdriver.JobRetryParams{ID: job.ID, Schema: c.cfg.Schema})
+	_, err = tx.JobRetry(ctx, &riverdriver.JobRetryParams{ID: job.ID, Schema: c.cfg.Schema})
 	if err != nil && isUniqueConflict(err) {
-		return ErrDuplicate
+		return false, ErrDuplicate
 	}
-	return notFound(err)
+	return hadEnded, notFound(err)
 }
 
 // isUniqueConflict reports whether the database has refused a task because of its key. Each driver has an error type of
@@ -76,6 +93,7 @@ func isUniqueConflict(err error) bool {
 
 func (c *core) retryAll(ctx context.Context, f Filter) (done Changed, err error) {
 	f.States = []State{StateDead}
+	var revived []string
 	err = within(ctx, c.db.exec, func(tx riverdriver.ExecutorTx) error {
 		jobs, next, err := c.jobs(ctx, tx, f)
 		if err != nil {
@@ -83,19 +101,29 @@ func (c *core) retryAll(ctx context.Context, f Filter) (done Changed, err error)
 		}
 		done.Next = next
 		for _, job := range jobs {
-			err := within(ctx, tx, func(tx riverdriver.ExecutorTx) error { return c.retryIn(ctx, tx, job) })
+			hadEnded := false
+			err := within(ctx, tx, func(tx riverdriver.ExecutorTx) (err error) {
+				hadEnded, err = c.retryIn(ctx, tx, job)
+				return err
+			})
 			switch {
 			case errors.Is(err, ErrDuplicate): // stays a dead letter
 			case err != nil:
 				return err
 			default:
 				done.Tasks++
+				if hadEnded {
+					revived = append(revived, job.Kind)
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		return Changed{}, err
+	}
+	for _, name := range revived {
+		c.books.revived(name)
 	}
 	return done, nil
 }

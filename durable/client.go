@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivershared/uniquestates"
 	"github.com/riverqueue/river/rivertype"
 )
@@ -49,16 +50,29 @@ func uniqueKey(name, key string) []byte {
 }
 
 // uniqueKeys gives the tasks their keys, as River has no key of the user's own.
-type uniqueKeys struct{ river.MiddlewareDefaults }
+type uniqueKeys struct {
+	river.MiddlewareDefaults
+
+	periodic *core // counts what its leader enqueues; nil: enqueue does
+}
 
 // InsertMany implements [rivertype.JobInsertMiddleware].
-func (*uniqueKeys) InsertMany(ctx context.Context, params []*rivertype.JobInsertParams, insert func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
+func (u *uniqueKeys) InsertMany(ctx context.Context, params []*rivertype.JobInsertParams, insert func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
 	for _, p := range params {
 		if a, ok := p.Args.(args); ok && a.unique != nil {
 			p.UniqueKey, p.UniqueStates = a.unique, uniqueStates
 		}
 	}
-	return insert(ctx)
+	results, err := insert(ctx)
+	if u.periodic == nil || err != nil {
+		return results, err
+	}
+	for _, r := range results {
+		if t := u.periodic.tasks[r.Job.Kind]; t != nil {
+			u.periodic.books.accepted(t.defined(), r.UniqueSkippedAsDuplicate)
+		}
+	}
+	return results, nil
 }
 
 func (e *engineOf[Tx]) insertConfig() *river.Config {
@@ -74,6 +88,7 @@ func (e *engineOf[Tx]) worker(l *lease) (workClient, error) {
 	c := e.core
 	cfg := e.insertConfig()
 	cfg.ID = l.id
+	cfg.Middleware = []rivertype.Middleware{&uniqueKeys{periodic: c}}
 	cfg.Workers = river.NewWorkers()
 	for name, t := range c.tasks {
 		river.AddWorkerArgs(cfg.Workers, args{kind: name}, &worker{lease: l, task: t})
@@ -91,25 +106,10 @@ func (e *engineOf[Tx]) worker(l *lease) (workClient, error) {
 	cfg.DiscardedJobRetentionPeriod = max(c.cfg.Retention.Dead, -1)
 	cfg.JobTimeout = -1 // the runner of attempts has the timeouts
 	cfg.RescueStuckJobsAfter = never
-	if !c.hasHeartbeat() {
-		cfg.RescueStuckJobsAfter = c.rescueAfter()
-	}
 	for _, p := range c.cfg.Periodic {
 		cfg.PeriodicJobs = append(cfg.PeriodicJobs, c.periodicJob(p))
 	}
-	if !c.hasHeartbeat() {
-		return river.NewClient(e.Driver, cfg)
-	}
 	return river.NewClient[Tx](fencedDriver[Tx]{e.Driver, l}, cfg)
-}
-
-// rescueAfter is when River takes a task for lost if there is no heartbeat.
-func (c *core) rescueAfter() time.Duration {
-	longest := time.Hour
-	for _, t := range c.tasks {
-		longest = max(longest, t.defined().options.Timeout)
-	}
-	return longest + time.Hour
 }
 
 // periodicJob is River's view of a periodic task.
@@ -125,9 +125,26 @@ func (e *engineOf[Tx]) insert(ctx context.Context, params []river.InsertManyPara
 	return e.client.InsertMany(ctx, params)
 }
 
-func (e *engineOf[Tx]) cancel(ctx context.Context, id int64) error {
-	_, err := e.client.JobCancel(ctx, id)
-	return err
+// sqlWas finds the state of a task, and keeps it until the transaction ends.
+const sqlWas = "SELECT {{state | state::text}} FROM {job} WHERE id = $1 {{ | FOR UPDATE}}"
+
+func (e *engineOf[Tx]) cancel(ctx context.Context, id int64) (ended string, err error) {
+	err = within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
+		var was string
+		found, err := e.core.db.row(ctx, tx, sqlWas, []any{id}, &was)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return rivertype.ErrNotFound
+		}
+		job, err := e.client.JobCancelTx(ctx, e.Driver.UnwrapTx(tx), id)
+		if err == nil && was != string(job.State) && job.State == rivertype.JobStateCancelled {
+			ended = job.Kind
+		}
+		return err
+	})
+	return ended, err
 }
 
 func (e *engineOf[Tx]) pause(ctx context.Context, queue string) error {

@@ -61,9 +61,11 @@ type Config struct {
 	// set can kill a live process. The tasks of a process that dies are due again within
 	// DeadAfter and two sevenths of that: 20 s by default.
 	//
-	// Negative switches the heartbeat off: the tasks of a dead process then start again an hour after
-	// the longest timeout of the tasks that the leader knows, and at least two hours after their start.
-	// 0: 15 s. The shortest is one second.
+	// Negative switches the heartbeat off. A task is then taken for lost an hour after its timeout is over, counted
+	// from its start by the database's clock. It starts again within 20 s from then, in a process that works its name. A task
+	// without a timeout is never taken for lost: it stays running if its process dies. And a task that ignores the end of its
+	// context for an hour runs twice.
+	// 0: 15 s. The shortest is one second, the longest an hour.
 	DeadAfter time.Duration
 
 	// Poll is how often a queue looks for tasks if no notification comes.
@@ -117,6 +119,7 @@ const (
 	defaultWorkers   = 100
 	defaultDeadAfter = 15 * time.Second
 	minDeadAfter     = time.Second
+	maxDeadAfter     = time.Hour
 	defaultPoll      = time.Second
 	defaultMaxNames  = 100
 	day              = 24 * time.Hour
@@ -142,8 +145,8 @@ func (c Config) validate() error {
 	if c.Queues != nil && len(c.Queues) == 0 {
 		errs = append(errs, errors.New("durable: Config.Queues is empty: use nil for the default, or the Role EnqueueOnly"))
 	}
-	if c.DeadAfter > 0 && c.DeadAfter < minDeadAfter {
-		errs = append(errs, fmt.Errorf("durable: Config.DeadAfter is %v: use 0 for the default, a negative duration for none, or at least %v", c.DeadAfter, minDeadAfter))
+	if c.DeadAfter > 0 && (c.DeadAfter < minDeadAfter || c.DeadAfter > maxDeadAfter) {
+		errs = append(errs, fmt.Errorf("durable: Config.DeadAfter is %v: use 0 for the default, a negative duration for none, or %v to %v", c.DeadAfter, minDeadAfter, maxDeadAfter))
 	}
 	if c.Poll < 0 {
 		errs = append(errs, fmt.Errorf("durable: Config.Poll is %v: use 0 for the default, or a positive duration", c.Poll))

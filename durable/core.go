@@ -48,7 +48,7 @@ type core struct {
 // store is what a core needs of the driver's types.
 type store interface {
 	insert(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
-	cancel(ctx context.Context, id int64) error
+	cancel(ctx context.Context, id int64) (ended string, err error)
 	pause(ctx context.Context, queue string) error
 	resume(ctx context.Context, queue string) error
 	worker(l *lease) (workClient, error)
@@ -92,8 +92,12 @@ func open[Tx any](ctx context.Context, e engine.Engine[Tx], cfg Config, tasks []
 	if beats == nil {
 		beats = e.Driver.GetExecutor()
 	}
+	reads := e.Reads
+	if reads == nil {
+		reads = e.Driver.GetExecutor()
+	}
 	c.close = e.Close
-	c.db = &database{exec: e.Driver.GetExecutor(), beats: beats, isSQLite: e.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite, schema: c.cfg.Schema}
+	c.db = &database{exec: e.Driver.GetExecutor(), beats: beats, reads: reads, isSQLite: e.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite, schema: c.cfg.Schema}
 	of := &engineOf[Tx]{Engine: e, core: c}
 	c.store = of
 	if of.client, err = river.NewClient(e.Driver, of.insertConfig()); err != nil {
@@ -121,7 +125,7 @@ func newCore(cfg Config, tasks []Definition) (*core, error) {
 		}
 		errs = append(errs, t.defined().err)
 		if c.tasks[t.Name()] != nil {
-			errs = append(errs, fmt.Errorf("durable: two tasks have the name %q", t.Name()))
+			errs = append(errs, fmt.Errorf("durable: two tasks have the name %.100q", t.Name()))
 		}
 		c.tasks[t.Name()] = t
 	}
@@ -143,7 +147,12 @@ func newCore(cfg Config, tasks []Definition) (*core, error) {
 
 // prepare makes the tables, or looks whether they are there.
 func (c *core) prepare(ctx context.Context) error {
+	if c.db.isSQLite && c.cfg.Schema != "" {
+		return fmt.Errorf("durable: Config.Schema is %.100q: SQLite has no schemas, leave it empty", c.cfg.Schema)
+	}
 	if c.cfg.SkipMigrations {
+		ctx, cancel := context.WithTimeout(ctx, openPatience)
+		defer cancel()
 		return c.store.validate(ctx)
 	}
 	return c.store.migrate(ctx)

@@ -16,6 +16,7 @@ import (
 type database struct {
 	exec     riverdriver.Executor
 	beats    riverdriver.Executor // on a connection of its own
+	reads    riverdriver.Executor // for pages and figures
 	isSQLite bool
 	schema   string // empty: the first of the search_path
 }
@@ -48,7 +49,8 @@ func (d *database) sql(s string) string {
 		s = after
 	}
 	return strings.NewReplacer("{job}", d.table("river_job"), "{process}", d.table("afterglow_process"), "{queue}", d.table("river_queue"),
-		"{leader}", d.table("river_leader"), "{version}", d.table("afterglow_version"), "{reader}", d.table("afterglow_reader")).Replace(out.String())
+		"{leader}", d.table("river_leader"), "{version}", d.table("afterglow_version"), "{migration}", d.table("river_migration"),
+		"{reader}", d.table("afterglow_reader")).Replace(out.String())
 }
 
 // now is the database's clock: Postgres's own, and this machine's for SQLite.

@@ -55,18 +55,27 @@ func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver
 
 // JobSetStateIfRunningMany implements [riverdriver.Executor].
 func (e fencedExecutor) JobSetStateIfRunningMany(ctx context.Context, params *riverdriver.JobSetStateIfRunningManyParams) (set []*rivertype.JobRow, err error) {
-	isAlive, err := e.hold(ctx, func(tx riverdriver.ExecutorTx) (err error) {
-		set, err = tx.JobSetStateIfRunningMany(ctx, params)
-		return err
-	})
-	if err == nil && !isAlive {
+	isAlive := true
+	if e.lease.core.hasHeartbeat() {
+		isAlive, err = e.hold(ctx, func(tx riverdriver.ExecutorTx) (err error) {
+			set, err = tx.JobSetStateIfRunningMany(ctx, params)
+			return err
+		})
+	} else {
+		set, err = e.Executor.JobSetStateIfRunningMany(ctx, params)
+	}
+	if err != nil {
+		return set, err // River tries again
+	}
+	if !isAlive {
 		e.lease.refused(params.ID)
 		return nil, nil
 	}
-	return set, err
+	e.lease.wrote(params.ID, set)
+	return set, nil
 }
 
-// JobGetStuck implements [riverdriver.Executor]: who is dead is found by the heartbeat.
+// JobGetStuck implements [riverdriver.Executor]. The heartbeat finds the tasks of dead processes, or rescue does.
 func (e fencedExecutor) JobGetStuck(context.Context, *riverdriver.JobGetStuckParams) ([]*rivertype.JobRow, error) {
 	return nil, nil
 }

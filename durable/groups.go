@@ -41,7 +41,7 @@ func (c *core) failures(ctx context.Context, f Filter) (all Failures, err error)
 		index = "afterglow_dead_queue_ended"
 	}
 	var rows []deadRow
-	if err := c.db.all(ctx, c.db.exec, fmt.Sprintf(sqlDead, index, condition, MaxFailures+1), args, &rows); err != nil {
+	if err := c.db.all(ctx, c.db.reads, fmt.Sprintf(sqlDead, index, condition, MaxFailures+1), args, &rows); err != nil {
 		return Failures{}, fmt.Errorf("durable: failures: %w", err)
 	}
 	if len(rows) > MaxFailures {

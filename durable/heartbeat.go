@@ -55,9 +55,6 @@ func (c *core) beatOnce(ctx context.Context, l *lease, w *watch) {
 	if err := l.findCanceled(limited); err != nil {
 		c.warn(ctx, "calls of Cancel not looked for", err)
 	}
-	if !c.hasHeartbeat() {
-		return
-	}
 	if err := w.look(ctx, l.id); err != nil {
 		c.warn(ctx, "dead processes not looked for", err)
 	}
@@ -94,6 +91,7 @@ func (c *core) replace(ctx context.Context, old *lease) *lease {
 	c.log.ErrorContext(ctx, "heartbeat not written in time: the tasks that run here are canceled, and run again", slog.String(keyProcess, old.id), slog.Int(keyTasks, len(old.attempts())))
 	c.leaving.Go(func() { // it waits for tasks that ignore their contexts
 		_ = old.client.StopAndCancel(context.WithoutCancel(ctx))
+		old.abandon()
 	})
 	ticker := time.NewTicker(c.beatEvery())
 	defer ticker.Stop()

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -30,6 +29,8 @@ type lease struct {
 	until   time.Time          // guarded by mu: when it is lost unless it is renewed
 	timer   *time.Timer        // guarded by mu; nil: no heartbeat
 	running map[int64]*attempt // guarded by mu
+
+	owed map[int64][]*attempt // guarded by mu: whose results are not written yet
 }
 
 func (c *core) hasHeartbeat() bool { return c.cfg.DeadAfter > 0 }
@@ -47,7 +48,7 @@ func (c *core) holds() time.Duration { return c.cfg.DeadAfter * 2 / 3 }
 
 // newLease registers the process and starts to take tasks.
 func (c *core) newLease(ctx context.Context) (*lease, error) {
-	l := &lease{core: c, id: c.processID(), lost: make(chan struct{}), running: make(map[int64]*attempt)}
+	l := &lease{core: c, id: c.processID(), lost: make(chan struct{}), running: make(map[int64]*attempt), owed: make(map[int64][]*attempt)}
 	began := now()
 	if err := l.register(ctx); err != nil {
 		return nil, fmt.Errorf("durable: registering this process: %w", err)
@@ -167,11 +168,6 @@ func (l *lease) attempts() map[int64]*attempt {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.running)
-}
-
-// refused says that the database took no results of this process any more.
-func (l *lease) refused(ids []int64) {
-	l.core.log.Warn("results refused, as another process has taken the tasks: they run again", slog.String(keyProcess, l.id), slog.Int(keyTasks, len(ids)))
 }
 
 const (

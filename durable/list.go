@@ -14,7 +14,7 @@ import (
 )
 
 func (c *core) get(ctx context.Context, id int64) (Info, error) {
-	job, err := c.db.exec.JobGetByID(ctx, &riverdriver.JobGetByIDParams{ID: id, Schema: c.cfg.Schema})
+	job, err := c.db.reads.JobGetByID(ctx, &riverdriver.JobGetByIDParams{ID: id, Schema: c.cfg.Schema})
 	if err != nil {
 		return Info{}, notFound(err)
 	}
@@ -65,7 +65,7 @@ func (c *core) jobs(ctx context.Context, on riverdriver.Executor, f Filter) (job
 }
 
 func (c *core) list(ctx context.Context, f Filter) (p Page, err error) {
-	jobs, next, err := c.jobs(ctx, c.db.exec, f)
+	jobs, next, err := c.jobs(ctx, c.db.reads, f)
 	if err != nil {
 		return Page{}, err
 	}

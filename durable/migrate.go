@@ -9,8 +9,6 @@ import (
 
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivermigrate"
-
-	"github.com/afterglow-go/afterglow/durable/internal/engine"
 )
 
 // sqlGroup is the group of a dead letter.
@@ -41,12 +39,12 @@ var ours = []string{`CREATE TABLE {process} (
 	`CREATE INDEX afterglow_dead_queue_ended ON {job} (queue, finalized_at) WHERE state = 'discarded'`,
 }
 
-// migratePatience is how long Open waits for another process that migrates.
-const migratePatience = 30 * time.Second
+// openPatience is how long Open waits for the database, and for another process that migrates.
+const openPatience = 30 * time.Second
 
 // migrate brings the tables to this version. Several processes may do that at once.
 func (e *engineOf[Tx]) migrate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, migratePatience)
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
@@ -113,8 +111,33 @@ func (e *engineOf[Tx]) migrateOnce(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.knowsRiver(ctx, m); err != nil {
+		return err
+	}
 	return e.core.db.migrate(ctx)
 }
+
+const sqlRiver = `SELECT coalesce(max(version), 0) FROM {migration} WHERE line = 'main'`
+
+// knowsRiver returns ErrSchema if a later version of River has made its tables.
+func (e *engineOf[Tx]) knowsRiver(ctx context.Context, m *rivermigrate.Migrator[Tx]) error {
+	var has int
+	if _, err := e.core.db.row(ctx, e.core.db.exec, sqlRiver, nil, &has); err != nil {
+		return fmt.Errorf("durable: looking at the tables: %w", err)
+	}
+	all := m.AllVersions()
+	return isNewer("River's", has, all[len(all)-1].Version)
+}
+
+// isNewer returns ErrSchema if a later version has made tables.
+func isNewer(whose string, has, known int) error {
+	if has <= known {
+		return nil
+	}
+	return fmt.Errorf("%w: %s tables have version %d, and this program knows %d: run the program's version that made them, or a later one", ErrSchema, whose, has, known)
+}
+
+const olderHint = "open it once without Config.SkipMigrations, or run what is missing of what Migrations prints"
 
 func (e *engineOf[Tx]) migrator() (*rivermigrate.Migrator[Tx], error) {
 	return rivermigrate.New(e.Driver, &rivermigrate.Config{Logger: e.core.riverLogger(), Schema: e.core.cfg.Schema})
@@ -131,16 +154,19 @@ func (e *engineOf[Tx]) validate(ctx context.Context) error {
 		return fmt.Errorf("durable: looking at the tables: %w", err)
 	}
 	if !v.OK {
-		return fmt.Errorf("%w: %s", ErrSchema, strings.Join(v.Messages, "; "))
+		return fmt.Errorf("%w: River's tables: %s: %s", ErrSchema, strings.Join(v.Messages, "; "), olderHint)
+	}
+	if err := e.knowsRiver(ctx, m); err != nil {
+		return err
 	}
 	has, err := e.core.db.version(ctx, e.core.db.exec)
 	if err != nil {
 		return fmt.Errorf("durable: looking at the tables: %w", err)
 	}
-	if has != len(ours) {
-		return fmt.Errorf("%w: afterglow's tables have version %d, not %d", ErrSchema, has, len(ours))
+	if has < len(ours) {
+		return fmt.Errorf("%w: Afterglow's tables have version %d, not %d: %s", ErrSchema, has, len(ours), olderHint)
 	}
-	return nil
+	return isNewer("Afterglow's", has, len(ours))
 }
 
 const (
@@ -162,10 +188,7 @@ func (d *database) version(ctx context.Context, on riverdriver.Executor) (has in
 // migrate brings our own tables to this version.
 func (d *database) migrate(ctx context.Context) error {
 	if has, err := d.version(ctx, d.exec); err != nil || has >= len(ours) {
-		if has > len(ours) {
-			return fmt.Errorf("%w: afterglow's tables have version %d, which is newer than %d", ErrSchema, has, len(ours))
-		}
-		return err
+		return errors.Join(err, isNewer("Afterglow's", has, len(ours)))
 	}
 	return within(ctx, d.exec, func(tx riverdriver.ExecutorTx) error {
 		if err := tx.Exec(ctx, d.sql(sqlVersions)); err != nil {
@@ -186,33 +209,3 @@ func (d *database) migrate(ctx context.Context) error {
 		return nil
 	})
 }
-
-// PrintMigrations returns what an operator has to run on an empty database, for [Config].SkipMigrations: each statement
-// by itself and in no transaction, as psql -f does. The packages of the drivers call it: use their Migrations.
-func PrintMigrations[Tx any](e engine.Engine[Tx], schema string) (string, error) {
-	m, err := rivermigrate.New(e.Driver, &rivermigrate.Config{Schema: schema})
-	if err != nil {
-		return "", err
-	}
-	if schema != "" {
-		return "", errors.New("durable: migrations are printed without a schema: set the search_path of the session that runs them")
-	}
-	d := &database{isSQLite: e.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite}
-	var b strings.Builder
-	for _, v := range m.AllVersions() {
-		fmt.Fprintf(&b, "-- River %03d: %s\n%s\n", v.Version, v.Name, strings.ReplaceAll(strings.TrimSpace(v.SQLUp), "/* TEMPLATE: schema */", ""))
-		if v.Version >= firstWithLine {
-			fmt.Fprintf(&b, "INSERT INTO river_migration (line, version) VALUES ('main', %d);\n\n", v.Version)
-		} else {
-			fmt.Fprintf(&b, "INSERT INTO river_migration (version) VALUES (%d);\n\n", v.Version)
-		}
-	}
-	fmt.Fprintf(&b, "-- Afterglow\n%s;\n", d.sql(sqlVersions))
-	for i, text := range ours {
-		fmt.Fprintf(&b, "%s;\nINSERT INTO afterglow_version (version, created_at) VALUES (%d, %s);\n", d.sql(text), i+1, d.sql(sqlNow))
-	}
-	return b.String(), nil
-}
-
-// firstWithLine is River's version from which its migrations have a line.
-const firstWithLine = 5

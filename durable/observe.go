@@ -51,7 +51,7 @@ func (a *attempt) begin(at time.Time) {
 	a.core.books.started(a)
 }
 
-// finish decides what becomes of the task, and counts it.
+// finish decides what becomes of the task. The books count that when the database has taken it: see results.go.
 func (a *attempt) finish(info runner.FinishedInfo) {
 	if !a.isEnded.CompareAndSwap(false, true) {
 		return
@@ -61,12 +61,16 @@ func (a *attempt) finish(info runner.FinishedInfo) {
 	} else {
 		a.decide(info.Outcome, info.Err)
 	}
-	a.core.books.ended(a, a.outcome(info.Outcome), info.Finished)
+	a.outcome, a.finished = a.outcomeOf(info.Outcome), info.Finished
+	a.core.books.ended(a)
+	if info.Outcome == runner.OutcomeAbandoned { // it may never return, and then there is no result to write
+		a.core.books.unwritten(a)
+	}
 	close(a.decided)
 }
 
-// outcome returns how observers and books name the end of the attempt.
-func (a *attempt) outcome(o runner.Outcome) runner.Outcome {
+// outcomeOf returns how observers and books name the end of the attempt.
+func (a *attempt) outcomeOf(o runner.Outcome) runner.Outcome {
 	switch a.end {
 	case endCanceled, endLost:
 		return runner.OutcomeCanceled
@@ -131,7 +135,7 @@ func (a *attempt) isLast() bool { return a.end == endDone || a.end == endDead ||
 // tellEnd tells an observer of the end of the attempt.
 func (a *attempt) tellEnd(ctx context.Context, info runner.FinishedInfo, finished func(context.Context, runner.FinishedInfo), retried func(context.Context, runner.RetriedInfo)) {
 	a.startedInfo(&info.StartedInfo)
-	info.Outcome = a.outcome(info.Outcome)
+	info.Outcome = a.outcome
 	if a.isLast() || info.Outcome == runner.OutcomeAbandoned || info.Started.IsZero() {
 		if finished != nil {
 			finished(ctx, info)

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -36,13 +37,13 @@ func Unique(key string) EnqueueOption {
 	return EnqueueOption{func(o *enqueueOptions) { o.unique, o.isUnique = key, true }}
 }
 
-// In makes the task due after d. The wait is precise to about five seconds, as the leader
+// In makes the task due after d, which is now if d is negative. The wait is precise to about five seconds, as the leader
 // looks for due tasks so often.
 func In(d time.Duration) EnqueueOption {
 	return EnqueueOption{func(o *enqueueOptions) { o.in, o.at = d, time.Time{} }}
 }
 
-// At makes the task due at t, as [In] does.
+// At makes the task due at t, as [In] does. A time that is over means at once. t is before the year 10000.
 func At(t time.Time) EnqueueOption {
 	return EnqueueOption{func(o *enqueueOptions) { o.at, o.in = t, 0 }}
 }
@@ -60,7 +61,8 @@ func OnQueue(name string) EnqueueOption {
 // Ref is your own reference of this one task, such as "order 7", as [runner.Ref] is: it is on the span, in
 // every log record, in [Info] and in the Report of a shutdown, and never in a metric.
 func Ref(ref string) EnqueueOption {
-	return EnqueueOption{func(o *enqueueOptions) { o.ref = cutRef(ref) }}
+	ref = cutRef(strings.ReplaceAll(strings.ToValidUTF8(cutRef(ref), string(utf8.RuneError)), "\x00", "")) // Postgres takes no NUL byte
+	return EnqueueOption{func(o *enqueueOptions) { o.ref = ref }}
 }
 
 const (

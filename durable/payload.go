@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 )
 
-// wrapper carries a payload that is no JSON object: River's drivers take nothing else.
+// wrapper carries a payload that a database does not take as it is.
 type wrapper struct {
-	Value json.RawMessage `json:"afterglow.value"`
+	Value json.RawMessage `json:"afterglow.value,omitempty"` // not an object: River's drivers take nothing else
+	Bytes []byte          `json:"afterglow.bytes,omitempty"` // see isRefused
 }
 
-var wrapperStart = []byte(`{"afterglow.value":`)
+// wrapperStart begins each wrapper, also as Postgres writes it.
+var wrapperStart = []byte(`{"afterglow.`)
 
 func encode(name string, in any) ([]byte, error) {
 	payload, err := json.Marshal(in)
@@ -21,22 +24,81 @@ func encode(name string, in any) ([]byte, error) {
 	if len(payload) > MaxPayload {
 		return nil, fmt.Errorf("durable: task %s: %w: it has %d", name, ErrPayloadTooLarge, len(payload))
 	}
-	if payload[0] == '{' {
+	switch {
+	case isRefused(payload):
+		return json.Marshal(wrapper{Bytes: payload})
+	case payload[0] != '{' || bytes.HasPrefix(payload, wrapperStart):
+		return json.Marshal(wrapper{Value: payload})
+	default:
 		return payload, nil
 	}
-	return append(append(bytes.Clone(wrapperStart), payload...), '}'), nil
+}
+
+var (
+	// nulOrSurrogate is what Postgres takes in no text. Surrogates that are a pair are in here too.
+	nulOrSurrogate = regexp.MustCompile(`\\u(0000|[dD][89a-fA-F])`)
+	// hugeExponent is that of a number which has too many digits for Postgres.
+	hugeExponent = regexp.MustCompile(`(^|[:,\[])-?[0-9.]+[eE][+-]?[0-9]{5}`)
+)
+
+// maxDepth is how deep a payload may be nested, so that SQLite takes it: it allows for a thousand levels.
+const maxDepth = 900
+
+// isRefused reports whether a database may refuse a payload that is JSON.
+func isRefused(payload []byte) bool {
+	return bytes.Contains(payload, []byte(`\u`)) && nulOrSurrogate.Match(payload) ||
+		len(payload) > 6 && hasExponent(payload) && hugeExponent.Match(payload) || depth(payload) > maxDepth
+}
+
+// hasExponent reports whether five digits follow an e, which is rare.
+func hasExponent(payload []byte) bool {
+	digits, afterE := 0, false
+	for _, c := range payload {
+		switch {
+		case c == 'e' || c == 'E':
+			digits, afterE = 0, true
+		case c >= '0' && c <= '9' && afterE:
+			if digits++; digits == 5 {
+				return true
+			}
+		case c != '+' && c != '-':
+			afterE = false
+		}
+	}
+	return false
+}
+
+// depth returns how many brackets of a JSON value are open at once, or more: it counts those in texts as well.
+func depth(payload []byte) (most int) {
+	n := 0
+	for _, c := range payload {
+		switch c {
+		case '{', '[':
+			n++
+			most = max(most, n)
+		case '}', ']':
+			n--
+		}
+	}
+	return most
 }
 
 // unwrapped returns a payload as it was encoded.
 func unwrapped(payload []byte) []byte {
-	if !bytes.Contains(payload[:min(len(payload), len(wrapperStart)+1)], wrapperStart[:len(wrapperStart)-1]) {
+	if !bytes.HasPrefix(payload, wrapperStart) {
 		return payload
 	}
 	var w wrapper
-	if json.Unmarshal(payload, &w) != nil || w.Value == nil {
+	switch err := json.Unmarshal(payload, &w); {
+	case err != nil:
+		return payload
+	case w.Bytes != nil:
+		return w.Bytes
+	case w.Value != nil:
+		return w.Value
+	default:
 		return payload
 	}
-	return w.Value
 }
 
 func decode(name string, payload []byte, in any) error {

@@ -25,10 +25,10 @@ const minEvery = time.Second
 func (p *Periodic) validate(i int, seen map[string]bool) error {
 	var errs []error
 	if p.ID == "" || len(p.ID) > maxRef {
-		errs = append(errs, fmt.Errorf("durable: Config.Periodic[%d].ID is %q: use 1 to %d bytes", i, p.ID, maxRef))
+		errs = append(errs, fmt.Errorf("durable: Config.Periodic[%d].ID is %.100q: use 1 to %d bytes", i, p.ID, maxRef))
 	}
 	if seen[p.ID] {
-		errs = append(errs, fmt.Errorf("durable: Config.Periodic[%d].ID is %q, as that of another one", i, p.ID))
+		errs = append(errs, fmt.Errorf("durable: Config.Periodic[%d].ID is %.100q, as that of another one", i, p.ID))
 	}
 	seen[p.ID] = true
 	if p.Every < minEvery {

@@ -87,9 +87,9 @@ type returned struct {
 const giveBatch = 500
 
 // giveBack ends the attempts of the tasks that a query finds.
-func (c *core) giveBack(ctx context.Context, tx riverdriver.ExecutorTx, query string, arg any) (back []returned, err error) {
+func (c *core) giveBack(ctx context.Context, tx riverdriver.ExecutorTx, query string, args ...any) (back []returned, err error) {
 	var text string
-	if err := tx.QueryRow(ctx, c.db.sql(query), arg).Scan(&text); err != nil {
+	if err := tx.QueryRow(ctx, c.db.sql(query), args...).Scan(&text); err != nil {
 		return nil, err
 	}
 	var ids []int64

@@ -69,6 +69,9 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 	c.hands.close()
 	c.stop()
 	<-c.stopped
+	if l := c.current(); l != nil {
+		l.abandon()
+	}
 	if wrote {
 		errs = append(errs, c.leave(ctx))
 	}

@@ -28,14 +28,14 @@ WHERE state = 'available' AND queue = $1 AND priority = $2 ORDER BY scheduled_at
 const sqlLeader = `SELECT leader_id FROM {leader} WHERE expires_at > ` + sqlNow + ` LIMIT 1`
 
 func (c *core) stats(ctx context.Context) (s Stats, err error) {
-	if s.At, err = c.db.clock(ctx, c.db.exec); err != nil {
+	if s.At, err = c.db.clock(ctx, c.db.reads); err != nil {
 		return Stats{}, fmt.Errorf("durable: stats: %w", err)
 	}
 	if s.Leader, err = c.leader(ctx); err != nil {
 		return Stats{}, err
 	}
 	var rows []queueRow
-	if err := c.db.all(ctx, c.db.exec, sqlQueues, []any{MaxQueues}, &rows); err != nil {
+	if err := c.db.all(ctx, c.db.reads, sqlQueues, []any{MaxQueues}, &rows); err != nil {
 		return Stats{}, fmt.Errorf("durable: stats: %w", err)
 	}
 	if rows, err = c.withTasks(ctx, rows); err != nil {
@@ -53,7 +53,7 @@ func (c *core) stats(ctx context.Context) (s Stats, err error) {
 
 // leader returns the ID of the process that leads; empty: none.
 func (c *core) leader(ctx context.Context) (id string, err error) {
-	if _, err := c.db.row(ctx, c.db.exec, sqlLeader, nil, &id); err != nil {
+	if _, err := c.db.row(ctx, c.db.reads, sqlLeader, nil, &id); err != nil {
 		return "", fmt.Errorf("durable: looking for the leader: %w", err)
 	}
 	return id, nil
@@ -62,13 +62,13 @@ func (c *core) leader(ctx context.Context) (id string, err error) {
 func (c *core) queueStats(ctx context.Context, r queueRow, at time.Time) (q QueueStats, err error) {
 	q.Name, q.Paused = r.Name, r.Paused
 	for _, s := range counted {
-		if _, err := c.db.row(ctx, c.db.exec, fmt.Sprintf(sqlCount, riverStates[s]), []any{r.Name, MaxCount}, &q.Tasks[s]); err != nil {
+		if _, err := c.db.row(ctx, c.db.reads, fmt.Sprintf(sqlCount, riverStates[s]), []any{r.Name, MaxCount}, &q.Tasks[s]); err != nil {
 			return q, err
 		}
 	}
 	for priority := 1; priority <= 4; priority++ {
 		var text string
-		found, err := c.db.row(ctx, c.db.exec, sqlOldest, []any{r.Name, priority}, &text)
+		found, err := c.db.row(ctx, c.db.reads, sqlOldest, []any{r.Name, priority}, &text)
 		if err != nil {
 			return q, err
 		}
@@ -97,7 +97,7 @@ var sqlQueuesOf = `WITH RECURSIVE queues(name) AS (
 func (c *core) withTasks(ctx context.Context, rows []queueRow) ([]queueRow, error) {
 	for _, s := range counted {
 		var found []queueRow
-		if err := c.db.all(ctx, c.db.exec, fmt.Sprintf(sqlQueuesOf, riverStates[s]), []any{MaxQueues}, &found); err != nil {
+		if err := c.db.all(ctx, c.db.reads, fmt.Sprintf(sqlQueuesOf, riverStates[s]), []any{MaxQueues}, &found); err != nil {
 			return nil, err
 		}
 		for _, r := range found {
@@ -123,12 +123,12 @@ var sqlProcesses = "SELECT " + object("'id'", "id", "'host'", "host", "'pid'", "
 	" FROM {process} ORDER BY started_at, id"
 
 func (c *core) processes(ctx context.Context) (all []Process, err error) {
-	at, err := c.db.clock(ctx, c.db.exec)
+	at, err := c.db.clock(ctx, c.db.reads)
 	if err != nil {
 		return nil, fmt.Errorf("durable: processes: %w", err)
 	}
 	var rows []processRow
-	if err := c.db.all(ctx, c.db.exec, sqlProcesses, nil, &rows); err != nil {
+	if err := c.db.all(ctx, c.db.reads, sqlProcesses, nil, &rows); err != nil {
 		return nil, fmt.Errorf("durable: processes: %w", err)
 	}
 	for _, r := range rows {

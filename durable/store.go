@@ -54,7 +54,7 @@ func (c *core) readStore(ctx context.Context) (telemetry.Store, error) {
 // live counts the processes whose heartbeat is in time, by queue.
 func (c *core) live(ctx context.Context, at time.Time) (map[string]int, error) {
 	var rows []liveRow
-	if err := c.db.all(ctx, c.db.exec, sqlLive, nil, &rows); err != nil {
+	if err := c.db.all(ctx, c.db.reads, sqlLive, nil, &rows); err != nil {
 		return nil, err
 	}
 	live := make(map[string]int)

@@ -114,7 +114,7 @@ func (t *Task[In]) Enqueue(ctx context.Context, to Enqueuer, in In, opts ...Enqu
 // callback has run: a process that dies before loses it. The callback
 // tries three times. It is an error if ctx has no scope, or if the runner is full.
 func (t *Task[In]) After(ctx context.Context, to Enqueuer, in In, opts ...EnqueueOption) error {
-	return afterAll(ctx, t.name, to, []Item{t.With(in, opts...)})
+	return afterAll(ctx, t.name, to, []Item{t.With(in, opts...)}, caller())
 }
 
 func (t *Task[In]) prepare(payload []byte) (func(context.Context) error, error) {

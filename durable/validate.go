@@ -17,7 +17,7 @@ const maxQueueName = 64
 func (t *definition) validate(isNil bool) error {
 	var errs []error
 	fail := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("durable: task %q: "+format, append([]any{t.name}, args...)...))
+		errs = append(errs, fmt.Errorf("durable: task %q: "+format, append([]any{cutText(t.name)}, args...)...))
 	}
 	if !nameRE.MatchString(t.name) {
 		fail("its name cannot be used: use 2 to 100 letters, digits, and . _ - between them, as in order.receipt")
@@ -37,11 +37,18 @@ func (t *definition) validate(isNil bool) error {
 	return errors.Join(errs...)
 }
 
+// cutText keeps what an error shows of a text that may be anything.
+func cutText(s string) string { return cut(s, maxShown) }
+
+const maxShown = 100
+
+const maxYear = 9999 // the last one that SQLite can order
+
 const maxAttempts = 1000 // the database has 16 bits for it
 
 func validQueue(name string) error {
 	if len(name) > maxQueueName || !queueRE.MatchString(name) {
-		return fmt.Errorf("the queue's name is %q: use 1 to %d letters, digits, and _ or - between them", name, maxQueueName)
+		return fmt.Errorf("the queue's name is %.100q: use 1 to %d letters, digits, and _ or - between them", name, maxQueueName)
 	}
 	return nil
 }
@@ -65,6 +72,9 @@ func (i *Item) validate() error {
 		if err := validQueue(i.queue); err != nil {
 			fail("OnQueue: %w", err)
 		}
+	}
+	if i.at.Year() > maxYear {
+		fail("At is in the year %d: use a time before the year %d", i.at.Year(), maxYear+1)
 	}
 	if len(i.unique) > maxUnique {
 		fail("the key of Unique has %d bytes: use at most %d", len(i.unique), maxUnique)

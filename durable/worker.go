@@ -19,13 +19,8 @@ type worker struct {
 }
 
 // Timeout implements [river.Worker]. The runner of attempts ends an attempt that takes
-// too long. River looks at this only to find lost tasks, if there is no heartbeat.
-func (w *worker) Timeout(*river.Job[args]) time.Duration {
-	if timeout := w.task.defined().options.Timeout; !w.lease.core.hasHeartbeat() && timeout > 0 {
-		return timeout + time.Hour
-	}
-	return -1
-}
+// too long.
+func (w *worker) Timeout(*river.Job[args]) time.Duration { return -1 }
 
 // NextRetry implements [river.Worker].
 func (w *worker) NextRetry(job *river.Job[args]) time.Time {
@@ -57,6 +52,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 
 	a.run()
 	job.Args.attempt = a
+	w.lease.owe(a)
 	return a.result(ctx, job)
 }
 

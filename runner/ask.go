@@ -33,7 +33,7 @@ func After(ctx context.Context, name string, fn func(context.Context) error, opt
 	from := originOf(ctx)
 	r, s := from.asked()
 	if r == nil {
-		return misused(MisuseNoScope, name, ErrNoScope)
+		return misused(MisuseNoScope, name, ErrNoScope, opts...)
 	}
 	return r.ask(ctx, from, s, r.callerOf(ctx), Call{name, fn, opts})
 }
@@ -44,7 +44,7 @@ func (r *Runner) After(ctx context.Context, name string, fn func(context.Context
 	from := originOf(ctx)
 	s := from.scopeOf(r)
 	if s == nil {
-		return misused(MisuseNoScope, name, fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name))
+		return misused(MisuseNoScope, name, fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name), opts...)
 	}
 	return r.ask(ctx, from, s, r.callerOf(ctx), Call{name, fn, opts})
 }
@@ -78,7 +78,7 @@ func AfterAll(ctx context.Context, calls ...Call) error {
 	from := originOf(ctx)
 	r, s := from.asked()
 	if r == nil {
-		return misused(MisuseNoScope, "", ErrNoScope)
+		return misused(MisuseNoScope, "", ErrNoScope, optionsOf(calls)...)
 	}
 	return r.ask(ctx, from, s, r.callerOf(ctx), calls...)
 }
@@ -89,9 +89,17 @@ func (r *Runner) AfterAll(ctx context.Context, calls ...Call) error {
 	from := originOf(ctx)
 	s := from.scopeOf(r)
 	if s == nil {
-		return misused(MisuseNoScope, "", fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name))
+		return misused(MisuseNoScope, "", fmt.Errorf("%w: none of runner %q", ErrNoScope, r.cfg.Name), optionsOf(calls)...)
 	}
 	return r.ask(ctx, from, s, r.callerOf(ctx), calls...)
+}
+
+// optionsOf returns the options of the first call.
+func optionsOf(calls []Call) []Option {
+	if len(calls) == 0 {
+		return nil
+	}
+	return calls[0].Options
 }
 
 // callerOf returns the line that called the exported function which calls
@@ -118,9 +126,11 @@ func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr,
 			return err
 		}
 		t := r.newTask(ctx, from, s, c.Name, c.Func, c.Options)
-		t.caller = caller
+		if caller != 0 {
+			t.caller = callerIn(c.Options, caller)
+		}
 		if s == r.detached && t.policy != nil && t.policy.once != nil {
-			return misused(MisuseNoScope, c.Name, fmt.Errorf("%w: Once needs one", ErrNoScope))
+			return misused(MisuseNoScope, c.Name, fmt.Errorf("%w: Once needs one", ErrNoScope), c.Options...)
 		}
 		tasks = append(tasks, t)
 	}
@@ -131,10 +141,10 @@ func (r *Runner) ask(ctx context.Context, from origin, s *scope, caller uintptr,
 
 func (c *Call) check() error {
 	if c.Func == nil {
-		return misused(MisuseNilFunc, c.Name, fmt.Errorf("%w: %.100q", ErrNilFunc, c.Name))
+		return misused(MisuseNilFunc, c.Name, fmt.Errorf("%w: %.100q", ErrNilFunc, c.Name), c.Options...)
 	}
 	if !validName(c.Name) {
-		return misused(MisuseInvalidName, c.Name, fmt.Errorf("%w: got %.100q", ErrInvalidName, c.Name))
+		return misused(MisuseInvalidName, c.Name, fmt.Errorf("%w: got %.100q", ErrInvalidName, c.Name), c.Options...)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // errDoOption: Do merges, gates and retries nothing.
-var errDoOption = errors.New("runner: Do takes no option but Timeout, Ref and Wraps: use After or Go for the others")
+var errDoOption = errors.New("runner: Do takes no option but Timeout, Ref, Wraps and Caller: use After or Go for the others")
 
 // Do runs fn now, on the caller's goroutine, and returns fn's error. The runner
 // observes and counts it as a running callback of that name, and Shutdown waits
@@ -31,7 +31,7 @@ var errDoOption = errors.New("runner: Do takes no option but Timeout, Ref and Wr
 // [OutcomeError]. A callback that is stuck in Do holds its caller up, and no
 // worker.
 //
-// The only options are [Timeout], [Ref] and [Wraps]; another one is an error. The other errors
+// The only options are [Timeout], [Ref], [Wraps] and [Caller]; another one is an error. The other errors
 // that are not fn's are [ErrInvalidName], [ErrNilFunc], [ErrStuck], [ErrClosed], and
 // [ErrShutdown] if a drain gave up before fn was called.
 func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) error, opts ...Option) error {
@@ -44,7 +44,9 @@ func (r *Runner) Do(ctx context.Context, name string, fn func(context.Context) e
 		return errDoOption
 	}
 	t := r.newTask(ctx, from, r.detached, name, fn, opts)
-	t.caller = r.callerOf(ctx)
+	if caller := r.callerOf(ctx); caller != 0 {
+		t.caller = callerIn(opts, caller)
+	}
 	t.ctx.inCaller = true
 	if deadline, has := ctx.Deadline(); has && t.ctx.linked { // its asker's values have none
 		t.ctx.asker = &withDeadline{t.ctx.asker, deadline}

@@ -75,7 +75,7 @@
 //
 // [Timeout], [Retry], [RetryBackoff], [Once], [Coalesce] and [When] change one
 // callback. [Ref] gives it a reference for logs, spans and reports. [Wraps] says which
-// function it is, if a helper of yours wraps all of them. Config.Limits bounds how many
+// function it is, if a helper of yours wraps all of them, and [Caller] which line asks. Config.Limits bounds how many
 // callbacks of a name run at once.
 //
 // # Stuck callbacks

@@ -54,13 +54,16 @@ var misuses struct {
 // misused counts a mistake and returns err. The first time that a line makes it,
 // it is logged with the default logger: a handler that answers 503 to everybody
 // otherwise says nothing about why.
-func misused(m Misuse, name string, err error) error {
+func misused(m Misuse, name string, err error, opts ...Option) error {
 	misuses.counts[m].Add(1)
 	var pcs [8]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	frame, more := frames.Next()
 	for more && strings.HasPrefix(frame.Function, packagePath+".") {
 		frame, more = frames.Next()
+	}
+	if pc := callerIn(opts, 0); pc != 0 {
+		frame, _ = runtime.CallersFrames([]uintptr{pc}).Next()
 	}
 	if _, known := misuses.sites.Load(frame.PC); known || misuses.known.Load() >= maxSites {
 		return err

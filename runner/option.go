@@ -19,6 +19,7 @@ type Option struct {
 	key      string
 	gate     func(Request) bool
 	entry    uintptr
+	caller   uintptr
 }
 
 type optionKind uint8
@@ -31,6 +32,7 @@ const (
 	withGate
 	withRef
 	withWraps
+	withCaller
 )
 
 // Timeout is how long the callback may run, from the start of each attempt; it
@@ -130,6 +132,29 @@ func Wraps(fn func(context.Context) error) Option {
 	return Option{kind: withWraps, entry: entryOf(fn)}
 }
 
+// Caller says which line asks, for a package that has an After of its own. pc is a return address, as
+// [runtime.Callers] gives it. Spans, and the record of a call that is a mistake, then name this line. Without Caller
+// they name the line in that package which calls the runner:
+//
+//	func After(ctx context.Context, name string, q *Queue, in Input) error {
+//		var pcs [1]uintptr
+//		runtime.Callers(2, pcs[:]) // the line that calls this function
+//		return runner.After(ctx, name, q.enqueue(in), runner.Caller(pcs[0]))
+//	}
+//
+// 0 changes nothing.
+func Caller(pc uintptr) Option { return Option{kind: withCaller, caller: pc} }
+
+// callerIn returns the line that the options name; otherwise the one that is given.
+func callerIn(opts []Option, otherwise uintptr) uintptr {
+	for i := range opts {
+		if opts[i].kind == withCaller {
+			otherwise = cmp.Or(opts[i].caller, otherwise)
+		}
+	}
+	return otherwise
+}
+
 // cutRef returns as many runes of a reference as are kept.
 func cutRef(ref string) string {
 	if len(ref) <= maxRef {
@@ -167,6 +192,8 @@ func (o Option) apply(t *task) {
 	case withWraps:
 		t.entry = cmp.Or(o.entry, t.entry)
 		return
+	case withCaller:
+		return // see callerIn
 	}
 	if t.policy == nil {
 		t.policy = new(policy)
@@ -188,7 +215,7 @@ func (o Option) apply(t *task) {
 // isForDo reports whether the option makes sense where nothing waits.
 func (o Option) isForDo() bool {
 	switch o.kind {
-	case 0, withTimeout, withRef, withWraps:
+	case 0, withTimeout, withRef, withWraps, withCaller:
 		return true
 	default:
 		return false

@@ -15,6 +15,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/internal/engine"
+	"github.com/afterglow-go/afterglow/durable/internal/pgdsn"
 )
 
 // Queue is a queue in Postgres, with the transactions of database/sql.
@@ -45,7 +46,7 @@ func New(ctx context.Context, db *sql.DB, dsn string, cfg durable.Config, tasks 
 
 // OpenDB opens a pool of the database, for the application's own tables.
 func OpenDB(dsn string) (*sql.DB, error) {
-	of, err := pgxpool.ParseConfig(dsn)
+	of, err := pgdsn.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("pgsql: %w", err)
 	}
@@ -59,7 +60,7 @@ func open(ctx context.Context, db *sql.DB, dsn string, owned bool, cfg durable.C
 		}
 		return nil, fmt.Errorf("pgsql: %w", err)
 	}
-	of, err := pgxpool.ParseConfig(dsn)
+	of, err := pgdsn.Parse(dsn)
 	if err != nil {
 		return fail(err)
 	}
@@ -68,7 +69,7 @@ func open(ctx context.Context, db *sql.DB, dsn string, owned bool, cfg durable.C
 	if err != nil {
 		return fail(err)
 	}
-	return durable.New(ctx, engine.Engine[*sql.Tx]{
+	q, err := durable.New(ctx, engine.Engine[*sql.Tx]{
 		Driver: riverdatabasesql.NewWithPgxListener(db, side), Beats: riverpgxv5.New(side).GetExecutor(),
 		Close: func(context.Context) error {
 			go side.Close() // it waits for its connections
@@ -78,10 +79,12 @@ func open(ctx context.Context, db *sql.DB, dsn string, owned bool, cfg durable.C
 			return nil
 		},
 	}, cfg, tasks...)
+	return q, pgdsn.Explain(err)
 }
 
-// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: each
-// statement by itself and in no transaction, as psql -f and the sqlite3 shell do.
-func Migrations() (string, error) {
-	return durable.PrintMigrations(engine.Engine[*sql.Tx]{Driver: riverdatabasesql.New(nil)}, "")
+// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: with psql -v
+// ON_ERROR_STOP=1 -f, or as one statement. Each version is a transaction of its own. The tables are in the schema, as in
+// [durable.Config].Schema. The schema must exist. Empty: the first of the search_path.
+func Migrations(schema string) (string, error) {
+	return durable.PrintMigrations(engine.Engine[*sql.Tx]{Driver: riverdatabasesql.New(nil)}, schema)
 }

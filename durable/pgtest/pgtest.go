@@ -95,7 +95,7 @@ func start() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{dir: dir, output: new(bytes.Buffer), exited: make(chan struct{})}
+	c := &cluster{dir: dir, output: new(bytes.Buffer)}
 	attr, err := c.asUser()
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -117,20 +117,26 @@ func (c *cluster) run(attr *syscall.SysProcAttr) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
+	return c.serve(attr)
+}
+
+// serve starts the server on what it has written.
+func (c *cluster) serve(attr *syscall.SysProcAttr) error {
 	postgres, err := binary("postgres")
 	if err != nil {
 		return err
 	}
-	c.server = exec.CommandContext(context.Background(), postgres, "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300") //nolint:gosec // found above
+	c.exited = make(chan struct{})
+	c.server = exec.CommandContext(context.Background(), postgres, "-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300") //nolint:gosec // found above
 	c.server.SysProcAttr, c.server.Dir = attr, c.dir
 	c.server.Stdout, c.server.Stderr = c.output, c.output
 	if err := c.server.Start(); err != nil {
 		return err
 	}
-	go func() {
-		defer close(c.exited)
-		_ = c.server.Wait() // its output says why it ended
-	}()
+	go func(server *exec.Cmd, exited chan struct{}) {
+		defer close(exited)
+		_ = server.Wait() // its output says why it ended
+	}(c.server, c.exited)
 	return c.awaitReady()
 }
 

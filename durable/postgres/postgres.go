@@ -13,6 +13,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/internal/engine"
+	"github.com/afterglow-go/afterglow/durable/internal/pgdsn"
 )
 
 // Queue is a queue in Postgres, with the transactions of pgx.
@@ -27,7 +28,7 @@ const minConns = 8
 //
 // One more connection is for the heartbeat alone.
 func Open(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*Queue, error) {
-	of, err := pgxpool.ParseConfig(dsn)
+	of, err := pgdsn.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
@@ -56,7 +57,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, owned bool, cfg durable.Confi
 		}
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return durable.New(ctx, engine.Engine[pgx.Tx]{
+	q, err := durable.New(ctx, engine.Engine[pgx.Tx]{
 		Driver: riverpgxv5.New(pool), Beats: riverpgxv5.New(beats).GetExecutor(),
 		Close: func(ctx context.Context) error {
 			if owned {
@@ -66,10 +67,12 @@ func open(ctx context.Context, pool *pgxpool.Pool, owned bool, cfg durable.Confi
 			return nil
 		},
 	}, cfg, tasks...)
+	return q, pgdsn.Explain(err)
 }
 
-// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: each
-// statement by itself and in no transaction, as psql -f and the sqlite3 shell do.
-func Migrations() (string, error) {
-	return durable.PrintMigrations(engine.Engine[pgx.Tx]{Driver: riverpgxv5.New(nil)}, "")
+// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: with psql -v
+// ON_ERROR_STOP=1 -f, or as one statement. Each version is a transaction of its own. The tables are in the schema, as in
+// [durable.Config].Schema. The schema must exist. Empty: the first of the search_path.
+func Migrations(schema string) (string, error) {
+	return durable.PrintMigrations(engine.Engine[pgx.Tx]{Driver: riverpgxv5.New(nil)}, schema)
 }

@@ -44,21 +44,35 @@ func Open(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return durable.New(ctx, engine.Engine[*sql.Tx]{
-		Driver: riversqlite.New(db), Beats: riversqlite.New(beats).GetExecutor(),
-		Close: func(context.Context) error { return errors.Join(db.Close(), beats.Close()) },
+	reads, err := openDB(dsn, "&_pragma=query_only(true)")
+	if err != nil {
+		return nil, errors.Join(err, db.Close(), beats.Close())
+	}
+	reads.SetMaxOpenConns(maxReads)
+	q, err := durable.New(ctx, engine.Engine[*sql.Tx]{
+		Driver: riversqlite.New(db), Beats: riversqlite.New(beats).GetExecutor(), Reads: riversqlite.New(reads).GetExecutor(),
+		Close: func(context.Context) error { return errors.Join(reads.Close(), beats.Close(), db.Close()) },
 	}, cfg, tasks...)
+	return q, explain(dsn, err)
 }
+
+// maxReads bounds the pages and figures that are read at once.
+const maxReads = 4
 
 // OpenDB opens a file with the settings that [Open] uses, for an application that has its own
 // tables in it: WAL, synchronous FULL, one connection, and transactions that lock the database as they begin.
-func OpenDB(dsn string) (*sql.DB, error) {
+func OpenDB(dsn string) (*sql.DB, error) { return openDB(dsn, "") }
+
+func openDB(dsn, more string) (*sql.DB, error) {
 	path, found := strings.CutPrefix(dsn, Scheme)
 	path = strings.TrimPrefix(path, "//")
-	if !found || path == "" || strings.Contains(path, ":memory:") || strings.ContainsAny(path, "?") {
-		return nil, fmt.Errorf("sqlite: the DSN is %q: use sqlite: and the path of a file, as in sqlite:/var/lib/shop/tasks.db", dsn)
+	if !found || path == "" || strings.Contains(path, ":memory:") || strings.ContainsAny(path, "?\x00") {
+		if !found {
+			dsn, _, _ = strings.Cut(dsn, ":") // the rest may have a password
+		}
+		return nil, fmt.Errorf("sqlite: the DSN is %.100q: use sqlite: and the path of a file, as in sqlite:/var/lib/shop/tasks.db", dsn)
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+settings)
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+settings+more)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
@@ -66,8 +80,8 @@ func OpenDB(dsn string) (*sql.DB, error) {
 	return db, nil
 }
 
-// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: each
-// statement by itself and in no transaction, as psql -f and the sqlite3 shell do.
+// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: with sqlite3 -bail, or
+// as one statement of database/sql. Each version is a transaction of its own.
 func Migrations() (string, error) {
 	return durable.PrintMigrations(engine.Engine[*sql.Tx]{Driver: riversqlite.New(nil)}, "")
 }

@@ -3,12 +3,10 @@ package durable_test
 import (
 	"context"
 	"database/sql"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -87,20 +85,6 @@ func TestATaskOfATransactionExistsIfAndOnlyIfItCommits(t *testing.T) {
 			return tx.Rollback(t.Context())
 		})
 	})
-}
-
-func TestTheTransactionOfAnotherDriverDoesNotCompile(t *testing.T) {
-	takes := func(q any) reflect.Type {
-		method, found := reflect.TypeOf(q).MethodByName("Tx")
-		require.True(t, found)
-		return method.Type.In(1)
-	}
-	viaSQL, viaPgx := reflect.TypeFor[*sql.Tx](), reflect.TypeFor[pgx.Tx]()
-	require.Equal(t, viaSQL, takes((*sqlite.Queue)(nil)))
-	require.Equal(t, viaSQL, takes((*pgsql.Queue)(nil)))
-	require.Equal(t, viaPgx, takes((*postgres.Queue)(nil)))
-	require.False(t, viaSQL.AssignableTo(viaPgx))
-	require.False(t, viaPgx.AssignableTo(viaSQL))
 }
 
 func TestAfterATransactionIsRefused(t *testing.T) {

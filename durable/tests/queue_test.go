@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/pgsql"
-	"github.com/afterglow-go/afterglow/durable/sqlite"
 )
 
 func TestAPeriodicTaskIsEnqueuedOnceWhoeverLeads(t *testing.T) {
@@ -154,58 +152,6 @@ func TestARollingDeployWithANewTaskLosesNoAttempt(t *testing.T) {
 		s.queue(durable.Config{}, fresh, old)
 		receive(t, ran)
 		require.Equal(t, 1, s.await(before, e.ID, durable.StateDone).Attempt)
-	})
-}
-
-func TestADatabaseThatCannotBeUsedIsAnErrorOfOpen(t *testing.T) {
-	task := durable.Define("any", durable.Options{}, func(context.Context, int) error { return nil })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	_, err := sqlite.Open(ctx, "sqlite:/nonexistent/dir/tasks.db", durable.Config{}, task)
-	require.Error(t, err)
-	_, err = sqlite.Open(ctx, "postgres://x", durable.Config{}, task)
-	require.ErrorContains(t, err, "sqlite:")
-	_, err = pgsql.Open(ctx, "postgres://x@/none?host=/nonexistent", durable.Config{}, task)
-	require.Error(t, err)
-	_, err = sqlite.Open(ctx, sqliteDSN(t), durable.Config{})
-	require.ErrorContains(t, err, "without a task")
-	_, err = sqlite.Open(ctx, sqliteDSN(t), durable.Config{}, durable.Define[int]("x y", durable.Options{Priority: 9}, nil))
-	require.ErrorContains(t, err, "x y")
-	require.ErrorContains(t, err, "Priority")
-}
-
-func TestASchemaOfAnotherVersionIsErrSchema(t *testing.T) {
-	onEach(t, func(t *testing.T, s store) {
-		cfg := s.quiet(durable.Config{Role: durable.EnqueueOnly, SkipMigrations: true})
-		_, err := s.open(t.Context(), s.dsn, cfg)
-		require.ErrorIs(t, err, durable.ErrSchema)
-		s.queue(enqueueOnly)
-		q, err := s.open(t.Context(), s.dsn, cfg)
-		require.NoError(t, err)
-		s.shutdown(q)
-		_, err = s.db().ExecContext(t.Context(), "INSERT INTO afterglow_version (version, created_at) VALUES (99, '2026-01-01')")
-		require.NoError(t, err)
-		_, err = s.open(t.Context(), s.dsn, s.quiet(enqueueOnly))
-		require.ErrorIs(t, err, durable.ErrSchema, "a newer one")
-	})
-}
-
-func TestTheMigrationsThatAreForAnOperatorMakeTheTables(t *testing.T) {
-	onEach(t, func(t *testing.T, s store) {
-		text, err := sqlite.Migrations()
-		if !s.isSQLite() {
-			text, err = pgsql.Migrations()
-		}
-		require.NoError(t, err)
-		for part := range strings.SplitSeq(text, "\n-- ") { // by version, as Postgres takes what comes together as a transaction
-			_, err = s.db().ExecContext(t.Context(), "-- "+part)
-			require.NoError(t, err)
-		}
-		q, err := s.open(t.Context(), s.dsn, s.quiet(durable.Config{Role: durable.EnqueueOnly, SkipMigrations: true}))
-		require.NoError(t, err)
-		_, err = idle.Enqueue(t.Context(), q, mail{})
-		require.NoError(t, err)
-		s.shutdown(q)
 	})
 }
 

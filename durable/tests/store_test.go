@@ -17,24 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
-
-// exec runs a statement on the database itself.
-func (s store) exec(statement string) {
-	s.t.Helper()
-	if !strings.HasPrefix(s.dsn, sqlite.Scheme) {
-		pgtest.Exec(s.t, s.dsn, statement)
-		return
-	}
-	db, err := sqlite.OpenDB(s.dsn)
-	require.NoError(s.t, err)
-	defer func() { _ = db.Close() }()
-	_, err = db.ExecContext(s.t.Context(), statement)
-	require.NoError(s.t, err, statement)
-}
 
 // scrape returns every sample of a scrape by name and labels.
 func (s *seen) scrape() map[string]string {

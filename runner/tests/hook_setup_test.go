@@ -199,3 +199,32 @@ func TestAPanicOfOpenedIsThatOfNew(t *testing.T) {
 		_, _ = runner.New(runner.Config{Observers: []runner.Observer{{Opened: func(*runner.Runner) error { panic("boom") }}}})
 	})
 }
+
+// helper asks as a package does that has an After of its own.
+func helper(ctx context.Context, asks func(ctx context.Context, o runner.Option) error) error {
+	var pcs [1]uintptr
+	runtime.Callers(2, pcs[:])
+	return asks(ctx, runner.Caller(pcs[0]))
+}
+
+func TestCallerNamesTheLineThatCallsAHelper(t *testing.T) {
+	var lines []int
+	r := newRunner(t, runner.Config{Observers: []runner.Observer{{
+		WantsCaller: func(context.Context) bool { return true },
+		Accepted: func(_ context.Context, info runner.AcceptedInfo) context.Context {
+			frame, _ := runtime.CallersFrames([]uintptr{info.Caller}).Next()
+			lines = append(lines, frame.Line)
+			return nil
+		},
+	}}})
+	ctx, release := r.Scope(t.Context())
+	_, _, line, _ := runtime.Caller(0)
+	require.NoError(t, helper(ctx, func(ctx context.Context, o runner.Option) error { return r.After(ctx, "a", nothing, o) }))
+	require.NoError(t, helper(ctx, func(ctx context.Context, o runner.Option) error { return r.Go(ctx, "a", nothing, o) }))
+	require.NoError(t, helper(ctx, func(ctx context.Context, o runner.Option) error { return r.Do(ctx, "a", nothing, o) }))
+	require.NoError(t, helper(ctx, func(ctx context.Context, o runner.Option) error {
+		return r.AfterAll(ctx, runner.Call{Name: "a", Func: nothing, Options: []runner.Option{o}})
+	}))
+	release(nil)
+	require.Equal(t, []int{line + 1, line + 2, line + 3, line + 4}, lines)
+}

@@ -119,7 +119,7 @@ func TestDoTakesAReference(t *testing.T) {
 	require.NoError(t, r.Do(t.Context(), "a", nothing, runner.Ref("order 7"), runner.Timeout(time.Minute), runner.Option{}))
 	require.Equal(t, []string{"order 7"}, seen.take()["started"])
 	for _, other := range []runner.Option{runner.Retry(1), runner.Once(""), runner.Coalesce(""), runner.When(nil)} {
-		require.ErrorContains(t, r.Do(t.Context(), "a", nothing, other), "no option but Timeout, Ref and Wraps")
+		require.ErrorContains(t, r.Do(t.Context(), "a", nothing, other), "no option but Timeout, Ref, Wraps and Caller")
 	}
 	require.EqualValues(t, 1, r.Stats().Asked)
 }

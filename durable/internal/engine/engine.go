@@ -15,6 +15,10 @@ type Engine[Tx any] struct {
 	// nil: Driver's.
 	Beats riverdriver.Executor
 
+	// Reads has connections for pages and figures, which do not wait for those that write.
+	// nil: Driver's.
+	Reads riverdriver.Executor
+
 	// Close closes what Open has opened. nil: nothing.
 	Close func(context.Context) error
 }
