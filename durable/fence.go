@@ -50,7 +50,13 @@ func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver
 	if e.lease.isLost() {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
-	return e.Executor.JobGetAvailable(ctx, params)
+	fetched, err := e.Executor.JobGetAvailable(ctx, params)
+	if err == nil && e.lease.core.db.isSQLite {
+		for _, job := range fetched.Jobs {
+			job.EncodedArgs = readable(job.EncodedArgs)
+		}
+	}
+	return fetched, err
 }
 
 // JobSetStateIfRunningMany implements [riverdriver.Executor].

@@ -83,6 +83,19 @@ func depth(payload []byte) (most int) {
 	return most
 }
 
+// readable hides a payload that is no JSON, which somebody has written to a SQLite file by hand. River would try again and again, where
+// this package makes it a dead letter at once.
+func readable(payload []byte) []byte {
+	if json.Valid(payload) {
+		return payload
+	}
+	hidden, err := json.Marshal(wrapper{Bytes: append([]byte(" "), payload...)})
+	if err != nil { // bytes always encode
+		return payload
+	}
+	return hidden
+}
+
 // unwrapped returns a payload as it was encoded.
 func unwrapped(payload []byte) []byte {
 	if !bytes.HasPrefix(payload, wrapperStart) {
