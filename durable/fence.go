@@ -51,12 +51,16 @@ func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
 	fetched, err := e.Executor.JobGetAvailable(ctx, params)
-	if err == nil && e.lease.core.db.isSQLite {
-		for _, job := range fetched.Jobs {
-			job.EncodedArgs = readable(job.EncodedArgs)
+	if err != nil || len(fetched.DecodeErrors) == 0 {
+		return fetched, err
+	}
+	for _, job := range fetched.Jobs { // River would try again and again
+		if why := fetched.DecodeErrors[job.ID]; why != nil {
+			job.EncodedArgs = broken(why)
 		}
 	}
-	return fetched, err
+	fetched.DecodeErrors = nil
+	return fetched, nil
 }
 
 // JobSetStateIfRunningMany implements [riverdriver.Executor].
