@@ -49,6 +49,9 @@
 // An attempt that a crash has ended counts, so a task that kills its process ends as a dead
 // letter. An attempt that [Queue.Shutdown] interrupts does not count.
 //
+// Enqueue says why the database does not take a task: it is not there, read-only or full. What is in it goes on when it is
+// there again. Due times go by the clock of the process that enqueues. A clock that is set keeps no task that is due from running.
+//
 // # Bounds
 //
 // A payload has at most [MaxPayload] bytes. A page of [Queue.List] has at most [MaxPage]

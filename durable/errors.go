@@ -17,8 +17,9 @@ var (
 	ErrNotFound = errors.New("durable: no such task")
 	// ErrClosed: Shutdown has been called.
 	ErrClosed = errors.New("durable: closed: Shutdown has been called")
-	// ErrSchema: the database has the tables of an older or a newer version. Open with migrations
-	// (Config.SkipMigrations is false), or run what Migrations prints.
+	// ErrSchema: the database has the tables of an older or a newer version. If they are older, open with migrations
+	// (Config.SkipMigrations is false), or run what Migrations prints. If they are newer, run the version of the program that made
+	// them, or a later one.
 	ErrSchema = errors.New("durable: the tables in the database are not those of this version")
 	// ErrDuplicate: Retry of a task whose key of Unique another task has by now.
 	ErrDuplicate = errors.New("durable: another task has this one's key of Unique by now: cancel that one first")

@@ -50,7 +50,17 @@ func (e fencedExecutor) JobGetAvailable(ctx context.Context, params *riverdriver
 	if e.lease.isLost() {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
-	return e.Executor.JobGetAvailable(ctx, params)
+	fetched, err := e.Executor.JobGetAvailable(ctx, params)
+	if err != nil || len(fetched.DecodeErrors) == 0 {
+		return fetched, err
+	}
+	for _, job := range fetched.Jobs { // River would try again and again
+		if why := fetched.DecodeErrors[job.ID]; why != nil {
+			job.EncodedArgs = broken(why)
+		}
+	}
+	fetched.DecodeErrors = nil
+	return fetched, nil
 }
 
 // JobSetStateIfRunningMany implements [riverdriver.Executor].

@@ -2,19 +2,24 @@ package durable
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 )
 
 // wrapper carries a payload that a database does not take as it is.
 type wrapper struct {
-	Value json.RawMessage `json:"afterglow.value,omitempty"` // not an object: River's drivers take nothing else
-	Bytes []byte          `json:"afterglow.bytes,omitempty"` // see isRefused
+	Value  json.RawMessage `json:"afterglow.value,omitempty"`  // not an object: River's drivers take nothing else
+	Bytes  []byte          `json:"afterglow.bytes,omitempty"`  // see isRefused
+	Broken string          `json:"afterglow.broken,omitempty"` // never in the database
 }
 
 // wrapperStart begins each wrapper, also as Postgres writes it.
 var wrapperStart = []byte(`{"afterglow.`)
+
+var brokenStart = []byte(`{"afterglow.broken"`)
 
 func encode(name string, in any) ([]byte, error) {
 	payload, err := json.Marshal(in)
@@ -83,6 +88,15 @@ func depth(payload []byte) (most int) {
 	return most
 }
 
+// broken returns a payload that does not decode, in place of a row that somebody has written by hand and that is not even JSON.
+func broken(why error) []byte {
+	payload, err := json.Marshal(wrapper{Broken: cmp.Or(textOf(why), "not JSON")})
+	if err != nil { // texts always encode
+		return nil
+	}
+	return payload
+}
+
 // unwrapped returns a payload as it was encoded.
 func unwrapped(payload []byte) []byte {
 	if !bytes.HasPrefix(payload, wrapperStart) {
@@ -102,6 +116,11 @@ func unwrapped(payload []byte) []byte {
 }
 
 func decode(name string, payload []byte, in any) error {
+	if bytes.HasPrefix(payload, brokenStart) {
+		var w wrapper
+		_ = json.Unmarshal(payload, &w) // made by broken
+		return &DecodeError{Task: name, Err: errors.New(w.Broken)}
+	}
 	if err := json.Unmarshal(unwrapped(payload), in); err != nil {
 		return &DecodeError{Task: name, Err: err}
 	}

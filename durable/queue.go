@@ -78,8 +78,8 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) { return q.core.stats(
 func (q *Queue) Processes(ctx context.Context) ([]Process, error) { return q.core.processes(ctx) }
 
 // Snapshot returns what this process has counted, in the books of package runner. Asked counts what was
-// enqueued here, and Outcomes what was ended here, so they balance over all processes and not in one. Each task ends once:
-// an attempt that will be followed by another one is counted in Retries.
+// enqueued or retried here, and Outcomes what was ended here, so they balance over all processes and not in one. Each task ends once, when
+// the database has taken its result. An attempt that will be followed by another one is counted in Retries.
 func (q *Queue) Snapshot() runner.Snapshot { return q.core.snapshot() }
 
 // Shutdown stops fetching tasks, and waits for those that run here. When nine tenths of

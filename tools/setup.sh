@@ -31,7 +31,6 @@ missing=
 have "${cc%% *}" || missing='gcc libc6-dev'
 have_browser || missing="$missing chromium"
 have_postgres || missing="$missing postgresql"
-have sqlite3 || missing="$missing sqlite3"
 [ -n "$missing" ] || exit 0
 
 # shellcheck disable=SC2086 # a list of packages

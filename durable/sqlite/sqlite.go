@@ -80,8 +80,8 @@ func openDB(dsn, more string) (*sql.DB, error) {
 	return db, nil
 }
 
-// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: with sqlite3 -bail, or
-// as one statement of database/sql. Each version is a transaction of its own.
+// Migrations returns what an operator has to run on an empty database for [durable.Config].SkipMigrations: with sqlite3 -bail
+// of version 3.45 or later, or as one statement of database/sql. Each version is a transaction of its own.
 func Migrations() (string, error) {
 	return durable.PrintMigrations(engine.Engine[*sql.Tx]{Driver: riversqlite.New(nil)}, "")
 }

@@ -34,7 +34,7 @@ func TestATaskThatRunsUnderNoProcessIsAdopted(t *testing.T) {
 		require.NoError(t, err)
 		s.setRunning(e.ID, "beats-gone-1-abc", 2*deadAfter)
 		s.setRunning(unknown.ID, "beats-gone-1-abc", 2*deadAfter)
-		s.setRunning(foreign.ID, "another program's", 2*deadAfter)
+		s.setRunning(foreign.ID, "another program", 2*deadAfter)
 
 		began := time.Now()
 		q := s.queue(durable.Config{DeadAfter: deadAfter}, again(runs))

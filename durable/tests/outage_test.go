@@ -111,7 +111,7 @@ func TestADatabaseThatBecomesReadOnlySaysSoAndLosesNothing(t *testing.T) {
 			_, err := s.open(t.Context(), s.dsn, s.quiet(durable.Config{}), l.task)
 			require.ErrorContains(t, err, "connect to the primary")
 
-			s.exec("SET default_transaction_read_only = off; ALTER DATABASE " + database + " RESET default_transaction_read_only")
+			s.exec("BEGIN READ WRITE; ALTER DATABASE " + database + " RESET default_transaction_read_only; COMMIT")
 			s.endConnections()
 			require.Eventually(t, func() bool { return l.enqueue(q) == nil }, patience, 100*time.Millisecond)
 			l.requireDone(s, q)

@@ -27,7 +27,7 @@ func asNobody(t *testing.T, f func()) {
 }
 
 func TestAFileThatIsReadOnlyIsAnErrorOfOpenThatSaysWhatToDo(t *testing.T) {
-	dir, err := os.MkdirTemp("", "readonly")
+	dir, err := os.MkdirTemp("", "readonly") //nolint:usetesting // nobody may not look into t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, os.Chmod(dir, 0o700)) //nolint:gosec // a directory
