@@ -39,7 +39,8 @@ type Config struct {
 	// nil: nothing.
 	Telemetry *telemetry.Telemetry
 
-	// Observers are told of each attempt, after Telemetry, as those of a Runner are. Opened is not called.
+	// Observers are told of each attempt, after Telemetry, as those of a Runner are. One that has Opened
+	// is an error, because there is no Runner to open.
 	Observers []runner.Observer
 
 	// Logger gets what the queue itself has to say: a lost lease, tasks that were returned,
@@ -150,6 +151,11 @@ func (c Config) validate() error {
 	}
 	if c.Poll < 0 {
 		errs = append(errs, fmt.Errorf("durable: Config.Poll is %v: use 0 for the default, or a positive duration", c.Poll))
+	}
+	for i, o := range c.Observers {
+		if o.Opened != nil {
+			errs = append(errs, fmt.Errorf("durable: Config.Observers[%d] has Opened, and here is no Runner to open: use Config.Telemetry for telemetry, and package consoleview for a console", i))
+		}
 	}
 	for name, d := range map[string]time.Duration{"Done": c.Retention.Done, "Canceled": c.Retention.Canceled} {
 		if d < 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 func TestEachWrongDSNIsAnErrorOfOpenThatSaysWhatToDoAndHasNoPassword(t *testing.T) {
@@ -70,11 +71,13 @@ func TestAConfigurationThatCannotBeUsedIsAnErrorOfOpenThatNamesTheField(t *testi
 		tasks []durable.Definition
 		says  []string
 	}{
-		"no task":          {durable.Config{}, nil, []string{"without a task", "EnqueueOnly"}},
-		"nil task":         {durable.Config{}, []durable.Definition{nil}, []string{"nil task"}},
-		"the same twice":   {durable.Config{}, []durable.Definition{task, task}, []string{`two tasks have the name "any"`}},
-		"wrong task":       {durable.Config{}, []durable.Definition{durable.Define[int]("x y", durable.Options{Priority: 9}, nil)}, []string{"x y", "Priority", "no function"}},
-		"empty queues":     {durable.Config{Queues: map[string]int{}}, []durable.Definition{task}, []string{"Config.Queues is empty", "EnqueueOnly"}},
+		"no task":        {durable.Config{}, nil, []string{"without a task", "EnqueueOnly"}},
+		"nil task":       {durable.Config{}, []durable.Definition{nil}, []string{"nil task"}},
+		"the same twice": {durable.Config{}, []durable.Definition{task, task}, []string{`two tasks have the name "any"`}},
+		"wrong task":     {durable.Config{}, []durable.Definition{durable.Define[int]("x y", durable.Options{Priority: 9}, nil)}, []string{"x y", "Priority", "no function"}},
+		"empty queues":   {durable.Config{Queues: map[string]int{}}, []durable.Definition{task}, []string{"Config.Queues is empty", "EnqueueOnly"}},
+		"an observer of runners": {durable.Config{Observers: []runner.Observer{{Opened: func(*runner.Runner) error { return nil }}}}, []durable.Definition{task},
+			[]string{"Config.Observers[0] has Opened", "package consoleview"}},
 		"no worker":        {durable.Config{Queues: map[string]int{"a": 0}}, []durable.Definition{task}, []string{`Config.Queues["a"] is 0`}},
 		"hostile queue":    {durable.Config{Queues: map[string]int{strings.Repeat("\x00", 1<<20): 1}}, []durable.Definition{task}, []string{"the queue's name"}},
 		"short DeadAfter":  {durable.Config{DeadAfter: 1}, []durable.Definition{task}, []string{"Config.DeadAfter"}},
