@@ -173,11 +173,14 @@ func TestAPayloadThatSomebodyElseWroteBlocksNothing(t *testing.T) {
 		for to := ""; to != "behind"; {
 			to = receive(t, done)
 		}
-		var page durable.Page
+		dead := len(payloads) - len([]string{"null", "{}"})
 		require.Eventually(t, func() bool {
-			page, err = q.List(context.Background(), durable.Filter{States: []durable.State{durable.StateDead}})
-			return err == nil && len(page.Tasks) == len(payloads)-len([]string{"null", "{}"})
+			stats, err := q.Stats(context.Background())
+			return err == nil && len(stats.Queues) == 1 && stats.Queues[0].Tasks[durable.StateDead] == dead
 		}, patience, 20*time.Millisecond)
+		page, err := q.List(t.Context(), durable.Filter{IDs: []int64{2, 3, 5, 6, 7}}) // River's driver lists no row that is no JSON
+		require.NoError(t, err)
+		require.Len(t, page.Tasks, 5)
 		for _, one := range page.Tasks {
 			require.Contains(t, one.Failures[0].Error, "does not decode")
 		}
