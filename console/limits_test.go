@@ -12,13 +12,13 @@ import (
 // alertLimits are what the expression of each alert must have, made of the limits that
 // verdicts use.
 var alertLimits = map[string][]string{
-	"AfterglowErrorBudgetBurnFast": {over("rate1h", fastBurn), over("rate5m", fastBurn), fmt.Sprint(">= ", leastBad), "for: " + prom(hold)},
-	"AfterglowErrorBudgetBurn":     {over("rate6h", steadyBurn), over("rate30m", steadyBurn), over("rate5m", steadyBurn), "fast[1h]", fmt.Sprint(">= ", leastBad), "for: " + prom(hold)},
+	"AfterglowErrorBudgetBurnFast": {over("rate1h", fastBurn), over("rate5m", fastBurn), fmt.Sprint(">= ", leastBad)},
+	"AfterglowErrorBudgetBurn":     {over("rate6h", steadyBurn), over("rate30m", steadyBurn), over("rate5m", steadyBurn), "fast[1h]", fmt.Sprint(">= ", leastBad)},
 	"AfterglowLatencyBudgetBurn":   {over("rate1h", fastBurn), over("rate5m", fastBurn), over("rate6h", steadyBurn), over("rate30m", steadyBurn), fmt.Sprint(">= ", leastBad)},
 	"AfterglowCallbacksDropped":    {window(lossWindow)},
 	"AfterglowCallbacksRejected":   {window(lossWindow), `reason!~"closed|reserved_full|held_full|paused_full"`},
 	"AfterglowShutdownLostWork":    {"afterglow_shutdown_lost_total"},
-	"AfterglowQueueStuck":          {over("oldest_seconds", oldAge.Seconds()), "count" + window(standstill) + ") == 0", "busy >= afterglow_workers", "longest_running_seconds <="},
+	"AfterglowQueueStuck":          {over("stalled_seconds", standstill.Seconds()), "on_time" + window(noneOnTime) + ") > 0"},
 	"AfterglowOldestTooOld":        {over("oldest_seconds", oldAge.Seconds()), over(window(oldFor)+")", oldAge.Seconds())},
 	"AfterglowQueueFillingUp": {
 		fmt.Sprintf("%s, %v)", window(fillingFrom), fillingWithin.Seconds()), fmt.Sprintf("%s) >= %v *", window(fillingFor), fillingShare), fmt.Sprintf("%s) >= %v *", window(fillingFor), almostFull),

@@ -45,8 +45,8 @@ type point struct {
 
 	taken                         [runner.NumPlaces]int
 	depth, running, busy, stuck   int
+	onTime                        int           // workers whose callback is within its timeout
 	oldest                        time.Duration // for how long the longest turn has been due
-	oldestAt                      time.Time     // since when; zero: none
 	folded                        uint64
 	responseDelay, queueWait, run latency
 }
@@ -57,8 +57,8 @@ const lateAfter = time.Second
 func pointOf(s *runner.Snapshot, at time.Duration, now time.Time) point {
 	p := point{
 		at: at, asked: s.Asked, outcomes: s.Outcomes, rejected: s.Rejections, busyTime: s.BusyTime,
-		depth: s.Depth, running: s.Running, busy: s.Busy, stuck: s.Stuck, folded: s.Folded,
-		starts: s.QueueWait.Count(), oldestAt: s.OldestDue,
+		depth: s.Depth, running: s.Running, busy: s.Busy, onTime: s.OnTime, stuck: s.Stuck, folded: s.Folded,
+		starts: s.QueueWait.Count(),
 	}
 	for kind := range s.Places {
 		p.taken[kind] = s.Places[kind].Taken

@@ -5,9 +5,10 @@ import "time"
 // These are the limits of the alerts in dashboards/prometheus/alerts.rules.yml, so that a
 // verdict and an alert never contradict each other. A test compares the two.
 const (
-	oldAge        = time.Minute // AfterglowOldestTooOld, AfterglowQueueStuck
+	oldAge        = time.Minute // AfterglowOldestTooOld
 	oldFor        = 2 * time.Minute
-	standstill    = 5 * time.Minute  // AfterglowQueueStuck: without a start
+	standstill    = 5 * time.Minute  // AfterglowQueueStuck: for so long no worker takes one, and …
+	noneOnTime    = 2 * time.Minute  // … for so long none has a callback within its timeout
 	fillingShare  = .25              // AfterglowQueueFillingUp: least share of the places …
 	fillingFor    = 5 * time.Minute  // … for so long, and …
 	fillingFrom   = 15 * time.Minute // … a line through so much …
@@ -31,7 +32,6 @@ const (
 	fastBurn      = 14.4             // AfterglowErrorBudgetBurnFast: over an hour and five minutes
 	steadyBurn    = 6                // AfterglowErrorBudgetBurn: over six hours and half an hour
 	leastBad      = 10               // for both
-	hold          = time.Minute      // that these must last
 	latencySLO    = .99              // AfterglowLatencyBudgetBurn
 )
 

@@ -32,7 +32,6 @@ type source struct {
 	verdicts []Verdict // of the last snapshot
 
 	failingSince           map[string]time.Time // by name: the first failure since its last success
-	burnSince              time.Duration        // since when a budget of failures burns; 0: it does not
 	fastBurnAt, fastLateAt time.Duration        // when a budget burnt fast last; 0: never
 
 	drained *runner.Report // nil: not yet
@@ -54,7 +53,7 @@ func (s *source) beginLocked() {
 	s.coarse = newRing[full](int(shortRange/coarseTick) + 1)
 	s.names = make(map[string]*ring[namePoint])
 	s.failingSince = make(map[string]time.Time)
-	s.fastBurnAt, s.fastLateAt, s.burnSince = 0, 0, 0
+	s.fastBurnAt, s.fastLateAt = 0, 0
 }
 
 // take calls the snapshot, which may be code of the user.

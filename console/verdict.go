@@ -201,20 +201,21 @@ func (j *judge) queue() {
 	s := j.s
 	now := s.points.last()
 	j.filling(now)
+	if j.standsStill() {
+		why, link, linkText := j.busiest()
+		j.add(Verdict{
+			Level: Critical, Alert: "AfterglowQueueStuck",
+			Text: fmt.Sprintf("The queue of %s stands still: no worker has taken a callback for %s", s.name, human(s.now.Stalled)),
+			Why:  "No worker has a callback that is within its timeout. " + why,
+			Do:   "Look where the running callbacks wait.", Link: link, LinkText: linkText,
+		})
+		return
+	}
 	if now.oldest <= oldAge {
 		return
 	}
 	why, link, linkText := j.busiest()
 	lasted := s.lasted(func(p *point) bool { return p.oldest > oldAge })
-	if j.standsStill(now) {
-		j.add(Verdict{
-			Level: Critical, Alert: "AfterglowQueueStuck",
-			Text: fmt.Sprintf("The queue of %s stands still: the oldest callback has been due for %s", s.name, human(now.oldest)),
-			Why:  "No worker has started one in five minutes, and all workers are busy. " + why,
-			Do:   "Look where the running callbacks wait.", Link: link, LinkText: linkText,
-		})
-		return
-	}
 	j.add(Verdict{
 		Level: level(Warning, lasted, oldFor), Alert: "AfterglowOldestTooOld",
 		Text: fmt.Sprintf("A callback of %s has been due for %s", s.name, human(now.oldest)),
@@ -224,24 +225,8 @@ func (j *judge) queue() {
 }
 
 // standsStill is the condition of AfterglowQueueStuck.
-func (j *judge) standsStill(now *point) bool {
-	s := j.s
-	then := s.points.at(before(&s.points, s.at, standstill, (*point).time))
-	if now.at-then.at < standstill-tick || s.now.Busy < s.now.Workers {
-		return false
-	}
-	sameOldest := then.oldestAt.Equal(now.oldestAt) && !now.oldestAt.IsZero()
-	if now.starts != then.starts && !sameOldest {
-		return false
-	}
-	var longest, timeout time.Duration
-	if !s.now.OldestRunning.IsZero() {
-		longest = s.wall.Sub(s.now.OldestRunning)
-	}
-	for i := range s.now.Callbacks {
-		timeout = max(timeout, s.now.Callbacks[i].Timeout)
-	}
-	return longest > timeout
+func (j *judge) standsStill() bool {
+	return j.s.now.Stalled > standstill && j.s.lasted(func(p *point) bool { return p.onTime == 0 }) >= noneOnTime
 }
 
 func (j *judge) filling(now *point) {

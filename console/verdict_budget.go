@@ -28,14 +28,10 @@ func (j *judge) budgets() {
 		v.Text = fmt.Sprintf("Callbacks of %s fail %s times as often as they may", s.name, digits(day))
 		v.Why = fmt.Sprintf("%s ended badly in six hours, or since the start. Promised: %s end well.", things(badDay, "callback"), share(j.c.cfg.SLO))
 	default:
-		s.burnSince = 0
 		j.late()
 		return
 	}
-	if s.burnSince == 0 {
-		s.burnSince = s.at
-	}
-	v.Level = level(Critical, s.at-s.burnSince, hold)
+	v.Level = Critical
 	if g := j.mostOfFive(); g != nil {
 		v.Callback = g.Callback
 		v.Text += ", most of them " + g.Callback
