@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,20 +198,21 @@ func TestASnapshotThatPanicsCostsItsRow(t *testing.T) {
 // The workers of a durable queue may be replaced by others that count anew.
 func TestASnapshotThatCountsAnewMakesNoNonsense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := uint64(1000)
+		var asked atomic.Uint64
+		asked.Store(1000)
 		c := newConsole(t, console.Config{Durable: []console.Durable{{
 			Name: "tasks", Queues: func(context.Context) ([]console.DurableQueue, error) { return nil, nil },
 			Snapshot: func() runner.Snapshot {
-				asked++
-				s := runner.Snapshot{Stats: runner.Stats{Name: "tasks", Workers: 1, Capacity: 1, Asked: asked}}
-				s.Outcomes[runner.OutcomeSuccess] = asked
-				s.Callbacks = []runner.CallbackStats{{Name: "it", Asked: asked, Outcomes: s.Outcomes}}
+				n := asked.Add(1)
+				s := runner.Snapshot{Stats: runner.Stats{Name: "tasks", Workers: 1, Capacity: 1, Asked: n}}
+				s.Outcomes[runner.OutcomeSuccess] = n
+				s.Callbacks = []runner.CallbackStats{{Name: "it", Asked: n, Outcomes: s.Outcomes}}
 				return s
 			},
 		}}})
 		time.Sleep(2 * time.Minute)
 		require.InDelta(t, 1, look(t, c).Runners[0].Asked, .1)
-		asked = 0
+		asked.Store(0)
 		time.Sleep(2 * time.Minute)
 		o := look(t, c)
 		require.InDelta(t, 1, o.Runners[0].Asked, .1)
