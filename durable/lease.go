@@ -54,8 +54,10 @@ func (c *core) newLease(ctx context.Context) (*lease, error) {
 		return nil, fmt.Errorf("durable: registering this process: %w", err)
 	}
 	if c.hasHeartbeat() {
+		l.mu.Lock() // it may expire at once
 		l.until = began.Add(c.holds())
 		l.timer = time.AfterFunc(time.Until(l.until), l.expire)
+		l.mu.Unlock()
 	}
 	var err error
 	if l.client, err = c.store.worker(l); err == nil {

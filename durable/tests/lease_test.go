@@ -83,3 +83,17 @@ func TestAProcessThatCannotWriteItsHeartbeatEndsItsTasksAndOverwritesNothing(t *
 		require.Equal(t, 2, s.await(first, e.ID, durable.StateDone).Attempt)
 	})
 }
+
+func TestAProcessThatIsLateWithItsFirstHeartbeatTakesAnotherLease(t *testing.T) {
+	onEach(t, func(t *testing.T, s store) {
+		const deadAfter = time.Second
+		task := durable.Define("any", durable.Options{}, func(context.Context, int) error { return nil })
+		enqueuer := s.queue(durable.Config{Role: durable.EnqueueOnly})
+		e, err := task.Enqueue(t.Context(), enqueuer, 1)
+		require.NoError(t, err)
+		end := s.silence()
+		time.AfterFunc(deadAfter*3/2, end) // Open registers the process, and waits
+		s.queue(durable.Config{DeadAfter: deadAfter}, task)
+		s.await(enqueuer, e.ID, durable.StateDone)
+	})
+}
