@@ -97,7 +97,7 @@ func (w *worker) run(ctx context.Context, in job) error {
 		if !w.Stubborn {
 			return context.Cause(ctx)
 		}
-		<-time.After(w.DeadAfter / 10)
+		elapse(w.DeadAfter / 10)
 		say(wordLate, in.Key)
 		return nil
 	}
@@ -214,7 +214,7 @@ func (w *worker) place(in job, changesMind bool, stays time.Duration) {
 			return err
 		}
 		say(wordTx, in.Key)
-		<-time.After(stays)
+		elapse(stays)
 		if changesMind {
 			return errChangedMind
 		}

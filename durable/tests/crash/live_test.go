@@ -61,9 +61,9 @@ func TestAProcessThatStandsStillForLessThanItsLeaseRunsNothingTwice(t *testing.T
 		f.start(nil)
 		for range 2 {
 			sleeper.signal(t, syscall.SIGSTOP)
-			<-time.After(liveDeadAfter / 3)
+			elapse(liveDeadAfter / 3)
 			sleeper.signal(t, syscall.SIGCONT)
-			<-time.After(liveDeadAfter / 3)
+			elapse(liveDeadAfter / 3)
 		}
 		f.requireOneRun(jobs)
 	})
@@ -165,7 +165,7 @@ func TestScheduledTasksGoOnAfterLeadersStoodStill(t *testing.T) {
 				return leads != nil
 			}, patience, 50*time.Millisecond, "no process leads")
 			leads.signal(t, syscall.SIGSTOP)
-			<-time.After(*deadAfter * 2)
+			elapse(*deadAfter * 2)
 			leads.signal(t, syscall.SIGCONT)
 		}
 		asked := time.Now()

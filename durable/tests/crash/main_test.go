@@ -41,3 +41,10 @@ func onEach(t *testing.T, test func(t *testing.T, e engine)) {
 		})
 	}
 }
+
+// elapse lets real time go by, as the processes, the database and the disk of these tests are real.
+func elapse(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+}

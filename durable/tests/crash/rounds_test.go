@@ -107,7 +107,7 @@ func (f *fleet) awaitRerun(victim *process, wounded []string) {
 	}
 	deadline := time.Now().Add(patience)
 	for !isOver() && time.Now().Before(deadline) {
-		<-time.After(20 * time.Millisecond)
+		elapse(20 * time.Millisecond)
 	}
 	if !isOver() {
 		f.explain(missing)
@@ -150,7 +150,7 @@ func (f *fleet) drain() {
 	f.t.Helper()
 	deadline := time.Now().Add(drainPatience)
 	for len(f.ledger.unfinished()) > 0 && time.Now().Before(deadline) {
-		<-time.After(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 	}
 	if missing := f.ledger.unfinished(); len(missing) > 0 {
 		f.explain(missing)
