@@ -25,8 +25,8 @@ type pace struct {
 const (
 	paceInterval = 250 * time.Millisecond
 	// tooSlow is how long a process may be starved before nothing is known of what it
-	// did late. In compressed time it is longer than a minute.
-	tooSlow = time.Second
+	// did late. In compressed time it is most of a minute.
+	tooSlow = time.Second / 2
 )
 
 // watch measures until the test ends.
