@@ -109,7 +109,7 @@ soak: ## run a server at saturation for SOAKTIME (10m; SOAKFLAGS=-soak.strict)
 
 .PHONY: crash
 crash: ## kill workers of durable tasks 100 times on each engine (CRASHFLAGS=-crash.seed=N)
-	@go test ./durable/tests/crash -count=1 -v -parallel=16 -timeout=0 -crash.rounds=100 -crash.slow=3m $(CRASHFLAGS)
+	@go test ./durable/tests/crash -count=1 -v -parallel=16 -timeout=0 -crash.rounds=100 -crash.deadafter=3s -crash.slow=3m $(CRASHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

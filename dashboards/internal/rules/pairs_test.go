@@ -85,7 +85,7 @@ func TestTwoPrometheusTellOnce(t *testing.T) {
 			m.eventually(func() bool { return tellingsOf(m.inbox) == 1 }, "one tells it")
 			startPrometheus(t, "b", c.relabel, m)
 			if !c.once {
-				m.eventually(func() bool { return tellingsOf(m.inbox) == 2 }, "the other one tells it too")
+				m.eventually(func() bool { return tellingsOf(m.inbox) > 1 }, "the other one tells it too") // with that of the first once more
 				return
 			}
 			heardTwice(m)

@@ -16,7 +16,7 @@ import (
 var (
 	rounds    = flag.Int("crash.rounds", 4, "how many processes are killed on each engine")
 	seed      = flag.Uint64("crash.seed", 0, "chooses the moments; 0: by the clock")
-	deadAfter = flag.Duration("crash.deadafter", 3*time.Second, "Config.DeadAfter of the processes that are killed")
+	deadAfter = flag.Duration("crash.deadafter", 6*time.Second, "Config.DeadAfter of the processes that are killed")
 	slow      = flag.Duration("crash.slow", 0, "how long the task of the slow live process takes; 0: three times its DeadAfter")
 	chosen    = flag.String("crash.engines", "sqlite,postgres", "which engines: sqlite, postgres, pgsql")
 )
