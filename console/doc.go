@@ -26,8 +26,8 @@
 //	mux.Handle("/debug/afterglow/", requireAdmin(con))
 //
 // It changes nothing, unless [Config.Actions] is true. Then a request from another site
-// is refused (see [http.CrossOriginProtection]), and [Config.OnAction] is told of each
-// action.
+// is refused (see [http.CrossOriginProtection]), and the console calls [Config.OnAction] after
+// each action.
 //
 // # Formats
 //

@@ -89,11 +89,11 @@ func attemptOf(ctx context.Context) *attempt {
 func (a *attempt) run() {
 	defer a.cancel(nil)
 	returned := make(chan error, 1)
-	a.core.hands.run(func() { // runtime.Goexit in the task ends this goroutine, and not River's
+	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
 		err := errGoexit
 		defer func() { returned <- err }()
 		err = a.core.attempts.Do(a.asker(), a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
-	})
+	}()
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value
 		// No observer has seen an end, so the task has not begun.
 		a.refuse(err)
@@ -147,14 +147,11 @@ func (a *attempt) decide(o runner.Outcome, err error) {
 	a.failure = failureOf(err)
 }
 
-// endOfFailure decides after an attempt that failed by itself. It asks the error and the backoff, which are the user's.
+// endOfFailure decides after an attempt that failed by itself. It asks the error and the backoff, which are the user's:
+// if one of them panics, the task is a dead letter.
 func (a *attempt) endOfFailure(err error) (e ending) {
 	e = endDead
-	defer func() {
-		if recover() != nil {
-			e = endDead
-		}
-	}()
+	defer func() { _ = recover() }()
 	if a.number >= a.attempts || runner.IsPermanent(err) {
 		return endDead
 	}

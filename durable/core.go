@@ -26,7 +26,6 @@ type core struct {
 	close func(context.Context) error // of the driver; nil: nothing
 
 	attempts  *runner.Runner    // runs each attempt, for as long as it lasts
-	hands     hands             // on which it runs
 	observers []runner.Observer // of enqueuing; those of attempts are wrapped around the same ones
 	books     *books
 	reader    *reader // nil: no telemetry

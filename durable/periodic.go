@@ -16,7 +16,7 @@ type Periodic struct {
 
 	// Every is the time from one to the next. They are due at the multiples of Every since the
 	// zero time, in UTC, so the leader may change in between: an hour begins at the full hour. Each is
-	// enqueued once, whoever leads. Those that nobody led for are left out.
+	// enqueued once, also if the leader changes. Those that came due without a leader are left out.
 	Every time.Duration
 }
 

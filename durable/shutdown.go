@@ -66,7 +66,6 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 			errs = append(errs, fmt.Errorf("durable: what ran is not written completely, and runs again: %w", err))
 		}
 	}
-	c.hands.close()
 	c.stop()
 	<-c.stopped
 	if l := c.current(); l != nil {

@@ -12,7 +12,7 @@ import (
 
 var sqlLive = "SELECT " + object("'queues'", "queues", "'beat_at'", "beat_at", "'dead_after_ms'", "dead_after_ms") + " FROM {process}"
 
-// liveRow is what tells whether a process lives, and what it works.
+// liveRow is when a process last beat, and what it works.
 type liveRow struct {
 	Queues    string `json:"queues"`
 	Beat      clock  `json:"beat_at"`

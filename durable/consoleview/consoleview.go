@@ -25,9 +25,6 @@ func Of(name string, q *durable.Queue) console.Durable {
 
 type view struct{ queue *durable.Queue }
 
-// shown are the states that a queue counts, in the order in which a task passes them.
-var shown = []durable.State{durable.StateScheduled, durable.StateDue, durable.StateRunning, durable.StateRetrying, durable.StateDead}
-
 func (v view) queues(ctx context.Context) ([]console.DurableQueue, error) {
 	stats, err := v.queue.Stats(ctx)
 	if err != nil {
@@ -36,7 +33,10 @@ func (v view) queues(ctx context.Context) ([]console.DurableQueue, error) {
 	all := make([]console.DurableQueue, 0, len(stats.Queues))
 	for _, q := range stats.Queues {
 		one := console.DurableQueue{Name: q.Name, Paused: q.Paused}
-		for _, s := range shown {
+		for s := range durable.NumStates {
+			if s == durable.StateDone || s == durable.StateCanceled {
+				continue // Stats does not count them
+			}
 			n := q.Tasks[s]
 			state := console.DurableState{State: s.String(), Count: n, More: n >= durable.MaxCount}
 			if s == durable.StateDue {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -30,7 +31,7 @@ func TestTheLineThatAsksForATaskAfterTheResponseIsTheUsers(t *testing.T) {
 		},
 	}}})
 	require.NoError(t, err)
-	q := store{t, sqliteDSN(t), openSQLite}.queue(enqueueOnly)
+	q := store{t, sqliteDSN(t), enginetest.SQLite}.queue(enqueueOnly)
 	ctx, release := r.Scope(t.Context())
 
 	require.NoError(t, idle.After(ctx, q, mail{"a"}))
@@ -54,7 +55,7 @@ func TestACallOfAfterThatIsAMistakeIsLoggedWithTheLineOfTheUser(t *testing.T) {
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })
 	slog.SetDefault(slog.New(slog.NewTextHandler(&records, nil)))
-	q := store{t, sqliteDSN(t), openSQLite}.queue(enqueueOnly)
+	q := store{t, sqliteDSN(t), enginetest.SQLite}.queue(enqueueOnly)
 	require.ErrorIs(t, idle.After(t.Context(), q, mail{}), runner.ErrNoScope)
 	require.Contains(t, records.String(), "caller_test.go")
 	require.NotContains(t, records.String(), "durable/after.go")

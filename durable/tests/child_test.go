@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 )
 
 // childEnv makes the test binary a process of its own, for tests that kill it.
@@ -50,7 +51,7 @@ func child(dsn string) int {
 		fmt.Println("failed", err)
 		return 1
 	}
-	q, err := opener(dsn)(context.Background(), dsn, durable.Config{DeadAfter: deadAfter, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, hang, poison)
+	q, err := enginetest.Of(dsn)(context.Background(), dsn, durable.Config{DeadAfter: deadAfter, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, hang, poison)
 	if err != nil {
 		fmt.Println("failed", err)
 		return 1

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -90,7 +91,7 @@ func TestAConfigurationThatCannotBeUsedIsAnErrorOfOpenThatNamesTheField(t *testi
 		"empty item":       {durable.Config{Periodic: []durable.Periodic{{ID: "x", Every: time.Hour}}}, []durable.Definition{task}, []string{"Item", "Task.With"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := openSQLite(t.Context(), sqliteDSN(t), store{t: t}.quiet(one.cfg), one.tasks...)
+			_, err := enginetest.SQLite(t.Context(), sqliteDSN(t), store{t: t}.quiet(one.cfg), one.tasks...)
 			require.Error(t, err)
 			for _, text := range one.says {
 				require.ErrorContains(t, err, text)
@@ -100,10 +101,10 @@ func TestAConfigurationThatCannotBeUsedIsAnErrorOfOpenThatNamesTheField(t *testi
 	}
 	t.Run("hostile schema", func(t *testing.T) {
 		for _, schema := range []string{`a"; DROP TABLE x`, strings.Repeat("a", 100), "a\x00"} {
-			_, err := openPostgres(t.Context(), pgtest.DSN(t), store{t: t}.quiet(durable.Config{Schema: schema}), task)
+			_, err := enginetest.Postgres(t.Context(), pgtest.DSN(t), store{t: t}.quiet(durable.Config{Schema: schema}), task)
 			require.ErrorContains(t, err, "Schema")
 		}
-		_, err := openPostgres(t.Context(), pgtest.DSN(t), store{t: t}.quiet(durable.Config{Schema: "none"}), task)
+		_, err := enginetest.Postgres(t.Context(), pgtest.DSN(t), store{t: t}.quiet(durable.Config{Schema: "none"}), task)
 		require.ErrorContains(t, err, "make the schema first")
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,66 +11,30 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/pgsql"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
-	"github.com/afterglow-go/afterglow/durable/postgres"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 )
 
-// openFunc opens a queue on one engine.
-type openFunc func(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error)
-
 // engines are all of them. Each test of a promise runs on each.
 var engines = map[string]struct {
-	open openFunc
+	open enginetest.Open
 	dsn  func(t testing.TB) string
 }{
-	"sqlite":   {openSQLite, sqliteDSN},
-	"postgres": {openPostgres, pgtest.DSN},
-	"pgsql":    {openPGSQL, pgtest.DSN},
+	"sqlite":   {enginetest.SQLite, sqliteDSN},
+	"postgres": {enginetest.Postgres, pgtest.DSN},
+	"pgsql":    {enginetest.PGSQL, pgtest.DSN},
 }
 
 func sqliteDSN(t testing.TB) string {
 	return sqlite.Scheme + filepath.Join(t.TempDir(), "tasks.db")
 }
 
-func openSQLite(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error) {
-	q, err := sqlite.Open(ctx, dsn, cfg, tasks...)
-	if err != nil {
-		return nil, err
-	}
-	return q.Queue, nil
-}
-
-func openPostgres(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error) {
-	q, err := postgres.Open(ctx, dsn, cfg, tasks...)
-	if err != nil {
-		return nil, err
-	}
-	return q.Queue, nil
-}
-
-func openPGSQL(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error) {
-	q, err := pgsql.Open(ctx, dsn, cfg, tasks...)
-	if err != nil {
-		return nil, err
-	}
-	return q.Queue, nil
-}
-
-// opener opens the driver that a DSN needs, as the shop does.
-func opener(dsn string) openFunc {
-	if strings.HasPrefix(dsn, sqlite.Scheme) {
-		return openSQLite
-	}
-	return openPostgres
-}
-
 // store is a database of one engine, for one test.
 type store struct {
 	t    *testing.T
 	dsn  string
-	open openFunc
+	open enginetest.Open
 }
 
 // onEach runs a test on each engine.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgsql"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/postgres"
@@ -49,7 +50,7 @@ func TestATaskOfATransactionExistsIfAndOnlyIfItCommits(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) {
-		s := store{t, sqliteDSN(t), openSQLite}
+		s := store{t, sqliteDSN(t), enginetest.SQLite}
 		q, err := sqlite.Open(t.Context(), s.dsn, s.quiet(enqueueOnly))
 		require.NoError(t, err)
 		t.Cleanup(func() { s.shutdown(q.Queue) })
@@ -58,7 +59,7 @@ func TestATaskOfATransactionExistsIfAndOnlyIfItCommits(t *testing.T) {
 		check(t, q.Queue, viaSQL(t, q, db))
 	})
 	t.Run("pgsql", func(t *testing.T) {
-		s := store{t, pgtest.DSN(t), openPGSQL}
+		s := store{t, pgtest.DSN(t), enginetest.PGSQL}
 		q, err := pgsql.Open(t.Context(), s.dsn, s.quiet(enqueueOnly))
 		require.NoError(t, err)
 		t.Cleanup(func() { s.shutdown(q.Queue) })
@@ -67,7 +68,7 @@ func TestATaskOfATransactionExistsIfAndOnlyIfItCommits(t *testing.T) {
 		check(t, q.Queue, viaSQL(t, q, db))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		s := store{t, pgtest.DSN(t), openPostgres}
+		s := store{t, pgtest.DSN(t), enginetest.Postgres}
 		q, err := postgres.Open(t.Context(), s.dsn, s.quiet(enqueueOnly))
 		require.NoError(t, err)
 		t.Cleanup(func() { s.shutdown(q.Queue) })
@@ -88,7 +89,7 @@ func TestATaskOfATransactionExistsIfAndOnlyIfItCommits(t *testing.T) {
 }
 
 func TestAfterATransactionIsRefused(t *testing.T) {
-	s := store{t, sqliteDSN(t), openSQLite}
+	s := store{t, sqliteDSN(t), enginetest.SQLite}
 	q, err := sqlite.Open(t.Context(), s.dsn, s.quiet(enqueueOnly))
 	require.NoError(t, err)
 	t.Cleanup(func() { s.shutdown(q.Queue) })

@@ -14,6 +14,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/internal/engine"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
 )
 
@@ -61,7 +62,7 @@ func (s store) endConnections() {
 }
 
 func TestAServerThatStopsAndComesBackLosesNothing(t *testing.T) {
-	for name, open := range map[string]openFunc{"postgres": openPostgres, "pgsql": openPGSQL} {
+	for name, open := range map[string]enginetest.Open{"postgres": enginetest.Postgres, "pgsql": enginetest.PGSQL} {
 		t.Run(name, func(t *testing.T) {
 			server := pgtest.Own(t)
 			s := store{t, server.DSN(), open}
@@ -93,7 +94,7 @@ func TestAServerThatStopsAndComesBackLosesNothing(t *testing.T) {
 }
 
 func TestADatabaseThatBecomesReadOnlySaysSoAndLosesNothing(t *testing.T) {
-	for name, open := range map[string]openFunc{"postgres": openPostgres, "pgsql": openPGSQL} {
+	for name, open := range map[string]enginetest.Open{"postgres": enginetest.Postgres, "pgsql": enginetest.PGSQL} {
 		t.Run(name, func(t *testing.T) {
 			s := store{t, pgtest.DSN(t), open}
 			l := newLedger(t)
@@ -153,7 +154,7 @@ func TestAFileThatIsFullSaysSoAndLosesNothing(t *testing.T) {
 
 func TestShutdownEndsInTimeWhenTheDatabaseIsGone(t *testing.T) {
 	server := pgtest.Own(t)
-	s := store{t, server.DSN(), openPostgres}
+	s := store{t, server.DSN(), enginetest.Postgres}
 	l := newLedger(t)
 	q, err := s.open(t.Context(), s.dsn, s.quiet(durable.Config{}), l.task)
 	require.NoError(t, err)

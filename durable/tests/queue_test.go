@@ -14,7 +14,7 @@ import (
 	"github.com/afterglow-go/afterglow/durable"
 )
 
-func TestAPeriodicTaskIsEnqueuedOnceWhoeverLeads(t *testing.T) {
+func TestTwoProcessesEnqueueAPeriodicTaskOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
 		runs := make(chan string, 100)
 		task := durable.Define("every.second", durable.Options{}, func(_ context.Context, id string) error {

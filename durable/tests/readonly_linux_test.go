@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 )
 
@@ -34,7 +35,7 @@ func TestAFileThatIsReadOnlyIsAnErrorOfOpenThatSaysWhatToDo(t *testing.T) {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 	path := filepath.Join(dir, "tasks.db")
-	s := store{t, sqlite.Scheme + path, openSQLite}
+	s := store{t, sqlite.Scheme + path, enginetest.SQLite}
 	q, err := s.open(t.Context(), s.dsn, s.quiet(enqueueOnly))
 	require.NoError(t, err)
 	s.shutdown(q)

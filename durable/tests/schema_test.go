@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgsql"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/postgres"
@@ -105,7 +106,7 @@ func TestTheMigrationsForAnOperatorMakeTheTablesInOneGo(t *testing.T) {
 		return path
 	}
 	t.Run("statement by statement", func(t *testing.T) { // as the sqlite3 shell does
-		s := store{t, sqliteDSN(t), openSQLite}
+		s := store{t, sqliteDSN(t), enginetest.SQLite}
 		db := s.db()
 		var statement string
 		for part := range strings.SplitAfterSeq(s.migrations(""), ";\n") {
@@ -122,14 +123,14 @@ func TestTheMigrationsForAnOperatorMakeTheTablesInOneGo(t *testing.T) {
 	})
 	if shell := newSQLite3(t); shell != "" {
 		t.Run("sqlite3", func(t *testing.T) {
-			s := store{t, sqliteDSN(t), openSQLite}
+			s := store{t, sqliteDSN(t), enginetest.SQLite}
 			program(t, shell, "-bail", strings.TrimPrefix(s.dsn, sqlite.Scheme), ".read "+script(t, s.migrations("")))
 			check(t, s, "")
 		})
 	}
 	for _, schema := range []string{"", "tasks"} {
 		t.Run("psql/"+schema, func(t *testing.T) {
-			s := store{t, pgtest.DSN(t), openPGSQL}
+			s := store{t, pgtest.DSN(t), enginetest.PGSQL}
 			if schema != "" {
 				s.exec("CREATE SCHEMA " + schema)
 			}
@@ -138,7 +139,7 @@ func TestTheMigrationsForAnOperatorMakeTheTablesInOneGo(t *testing.T) {
 		})
 	}
 	t.Run("schema", func(t *testing.T) {
-		s := store{t, pgtest.DSN(t), openPostgres}
+		s := store{t, pgtest.DSN(t), enginetest.Postgres}
 		s.exec("CREATE SCHEMA tasks")
 		s.exec(s.migrations("tasks"))
 		check(t, s, "tasks")

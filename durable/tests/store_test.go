@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
@@ -119,7 +120,7 @@ func TestAProcessThatHasDiedDoesNotKeepOthersFromShowingTheStore(t *testing.T) {
 }
 
 func TestASlowDatabaseHoldsUpNoScrape(t *testing.T) {
-	s := store{t, sqliteDSN(t), openSQLite}
+	s := store{t, sqliteDSN(t), enginetest.SQLite}
 	web := newSeen(t)
 	task := durable.Define("works", durable.Options{}, func(context.Context, int) error { return nil })
 	q := s.queue(durable.Config{Role: durable.EnqueueOnly, Telemetry: web.tel}, task)
@@ -159,7 +160,7 @@ func TestTheSeriesOfDurableTasksFollowTheFormula(t *testing.T) {
 	require.Contains(t, strings.ReplaceAll(string(doc), "\n// ", " "), fmt.Sprintf(
 		"A queue of T task names has at most %d T + %d series in each process and, of Q queues in its store, %d Q + %d series in one.", ofName, ofProcess, ofQueue, ofStore))
 
-	s := store{t, sqliteDSN(t), openSQLite}
+	s := store{t, sqliteDSN(t), enginetest.SQLite}
 	work := newSeen(t)
 	before := len(work.scrape())
 	first := durable.Define("first", durable.Options{}, func(context.Context, int) error { return nil })

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/telemetry"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
@@ -213,7 +214,7 @@ func TestADeadLetterIsOneFailureAndARecord(t *testing.T) {
 
 func TestAStuckTaskIsLoggedWithItsStack(t *testing.T) {
 	work, release := newSeen(t), make(chan struct{})
-	s := store{t, sqliteDSN(t), openSQLite}
+	s := store{t, sqliteDSN(t), enginetest.SQLite}
 	task := durable.Define("hangs", durable.Options{Timeout: 50 * time.Millisecond}, func(context.Context, int) error {
 		<-release
 		return nil

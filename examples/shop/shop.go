@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/afterglow-go/afterglow/console"
-	"github.com/afterglow-go/afterglow/durable/consoleview"
 	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -174,69 +172,11 @@ func (s *shop) openDeliveries() (err error) {
 }
 
 // openTelemetry makes what all work is seen by, and the flight recorder; nil without -flight.
-func (s *shop) openTelemetry() (flight *telemetry.FlightRecorder, err error) {
-	if flight, err = s.openFlight(); err != nil {
-		return nil, err
-	}
-	s.telemetry, err = telemetry.New(telemetry.Config{
-		TracerProvider: s.otel.Tracers,
-		Registerer:     s.registry,
-		Logger:         s.log,
-		OmitTraceIDs:   true,
-		FlightRecorder: flight,
-	})
-	return flight, err
-}
-
 // openRunner makes the runner and has everything of it observed: by the telemetry package and
 // the console for those who run the shop, by tickets for visitors. A worker has none.
-func (s *shop) openRunner() (err error) {
-	if s.cfg.role == roleWorker {
-		return nil
-	}
-	s.runner, err = runner.New(runner.Config{
-		Name: "shop", Workers: s.cfg.workers, Queue: s.cfg.queue, Overflow: s.cfg.overflow,
-		MaxReserved: s.cfg.aside.reserved, MaxHeld: s.cfg.aside.held, MaxPaused: s.cfg.aside.paused, Limits: s.cfg.aside.limits,
-		Observers: []runner.Observer{s.telemetry.Observer(), s.console.Observer(), ticketObserver()},
-	})
-	return err
-}
-
 // openConsole makes the live page of the runner and of the durable tasks. It has no login, so
 // on an address that others can reach nobody may retry dead letters.
-func (s *shop) openConsole(flight *telemetry.FlightRecorder) (err error) {
-	cfg := console.Config{
-		Title:      "shop",
-		TraceURL:   "../../traces?trace_id={trace}",
-		RunbookURL: "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
-	}
-	if flight != nil {
-		cfg.FlightRecorder = flight
-	}
-	if s.queue != nil {
-		cfg.Durable = []console.Durable{consoleview.Of("mails", s.queue.Queue)}
-		cfg.Actions = !slices.Contains(s.exposed(), "-ops")
-	}
-	if s.console, err = console.New(cfg); err != nil {
-		return err
-	}
-	s.onClose(func() error { s.console.Close(); return nil })
-	return nil
-}
-
 // openFlight makes the flight recorder of -flight; nil without.
-func (s *shop) openFlight() (*telemetry.FlightRecorder, error) {
-	if s.cfg.flight == "" {
-		return nil, nil
-	}
-	flight, err := telemetry.NewFlightRecorder(telemetry.FlightConfig{Dir: s.cfg.flight})
-	if err != nil {
-		return nil, fmt.Errorf("-flight: %w", err)
-	}
-	s.onClose(func() error { flight.Stop(); return nil })
-	return flight, nil
-}
-
 func (s *shop) openServers() {
 	if s.cfg.role != roleWorker {
 		s.server = s.newServer(s.measured(s.handler()))

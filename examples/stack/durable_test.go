@@ -21,6 +21,17 @@ import (
 // durableBoard shows durable tasks, which no scenario's shop has: this test is about it.
 const durableBoard = "afterglow-durable"
 
+// The alerts on durable tasks, each of which fires in this test.
+const (
+	deadLetters = "AfterglowDurableDeadLetters"
+	noWorker    = "AfterglowDurableNoWorker"
+	dueTooLong  = "AfterglowDurableOldestTooOld"
+	returned    = "AfterglowDurableTasksReturned"
+	storeUnread = "AfterglowDurableStoreUnread"
+)
+
+var durableAlerts = []string{deadLetters, noWorker, dueTooLong, returned, storeUnread}
+
 // member is a process of the test, beside the stack's own.
 type member struct {
 	*server
@@ -45,7 +56,7 @@ func (ts *testStack) member(role string) *member {
 	m.server, err = ts.startServer(ts.t.Context(), tool.Command{
 		Name: role, Path: binary, Ready: m.url + "/readyz",
 		Env: []string{
-			childRole + "=" + role, childOps + "=" + m.instance, childDSN + "=" + sqlite.Scheme + filepath.Join(ts.dir, "tasks.db"),
+			childRole + "=" + role, childOps + "=" + m.instance, childDSN + "=" + ts.tasks(),
 			"OTEL_SERVICE_NAME=" + service,
 			"OTEL_EXPORTER_OTLP_ENDPOINT=" + ts.otlp, "OTEL_BSP_SCHEDULE_DELAY=200",
 			"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=" + ts.victoriaLogsURL + "/insert/opentelemetry/v1/logs", "OTEL_BLRP_SCHEDULE_DELAY=200",
@@ -56,6 +67,9 @@ func (ts *testStack) member(role string) *member {
 	require.NoError(ts.t, ts.files.targets(shopTargets, ts.scraped))
 	return m
 }
+
+// tasks is the DSN of the store.
+func (ts *testStack) tasks() string { return sqlite.Scheme + filepath.Join(ts.dir, "tasks.db") }
 
 // webService is what the process that enqueues is called in traces.
 const webService = "afterglow-web"
@@ -171,10 +185,11 @@ func TestDurableWorkIsSeenFromTheRequestToTheWorkerInAnotherProcess(t *testing.T
 	require.Equal(t, "ERROR", attempt.Tag("otel.status_code"))
 	asker, _ = ts.followed(attempt)
 	require.Equal(t, request, asker.TraceID)
-	ts.fires("AfterglowDurableDeadLetters")
+	ts.fires(deadLetters)
 
 	ts.processesDie(web, worker)
 	ts.covers(board)
+	ts.hidesTheStore()
 }
 
 // fires waits for the notification of an alert.
@@ -183,7 +198,7 @@ func (ts *testStack) fires(alert string) {
 	ts.eventually(func() bool { return ts.told(alerts.Firing)[alert].Name() != "" }, "%s is told; fired: %v", alert, ts.fired())
 }
 
-// processesDie kills the worker and then the process that enqueues, and sees what is told of that.
+// processesDie kills the worker and then the process that enqueues. Alerts name both troubles.
 func (ts *testStack) processesDie(web, worker *member) {
 	ts.t.Helper()
 	web.post("hanging")
@@ -192,10 +207,11 @@ func (ts *testStack) processesDie(web, worker *member) {
 	}, "it hangs")
 	worker.die()
 	web.post("order")
-	ts.fires("AfterglowDurableNoWorker")
+	ts.fires(noWorker)
+	ts.eventually(func() bool { return ts.inhibits(noWorker, dueTooLong) }, "%s holds %s back", noWorker, dueTooLong)
 
 	next := ts.member(workerChild)
-	ts.fires("AfterglowDurableTasksReturned")
+	ts.fires(returned)
 	ts.eventually(func() bool {
 		return len(ts.query(`afterglow_durable_returned_total{callback="order.hanging",instance="`+next.instance+`"} == 1`)) == 1
 	}, "the next one has taken what hung")
@@ -209,6 +225,17 @@ func (ts *testStack) processesDie(web, worker *member) {
 	ts.eventually(func() bool { return slices.Equal(shown(), []string{web.instance}) }, "one process shows the store")
 	web.die()
 	ts.eventually(func() bool { return slices.Equal(shown(), []string{next.instance}) }, "another one does")
+}
+
+// hidesTheStore breaks what a process needs to show the store.
+func (ts *testStack) hidesTheStore() {
+	ts.t.Helper()
+	db, err := sqlite.OpenDB(ts.tasks())
+	require.NoError(ts.t, err)
+	_, err = db.ExecContext(ts.t.Context(), "ALTER TABLE afterglow_reader RENAME TO away")
+	require.NoError(ts.t, err)
+	require.NoError(ts.t, db.Close())
+	ts.fires(storeUnread)
 }
 
 // covers asks each query of the dashboard: each must return something.

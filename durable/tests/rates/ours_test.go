@@ -11,33 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/postgres"
-	"github.com/afterglow-go/afterglow/durable/sqlite"
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
 
-// openFunc opens a queue on one engine.
-type openFunc func(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error)
-
-func openSQLite(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error) {
-	q, err := sqlite.Open(ctx, dsn, cfg, tasks...)
-	if err != nil {
-		return nil, err
-	}
-	return q.Queue, nil
-}
-
-func openPostgres(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*durable.Queue, error) {
-	q, err := postgres.Open(ctx, dsn, cfg, tasks...)
-	if err != nil {
-		return nil, err
-	}
-	return q.Queue, nil
-}
-
 // ours is this package, with its defaults and with telemetry.
 type ours struct {
-	open    openFunc
+	open    enginetest.Open
 	dsn     string
 	queue   *durable.Queue // enqueues
 	task    *durable.Task[payload]
@@ -61,7 +41,7 @@ func (nowhere) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { ret
 
 func (nowhere) Shutdown(context.Context) error { return nil }
 
-func newOurs(b *testing.B, open openFunc, dsn string, c *counter) side {
+func newOurs(b *testing.B, open enginetest.Open, dsn string, c *counter) side {
 	b.Helper()
 	s := &ours{open: open, dsn: dsn, counter: c}
 	s.task = durable.Define("ours", durable.Options{}, func(context.Context, payload) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/durable/internal/enginetest"
 	"github.com/afterglow-go/afterglow/durable/pgtest"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
 )
@@ -107,10 +108,10 @@ func BenchmarkRates(b *testing.B) {
 		name string
 		dsn  func(t testing.TB) string
 		bare func(b *testing.B, dsn string, c *counter) side
-		open openFunc
+		open enginetest.Open
 	}{
-		{"sqlite", func(t testing.TB) string { return sqlite.Scheme + filepath.Join(t.TempDir(), "tasks.db") }, bareSQLite, openSQLite},
-		{"postgres", pgtest.DSN, barePostgres, openPostgres},
+		{"sqlite", func(t testing.TB) string { return sqlite.Scheme + filepath.Join(t.TempDir(), "tasks.db") }, bareSQLite, enginetest.SQLite},
+		{"postgres", pgtest.DSN, barePostgres, enginetest.Postgres},
 	} {
 		for _, phase := range []string{"enqueue", "work"} {
 			b.Run(engine.name+"/"+phase, func(b *testing.B) {
