@@ -20,7 +20,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
-
 )
 
 var consolePicture = flag.String("console.picture", "", "`file` to write the picture of the console to, for the README")
