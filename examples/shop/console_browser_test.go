@@ -81,14 +81,15 @@ func contains(css, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.textContent.includes(%q))`, css, text)
 }
 
-// arrives waits for an expression to be true in the page that a click leads to. Until the
-// page is there, nothing can be asked.
+// arrives waits for an expression to be true in the page that a click leads to, and not
+// in the one it leaves. Until the page is there, nothing can be asked.
 func (b *browser) arrives(expression string) {
 	b.t.Helper()
+	there := `!window.leaving && document.readyState === "complete" && (` + expression + `)`
 	require.Eventually(b.t, func() bool {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		defer cancel()
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[bool](there))
 		return err == nil && v
 	}, 3*patience, 50*time.Millisecond, expression)
 }
@@ -98,10 +99,14 @@ func (b *browser) click(css, text string, clicks *int) {
 	b.t.Helper()
 	b.arrives(contains(css, text))
 	*clicks++
-	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`[...document.querySelectorAll(%q)].find(e => e.textContent.includes(%q)).click()`, css, text)))
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+		const found = [...document.querySelectorAll(%q)].find(e => e.textContent.includes(%q));
+		window.leaving = found.pathname !== undefined && found.pathname + found.search !== location.pathname + location.search;
+		found.click();
+	}`, css, text)))
 }
 
-// webhookFails is a shop with little work, whose webhook has a fault.
+// faulty is a shop with little work, whose webhook has a fault.
 func faulty(t *testing.T, faults string, more ...string) *testShop {
 	t.Helper()
 	return startShop(t, append([]string{"-smtp-delay", "5ms", "-load", "10", "-faults", faults, "-webhook-attempts", "1"}, more...)...)
