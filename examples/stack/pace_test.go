@@ -18,8 +18,13 @@ import (
 // shop, or of a rule, adds to that.
 type pace struct {
 	mu      sync.Mutex
-	waited  map[string]time.Duration // by thread, so far; guarded by mu
-	starved time.Duration            // while a thread got no processor for most of the time; guarded by mu
+	waited  map[thread]time.Duration // so far; guarded by mu
+	starved time.Duration            // that a process waited while it waited for most of the time; guarded by mu
+}
+
+type thread struct {
+	pid int
+	dir string
 }
 
 const (
@@ -32,7 +37,7 @@ const (
 // watch measures until the test ends.
 func (p *pace) watch(t *testing.T, pids func() []int) {
 	t.Helper()
-	p.waited = make(map[string]time.Duration)
+	p.waited = make(map[thread]time.Duration)
 	done, ended := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(done); <-ended })
 	go func() {
@@ -51,14 +56,17 @@ func (p *pace) watch(t *testing.T, pids func() []int) {
 	}()
 }
 
-// note adds what threads have waited since the last time.
-func (p *pace) note(waited map[string]time.Duration, since time.Duration) {
+// note adds what threads have waited since the last time. A callback goes through many
+// threads of its process, each of which may wait for a little.
+func (p *pace) note(waited map[thread]time.Duration, since time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var worst time.Duration
-	for thread, d := range waited {
-		if before, known := p.waited[thread]; known {
-			worst = max(worst, d-before)
+	process := make(map[int]time.Duration)
+	for th, d := range waited {
+		if before, known := p.waited[th]; known {
+			process[th.pid] += d - before
+			worst = max(worst, process[th.pid])
 		}
 	}
 	p.waited = waited
@@ -82,8 +90,8 @@ func (p *pace) slow() (time.Duration, bool) {
 }
 
 // waits reads how long each thread of some processes has waited for a processor.
-func waits(pids []int) map[string]time.Duration {
-	all := make(map[string]time.Duration)
+func waits(pids []int) map[thread]time.Duration {
+	all := make(map[thread]time.Duration)
 	for _, pid := range pids {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 		for _, file := range files {
@@ -94,7 +102,7 @@ func waits(pids []int) map[string]time.Duration {
 			// Time on a processor, time waiting for one, how often it got one.
 			if fields := strings.Fields(string(text)); len(fields) == 3 {
 				if ns, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
-					all[file] = time.Duration(ns)
+					all[thread{pid, file}] = time.Duration(ns)
 				}
 			}
 		}
@@ -109,20 +117,21 @@ func (ts *testStack) pids() (all []int) {
 	return append(all, ts.watched...)
 }
 
-func TestAMachineIsSlowIfThreadsWaitForAProcessor(t *testing.T) {
+func TestAMachineIsSlowIfProcessesWaitForAProcessor(t *testing.T) {
 	const s = time.Second
-	p := pace{waited: map[string]time.Duration{"a": 10 * s, "b": 20 * s}}
-	p.note(map[string]time.Duration{"a": 10*s + s/8, "b": 20*s + s/10}, s/2)
+	a, b, other := thread{1, "a"}, thread{1, "b"}, thread{2, "c"}
+	p := pace{waited: map[thread]time.Duration{a: 10 * s, b: 20 * s, other: 30 * s}}
+	p.note(map[thread]time.Duration{a: 10*s + s/8, b: 20*s + s/10, other: 30*s + s/4}, s/2)
 	_, slow := p.slow()
-	require.False(t, slow, "each got a processor for most of the time")
-	p.note(map[string]time.Duration{"a": 10*s + s/2, "b": 20*s + s/10, "new": 40 * s}, s/2)
+	require.False(t, slow, "each process got a processor for most of the time")
+	p.note(map[thread]time.Duration{a: 10*s + 3*s/8, b: 20*s + s/4, {3, "new"}: 40 * s}, s/2)
 	waited, slow := p.slow()
 	require.False(t, slow, "not for long")
-	require.Equal(t, 375*time.Millisecond, waited)
-	p.note(map[string]time.Duration{"a": 11*s + s/2}, s)
+	require.Equal(t, 400*time.Millisecond, waited, "of both threads")
+	p.note(map[thread]time.Duration{a: 11*s + 3*s/8}, s)
 	waited, slow = p.slow()
 	require.True(t, slow)
-	require.Equal(t, 1375*time.Millisecond, waited)
+	require.Equal(t, 1400*time.Millisecond, waited)
 	p.begin()
 	_, slow = p.slow()
 	require.False(t, slow)

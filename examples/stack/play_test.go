@@ -63,8 +63,8 @@ func (ts *testStack) disturbed(alert string) bool {
 		return false
 	}
 	starved, slow := ts.pace.slow()
-	require.True(ts.t, slow, "%s fires, and the machine has kept pace: threads waited for a processor for %v at most", alert, starved)
-	ts.t.Logf("%s fires, and threads that could run waited for a processor for %v: once more", alert, starved)
+	require.True(ts.t, slow, "%s fires, and the machine has kept pace: processes waited for a processor for %v", alert, starved)
+	ts.t.Logf("%s fires, and processes waited for a processor for %v: once more", alert, starved)
 	return true
 }
 
