@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -39,7 +40,11 @@ func (c *Console) postRetry(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadGateway, "it was not done: "+said(a.Err))
 		return
 	}
-	w.Header().Set("Location", page("durable", "queue", d.Name))
+	done := []string{"queue", d.Name, "retried", strconv.Itoa(a.Changed)}
+	if a.More {
+		done = append(done, "more", "1")
+	}
+	w.Header().Set("Location", page("durable", done...))
 	w.WriteHeader(http.StatusSeeOther)
 }
 

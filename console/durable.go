@@ -87,7 +87,8 @@ type DeadLetter struct {
 	Attempts int       `json:"attempts"`
 	Enqueued time.Time `json:"enqueued"`
 	Ended    time.Time `json:"ended"`
-	Error    string    `json:"error"`           // of the last attempt
-	Stack    string    `json:"stack,omitempty"` // of a panic
+	Error    string    `json:"error"`              // of the last attempt
+	Stack    string    `json:"stack,omitempty"`    // of a panic
+	Function string    `json:"function,omitempty"` // that the task runs, with its file and line; empty: not known
 	Payload  string    `json:"payload,omitempty"`
 }

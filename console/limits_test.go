@@ -32,6 +32,9 @@ var alertLimits = map[string][]string{
 	"AfterglowCallbackStuck":    {"stuck" + window(stuckFor) + ") > 0"},
 	"AfterglowCallbackFailing":  {"offset " + prom(failingAfter), window(failingWithin)},
 	"AfterglowNamesFolded":      {window(foldedWindow)},
+
+	"AfterglowDurableDeadLetters":  {`mode="durable",outcome=~"error|panic|timeout"}` + window(deadWindow)},
+	"AfterglowDurableOldestTooOld": {over("due_seconds)", dueTooOld.Seconds()), fmt.Sprintf("%s) ) > %v", window(dueTooOldFor), dueTooOld.Seconds()), "unless max by (cluster, namespace, job, runner, queue) (afterglow_durable_paused) == 1"},
 }
 
 func over(of string, limit float64) string {

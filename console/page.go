@@ -41,6 +41,8 @@ type query struct {
 	Queue    string `json:"queue,omitempty"`
 	Group    string `json:"group,omitempty"`
 	After    string `json:"after,omitempty"`
+	Retried  string `json:"retried,omitempty"` // how many dead letters were retried just now
+	More     bool   `json:"more,omitempty"`    // and there are more of them
 }
 
 // maxQuery bounds a value of an address, in bytes.
@@ -54,7 +56,7 @@ func queryOf(v url.Values) query {
 	return query{
 		Runner: get("runner"), Callback: get("callback"), Outcome: get("outcome"), State: get("state"), Search: strings.TrimSpace(get("q")),
 		Sort: get("sort"), Range: get("range"), Stacks: v.Has("stacks"), Leaks: v.Has("leaks"), ID: get("id"),
-		Queue: get("queue"), Group: get("group"), After: get("after"),
+		Queue: get("queue"), Group: get("group"), After: get("after"), Retried: get("retried"), More: v.Has("more"),
 	}
 }
 

@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -12,7 +14,7 @@ type DurablePage struct {
 
 	Durable []DurableView `json:"durable"`
 	Actions bool          `json:"actions"` // dead letters can be retried
-	Done    string        `json:"-"`       // what was done just now
+	Done    string        `json:"-"`       // what was retried just now; empty: nothing was
 }
 
 // DurableView is a durable queue with its dead letters.
@@ -42,7 +44,7 @@ func cleanQueues(queues []DurableQueue) []DurableQueue {
 }
 
 func (c *Console) durablePage(q query, asked bool) (view, int) {
-	v := &DurablePage{Actions: c.cfg.Actions}
+	v := &DurablePage{Actions: c.cfg.Actions, Done: retried(q)}
 	for _, d := range c.durables {
 		if !is(q.Queue, d.Name) {
 			continue
@@ -64,6 +66,21 @@ func (c *Console) durablePage(q query, asked bool) (view, int) {
 	defer c.mu.Unlock()
 	v.Head = c.newHeadLocked("durable", q)
 	return v, 0
+}
+
+// retried says how many dead letters a retry has led to this page.
+func retried(q query) string {
+	n, err := strconv.Atoi(q.Retried)
+	switch {
+	case err != nil || n < 0:
+		return ""
+	case n == 0:
+		return "Nothing was retried: the dead letters are no longer there."
+	case q.More:
+		return fmt.Sprintf("%s will run again. There are more: retry once more.", things(n, "dead letter"))
+	default:
+		return things(n, "dead letter") + " will run again."
+	}
 }
 
 func (v *DurablePage) text(w *textWriter) {
@@ -118,6 +135,7 @@ func (c *Console) letters(q query) (view, int) {
 	for _, t := range found.Tasks[:min(len(found.Tasks), lettersOnPage)] {
 		t.ID, t.Name, t.Queue, t.Ref = clean(t.ID, maxName), clean(t.Name, maxName), clean(t.Queue, maxName), clean(t.Ref, maxRef)
 		t.TraceID, t.Error = clean(t.TraceID, maxName), clean(t.Error, maxError)
+		t.Function = clean(t.Function, maxRef)
 		t.Stack, t.Payload = cleanLines(t.Stack, maxStack), cleanLines(t.Payload, maxPayload)
 		v.Tasks = append(v.Tasks, t)
 	}
@@ -149,6 +167,9 @@ func (v *LettersPage) text(w *textWriter) {
 	w.line("%s", v.Group.Error)
 	for _, t := range v.Tasks {
 		w.line("%s %s %s, %d attempts, ended %s: %s", t.ID, t.Name, or(t.Ref), t.Attempts, t.Ended.Format(time.DateTime), t.Error)
+		if t.Function != "" {
+			w.line("It runs %s", t.Function)
+		}
 		w.block(t.Stack)
 	}
 	if v.Next != "" {

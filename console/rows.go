@@ -64,6 +64,9 @@ func (c *Console) runnerRowLocked(s *source) RunnerRow {
 	row.Used = s.utilized(time.Minute)
 	for kind := range runner.NumPlaces {
 		p := s.now.Places[kind]
+		if p.Limit == 0 { // of a durable queue
+			continue
+		}
 		row.Places = append(row.Places, Places{kind.String(), p.Taken, p.Limit})
 	}
 	now, then := s.since(time.Minute)

@@ -33,13 +33,16 @@ const (
 	steadyBurn    = 6                // AfterglowErrorBudgetBurn: over six hours and half an hour
 	leastBad      = 10               // for both
 	latencySLO    = .99              // AfterglowLatencyBudgetBurn
+	deadWindow    = 15 * time.Minute // AfterglowDurableDeadLetters: one is younger
+	dueTooOld     = 5 * time.Minute  // AfterglowDurableOldestTooOld …
+	dueTooOldFor  = 2 * time.Minute  // … for so long
 )
 
 // These are the console's own: no alert has them.
 const (
-	slowShare    = .8 // of its timeout that a callback's p95 takes
-	leastRuns    = 20 // for that
-	alwaysFails  = 3  // failures, and nothing else, in five minutes
-	deadIsOld    = time.Minute
+	slowShare    = .8          // of its timeout that a callback's p95 takes
+	leastRuns    = 20          // for that
+	alwaysFails  = 3           // failures, and nothing else, in five minutes
+	dueIsOld     = time.Minute // of a durable task
 	recentWindow = 5 * time.Minute
 )

@@ -60,15 +60,21 @@ func level(alert Level, lasted, wanted time.Duration) Level {
 
 func (j *judge) add(v Verdict) {
 	v.Runner = j.s.name
-	if v.Alert != "" {
-		if j.c.cfg.RunbookURL != "" {
-			v.Runbook = j.c.cfg.RunbookURL + "#" + strings.ToLower(v.Alert)
-		}
-		if v.Level == Watch {
-			v.Why = strings.TrimSpace(v.Why + " If it lasts, " + v.Alert + " fires.")
-		}
+	j.found = append(j.found, j.c.told(v))
+}
+
+// told adds what there is to say of the verdict's alert.
+func (c *Console) told(v Verdict) Verdict {
+	if v.Alert == "" {
+		return v
 	}
-	j.found = append(j.found, v)
+	if c.cfg.RunbookURL != "" {
+		v.Runbook = c.cfg.RunbookURL + "#" + strings.ToLower(v.Alert)
+	}
+	if v.Level == Watch {
+		v.Why = strings.TrimSpace(v.Why + " If it lasts, " + v.Alert + " fires.")
+	}
+	return v
 }
 
 // page is a link to a page of the console, with what it is to show.
@@ -231,6 +237,9 @@ func (j *judge) standsStill() bool {
 
 func (j *judge) filling(now *point) {
 	s := j.s
+	if s.now.Capacity == 0 { // a durable queue has as many places as its disk
+		return
+	}
 	capacity := float64(s.now.Capacity)
 	share := float64(now.depth) / capacity
 	full, honest := s.forecast()

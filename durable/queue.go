@@ -71,6 +71,16 @@ func (q *Queue) Pause(ctx context.Context, queue string) error { return q.core.p
 // Resume ends a pause. Empty: that of all queues.
 func (q *Queue) Resume(ctx context.Context, queue string) error { return q.core.resume(ctx, queue) }
 
+// Function returns the function that a task of this name runs, and where it is. It is the zero Function if this
+// process does not know the name.
+func (q *Queue) Function(name string) runner.Function {
+	task := q.core.tasks[name]
+	if task == nil {
+		return runner.Function{}
+	}
+	return runner.Callback{Func: task.defined().entry}.Function()
+}
+
 // Stats returns what is in the database. It reads at most MaxQueues queues.
 func (q *Queue) Stats(ctx context.Context) (Stats, error) { return q.core.stats(ctx) }
 

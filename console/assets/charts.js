@@ -97,6 +97,7 @@ export class Charts {
       scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, kind.unit === "s" ? 0.001 : 1) * 1.08] } },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "afterglow" } },
       legend: { live: true },
+      padding: [null, 24, null, null], // half of the last time
     }, rows(), figure);
     return { plot, rows, figure, text, kind, index };
   }

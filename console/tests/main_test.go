@@ -95,7 +95,7 @@ func getJSON[T any](t *testing.T, h http.Handler, target string) (v T) {
 }
 
 // verdict is one of a page in JSON.
-type verdict struct{ Level, Text, Why, Alert, Runner, Callback, Link string }
+type verdict struct{ Level, Text, Why, Alert, Runner, Callback, Link, Runbook string }
 
 type overview struct {
 	Level, Headline string

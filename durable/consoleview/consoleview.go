@@ -70,15 +70,18 @@ func (v view) letters(ctx context.Context, group, after string, limit int) (cons
 	}
 	all := console.DeadLetters{Next: page.Next}
 	for _, t := range page.Tasks {
-		all.Tasks = append(all.Tasks, letterOf(t))
+		all.Tasks = append(all.Tasks, v.letterOf(t))
 	}
 	return all, nil
 }
 
-func letterOf(t durable.Info) console.DeadLetter {
+func (v view) letterOf(t durable.Info) console.DeadLetter {
 	l := console.DeadLetter{
 		ID: strconv.FormatInt(t.ID, 10), Name: t.Name, Queue: t.Queue, Ref: t.Ref, TraceID: t.TraceID,
 		Attempts: t.Attempt, Enqueued: t.Enqueued, Ended: t.Ended, Payload: string(t.Payload),
+	}
+	if f := v.queue.Function(t.Name); f.Name != "" {
+		l.Function = f.String()
 	}
 	if n := len(t.Failures); n > 0 {
 		l.Error, l.Stack = t.Failures[n-1].Error, t.Failures[n-1].Stack

@@ -69,6 +69,7 @@ func TestTheConsoleShowsDeadLettersAndRetriesThem(t *testing.T) {
 		require.Len(t, letters.Tasks, 2)
 		require.Equal(t, "order 8", letters.Tasks[0].Ref)
 		require.Contains(t, letters.Tasks[0].Error, "no template for order 8")
+		require.Contains(t, letters.Tasks[0].Function, "durable/tests/console_test.go:")
 
 		<-broken
 		broken <- false
@@ -79,6 +80,17 @@ func TestTheConsoleShowsDeadLettersAndRetriesThem(t *testing.T) {
 		c.ServeHTTP(w, r)
 		require.Less(t, w.Code, http.StatusBadRequest, w.Body)
 		require.Eventually(t, func() bool { return dead() == 0 && q.Snapshot().Outcomes[runner.OutcomeSuccess] == 2 }, patience, 20*time.Millisecond)
+
+		var overview struct {
+			Verdicts []struct{ Alert string }
+			Runners  []struct{ Places []console.Places }
+		}
+		show(t, c, "/overview.json", &overview)
+		require.Len(t, overview.Runners, 1)
+		require.Empty(t, overview.Runners[0].Places, "it has the places of its disk")
+		for _, v := range overview.Verdicts {
+			require.NotEqual(t, "AfterglowQueueFillingUp", v.Alert)
+		}
 	})
 }
 

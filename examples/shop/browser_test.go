@@ -75,6 +75,7 @@ type browser struct {
 	shop    string
 	origins []string // that may be asked for something
 	dir     string   // of screenshots
+	width   int64    // of the window
 
 	mu       sync.Mutex
 	mistakes []string // guarded by mu: console errors, foreign requests
@@ -169,6 +170,7 @@ func (b *browser) until(expression string) {
 // look sets the window and the preferred colors.
 func (b *browser) look(width, height int64, scheme string) {
 	b.t.Helper()
+	b.width = width
 	opts := []chromedp.EmulateViewportOption{}
 	if width < 600 {
 		opts = append(opts, chromedp.EmulateScale(2), chromedp.EmulateMobile)

@@ -108,7 +108,7 @@ func TestTheConsoleRunsNothingThatItShows(t *testing.T) {
 	b.open(server.URL + "/durable")
 	b.shoot("console-durable-1400-light")
 	b.click("#durable form button", "Retry", &clicks)
-	b.arrives(contains("#durable", "None.") + ` && location.search === "?queue=tasks"`)
+	b.arrives(contains("#durable", "None.") + ` && location.search.startsWith("?queue=tasks")`)
 	b.noMistakes()
 }
 
