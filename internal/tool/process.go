@@ -19,8 +19,9 @@ const (
 	// readyTime is how long a tool may take to become ready, on a machine that
 	// runs other tests beside.
 	readyTime = time.Minute
-	// endTime is how long it may take to end before it is killed.
-	endTime = 10 * time.Second
+	// endTime is how long it may take to end before it is killed. One Alertmanager of
+	// a pair takes up to ten seconds to leave the other.
+	endTime = 30 * time.Second
 	// keptOutput is how much of its output is kept, in bytes.
 	keptOutput = 16 << 10
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,9 +67,9 @@ func TestALogHandlerThatPanicsIsAnObserverThatPanics(t *testing.T) {
 func TestALogHandlerMayAskTheRunner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, runner.Config{Workers: 1, Queue: 1, Timeout: time.Second, StuckAfter: time.Second})
-		called := 0
+		var called atomic.Int64 // by worker and asker at once
 		logsTo(t, func(ctx context.Context) {
-			called++
+			called.Add(1)
 			_ = r.Go(ctx, "from.log", func(context.Context) error { return errBroken })
 			_ = r.Do(ctx, "from.log", func(context.Context) error { return errBroken })
 			_ = runner.After(ctx, "bad name", nothing)
@@ -80,7 +81,7 @@ func TestALogHandlerMayAskTheRunner(t *testing.T) {
 		synctest.Wait()
 		causesOfRecords(t, r)
 		drain(t, r)
-		require.Positive(t, called)
+		require.Positive(t, called.Load())
 		requireBalanced(t, r.Stats())
 	})
 }

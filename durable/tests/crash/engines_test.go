@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/pgsql"
@@ -22,6 +24,9 @@ type engine struct {
 	name string
 	dsn  func(t testing.TB) string
 	open func(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*opened, error)
+
+	// isLocked reports whether a process holds a lock that stops all others. nil: there is no such lock.
+	isLocked func(t testing.TB, dsn string) bool
 }
 
 // opened is a queue, and the application's own tables in the same database.
@@ -39,9 +44,9 @@ type execFunc func(query string, args ...any) error
 var engines = map[string]engine{
 	"sqlite": {"sqlite", func(t testing.TB) string {
 		return sqlite.Scheme + filepath.Join(t.TempDir(), "tasks.db")
-	}, openSQLite},
-	"postgres": {"postgres", pgtest.DSN, openPostgres},
-	"pgsql":    {"pgsql", pgtest.DSN, openPGSQL},
+	}, openSQLite, isLockedSQLite},
+	"postgres": {"postgres", pgtest.DSN, openPostgres, nil},
+	"pgsql":    {"pgsql", pgtest.DSN, openPGSQL, nil},
 }
 
 func openSQLite(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*opened, error) {
@@ -54,6 +59,18 @@ func openSQLite(ctx context.Context, dsn string, cfg durable.Config, tasks ...du
 		return nil, errors.Join(err, db.Close())
 	}
 	return ofSQL(db, q), nil
+}
+
+func isLockedSQLite(t testing.TB, dsn string) bool {
+	t.Helper()
+	db, err := sql.Open("sqlite", strings.TrimPrefix(dsn, sqlite.Scheme)+"?_txlock=immediate") // which does not wait
+	require.NoError(t, err)
+	defer db.Close()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err == nil {
+		require.NoError(t, tx.Rollback())
+	}
+	return err != nil
 }
 
 func openPGSQL(ctx context.Context, dsn string, cfg durable.Config, tasks ...durable.Definition) (*opened, error) {

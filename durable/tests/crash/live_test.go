@@ -31,6 +31,15 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 	require.NoError(t, p.cmd.Process.Signal(s))
 }
 
+// freeze stops the process between two of its writes. In the middle of one it would hold
+// the only lock of a SQLite file, and no other process could do anything until it goes on.
+func (f *fleet) freeze(p *process) {
+	f.t.Helper()
+	for p.signal(f.t, syscall.SIGSTOP); f.engine.isLocked != nil && f.engine.isLocked(f.t, f.dsn); p.signal(f.t, syscall.SIGSTOP) {
+		p.signal(f.t, syscall.SIGCONT)
+	}
+}
+
 func TestATaskThatTakesMinutesInALiveProcessRunsOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine) {
 		after, takes := liveDeadAfter, 3*liveDeadAfter
@@ -60,7 +69,7 @@ func TestAProcessThatStandsStillForLessThanItsLeaseRunsNothingTwice(t *testing.T
 		}
 		f.start(nil)
 		for range 2 {
-			sleeper.signal(t, syscall.SIGSTOP)
+			f.freeze(sleeper)
 			elapse(liveDeadAfter / 3)
 			sleeper.signal(t, syscall.SIGCONT)
 			elapse(liveDeadAfter / 3)
@@ -76,7 +85,7 @@ func TestAProcessThatStandsStillForLongerThanItsLeaseEndsItsTasksAndOverwritesNo
 		id := f.enqueue(job{"slow", -1})[0]
 		f.awaitRun("slow", 1, hasStarted)
 		next := f.start(nil)
-		sleeper.signal(t, syscall.SIGSTOP)
+		f.freeze(sleeper)
 		f.awaitRun("slow", 2, hasStarted)
 		sleeper.signal(t, syscall.SIGCONT)
 
@@ -164,7 +173,7 @@ func TestScheduledTasksGoOnAfterLeadersStoodStill(t *testing.T) {
 				leads = f.leader()
 				return leads != nil
 			}, patience, 50*time.Millisecond, "no process leads")
-			leads.signal(t, syscall.SIGSTOP)
+			f.freeze(leads)
 			elapse(*deadAfter * 2)
 			leads.signal(t, syscall.SIGCONT)
 		}
