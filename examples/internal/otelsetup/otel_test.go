@@ -1,7 +1,6 @@
 package otelsetup_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -82,14 +81,14 @@ func (b *backend) body(path string) string {
 type setup struct {
 	*otelsetup.OTel
 	registry *prometheus.Registry
-	log      *bytes.Buffer // written by nobody once the setup has ended
+	log      *syncBuffer
 	spans    *tracetest.SpanRecorder
 }
 
 // start sets up all signals.
 func start(t *testing.T, change ...func(*otelsetup.Config)) setup {
 	t.Helper()
-	s := setup{registry: prometheus.NewRegistry(), log: new(bytes.Buffer), spans: tracetest.NewSpanRecorder()}
+	s := setup{registry: prometheus.NewRegistry(), log: new(syncBuffer), spans: tracetest.NewSpanRecorder()}
 	cfg := otelsetup.Config{
 		ServiceName: "example", ServiceVersion: "v1.2.3", Gatherer: s.registry, Logs: true,
 		SpanProcessors: []sdktrace.SpanProcessor{s.spans},
