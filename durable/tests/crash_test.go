@@ -65,7 +65,6 @@ func TestATaskThatKillsItsProcessEndsAsADeadLetter(t *testing.T) {
 
 func TestASlowTaskOfALiveProcessRunsOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
-		t.Parallel()                      // it mostly waits
 		const deadAfter = 4 * time.Second // a busy machine writes a heartbeat within two thirds of it
 		runs := make(chan int, 10)
 		slow := durable.Define("slow", durable.Options{Timeout: time.Hour}, func(ctx context.Context, id int) error {

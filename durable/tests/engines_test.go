@@ -37,10 +37,11 @@ type store struct {
 	open enginetest.Open
 }
 
-// onEach runs a test on each engine.
+// onEach runs a test on each engine, on all at once: it mostly waits.
 func onEach(t *testing.T, test func(t *testing.T, s store)) {
 	for name, e := range engines {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			test(t, store{t, e.dsn(t), e.open})
 		})
 	}

@@ -39,6 +39,7 @@ func (s store) silence() (end func()) {
 		_, err = tx.ExecContext(context.Background(), "LOCK TABLE afterglow_process IN ACCESS EXCLUSIVE MODE")
 		require.NoError(s.t, err)
 	}
+	s.t.Cleanup(func() { _ = tx.Rollback() }) // of a test that fails
 	return func() { require.NoError(s.t, tx.Rollback()) }
 }
 

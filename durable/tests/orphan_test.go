@@ -93,7 +93,6 @@ func TestATaskOfADeadProcessWaitsForAProcessThatKnowsIt(t *testing.T) {
 
 func TestWithoutAHeartbeatATaskIsTakenForLostAnHourAfterItsTimeout(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
-		t.Parallel() // it mostly waits
 		define := func(name string, timeout time.Duration) *durable.Task[int] {
 			return durable.Define(name, durable.Options{Timeout: timeout}, func(context.Context, int) error { return nil })
 		}
