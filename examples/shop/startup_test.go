@@ -72,7 +72,7 @@ func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
 		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-durable", "mysql://x"}, {"-role", "boss"}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
 		{"-webhook", "ftp://x"}, {"-webhook-attempts", "0"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
 		{"-limits", "order.webhook"}, {"-max-reserved", "-1"}, {"-max-held", "-1"}, {"-max-paused", "-1"},
-		{"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
+		{"-not-ready", "-1s"}, {"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
 	}
 	var args []string
 	for _, m := range mistakes {
@@ -108,7 +108,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
 	for _, flag := range []string{
 		"addr", "ops", "db", "durable", "role", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
-		"drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
+		"not-ready", "drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
 	} {
 		require.Contains(t, out.String(), "\n  -"+flag+" ")
 	}
