@@ -63,6 +63,10 @@ var usageGroups = []struct {
 	{"In a container", []string{"healthcheck"}},
 }
 
+// durableVariable has the DSN where all that run on a machine can read the flags of a
+// process, and the DSN has a password.
+const durableVariable = "SHOP_DURABLE"
+
 const usageFaults = `
 Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
   NAME   a callback: order.email.customer, order.email.admin, order.analytics,
@@ -77,7 +81,8 @@ Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
 
 Traces go to OTEL_EXPORTER_OTLP_ENDPOINT when it is set; the last ones are always
 readable at /traces on the ops address. Log records go to
-OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set.
+OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set. SHOP_DURABLE is the DSN
+if -durable is not given: others can read flags, and a DSN may have a password.
 `
 
 // parseConfig reads the flags. For -h it prints the usage to stdout and
@@ -125,6 +130,9 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	}
 	isSet := make(map[string]bool)
 	fs.Visit(func(f *flag.Flag) { isSet[f.Name] = true })
+	if !isSet["durable"] {
+		c.durable = os.Getenv(durableVariable)
+	}
 	return c, c.set(isSet, role, overflow, limits, faults, level)
 }
 

@@ -119,3 +119,23 @@ func TestHelpListsEveryFlag(t *testing.T) {
 		require.Less(t, len(line), 120, line)
 	}
 }
+
+func TestTheEnvironmentNamesTheDatabaseOfTasksIfNoFlagDoes(t *testing.T) {
+	t.Setenv("SHOP_DURABLE", "sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
+	cfg, err := parseConfig(nil, new(output))
+	require.NoError(t, err)
+	require.Contains(t, cfg.durable, "tasks.db")
+	cfg, err = parseConfig([]string{"-durable", "sqlite:other.db"}, new(output))
+	require.NoError(t, err)
+	require.Equal(t, "sqlite:other.db", cfg.durable)
+	cfg, err = parseConfig([]string{"-durable", ""}, new(output))
+	require.NoError(t, err)
+	require.Empty(t, cfg.durable)
+
+	t.Setenv("SHOP_DURABLE", "postgres://shop:secret@db/shop")
+	out := new(output)
+	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
+	require.NotContains(t, out.String(), "secret")
+	_, err = parseConfig([]string{"-role", "worker"}, new(output))
+	require.NoError(t, err)
+}
