@@ -26,6 +26,7 @@ type options struct {
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
 	shopFlags   []string           // of the first shop
+	shopEnd     time.Duration      // what a shop may take to end; 0: ten seconds
 }
 
 // stack is what runs.
@@ -240,9 +241,10 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop-" + ports[0] + ".db"),
 			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
 		}, args...),
-		Env:    env,
-		Output: log,
-		Ready:  sh.ops + "/readyz",
+		Env:     env,
+		Output:  log,
+		Ready:   sh.ops + "/readyz",
+		EndTime: s.shopEnd,
 	})
 	if err != nil {
 		return nil, err
