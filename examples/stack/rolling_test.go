@@ -16,6 +16,10 @@ import (
 // Ten is what the page "Kubernetes" has the figures of.
 var rolls = flag.Int("rolling.rolls", 3, "how `often` the rolling deploy replaces both replicas")
 
+// rollingCompression makes a second of the machine 20 seconds of the rules, so that scrapes
+// once a second are what they mostly are. A replica that has ended may be scraped once more.
+const rollingCompression = 20
+
 func TestARollingDeployRefusesNoRequestLosesNoCallbackAndFiresNoAlert(t *testing.T) {
 	t.Parallel()
 	for plays := 1; !rollsUnderLoad(t); plays++ {
@@ -27,7 +31,9 @@ func TestARollingDeployRefusesNoRequestLosesNoCallbackAndFiresNoAlert(t *testing
 // processes run.
 func rollsUnderLoad(t *testing.T) bool {
 	t.Helper()
-	ts := startStack(t, func(o *options) { o.metricsOnly, o.shopEnd = true, fleetEnd }, fleetFlags...)
+	ts := startStack(t, func(o *options) {
+		o.metricsOnly, o.shopEnd, o.compression = true, fleetEnd, rollingCompression
+	}, fleetFlags...)
 	f := &fleet{ts: ts, balancer: startBalancer(t), flags: fleetFlags}
 	f.takes(ts.first)
 	f.starts()
