@@ -49,7 +49,7 @@ func TestTheCloudRunServiceKeepsTheCPUAndEndsInTenSeconds(t *testing.T) {
 	c := s.Spec.Template.Spec.Containers[0]
 	require.Empty(t, refused(t, c.Args, []string{"SHOP_DURABLE=postgres://shop@db/shop"}))
 	for _, arg := range c.Args {
-		require.NotRegexp(t, variable, arg, "Cloud Run replaces no variables")
+		require.NotRegexp(t, variable, arg, "no document promises that Cloud Run replaces variables")
 	}
 	require.Less(t, durationOf(c.Args, "not-ready", 0)+durationOf(c.Args, "drain", defaultDrain)+durationOf(c.Args, "linger", 0)+closeTime, runGrace)
 	require.Len(t, c.Ports, 1, "Cloud Run has one port")

@@ -25,6 +25,7 @@ type options struct {
 	metricsOnly bool               // without Jaeger and VictoriaLogs
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
+	interval    time.Duration      // of scrapes and evaluations in compressed time; 0: a second
 	shopFlags   []string           // of the first shop
 	shopEnd     time.Duration      // what a shop may take to end; 0: ten seconds
 }
@@ -62,7 +63,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.files, err = newFiles(o.dir, o.compression); err != nil {
+	if s.files, err = newFiles(o.dir, o.compression, o.interval); err != nil {
 		return nil, err
 	}
 	webhook, err := s.receive()
