@@ -29,7 +29,8 @@
 //
 // If your program starts the server itself, wrap the handler in [Runner.Middleware] and
 // call [Bind] with the server. At the end, call Shutdown of the server, then
-// [Runner.Shutdown]. [AfterAll] asks for several callbacks. The runner accepts all of
+// [Runner.Shutdown], each with a context of its own: an open request may use up that of the
+// server, and then the callbacks would have no time left. [AfterAll] asks for several callbacks. The runner accepts all of
 // them or none. [Runner.Go] is for work that belongs to no request. [Runner.Do] runs
 // work on the caller's goroutine. [Runner.Scope] is for requests that do not come
 // through net/http, such as RPCs, and [Wait] waits for what a scope has asked for.

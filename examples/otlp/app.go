@@ -69,17 +69,17 @@ func newApp(ctx context.Context, stderr io.Writer) (_ *app, err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders/{id}", a.placeOrder)
 	a.server = &http.Server{
-		// Outside of the middleware, as callbacks link to the request's span.
-		Handler:           otelhttp.NewHandler(a.after.Middleware(mux), service, otelhttp.WithTracerProvider(a.otel.Tracers)),
+		// Callbacks link to the request's span, which the context has that they are asked for with.
+		Handler:           otelhttp.NewHandler(mux, service, otelhttp.WithTracerProvider(a.otel.Tracers)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(local, slog.LevelWarn),
 	}
-	runner.Bind(a.server)
 	return a, nil
 }
 
 // placeOrder answers at once; the mail goes out after the response.
 func (a *app) placeOrder(w http.ResponseWriter, r *http.Request) {
+	runner.SetPattern(r.Context(), r.Pattern) // otelhttp has copied the request
 	id := r.PathValue("id")
 	err := runner.After(r.Context(), callbackEmail, func(ctx context.Context) error {
 		a.log.InfoContext(ctx, "mail sent", "id", id)
@@ -92,6 +92,7 @@ func (a *app) placeOrder(w http.ResponseWriter, r *http.Request) {
 		a.log.ErrorContext(r.Context(), "asking for a callback", "error", err)
 		http.Error(w, "sorry, this did not work", http.StatusInternalServerError)
 	default:
+		a.log.InfoContext(r.Context(), "order placed", "id", id)
 		fmt.Fprintf(w, "order %s placed\n", id)
 	}
 }

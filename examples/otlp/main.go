@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("otlp", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "`host:port` to listen on")
+	budget := flags.Duration("budget", 5*time.Second, "`duration` that open requests may take at the end, and then callbacks")
 	collector := flags.Bool("jaeger", false, "start a Jaeger as the collector; to be used in a checkout of the repository")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,20 +75,12 @@ metrics at %s, once a minute or every OTEL_METRIC_EXPORT_INTERVAL milliseconds
 		return errors.Join(err, listener.Close())
 	}
 	fmt.Fprintf(stdout, "listening on http://%[1]s\nplace an order: curl -X POST http://%[1]s/orders/7\n", listener.Addr())
-	serving := make(chan error, 1)
-	go func() { serving <- a.server.Serve(listener) }()
-	select {
-	case err = <-serving: // it failed
-	case <-ctx.Done():
-	}
-
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if cut := a.server.Shutdown(end); cut != nil { // requests first: they ask for callbacks
-		err = errors.Join(err, cut, a.server.Close())
-	}
-	// Then the callbacks, which count, log and trace, and then all of that.
-	err = errors.Join(err, a.otel.Shutdown(end, a.after))
+	// Requests end first, as they ask for callbacks. Each part has a time of its own, so
+	// that a request that stays open takes none from the callbacks.
+	report, err := a.after.Serve(ctx, a.server, listener, runner.Budgets{Server: *budget, Callbacks: *budget})
+	fmt.Fprintln(stdout, report)
+	// The callbacks have counted, logged and traced. Now all of that is exported.
+	err = errors.Join(err, a.otel.Shutdown(context.WithoutCancel(ctx)))
 	stats := a.after.Stats()
 	fmt.Fprintf(stdout, "callbacks asked for: %d, done: %d\n", stats.Asked, stats.Outcomes[runner.OutcomeSuccess])
 	return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/afterglow-go/afterglow/examples/internal/jaeger/jaegertest"
+	"github.com/afterglow-go/afterglow/runner"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,14 +54,14 @@ type program struct {
 
 var listening = regexp.MustCompile(`listening on (http://\S+)\n`)
 
-func start(t *testing.T) *program {
+func start(t *testing.T, args ...string) *program {
 	t.Helper()
 	p := &program{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: patience}, ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	p.cancel = cancel
 	go func() {
 		defer close(p.ended)
-		p.err = run(ctx, []string{"-addr", "127.0.0.1:0"}, &p.stdout, &p.stderr)
+		p.err = run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), &p.stdout, &p.stderr)
 	}()
 	t.Cleanup(func() { _ = p.stop() })
 	require.Eventually(t, func() bool { return listening.MatchString(p.stdout.String()) }, patience, 5*time.Millisecond)
@@ -84,6 +86,20 @@ func (p *program) order(id string) (status int, body string, err error) {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b), err
+}
+
+// The server waits for the body before it answers, until its time is over.
+func TestARequestThatStaysOpenTakesNoTimeFromItsCallbacks(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	p := start(t, "-budget", "2s")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /orders/7 HTTP/1.1\r\nHost: shop\r\nContent-Length: 1\r\n\r\n")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(p.stderr.String(), "order placed") }, patience, 5*time.Millisecond)
+	require.ErrorIs(t, p.stop(), runner.ErrRequestsCutOff)
+	require.Contains(t, p.stdout.String(), "callbacks asked for: 1, done: 1")
 }
 
 // get returns what an address answers, in the format that has exemplars if it

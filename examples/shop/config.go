@@ -31,6 +31,7 @@ type config struct {
 	admin     string
 	load      int
 	faults    faultTable
+	notReady  time.Duration
 	drain     time.Duration
 	linger    time.Duration
 	workers   int
@@ -56,11 +57,15 @@ var usageGroups = []struct {
 	{"Where it listens and keeps its data", []string{"addr", "ops", "db"}},
 	{"Mails that survive a crash", []string{"durable", "role"}},
 	{"Where mails and webhooks go", []string{"smtp", "smtp-delay", "webhook", "webhook-attempts", "admin"}},
-	{"The runner", []string{"workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "drain", "linger"}},
+	{"The runner", []string{"workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "not-ready", "drain", "linger"}},
 	{"Making life interesting", []string{"load", "faults"}},
 	{"Looking into it", []string{"log-level", "flight"}},
 	{"In a container", []string{"healthcheck"}},
 }
+
+// durableVariable has the DSN where all that run on a machine can read the flags of a
+// process, and the DSN has a password.
+const durableVariable = "SHOP_DURABLE"
 
 const usageFaults = `
 Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
@@ -76,7 +81,8 @@ Faults, for -faults: NAME=KIND:SHARE[,NAME=KIND:SHARE...]
 
 Traces go to OTEL_EXPORTER_OTLP_ENDPOINT when it is set; the last ones are always
 readable at /traces on the ops address. Log records go to
-OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set.
+OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, too, when that is set. SHOP_DURABLE is the DSN
+if -durable is not given: others can read flags, and a DSN may have a password.
 `
 
 // parseConfig reads the flags. For -h it prints the usage to stdout and
@@ -103,6 +109,7 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	fs.Var((*intFlag)(&c.aside.reserved), "max-reserved", "`number` of callbacks that may wait for open responses; 0: eight times -queue")
 	fs.Var((*intFlag)(&c.aside.held), "max-held", "`number` of callbacks that may wait for -limits; 0: eight times -queue")
 	fs.Var((*intFlag)(&c.aside.paused), "max-paused", "`number` of callbacks that may wait for another attempt; 0: eight times -queue")
+	fs.Var((*durationFlag)(&c.notReady), "not-ready", "`duration` to go on serving after SIGTERM while /readyz answers 503, before the drain begins")
 	fs.Var((*durationFlag)(&c.drain), "drain", "`duration` to end after Ctrl-C or SIGTERM: half for requests, half for callbacks")
 	fs.Var((*durationFlag)(&c.linger), "linger", "`duration` to wait after the drain, at most, for one last scrape of /metrics")
 	fs.Var((*intFlag)(&c.load), "load", "`number` of orders a second to place against itself over HTTP")
@@ -123,6 +130,9 @@ func parseConfig(args []string, stdout io.Writer) (config, error) {
 	}
 	isSet := make(map[string]bool)
 	fs.Visit(func(f *flag.Flag) { isSet[f.Name] = true })
+	if !isSet["durable"] {
+		c.durable = os.Getenv(durableVariable)
+	}
 	return c, c.set(isSet, role, overflow, limits, faults, level)
 }
 
@@ -157,6 +167,7 @@ func (c *config) set(isSet map[string]bool, role, overflow, limits, faults, leve
 	check(c.aside.reserved >= 0, "-max-reserved %d: use 0 or a positive number", c.aside.reserved)
 	check(c.aside.held >= 0, "-max-held %d: use 0 or a positive number", c.aside.held)
 	check(c.aside.paused >= 0, "-max-paused %d: use 0 or a positive number", c.aside.paused)
+	check(c.notReady >= 0, "-not-ready %v: use 0 or a positive duration", c.notReady)
 	check(c.drain > 0, "-drain %v: use a positive duration", c.drain)
 	check(c.linger >= 0, "-linger %v: use 0 or a positive duration", c.linger)
 

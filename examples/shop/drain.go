@@ -12,9 +12,13 @@ import (
 // serveOrders serves the shop until ctx ends. Then it ends the shop in the order
 // that loses nothing: be seen as not ready, take no more requests, finish what was
 // accepted, flush the telemetry, and leave /metrics open for a last look. It keeps to
-// -drain even if callbacks hang, plus the time to flush.
+// -not-ready and -drain even if callbacks hang, plus the time to flush.
 func (s *shop) serveOrders(ctx context.Context) error {
 	announce := sync.OnceFunc(func() {
+		if s.cfg.notReady > 0 {
+			fmt.Fprintf(s.stdout, "Not ready: orders for %v more, then up to %v for what was accepted.\n", s.cfg.notReady, s.cfg.drain)
+			return
+		}
 		fmt.Fprintf(s.stdout, "Closing: no more orders; up to %v for what was accepted.\n", s.cfg.drain)
 	})
 	stop := context.AfterFunc(ctx, announce)
@@ -24,7 +28,7 @@ func (s *shop) serveOrders(ctx context.Context) error {
 	if s.queue != nil {
 		part = s.cfg.drain / 3 // the last third is for tasks
 	}
-	report, err := s.runner.Serve(ctx, s.server, s.listener, runner.Budgets{Server: part, Callbacks: part})
+	report, err := s.runner.Serve(ctx, s.server, s.listener, runner.Budgets{NotReady: s.cfg.notReady, Server: part, Callbacks: part})
 	stop()
 	failed := ctx.Err() == nil
 	if !failed {

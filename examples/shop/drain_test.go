@@ -192,3 +192,14 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Equal(t, 130, s.exit(cmd))
 }
+
+// A load balancer that asks /readyz now and then sends orders until it has asked.
+func TestAShopThatIsNotReadyTakesOrdersUntilItsTimeIsOver(t *testing.T) {
+	s, cmd := startProgram(t, "-smtp-delay", "0s", "-not-ready", "1h")
+	s.cancel()
+	require.Eventually(t, func() bool { return s.get(s.ops+"/readyz").status == http.StatusServiceUnavailable }, patience, 5*time.Millisecond)
+	s.order()
+	require.Contains(t, s.stdout.String(), "Not ready: orders for 1h0m0s more")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Equal(t, 130, s.exit(cmd))
+}

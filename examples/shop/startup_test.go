@@ -72,7 +72,7 @@ func TestMistakesInTheFlagsAreAllReportedInTheOrderOfTheHelp(t *testing.T) {
 		{"-addr", "localhost"}, {"-ops", "8081"}, {"-db", ""}, {"-durable", "mysql://x"}, {"-role", "boss"}, {"-smtp", "mail"}, {"-smtp-delay", "2m"},
 		{"-webhook", "ftp://x"}, {"-webhook-attempts", "0"}, {"-admin", "boss"}, {"-workers", "0"}, {"-queue", "-5"}, {"-overflow", "explode"},
 		{"-limits", "order.webhook"}, {"-max-reserved", "-1"}, {"-max-held", "-1"}, {"-max-paused", "-1"},
-		{"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
+		{"-not-ready", "-1s"}, {"-drain", "0s"}, {"-linger", "-1s"}, {"-load", "-1"}, {"-faults", "x"}, {"-log-level", "loud"},
 	}
 	var args []string
 	for _, m := range mistakes {
@@ -108,7 +108,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
 	for _, flag := range []string{
 		"addr", "ops", "db", "durable", "role", "smtp", "smtp-delay", "webhook", "admin", "load", "faults",
-		"drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
+		"not-ready", "drain", "linger", "workers", "queue", "overflow", "limits", "max-reserved", "max-held", "max-paused", "webhook-attempts", "log-level", "flight",
 	} {
 		require.Contains(t, out.String(), "\n  -"+flag+" ")
 	}
@@ -118,4 +118,24 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		require.Less(t, len(line), 120, line)
 	}
+}
+
+func TestTheEnvironmentNamesTheDatabaseOfTasksIfNoFlagDoes(t *testing.T) {
+	t.Setenv("SHOP_DURABLE", "sqlite:"+filepath.Join(t.TempDir(), "tasks.db"))
+	cfg, err := parseConfig(nil, new(output))
+	require.NoError(t, err)
+	require.Contains(t, cfg.durable, "tasks.db")
+	cfg, err = parseConfig([]string{"-durable", "sqlite:other.db"}, new(output))
+	require.NoError(t, err)
+	require.Equal(t, "sqlite:other.db", cfg.durable)
+	cfg, err = parseConfig([]string{"-durable", ""}, new(output))
+	require.NoError(t, err)
+	require.Empty(t, cfg.durable)
+
+	t.Setenv("SHOP_DURABLE", "postgres://shop:secret@db/shop")
+	out := new(output)
+	require.NoError(t, run(t.Context(), []string{"-h"}, out, new(output)))
+	require.NotContains(t, out.String(), "secret")
+	_, err = parseConfig([]string{"-role", "worker"}, new(output))
+	require.NoError(t, err)
 }

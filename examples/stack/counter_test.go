@@ -110,7 +110,7 @@ func newProcess(t *testing.T, config runner.Config) process {
 // argument changed, and the committed rules. It scrapes and evaluates once a second.
 func startPrometheus(t *testing.T, target string, change func(arg string) string) *testStack {
 	t.Helper()
-	f, err := newFiles(t.TempDir(), compression)
+	f, err := newFiles(t.TempDir(), compression, 0)
 	require.NoError(t, err)
 	require.NoError(t, f.prometheus())
 	require.NoError(t, f.targets(shopTargets, []string{target}))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/afterglow-go/afterglow/internal/tool"
 )
@@ -20,12 +22,13 @@ import (
 type files struct {
 	root, dir   string
 	compression float64 // of time. 0: none
+	interval    time.Duration
 }
 
 // newFiles finds the checkout that the program runs in.
-func newFiles(dir string, compression float64) (files, error) {
+func newFiles(dir string, compression float64, interval time.Duration) (files, error) {
 	root, err := tool.Root()
-	return files{root: root, dir: dir, compression: compression}, err
+	return files{root: root, dir: dir, compression: compression, interval: cmp.Or(interval, time.Second)}, err
 }
 
 // path is where a file of the repository is laid out.
@@ -80,7 +83,7 @@ func (f files) prometheus() error {
 		if n := len(interval.FindAllString(text, -1)); n != 2 {
 			return fmt.Errorf("%s has %d intervals instead of two", prometheusFile, n)
 		}
-		text = interval.ReplaceAllString(text, "$1 1s") // as compressed rules need it
+		text = interval.ReplaceAllString(text, "$1 "+f.interval.String()) // as compressed rules need it
 	}
 	return f.write(prometheusFile, text)
 }

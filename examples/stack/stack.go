@@ -25,7 +25,9 @@ type options struct {
 	metricsOnly bool               // without Jaeger and VictoriaLogs
 	onAlert     func(alerts.Alert) // one at a time
 	compression float64            // of time, by rules and notifications; 0: none
+	interval    time.Duration      // of scrapes and evaluations in compressed time; 0: a second
 	shopFlags   []string           // of the first shop
+	shopEnd     time.Duration      // what a shop may take to end; 0: ten seconds
 }
 
 // stack is what runs.
@@ -61,7 +63,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.files, err = newFiles(o.dir, o.compression); err != nil {
+	if s.files, err = newFiles(o.dir, o.compression, o.interval); err != nil {
 		return nil, err
 	}
 	webhook, err := s.receive()
@@ -240,9 +242,10 @@ func (s *stack) startShopAt(ctx context.Context, ports []string, args ...string)
 			"-addr", "127.0.0.1:" + ports[0], "-ops", ops, "-db", s.files.path("data/shop-" + ports[0] + ".db"),
 			"-log-level", "warn", "-drain", "5s", // less than the time it is given to end
 		}, args...),
-		Env:    env,
-		Output: log,
-		Ready:  sh.ops + "/readyz",
+		Env:     env,
+		Output:  log,
+		Ready:   sh.ops + "/readyz",
+		EndTime: s.shopEnd,
 	})
 	if err != nil {
 		return nil, err

@@ -37,6 +37,9 @@ type Command struct {
 	// Ready is the URL that answers 200 once the tool can be used.
 	Ready string
 
+	// EndTime is how long it may take to end before it is killed. 0: ten seconds.
+	EndTime time.Duration
+
 	// Output gets what the tool prints, besides what is kept of it.
 	// nil: it is kept only.
 	Output io.Writer
@@ -73,7 +76,10 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	p.cmd.Env = append(p.cmd.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = endTime // then it is killed
+	p.cmd.WaitDelay = c.EndTime // then it is killed
+	if c.EndTime == 0 {
+		p.cmd.WaitDelay = endTime
+	}
 	endWithParent(p.cmd)
 	started := make(chan error)
 	go p.run(started)
@@ -156,7 +162,7 @@ func (p *Process) Stop() error {
 			return
 		}
 		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
-			p.stopped = fmt.Errorf("tool: it did not end within %v and was killed", endTime)
+			p.stopped = fmt.Errorf("tool: it did not end within %v and was killed", p.cmd.WaitDelay)
 		}
 	})
 	return p.stopped

@@ -98,7 +98,8 @@ func (o *OTel) Endpoint(signal string) string { return o.endpoints[signal] }
 // drained, within ctx, then the metrics with their last increments are
 // exported, then the log records, those about the metrics included, and last
 // the spans. Each of the three may take Config.FlushTime more, so that a
-// backend that hangs does not hold up the end.
+// backend that hangs does not hold up the end. Do not use the context that a server's
+// Shutdown had: an open request may have used it up.
 func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
 	var errs []error
 	for _, r := range runners {
