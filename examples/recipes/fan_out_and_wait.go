@@ -9,9 +9,8 @@ import (
 )
 
 // SendAll sends to all receivers, as many at once as the runner has workers, and returns when all
-// of them are done. It is what a command, a cron job or a batch does: no request asks for
-// the work, so a scope that is opened by hand does. errs has an error for each receiver that
-// failed.
+// of them are done. No request asks for the work, so it opens a scope by hand. Its error names
+// each receiver that failed.
 func SendAll(ctx context.Context, after *runner.Runner, receivers []string, send func(ctx context.Context, to string) error) error {
 	errs := make([]error, len(receivers))
 	scoped, release := after.Scope(ctx)
