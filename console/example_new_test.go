@@ -26,6 +26,6 @@ func ExampleNew() {
 	_ = r.Do(context.Background(), "order.email", func(context.Context) error { return nil })
 	w := httptest.NewRecorder()
 	con.ServeHTTP(w, httptest.NewRequest("GET", "/debug/afterglow/overview.txt", nil))
-	fmt.Println(w.Code, strings.Contains(w.Body.String(), "order.email"))
+	fmt.Println(w.Code, strings.Contains(w.Body.String(), "shop"))
 	// Output: 200 true
 }
