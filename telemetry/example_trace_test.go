@@ -75,8 +75,9 @@ func ExampleContextWithRequestTraceID() {
 // In a callback, and in those that it asks for, it is the trace of the request that came first.
 func ExampleRequestTraceID() {
 	fmt.Printf("%q\n", telemetry.RequestTraceID(context.Background())) // no request
-	ctx := telemetry.ContextWithRequestTraceID(context.Background(), "4bf90000000000000000000000000000")
-	fmt.Println(telemetry.RequestTraceID(context.WithValue(ctx, struct{}{}, 1)))
+	ctx, cancel := context.WithCancel(telemetry.ContextWithRequestTraceID(context.Background(), "4bf90000000000000000000000000000"))
+	defer cancel()
+	fmt.Println(telemetry.RequestTraceID(ctx)) // of a context that is derived, too
 	// Output:
 	// ""
 	// 4bf90000000000000000000000000000
