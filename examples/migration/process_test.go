@@ -82,7 +82,7 @@ func mailSlowly(slow <-chan struct{}) func(context.Context) error {
 
 func mailWithBug(context.Context) error {
 	var sent map[string]bool
-	sent["7"] = true //nolint:govet // this is the bug
+	sent["7"] = true //nolint:govet,staticcheck // this is the bug
 	return nil
 }
 
