@@ -6,6 +6,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 COPY durable/go.mod durable/go.sum durable/
 COPY examples/go.mod examples/go.sum examples/
+COPY integrations/otelsetup/go.mod integrations/otelsetup/go.sum integrations/otelsetup/
 RUN go -C examples mod download
 COPY console console
 COPY histogram histogram
@@ -13,6 +14,7 @@ COPY runner runner
 COPY telemetry telemetry
 COPY durable durable
 COPY internal internal
+COPY integrations/otelsetup integrations/otelsetup
 COPY examples examples
 RUN mkdir -p /out/data /out/tmp && go -C examples build -trimpath -ldflags='-s -w' -o /out/ ./shop ./load ./alerts
 

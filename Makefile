@@ -6,7 +6,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . benchmarks dashboards deploy/tests durable examples integrations/routers
+MODULES := . benchmarks dashboards deploy/tests durable examples integrations/otelsetup integrations/routers
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 
@@ -55,6 +55,12 @@ setup: ## install a C compiler, Chromium and Postgres, and build the servers tha
 .PHONY: test
 test: setup ## run every test of every module under the race detector
 	@$(GOTEST) -- -race -shuffle=on -timeout=30m $(TESTFLAGS) $(PACKAGES)
+
+# The oldest supported release of Go is the one of go.mod, which all else runs with.
+NEWEST ?= go1.27.3
+.PHONY: newest
+newest: ## run the tests of the library with the newest release of Go (NEWEST=go1.27.3)
+	@GOTOOLCHAIN=$(NEWEST) go test -shuffle=on $(TESTFLAGS) ./console/... ./histogram/... ./runner/... ./telemetry/...
 
 .PHONY: race
 race: test ## the same as test, which always runs under the race detector

@@ -155,7 +155,11 @@ func (a *attempt) endOfFailure(err error) (e ending) {
 	if a.number >= a.attempts || runner.IsPermanent(err) {
 		return endDead
 	}
-	a.wait = max(a.task.defined().options.Backoff(a.number), 0)
+	wait, ok := runner.RetryWait(err)
+	if !ok {
+		wait = a.task.defined().options.Backoff(a.number)
+	}
+	a.wait = max(wait, 0)
 	return endAgain
 }
 

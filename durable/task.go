@@ -21,7 +21,8 @@ type Options struct {
 
 	// Backoff is how long a task waits after its n-th failed attempt. The wait is
 	// precise to about five seconds, as the leader looks for due tasks so often; less
-	// than that starts at once.
+	// than that starts at once. An error that is marked with runner.RetryIn says itself
+	// how long.
 	// nil: runner.Exponential(time.Second, time.Hour).
 	Backoff runner.Backoff
 

@@ -59,5 +59,9 @@ func (w *worker) decide() {
 	if errors.Is(w.err, ErrGoexit) || IsPermanent(w.err) {
 		return
 	}
-	w.again = &nextAttempt{max(t.policy.backoff(int(t.attempt)), 0)}
+	wait, ok := RetryWait(w.err)
+	if !ok {
+		wait = t.policy.backoff(int(t.attempt))
+	}
+	w.again = &nextAttempt{max(wait, 0)}
 }

@@ -75,7 +75,8 @@
 // # Options
 //
 // [Timeout], [Retry], [RetryBackoff], [Once], [Coalesce] and [When] change one
-// callback. [Ref] gives it a reference for logs, spans and reports. [Wraps] says which
+// callback. An error can say that another attempt is useless ([Permanent]), or when it makes
+// sense ([RetryIn]). [Ref] gives it a reference for logs, spans and reports. [Wraps] says which
 // function it is, if a helper of yours wraps all of them, and [Caller] which line asks. Config.Limits bounds how many
 // callbacks of a name run at once.
 //

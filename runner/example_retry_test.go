@@ -52,3 +52,34 @@ func ExamplePermanent() {
 	// one attempt
 	// 1 error
 }
+
+// The partner answers 429, and says in Retry-After when to come back.
+func ExampleRetryIn() {
+	r, err := runner.New(runner.Config{})
+	if err != nil {
+		panic(err)
+	}
+	attempts := 0
+	_ = r.Go(context.Background(), "order.webhook", func(context.Context) error {
+		attempts++
+		if attempts == 1 {
+			const retryAfter = time.Millisecond // of the answer's header
+			return runner.RetryIn(errors.New("429 too many requests"), retryAfter)
+		}
+		fmt.Println("delivered with attempt", attempts)
+		return nil
+	}, runner.RetryBackoff(5, runner.Exponential(time.Hour, time.Hour)))
+	if _, err := r.Shutdown(context.Background()); err != nil {
+		panic(err)
+	}
+	// Output: delivered with attempt 2
+}
+
+// A helper that logs what comes next.
+func ExampleRetryWait() {
+	err := fmt.Errorf("order 7: %w", runner.RetryIn(errors.New("429 too many requests"), time.Minute))
+	if wait, ok := runner.RetryWait(err); ok {
+		fmt.Println(err, "- again in", wait)
+	}
+	// Output: order 7: 429 too many requests - again in 1m0s
+}

@@ -42,7 +42,8 @@ func Timeout(d time.Duration) Option { return Option{kind: withTimeout, duration
 
 // Retry runs the callback up to attempts times in all, until it returns nil.
 // Between two attempts it waits as Exponential(100*time.Millisecond,
-// 10*time.Second) says; [RetryBackoff] waits otherwise.
+// 10*time.Second) says; [RetryBackoff] waits otherwise, and so does an error that is
+// marked with [RetryIn].
 //
 // An error and a timeout are retried; a panic, Goexit, an error marked
 // [Permanent] and the shutdown's cancellation end the callback. The wait holds

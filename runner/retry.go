@@ -51,6 +51,37 @@ type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
+// RetryIn marks an error that says when another attempt makes sense, such as an answer
+// with a Retry-After header. [Retry] and [RetryBackoff] then wait that long before the
+// next attempt, and do not ask the backoff. A wait of 0 or less means no wait. The number
+// of attempts stays the same.
+//
+// A callback that waits takes a place of Config.MaxPaused. So limit a wait that somebody
+// else has chosen, as in RetryIn(err, min(wait, time.Minute)). It returns nil for nil.
+func RetryIn(err error, wait time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &retryInError{err, wait}
+}
+
+// RetryWait returns the wait of an error that is marked with [RetryIn]. ok reports
+// whether it is. Of several marks the outermost counts.
+func RetryWait(err error) (wait time.Duration, ok bool) {
+	var marked *retryInError
+	if !errors.As(err, &marked) {
+		return 0, false
+	}
+	return marked.wait, true
+}
+
+type retryInError struct {
+	error
+	wait time.Duration
+}
+
+func (e *retryInError) Unwrap() error { return e.error }
+
 // pauseLocked takes a task whose attempt has failed off its worker until the next
 // attempt. It reports whether the caller must have the observers told; the pause
 // begins when they have seen it.

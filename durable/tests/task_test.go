@@ -95,6 +95,20 @@ func TestAPermanentErrorIsADeadLetterAtOnce(t *testing.T) {
 	})
 }
 
+func TestAnErrorThatSaysWhenReplacesTheBackoff(t *testing.T) {
+	onEach(t, func(t *testing.T, s store) {
+		task := durable.Define("later", durable.Options{Backoff: runner.Exponential(time.Minute, time.Minute)}, func(context.Context, int) error {
+			return runner.RetryIn(errors.New("429"), 24*time.Hour)
+		})
+		q := s.queue(durable.Config{}, task)
+		e, err := task.Enqueue(t.Context(), q, 1)
+		require.NoError(t, err)
+		info := s.await(q, e.ID, durable.StateRetrying)
+		require.Equal(t, "429", info.Failures[0].Error)
+		require.WithinRange(t, info.Due, info.Started.Add(24*time.Hour-time.Minute), info.Started.Add(24*time.Hour+time.Minute))
+	})
+}
+
 func TestAPayloadThatDoesNotDecodeIsADeadLetterAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
 		old := durable.Define("changed", durable.Options{}, func(context.Context, string) error { return nil })

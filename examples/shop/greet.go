@@ -5,7 +5,7 @@ import (
 	"net"
 	"strings"
 
-	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/integrations/otelsetup"
 )
 
 // greet says where everything is and what to try.

@@ -17,7 +17,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/integrations/otelsetup"
 )
 
 // maxSpans bounds the spans kept in memory, about 2 KB each: some ten seconds

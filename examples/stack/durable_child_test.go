@@ -19,7 +19,7 @@ import (
 
 	"github.com/afterglow-go/afterglow/durable"
 	"github.com/afterglow-go/afterglow/durable/sqlite"
-	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/integrations/otelsetup"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )

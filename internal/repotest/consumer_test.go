@@ -42,18 +42,6 @@ func (c consumer) read(t *testing.T, name string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// requireDurable lets the consumer use the module of durable tasks as well.
-func (c consumer) requireDurable(t *testing.T) {
-	t.Helper()
-	from := filepath.Join(root(t), "durable")
-	_, err := command(t, from, []string{"GOWORK=off"}, "go", "list", "-deps", "./...") // into the module cache
-	require.NoError(t, err)
-	sums, err := os.ReadFile(filepath.Join(from, "go.sum"))
-	require.NoError(t, err)
-	c.write(t, "go.sum", c.read(t, "go.sum")+"\n"+string(sums))
-	c.write(t, "go.mod", c.read(t, "go.mod")+"\nrequire "+module+"/durable v0.0.0\n\nreplace "+module+"/durable => "+from+"\n")
-}
-
 func (c consumer) build(t *testing.T) {
 	t.Helper()
 	c.do(t, "build", "-o", os.DevNull, ".")

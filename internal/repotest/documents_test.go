@@ -1,7 +1,6 @@
 package repotest
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,150 +17,35 @@ func read(t *testing.T, file string) string {
 	return string(b)
 }
 
-var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
-
-// fragment is the program that a block of statements is a part of.
-const fragment = `package main
-
-import (
-	"context"
-	"log"
-	"net/http"
-	"time"
-
-	"github.com/afterglow-go/afterglow/runner"
-)
-
-type callback = func(context.Context) error
-
-func statements(ctx context.Context, after, mails, reports *runner.Runner, mux *http.ServeMux, cartID string, deliver, mail, recount, reload, refresh, render, run, text callback) (err error) {
-	_, _ = time.Second, log.Print
-	%s
-	return err
+// The first page must stay one that people read.
+func TestTheREADMEIsShort(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(read(t, "README.md"), "\n"), 250)
 }
 
-func main() {}
-`
-
-// durableFragment is the same for a block about durable tasks.
-const durableFragment = `package main
-
-import (
-	"context"
-	"time"
-
-	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/sqlite"
-)
-
-func statements(ctx context.Context, queue *sqlite.Queue, orderEmail *durable.Task[string], id string, page durable.Page) (err error) {
-	_ = time.Second
-	%s
-	return err
-}
-
-func main() {}
-`
-
-func TestTheGoCodeInTheREADMEBuilds(t *testing.T) {
-	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
-	require.NotEmpty(t, blocks)
-	require.Contains(t, blocks[0][1], "package main", "the first is a whole program")
-	for _, b := range blocks {
-		program := b[1]
-		if strings.HasPrefix(program, "func Test") {
-			continue // it is a test of examples/minimal
-		}
-		isDurable := strings.Contains(program, "queue")
-		switch {
-		case strings.Contains(program, "package main"):
-			isDurable = strings.Contains(program, module+"/durable")
-		case isDurable && !strings.Contains(program, "runner."):
-			program = fmt.Sprintf(durableFragment, program)
-		default:
-			isDurable = false
-			program = fmt.Sprintf(fragment, program)
-		}
-		c := newConsumer(t, program)
-		c.lendChecksums(t)
-		if isDurable {
-			c.requireDurable(t)
-		}
-		c.build(t)
+// What a reader copies first are programs that are built, tested and run.
+func TestTheProgramsInTheDocumentsAreExamplesThatAreTested(t *testing.T) {
+	for document, example := range map[string]string{
+		"docs/frameworks.md": "examples/minimal", "docs/telemetry.md": "examples/metrics", "docs/durable.md": "examples/durable",
+	} {
+		_, program, found := strings.Cut(read(t, example+"/main.go"), "\npackage main\n")
+		require.True(t, found)
+		require.Contains(t, read(t, document), "```go\npackage main\n"+program+"```\n", example)
 	}
-}
-
-// diffed is the program around the block of the README that moves a callback from memory to disk.
-const diffed = `package main
-
-import (
-	"context"
-	"net/http"
-
-	"github.com/afterglow-go/afterglow/durable"
-	"github.com/afterglow-go/afterglow/durable/sqlite"
-	"github.com/afterglow-go/afterglow/runner"
-)
-
-var (
-	queue *sqlite.Queue
-	_     = runner.After
-	_     = durable.Full
-)
-
-func sendMail(ctx context.Context, id string) error { return ctx.Err() }
-
-%s
-	_ = err
-}
-
-func main() { http.HandleFunc("POST /orders/{id}", placeOrder) }
-`
-
-func TestBothSidesOfTheDiffInTheREADMEBuildAndThreeLinesDiffer(t *testing.T) {
-	blocks := regexp.MustCompile("(?ms)^```diff\n(.*?)^```$").FindAllStringSubmatch(read(t, "README.md"), -1)
-	require.Len(t, blocks, 1)
-	var before, after strings.Builder
-	differ := 0
-	for line := range strings.Lines(blocks[0][1]) {
-		if line[0] != '-' {
-			after.WriteString(line[min(1, len(line)-1):])
-		}
-		if line[0] != '+' {
-			before.WriteString(line[min(1, len(line)-1):])
-		}
-		if line[0] == '+' || line[0] == '-' {
-			differ++
-		}
-	}
-	require.Equal(t, 3, differ)
-	for _, side := range []string{before.String(), after.String()} {
-		c := newConsumer(t, fmt.Sprintf(diffed, side))
-		c.lendChecksums(t)
-		c.requireDurable(t)
-		c.build(t)
-	}
-}
-
-// The programs a reader copies first are ones that are built, tested and run.
-func TestTheREADMEHasExamplesThatAreTestedAndTheTestOfTheFirst(t *testing.T) {
-	blocks := goBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
-	for i, file := range []string{"examples/minimal/main.go", "examples/metrics/main.go"} {
-		require.Greater(t, len(blocks), i)
-		_, program, _ := strings.Cut(read(t, file), "\npackage main\n")
-		require.Equal(t, "package main\n"+program, blocks[i][1], file)
-	}
-	_, program, _ := strings.Cut(read(t, "examples/durable/main.go"), "\npackage main\n")
-	require.Contains(t, read(t, "README.md"), "```go\npackage main\n"+program+"```\n")
 	require.LessOrEqual(t, strings.Count(read(t, "examples/durable/main.go"), "\n"), 60, "it fits on one screen")
 	tests := 0
-	for _, b := range blocks {
-		if strings.HasPrefix(b[1], "func Test") {
-			require.Contains(t, read(t, "examples/minimal/main_test.go"), b[1])
+	for _, b := range blocksOf("docs/testing.md", read(t, "docs/testing.md")) {
+		if strings.HasPrefix(b.code, "func TestAnOrder") {
+			require.Contains(t, read(t, "examples/minimal/main_test.go"), b.code)
 			tests++
 		}
 	}
 	require.Equal(t, 1, tests)
+}
+
+func TestThreeLinesMoveACallbackToDisk(t *testing.T) {
+	diffs := regexp.MustCompile("(?ms)^```diff\n(.*?)^```$").FindAllStringSubmatch(read(t, "docs/durable.md"), -1)
+	require.Len(t, diffs, 1)
+	require.Len(t, regexp.MustCompile(`(?m)^[+-]`).FindAllString(diffs[0][1], -1), 3)
 }
 
 var (
@@ -176,10 +60,14 @@ var (
 func anchors(markdown string) map[string]bool {
 	found := make(map[string]bool)
 	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(markdown, ""), -1) {
-		text := anchorDrop.ReplaceAllString(strings.ToLower(m[1]), "")
-		found[strings.ReplaceAll(text, " ", "-")] = true
+		found[anchor(m[1])] = true
 	}
 	return found
+}
+
+// anchor returns the fragment that leads to a heading.
+func anchor(heading string) string {
+	return strings.ReplaceAll(anchorDrop.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
 
 func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {

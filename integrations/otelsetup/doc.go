@@ -1,7 +1,34 @@
 // Package otelsetup sets up the OpenTelemetry SDK for a program with a runner:
-// resource, sampler, propagators, exporters, and an end in the right order. It
-// follows the SDK's environment variables; of the names of exporters and
-// protocols, packages autoexport and autoprop take care.
+// resource, sampler, propagators, exporters, and an end in the right order.
+//
+//	otel, err := otelsetup.Start(ctx, otelsetup.Config{ServiceName: "shop", Gatherer: registry, Logs: true})
+//	…
+//	err = otel.Shutdown(ctx, after) // after the server has shut down
+//
+// # What it adds
+//
+// Package autoexport (v0.72.0) makes the exporters that the environment names, package
+// autoprop the propagators, and the SDK reads its limits. Use these alone if you need
+// nothing of the following:
+//
+//   - The sampler keeps both ends of the link between a request and its callback, or
+//     none. The SDK's own ratio decides twice, so half of the links lead nowhere.
+//   - Exemplars reach the collector. OpenTelemetry's bridge from Prometheus (v0.72.0)
+//     passes on the text of their ids, and a collector refuses the whole export.
+//     Histograms with classic and native buckets are exported as classic ones, because
+//     the bridge leaves out the exemplars of native ones.
+//   - Exports that fail are counted for each signal and logged at a bounded rate, and so
+//     is each span and record that finds the queue full. The SDK drops those in silence.
+//   - Shutdown drains the runners, and then exports metrics, records and spans, in this
+//     order. So the last counts, and the records about them, are exported too. Its error says
+//     which signal's last export has failed.
+//   - A variable that cannot be used is an error of Start. The SDK goes on with
+//     a default, exports to nowhere, or panics.
+//
+// Package otelconf (v0.27.0) does none of these: it reads a YAML file in place of the
+// variables, cannot export a Prometheus registry, and replaces a sampler that a program gives it.
+//
+// # Variables
 //
 //	OTEL_SDK_DISABLED            true: nothing is recorded or exported
 //	OTEL_SERVICE_NAME            the service's name

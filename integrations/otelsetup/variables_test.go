@@ -21,7 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/integrations/otelsetup"
 )
 
 // variable is one that the package follows.

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/afterglow-go/afterglow/examples/internal/otelsetup"
+	"github.com/afterglow-go/afterglow/integrations/otelsetup"
 )
 
 // everything exports all signals to a backend, and ends soon.

@@ -1,0 +1,4 @@
+// What the blocks of this section use.
+package p
+
+var router chi.Router
