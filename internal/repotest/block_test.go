@@ -69,11 +69,29 @@ func sides(diff string) (before, after string) {
 // need what the document's file in testdata/docs declares.
 func (b block) isProgram() bool { return regexp.MustCompile(`(?m)^package `).MatchString(b.code) }
 
-// wrappings are what a block that is no program can be a part of.
-var wrappings = []struct{ head, tail string }{
-	{"package p%s\n", "\n"},                                  // declarations
-	{"package p%s\n", "\n}\n"},                               // the same, of which the last one is cut off
-	{"package p%s\nfunc _() error {\n", "\nreturn nil\n}\n"}, // statements
+// ellipsis is a line that stands for code of the reader's.
+var ellipsis = regexp.MustCompile(`(?m)^(\s*)…$`)
+
+// declaration begins a declaration that stands behind statements.
+var declaration = regexp.MustCompile(`(?m)^(func|type) `)
+
+// texts returns the files that a block without a package clause may be the code of: declarations, of
+// which the last one may be cut off, or statements, with declarations behind them or not.
+func (b block) texts(imports string) (texts []string) {
+	head := "package p" + imports + "\n"
+	at := func(offset int) string {
+		return fmt.Sprintf("//line %s:%d\n", b.document, b.line+strings.Count(b.code[:offset], "\n"))
+	}
+	// What is left out ends a function, as far as the compiler knows.
+	for _, code := range []string{ellipsis.ReplaceAllString(b.code, `${1}panic("…")`), ellipsis.ReplaceAllString(b.code, "")} {
+		texts = append(texts, head+at(0)+code, head+at(0)+code+"\n}\n")
+		const open, shut = "func _() error {\n", "\nreturn nil\n}\n"
+		texts = append(texts, head+open+at(0)+code+shut)
+		if split := declaration.FindStringIndex(code); split != nil {
+			texts = append(texts, head+open+at(0)+code[:split[0]]+shut+at(strings.Index(b.code, code[split[0]:split[1]]))+code[split[0]:])
+		}
+	}
+	return texts
 }
 
 // parse returns the block as a file. imports are written into it, unless it is a program.
@@ -81,15 +99,16 @@ func (b block) parse(fset *token.FileSet, imports string) (file *ast.File, err e
 	if b.isProgram() {
 		return parser.ParseFile(fset, "", fmt.Sprintf("//line %s:%d\n%s", b.document, b.line, b.code), parser.AllErrors)
 	}
-	var first error
-	for _, w := range wrappings {
-		text := fmt.Sprintf(w.head, imports) + fmt.Sprintf("//line %s:%d\n", b.document, b.line) + b.code + w.tail
+	var ofStatements error
+	for i, text := range b.texts(imports) {
 		if file, err = parser.ParseFile(fset, "", text, parser.AllErrors); err == nil {
 			return file, nil
 		}
-		first = err // the one of statements, which is tried last
+		if i == 2 {
+			ofStatements = err
+		}
 	}
-	return nil, first
+	return nil, ofStatements
 }
 
 // packageNames returns the names before a dot in a file that the file does not declare itself, apart
