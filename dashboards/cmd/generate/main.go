@@ -48,7 +48,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.grafana.Datasource, "datasource", s.grafana.Datasource, "`name` of the Prometheus data source that the dashboards start with")
 	f.StringVar(&s.grafana.Folder, "folder", s.grafana.Folder, "Grafana `folder` that the provisioning file loads the dashboards into")
 	f.StringVar(&s.query.Matcher, "matcher", s.query.Matcher, "label `matchers` for every selector, such as cluster=\"eu\",env=~\"prod.*\"")
-	f.StringVar(&s.query.Namespace, "namespace", s.query.Namespace, "what the metrics' `names` start with")
+	f.StringVar(&s.query.MetricPrefix, "metric-prefix", s.query.MetricPrefix, "what the metrics' `names` start with")
 	f.Float64Var(&s.query.SLO, "slo", s.query.SLO, "`share` of the callbacks that must not end badly")
 	f.Float64Var(&s.query.LatencySLO, "latency-slo", s.query.LatencySLO, "`share` of the callbacks that must start within a second")
 	f.StringVar(&s.rules.RunbookURL, "runbook-url", s.rules.RunbookURL, "`URL` of RUNBOOK.md, for the alerts' links")

@@ -62,11 +62,11 @@ func TestEachFlagReachesTheFiles(t *testing.T) {
 		{"-datasource", "thanos", overview, `"value": "thanos"`},
 		{"-matcher", `cluster="eu"`, overview, `afterglow_callbacks_total{cluster=\"eu\"`},
 		{"-folder", "Shop", provider, "folder: Shop\n"},
-		{"-namespace", "jobs", overview, `jobs_callbacks_total{`},
+		{"-metric-prefix", "jobs", overview, `jobs_callbacks_total{`},
 		{"-slo", "0.95", slo, "95 % in 30 days"},
 		{"-latency-slo", "0.95", slo, "95 % in 30 days"},
 		{"-matcher", `cluster="eu"`, alerts, `afterglow_callbacks_total{cluster="eu",`},
-		{"-namespace", "jobs", alerts, `jobs_callbacks_total{`},
+		{"-metric-prefix", "jobs", alerts, `jobs_callbacks_total{`},
 		{"-slo", "0.95", alerts, "95 % of the callbacks end well"},
 		{"-latency-slo", "0.95", alerts, "95 % of the callbacks start within a second"},
 		{"-runbook-url", "https://wiki/after", alerts, "runbook_url: https://wiki/after#afterglowpanics\n"},
@@ -109,7 +109,7 @@ func TestTheCommandOfTheReadmeWorksWordByWord(t *testing.T) {
 
 func TestWhatCannotBeUsedIsSaid(t *testing.T) {
 	for _, args := range [][]string{
-		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-may-be-silent", "report.(*"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-namespace", "a-b"},
+		{"-slo", "99.9"}, {"-slo", "0.5"}, {"-compress", "0"}, {"-may-be-silent", "report.(*"}, {"-runbook-url", ""}, {"-matcher", "cluster=eu"}, {"-metric-prefix", "a-b"},
 		{"-datasource", ""}, {"-nonsense"}, {"more"},
 	} {
 		var stderr bytes.Buffer

@@ -47,9 +47,9 @@ func TestTheMatcherIsInEverySelectorOfEveryQuery(t *testing.T) {
 	})
 }
 
-func TestTheNamespaceIsInEveryQuery(t *testing.T) {
+func TestTheMetricPrefixIsInEveryQuery(t *testing.T) {
 	o := query.DefaultOptions()
-	o.Namespace = "shop_jobs"
+	o.MetricPrefix = "shop_jobs"
 	renamed := 0
 	everyQuery(t, o, func(t *testing.T, expr string) {
 		require.NotContains(t, expr, "afterglow_")

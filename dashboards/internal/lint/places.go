@@ -6,14 +6,14 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// placesTold checks that what tells instances apart tells their clusters and namespaces
-// apart as well: in two of them, instances may have the same name.
+// placesTold checks that what tells instances apart tells their clusters, namespaces and
+// pods apart as well: in two of them, instances may have the same name.
 func placesTold(e parser.Expr, report reporter) {
 	check := func(what string, labels []string) {
 		if !slices.Contains(labels, "instance") {
 			return
 		}
-		for _, l := range []string{"cluster", "namespace"} {
+		for _, l := range []string{"cluster", "namespace", "pod"} {
 			if !slices.Contains(labels, l) {
 				report("%s instance, and not %s: adds up instances of one name", what, l)
 			}

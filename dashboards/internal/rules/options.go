@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
@@ -40,6 +41,10 @@ type Options struct {
 	// Every other job that was seen within the day must run. "": all must.
 	MayBeAbsent string
 
+	// Dashboards are those that alerts link to. If they have no logs or no traces, an
+	// alert leads to another panel instead.
+	Dashboards grafana.Options
+
 	// Compress is how many times faster than real time the rules judge: 300
 	// makes an hour of them 12 seconds. It is for demonstrations and tests, in
 	// which nobody waits for an hour, and useless for anything else: windows so
@@ -54,6 +59,7 @@ func DefaultOptions() Options {
 		RunbookURL:   "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
 		DashboardURL: "http://localhost:3000",
 		WebhookDir:   "/etc/alertmanager/webhooks",
+		Dashboards:   grafana.DefaultOptions(),
 		Compress:     1,
 	}
 }
