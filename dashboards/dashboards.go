@@ -30,5 +30,5 @@ var Prometheus embed.FS
 // receiver gets which severity, and which alerts a worse one holds back. Where
 // notifications go is in files that it names.
 //
-//go:embed alertmanager/alertmanager.yml
+//go:embed alertmanager/*.yml
 var Alertmanager embed.FS

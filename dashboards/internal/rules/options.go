@@ -30,6 +30,11 @@ type Options struct {
 	// only names the files.
 	WebhookDir string
 
+	// Receivers are receivers of an Alertmanager that is there already, by the name that
+	// they have here: page, ticket or deadman. The part for its configuration uses them, and
+	// has receivers of its own for the others.
+	Receivers map[string]string
+
 	// MayBeSilent is a regular expression of the whole names of callbacks that
 	// AfterglowCallbackSilent leaves out, such as `report\..*|cleanup`: work
 	// that comes and goes otherwise than every day alike. "": none.
@@ -73,6 +78,11 @@ func (o Options) validate() error {
 	}
 	if _, err := labels.NewMatcher(labels.MatchNotRegexp, model.JobLabel, o.MayBeAbsent); err != nil {
 		return fmt.Errorf("jobs that may be absent: use a regular expression of their names: %w", err)
+	}
+	for name, value := range o.Receivers {
+		if name != page && name != ticket && name != deadman || strings.TrimSpace(value) == "" {
+			return fmt.Errorf("receiver %s=%s: name yours for %s, %s or %s, as in %[3]s=pagerduty", name, value, page, ticket, deadman)
+		}
 	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
 		if strings.TrimSpace(value) == "" {
