@@ -3,6 +3,7 @@ package grafana
 import (
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,8 +95,12 @@ func explore(title, variable string, q map[string]any) dashboard.DashboardLink {
 	}
 	// Grafana has to see its variables, so they stay as they are.
 	escaped := strings.NewReplacer("%24%7B", "${", "%7D", "}", "+", "%20").Replace(url.QueryEscape(string(panes)))
+	escaped = formatted.ReplaceAllString(escaped, "$${$1:")
 	return dataLink(title, "/explore?schemaVersion=1&orgId=1&panes="+closeBraces(escaped), true)
 }
+
+// formatted is a variable that says how its values are written.
+var formatted = regexp.MustCompile(`\$\{(\w+)%3A`)
 
 // closeBraces escapes each closing brace that does not end a variable.
 func closeBraces(s string) string {

@@ -11,7 +11,7 @@ import (
 )
 
 // lokiStore asks Loki, in LogQL.
-type lokiStore struct{ selector string }
+type lokiStore struct{ selector, inLink string }
 
 func (lokiStore) source() source {
 	return source{"loki", "Loki", "Loki that keeps the service's logs, under the label service_name"}
@@ -62,6 +62,7 @@ func (s lokiStore) failureLines(callback string, ofRunner bool) variants.Dataque
 }
 
 func (s lokiStore) explore(callback string) map[string]any {
+	s.selector = s.inLink
 	return map[string]any{"expr": s.failuresOf(callback) + " | line_format `" + failureLine + "`", "queryType": "range"}
 }
 

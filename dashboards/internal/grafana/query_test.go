@@ -52,7 +52,7 @@ func requireAnswersAt(t *testing.T, at time.Duration, series string, all ...aske
 		}
 		expr := strings.NewReplacer(
 			"$__rate_interval", "5m", "$__range", "10m", `"$job"`, `"shop"`, `"$job|"`, `"shop|"`, "$cluster", ".*", "$namespace", ".*",
-			"$instance", ".*", "$runner", ".*", "$callback", ".*",
+			"$pod", ".*", "$instance", ".*", "$runner", ".*", "$callback", ".*",
 		).Replace(exprOf(t, a.board, a.title, a.n))
 		tests = append(tests, object{"expr": expr, "eval_time": at.String(), "exp_samples": samples})
 	}
@@ -175,9 +175,10 @@ const sameName = `
 func TestInstancesOfOneNameAreKeptApart(t *testing.T) {
 	const instances = "Instances, the fullest first"
 	eu, us := `{cluster="eu", instance="a", runner="r"}`, `{cluster="us", instance="a", runner="r"}`
+	euRow, usRow := `{cluster="eu", in_cluster="eu", in_namespace="All", instance="a", runner="r"}`, `{cluster="us", in_cluster="us", in_namespace="All", instance="a", runner="r"}`
 	requireAnswers(t, sameName,
-		asked{"overview", instances, 0, answer{eu: 0.8, us: 1. / 1024}}, asked{"overview", instances, 2, answer{eu: 40, us: 0}},
-		asked{"overview", instances, 4, answer{eu: 2, us: 0}},
+		asked{"overview", instances, 0, answer{euRow: 0.8, usRow: 1. / 1024}}, asked{"overview", instances, 2, answer{euRow: 40, usRow: 0}},
+		asked{"overview", instances, 4, answer{euRow: 2, usRow: 0}},
 		asked{"overview", "Queue depth", 0, answer{"{}": 80}}, asked{"overview", "Queue depth", 2, answer{"{}": 100}},
 		asked{"runtime", "Queue depth", 0, answer{eu: 80, us: 1}}, asked{"runtime", "Queue stands still", 0, answer{eu: 30, us: 0}},
 		asked{"runtime", "Goroutines", 0, answer{`{cluster="eu", instance="a"}`: 500, `{cluster="us", instance="a"}`: 20}})
@@ -248,7 +249,7 @@ func TestAnAlertThatFiresIsARowWithItsEntryAndItsStart(t *testing.T) {
 		ALERTS{alertname="AfterglowTimeouts", alertstate="pending", severity="warning", job="shop", runner="r", callback="c"} 1x10
 		ALERTS_FOR_STATE{alertname="AfterglowTimeouts", severity="warning", job="shop", runner="r", callback="c"} 300x10`,
 		asked{"overview", "Firing now", 0, answer{
-			`{alertname="AfterglowPanics", callback="c", entry="AfterglowPanics", runner="r", severity="warning"}`: 300_000,
+			`{alertname="AfterglowPanics", callback="c", entry="AfterglowPanics", in_cluster="All", in_namespace="All", runner="r", severity="warning"}`: 300_000,
 		}})
 	overview := string(files(t)["grafana/overview.json"])
 	for _, name := range alerts {
@@ -265,7 +266,7 @@ func TestWhatADrainLostHasTheVersionThatLostIt(t *testing.T) {
 		afterglow_build_info{job="shop", instance="a", version="v1", goversion="go1.26"} 1x6
 		afterglow_build_info{job="shop", instance="a", version="v2", goversion="go1.26"} _x6 1x3`,
 		asked{"runtime", "Lost after it was accepted, by callback", 0, answer{
-			`{callback="c", instance="a", outcome="dropped", runner="r", version="v1"}`: 30,
+			`{callback="c", in_cluster="All", in_namespace="All", instance="a", outcome="dropped", runner="r", version="v1"}`: 30,
 		}})
 }
 

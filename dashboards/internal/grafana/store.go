@@ -2,6 +2,7 @@ package grafana
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -47,7 +48,7 @@ func newStores(o Options) (s stores, err error) {
 		if !strings.HasPrefix(selector, "{") || !strings.HasSuffix(selector, "}") {
 			return s, fmt.Errorf(`log selector %s: write a stream selector of Loki, such as {namespace=~"$namespace", app="$job"}`, selector)
 		}
-		s.logs = lokiStore{selector}
+		s.logs = lokiStore{selector, inLink(selector)}
 	case VictoriaLogs:
 		if selector == "" {
 			selector = `{"service.name"="${job}"}`
@@ -55,7 +56,7 @@ func newStores(o Options) (s stores, err error) {
 		if strings.Contains(selector, "|") {
 			return s, fmt.Errorf(`log selector %s: write a filter of LogsQL without pipes, such as {app="$job"} or kubernetes.container_name:="$job"`, selector)
 		}
-		s.logs = victoriaStore{selector}
+		s.logs = victoriaStore{selector, inLink(selector)}
 	case None:
 		if selector != "" {
 			return s, fmt.Errorf("log selector %s: there are no logs to select from", selector)
@@ -64,6 +65,19 @@ func newStores(o Options) (s stores, err error) {
 		return s, fmt.Errorf("logs %q: use %s, %s or %s", o.Logs, Loki, VictoriaLogs, None)
 	}
 	return s, nil
+}
+
+var variable = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)(:\w+)?\}?`)
+
+// inLink is a selector for a link. A data source writes several values as a regular
+// expression by itself, but Grafana writes links.
+func inLink(selector string) string {
+	return variable.ReplaceAllStringFunc(selector, func(match string) string {
+		if name := variable.FindStringSubmatch(match)[1]; name != varJob { // one at a time
+			return "${" + name + ":pipe}"
+		}
+		return "${" + varJob + "}"
+	})
 }
 
 // has reports whether there is something to fill a variable of the dashboards with.

@@ -38,7 +38,7 @@ func (q VictoriaQuery) Equals(other variants.Dataquery) bool {
 func (VictoriaQuery) Validate() error { return nil }
 
 // victoriaStore asks VictoriaLogs, in LogsQL.
-type victoriaStore struct{ selector string }
+type victoriaStore struct{ selector, inLink string }
 
 func (victoriaStore) source() source {
 	return source{"victoriametrics-logs-datasource", "VictoriaLogs", "VictoriaLogs that keeps the service's logs, with the stream field service.name"}
@@ -111,6 +111,7 @@ func (s victoriaStore) failureLines(callback string, ofRunner bool) variants.Dat
 // explore asks for one callback by its name: Grafana would not escape a regular expression
 // as the address of a link needs it.
 func (s victoriaStore) explore(callback string) map[string]any {
+	s.selector = s.inLink
 	expr := s.recordsOf(failures...) + " " + quoted(names.KeyCallback) + `:="` + callback + `"` + victoriaFailureLine
 	return map[string]any{"expr": expr, "queryType": "instant"}
 }
