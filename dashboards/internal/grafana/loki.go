@@ -13,8 +13,14 @@ import (
 // lokiStore asks Loki, in LogQL.
 type lokiStore struct{ selector, inLink string }
 
-func (lokiStore) source() source {
-	return source{"loki", "Loki", "Loki that keeps the service's logs, under the label service_name"}
+const lokiSelector = `{service_name="${job}"}`
+
+func (s lokiStore) source() source {
+	description := "Loki that keeps the service's logs"
+	if s.selector == lokiSelector {
+		description += ", under the label service_name"
+	}
+	return source{"loki", "Loki", description}
 }
 
 // field is a key of a record as Loki has it.

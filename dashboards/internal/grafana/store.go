@@ -43,7 +43,7 @@ func newStores(o Options) (s stores, err error) {
 	switch o.Logs {
 	case Loki:
 		if selector == "" {
-			selector = `{service_name="${job}"}`
+			selector = lokiSelector
 		}
 		if !strings.HasPrefix(selector, "{") || !strings.HasSuffix(selector, "}") {
 			return s, fmt.Errorf(`log selector %s: write a stream selector of Loki, such as {namespace=~"$namespace", app="$job"}`, selector)
@@ -51,7 +51,7 @@ func newStores(o Options) (s stores, err error) {
 		s.logs = lokiStore{selector, inLink(selector)}
 	case VictoriaLogs:
 		if selector == "" {
-			selector = `{"service.name"="${job}"}`
+			selector = victoriaSelector
 		}
 		if strings.Contains(selector, "|") {
 			return s, fmt.Errorf(`log selector %s: write a filter of LogsQL without pipes, such as {app="$job"} or kubernetes.container_name:="$job"`, selector)

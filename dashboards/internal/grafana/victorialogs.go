@@ -40,8 +40,14 @@ func (VictoriaQuery) Validate() error { return nil }
 // victoriaStore asks VictoriaLogs, in LogsQL.
 type victoriaStore struct{ selector, inLink string }
 
-func (victoriaStore) source() source {
-	return source{"victoriametrics-logs-datasource", "VictoriaLogs", "VictoriaLogs that keeps the service's logs, with the stream field service.name"}
+const victoriaSelector = `{"service.name"="${job}"}`
+
+func (s victoriaStore) source() source {
+	description := "VictoriaLogs that keeps the service's logs"
+	if s.selector == victoriaSelector {
+		description += ", with the stream field service.name"
+	}
+	return source{"victoriametrics-logs-datasource", "VictoriaLogs", description}
 }
 
 // quoted is the name of a field, which may have dots.
