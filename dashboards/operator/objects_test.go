@@ -69,6 +69,7 @@ func TestTheOperatorReadsTheRules(t *testing.T) {
 
 func TestTheOperatorReadsTheMonitors(t *testing.T) {
 	o := named()
+	o.Namespaces = []string{"shop", "mail"}
 	pods := decoded[monitoringv1.PodMonitor](t, written(t, format.PrometheusRule, o)["kubernetes/podmonitor.yaml"])
 	require.Equal(t, "PodMonitor", pods.Kind)
 	require.Equal(t, "ops", *pods.Spec.PodMetricsEndpoints[0].Port)
@@ -78,11 +79,14 @@ func TestTheOperatorReadsTheMonitors(t *testing.T) {
 	require.True(t, *pods.Spec.ScrapeClassicHistograms)
 	require.Contains(t, pods.Spec.ScrapeProtocols, monitoringv1.OpenMetricsText1_0_0)
 
-	o.Monitor = format.MonitorServices
+	require.Equal(t, monitoringv1.NamespaceSelector{MatchNames: []string{"shop", "mail"}}, pods.Spec.NamespaceSelector)
+
+	o.Monitor, o.Namespaces = format.MonitorServices, []string{"*"}
 	services := decoded[monitoringv1.ServiceMonitor](t, written(t, format.PrometheusRule, o)["kubernetes/servicemonitor.yaml"])
 	require.Equal(t, "ServiceMonitor", services.Kind)
 	require.Equal(t, "ops", services.Spec.Endpoints[0].Port)
 	require.Equal(t, o.Selector, services.Spec.Selector.MatchLabels)
+	require.True(t, services.Spec.NamespaceSelector.Any)
 	require.True(t, *services.Spec.ScrapeClassicHistograms)
 }
 

@@ -34,6 +34,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s.links(f)
 	s.judges(f)
 	s.kubernetes(f)
+	f.Usage = func() {
+		fmt.Fprint(f.Output(), usage)
+		f.PrintDefaults()
+	}
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		f.SetOutput(stderr)
@@ -50,6 +54,25 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s.format.Folder = s.grafana.Folder
 	return s, nil
 }
+
+// usage is the head of the help.
+const usage = `Usage: generate [flags]
+
+Writes what shows and watches the metrics of Afterglow, below -out:
+
+  files           grafana/*.json and provider.yml      for Grafana's provisioning
+                  prometheus/*.rules.yml               for rule_files of Prometheus: load both
+                  alertmanager/alertmanager.yml        for an Alertmanager of its own
+                  alertmanager/part.yml                for one that you have: see -merge
+  prometheusrule  kubernetes/recording-rules.yaml, alerts.yaml, alertmanagerconfig.yaml,
+                  podmonitor.yaml or servicemonitor.yaml   for Prometheus' operator
+  configmap       kubernetes/dashboard-*.yaml          for the sidecar of Grafana
+  mixin           mixin/mixin.libsonnet                for jsonnet
+
+Load objects of Kubernetes with: kubectl apply --server-side -f kubernetes
+
+The flags:
+`
 
 // selects are the flags of what is asked, and whom.
 func (s *settings) selects(f *flag.FlagSet) {
@@ -95,6 +118,10 @@ func (s *settings) kubernetes(f *flag.FlagSet) {
 	f.Func("monitor-selector", "`labels` of the pods or services that are scraped (default app.kubernetes.io/name=afterglow-shop)", func(text string) (err error) {
 		s.format.Selector, err = pairs(text)
 		return err
+	})
+	f.Func("monitor-namespaces", "`namespaces` of these pods or services, with commas between them, or * for all (default: that of the monitor)", func(text string) error {
+		s.format.Namespaces = strings.Split(text, ",")
+		return nil
 	})
 	f.StringVar(&s.format.Port, "monitor-port", s.format.Port, "`name` of the port that is scraped")
 	f.StringVar(&s.format.Cluster, "cluster", s.format.Cluster, "`value` of the label cluster that the monitor gives every series; empty: it gives none")

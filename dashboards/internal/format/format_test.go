@@ -164,6 +164,8 @@ func TestOptionsThatKubernetesWouldRefuseAreRefused(t *testing.T) {
 	for says, change := range map[string]func(*format.Options){
 		"use the name of a namespace":  func(o *format.Options) { o.Namespace = "My Namespace" },
 		"use pod, service or none":     func(o *format.Options) { o.Monitor = "probe" },
+		"or * alone":                   func(o *format.Options) { o.Namespaces = []string{"*", "shop"} },
+		"use names of namespaces":      func(o *format.Options) { o.Namespaces = []string{"shop/x"} },
 		"no labels select":             func(o *format.Options) { o.Selector = nil },
 		"the port is empty":            func(o *format.Options) { o.Port = "" },
 		"Kubernetes takes letters":     func(o *format.Options) { o.Labels = map[string]string{"team": "a b"} },

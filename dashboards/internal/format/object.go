@@ -29,6 +29,9 @@ type Options struct {
 	Selector map[string]string
 	Port     string
 
+	// Namespaces are those of the pods, or of the services. None: the monitor's own; "*": all.
+	Namespaces []string
+
 	// Cluster is a label that every scraped series has. "": none.
 	Cluster string
 }
@@ -71,6 +74,11 @@ func (o Options) validate() error {
 	}
 	if o.Monitor != MonitorNone && o.Port == "" {
 		return fmt.Errorf("the port is empty: use its name in the pod, or in the service")
+	}
+	for _, name := range o.Namespaces {
+		if name != "*" && !dnsLabel.MatchString(name) || name == "*" && len(o.Namespaces) > 1 {
+			return fmt.Errorf("namespaces %q: use names of namespaces, or * alone", o.Namespaces)
+		}
 	}
 	for _, labels := range []map[string]string{o.Labels, o.Selector} {
 		for name, value := range labels {

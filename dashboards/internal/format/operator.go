@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,15 +40,21 @@ func (c Content) operator(o Options) (map[string][]byte, error) {
 	return files, nil
 }
 
-// monitor is the spec of a PodMonitor or of a ServiceMonitor: what is scraped, in its own namespace.
-// The operator adds the labels namespace and pod.
+// monitor is the spec of a PodMonitor or of a ServiceMonitor: what is scraped. The operator
+// adds the labels namespace and pod.
 type monitor struct {
 	JobLabel  string                       `yaml:"jobLabel"`
+	Within    *namespaces                  `yaml:"namespaceSelector,omitempty"`
 	Selector  map[string]map[string]string `yaml:"selector"`
 	Pods      []endpoint                   `yaml:"podMetricsEndpoints,omitempty"`
 	Services  []endpoint                   `yaml:"endpoints,omitempty"`
 	Classic   bool                         `yaml:"scrapeClassicHistograms"` // quantiles are of classic buckets
 	Protocols []string                     `yaml:"scrapeProtocols"`
+}
+
+type namespaces struct {
+	Any   bool     `yaml:"any,omitempty"`
+	Names []string `yaml:"matchNames,omitempty,flow"`
 }
 
 type endpoint struct {
@@ -69,6 +76,12 @@ func (o Options) monitor() monitor {
 	m := monitor{
 		JobLabel: nameLabel, Selector: map[string]map[string]string{"matchLabels": o.Selector}, Classic: true,
 		Protocols: []string{"OpenMetricsText1.0.0", "PrometheusText0.0.4"}, // exemplars need the first
+	}
+	switch {
+	case slices.Equal(o.Namespaces, []string{"*"}):
+		m.Within = &namespaces{Any: true}
+	case len(o.Namespaces) > 0:
+		m.Within = &namespaces{Names: o.Namespaces}
 	}
 	if o.Monitor == MonitorServices {
 		m.Services = []endpoint{e}
