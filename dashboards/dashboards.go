@@ -28,7 +28,8 @@ var Prometheus embed.FS
 
 // Alertmanager holds alertmanager/alertmanager.yml: which
 // receiver gets which severity, and which alerts a worse one holds back. Where
-// notifications go is in files that it names.
+// notifications go is in files that it names. alertmanager/part.yml is the same for
+// our alerts only, to be put into a configuration that is there already.
 //
-//go:embed alertmanager/alertmanager.yml
+//go:embed alertmanager/*.yml
 var Alertmanager embed.FS

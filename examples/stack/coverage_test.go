@@ -15,13 +15,14 @@ import (
 // records or traces.
 type coverage struct {
 	boards []dashboard
+	stored []dashboard // those whose logs are in VictoriaLogs, in its own syntax
 
 	mu    sync.Mutex
 	count map[query]map[string]int // by scenario; guarded by mu
 }
 
 func newCoverage(t *testing.T) *coverage {
-	return &coverage{boards: dashboards(t), count: make(map[query]map[string]int)}
+	return &coverage{boards: dashboards(t), stored: victoriaBoards(t), count: make(map[query]map[string]int)}
 }
 
 // query is one of a panel or of an annotation.
@@ -36,13 +37,19 @@ type query struct {
 // page opens a dashboard for all there is, or for one callback if it is about one.
 func (c *coverage) page(t *testing.T, board dashboard, callback string) page {
 	t.Helper()
+	return c.pageOf(t, c.boards, board, callback)
+}
+
+// pageOf is the same of other dashboards.
+func (c *coverage) pageOf(t *testing.T, boards []dashboard, board dashboard, callback string) page {
+	t.Helper()
 	address := "/d/" + board.UID
 	for _, v := range board.Templating.List {
 		if v.Name == "callback" && !v.IncludeAll {
 			address += "?var-callback=" + callback
 		}
 	}
-	p, err := openPage(t, c.boards, address)
+	p, err := openPage(t, boards, address)
 	require.NoError(t, err)
 	return p
 }
@@ -67,6 +74,21 @@ func (c *coverage) queries(t *testing.T, callback string, do func(query, page)) 
 			expr := strings.ReplaceAll(a.Expr, "$__rate_interval", "2m")
 			do(query{board.UID + ", annotation", a.Name, "annotation", "prometheus", target{Expr: expr}, ""}, p)
 		}
+	}
+	for _, board := range c.stored {
+		if board.UID == durableBoard {
+			continue
+		}
+		p := c.pageOf(t, c.stored, board, callback)
+		each(board.Panels, func(v panel) {
+			if v.Datasource.Type == victoriaLogs { // the others are asked already
+				for i, tg := range v.Targets {
+					do(query{
+						fmt.Sprintf("%s of VictoriaLogs, panel %d.%d", board.UID, v.ID, i+1), v.Title, v.Type, victoriaLogs, tg, v.FieldConfig.Defaults.NoValue,
+					}, p)
+				}
+			}
+		})
 	}
 }
 
@@ -97,6 +119,11 @@ func (ts *testStack) asks(source string, tg target) (n int, asked bool) {
 			require.NotEmpty(ts.t, q.line(ts.t, found[0]), "a line of %s", tg.Expr)
 		}
 		return len(found), true
+	case victoriaLogs:
+		if ts.victoriaLogsURL == "" {
+			return 0, false
+		}
+		return len(ts.victoria(tg)), true
 	case "jaeger":
 		if ts.jaegerURL == "" {
 			return 0, false

@@ -76,7 +76,8 @@ func (p panel) links(t *testing.T) []link {
 
 // target is what a panel asks its data source.
 type target struct {
-	Expr     string // of Prometheus or Loki
+	Expr     string // of Prometheus, Loki or VictoriaLogs
+	MaxLines int    // of VictoriaLogs
 	Exemplar bool
 
 	// Of Jaeger.
@@ -113,7 +114,11 @@ func dashboards(t *testing.T) []dashboard {
 	found, err := filepath.Glob(filepath.Join(repository, "dashboards", "grafana", "*.json"))
 	require.NoError(t, err)
 	require.NotEmpty(t, found)
-	var boards []dashboard
+	return readDashboards(t, found)
+}
+
+func readDashboards(t *testing.T, found []string) (boards []dashboard) {
+	t.Helper()
 	for _, file := range found {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)

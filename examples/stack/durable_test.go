@@ -179,6 +179,8 @@ func TestDurableWorkIsSeenFromTheRequestToTheWorkerInAnotherProcess(t *testing.T
 		}
 		return i >= 0
 	}, "the panel has the record")
+	stored := &coverage{boards: dashboards(t), stored: victoriaBoards(t)}
+	stored.saysTheSame(ts, durableBoard, "Failures' logs", "order.broken")
 	require.Equal(t, request, failed[names.KeyRequestTraceID])
 	require.Equal(t, "order 8", failed[names.KeyRef])
 	attempt, _ = ts.spanOf(failed[names.KeyTraceID], failed[names.KeySpanID])

@@ -42,6 +42,30 @@ func (c *coverage) follow(ts *testStack, scenario string) {
 		})
 	}
 	require.Greater(ts.t, followed, 20, "links are found at all")
+	c.followStored(ts, culprit(scenario))
+}
+
+// followStored follows the links to VictoriaLogs, and compares what its panels say.
+func (c *coverage) followStored(ts *testStack, callback string) {
+	ts.t.Helper()
+	followed := 0
+	for _, board := range c.stored {
+		p := c.pageOf(ts.t, c.stored, board, callback)
+		each(board.Panels, func(v panel) {
+			for _, l := range v.links(ts.t) {
+				labels, found := ts.labels(p, v, l, callback)
+				if !found || l.Title != "Logs" {
+					continue
+				}
+				followed++
+				tg := p.explore(l.URL, labels)
+				ts.eventually(func() bool { return len(ts.victoria(tg)) > 0 }, "%s: %s: leads to something: %v", board.UID, v.Title, tg)
+			}
+		})
+	}
+	require.Greater(ts.t, followed, 5, "links are found at all")
+	c.saysTheSame(ts, "afterglow-callback", panelLogs, callback)
+	c.sameErrors(ts, callback)
 }
 
 // labels are those of the first series of a panel that has what a link needs, and is

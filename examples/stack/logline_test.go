@@ -42,7 +42,11 @@ func (p printer) fill(format string) string {
 		},
 		"round": func(v string, places int) (string, error) {
 			f, err := strconv.ParseFloat(v, 64)
-			return strconv.FormatFloat(f, 'f', places, 64), err
+			rounded := strconv.FormatFloat(f, 'f', places, 64)
+			if strings.Contains(rounded, ".") { // a number, as Loki has it
+				rounded = strings.TrimRight(strings.TrimRight(rounded, "0"), ".")
+			}
+			return rounded, err
 		},
 		"trimPrefix":      func(prefix, s string) string { return strings.TrimPrefix(s, prefix) },
 		"trunc":           func(n int, s string) string { return s[:min(n, len(s))] },

@@ -105,6 +105,8 @@ func (p page) fill(text string, labels map[string]string) string {
 			return "var-" + name + "=" + url.QueryEscape(value)
 		case value == everything:
 			return ".*"
+		case format == "regex":
+			return regexp.QuoteMeta(value)
 		}
 		return value
 	})

@@ -47,6 +47,9 @@ func TestEachScenarioFiresItsAlertsAndNoOthers(t *testing.T) {
 					sc.repair(ts)
 					ts.eventually(func() bool { return ts.told(alerts.Resolved)[sc.resolves].Name() != "" }, "%s is resolved", sc.resolves)
 				}
+				if sc.name == deploy {
+					coverage.saysTheSame(ts, "afterglow-runtime", "Drains, and what they lost", culprit(sc.name))
+				}
 				coverage.measure(ts, sc.name)
 			})
 		}

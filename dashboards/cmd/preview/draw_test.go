@@ -177,9 +177,9 @@ func TestARowOfATableIsWhatAllQueriesSayOfItTheWorstFirst(t *testing.T) {
 		return answer{map[string]string{"callback": callback, "runner": "r"}, value}
 	}
 	s := answers{
-		`sum by (runner, callback) (rate(afterglow_callbacks_total{cluster=~".*", namespace=~".*", job="shop", instance=~".*", runner=~".*", callback=~"a", outcome=~"error`: {of("good", 0), of("bad", 2)},
-		"sum by (runner, callback) (rate(afterglow_asked_total": {of("good", 7), of("bad", 3)},
-		"sum by (runner, callback) (afterglow_callbacks_stuck":  {of("bad", 1)},
+		`sum by (cluster, namespace, runner, callback) (rate(afterglow_callbacks_total{cluster=~".*", namespace=~".*", job="shop", pod=~".*", instance=~".*", runner=~".*", callback=~"a", outcome=~"error`: {of("good", 0), of("bad", 2)},
+		"sum by (cluster, namespace, runner, callback) (rate(afterglow_asked_total": {of("good", 7), of("bad", 3)},
+		"sum by (cluster, namespace, runner, callback) (afterglow_callbacks_stuck":  {of("bad", 1)},
 	}.source(t)
 	panel := draw(t, s, "overview", "Callbacks")
 	rows := strings.Split(panel, "<tr>")

@@ -34,23 +34,24 @@ func (b *board) firingNow() view {
 	for i, name := range names {
 		anchors[i] = reads(name, entry(name), "")
 	}
-	const by = "alertname, severity, cluster, namespace, runner, callback, instance"
+	const by = "alertname, severity, cluster, namespace, pod, runner, callback, instance"
 	return panel{
 		title: "Firing now", width: 13, noValue: "no alert fires",
 		description: "The alerts that fire, critical ones first. Each leads to its entry in the runbook, to its callback and to its instance. " +
 			"No runner, callback or instance: the alert is about all of them.",
-	}.table([]key{
+	}.table(append([]key{
 		{label: "severity", title: "Severity", width: 80, words: []dashboard.ValueMapping{reads("critical", "critical", red), reads("warning", "warning", orange)}},
 		{label: "alertname", title: "Alert", links: []dashboard.DashboardLink{b.runbook(ofRow("alertname"), ofRow("entry"))}},
 		{label: "runner", title: "Runner", width: 75},
 		{label: "callback", title: "Callback", width: 135, links: []dashboard.DashboardLink{b.toCallbackOfRow()}},
 		{label: "instance", title: "Instance", width: 130, links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
 		{label: "entry", words: anchors, hidden: true},
-		{label: "cluster", hidden: true}, // each place has rows of its own; there is no room for its name
-		{label: "namespace", hidden: true},
-	}, []column{{
+		{label: "namespace", title: "Namespace", width: 79},
+		{label: "cluster", hidden: true}, // each has rows of its own; there is no room for its name
+		{label: "pod", hidden: true},
+	}, placeOfRow...), []column{{
 		title: "Active since", unit: "dateTimeFromNow", width: 135,
-		expr: `label_replace(max by (` + by + `) (` + b.firingSince() + `) * 1000, "entry", "$1", "alertname", "(.+)")`,
+		expr: inPlace(`label_replace(max by (` + by + `) (` + b.firingSince() + `) * 1000, "entry", "$1", "alertname", "(.+)")`),
 	}}, "Severity", false)
 }
 

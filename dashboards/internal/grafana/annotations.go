@@ -19,8 +19,8 @@ func (b *board) annotations() {
 		// A version or an instance that was not there before.
 		"count by (version) ("+built+" unless "+built+" offset "+rateInterval+")", "new: version {{version}}", true)
 	b.annotation("Restarts", "purple",
-		"changes("+service.Foreign("process_start_time_seconds")+"["+rateInterval+"]) > 0", "restarted: {{instance}}", true)
-	b.annotation("Alerts", "red", b.firing()+" unless "+b.firing()+" offset "+rateInterval, "{{alertname}} {{runner}} {{callback}}", false)
+		"changes("+service.Foreign("process_start_time_seconds")+"["+rateInterval+"]) > 0", "restarted: {{instance}}"+ofInstance, true)
+	b.annotation("Alerts", "red", b.firing()+" unless "+b.firing()+" offset "+rateInterval, "{{alertname}} {{runner}} {{callback}}"+ofPlace, false)
 }
 
 func (b *board) annotation(name, color, expr, legend string, on bool) {

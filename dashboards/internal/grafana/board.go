@@ -2,6 +2,7 @@ package grafana
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -20,7 +21,9 @@ type board struct {
 	builder *dashboard.DashboardBuilder
 	config  query.Config
 	options Options
-	err     error // of the first panel that could not be built
+	stores  stores
+	pending string // title of a row that has no panel yet
+	err     error  // of the first panel that could not be built
 
 	panels []dashboard.PanelOrRowPanel
 	x, y   uint32 // where the next panel goes
@@ -36,12 +39,13 @@ func newBoard(q query.Config, o Options, uid, title, description string) *board 
 		Tooltip(dashboard.DashboardCursorSyncCrosshair).
 		Editable()
 	b := &board{uid: uid, builder: d, config: q, options: o}
+	b.stores, b.err = newStores(o)
 	for _, to := range places {
 		if to.uid == uid {
 			b.variables(to.variables...)
 			continue
 		}
-		d.Link(navigation(uid, to))
+		d.Link(b.navigation(to))
 	}
 	b.annotations()
 	return b
@@ -55,24 +59,24 @@ type place struct {
 
 // places are all dashboards, in the order of the questions that they answer.
 var places = []place{
-	{uidOverview, "Overview", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback}},
-	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varSlow}},
+	{uidOverview, "Overview", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varPod, varInstance, varRunner, varCallback}},
+	{uidCallback, "Callback", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varPod, varInstance, varRunner, varCallback, varSlow}},
 	{uidSLO, "SLO", []string{varMetrics, varCluster, varPlace, varJob, varRunner}},
-	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner}},
-	{uidDurable, "Durable", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varInstance, varRunner, varCallback, varQueue}},
+	{uidRuntime, "Runner and runtime", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varPod, varInstance, varRunner}},
+	{uidDurable, "Durable", []string{varMetrics, varTraces, varLogs, varCluster, varPlace, varJob, varPod, varInstance, varRunner, varCallback, varQueue}},
 }
 
 // shared are the variables that a link from one dashboard to another passes, as
 // a part of its URL: those that both have. The callback is not among them.
 // Callback has one at a time, and would be asked for one that is called All;
 // the others would show one callback where a reader wants to see the runner.
-func shared(from, to string) string {
+func (b *board) shared(to string) string {
 	var passed []string
 	has := make(map[string]bool)
 	for _, p := range places {
-		if p.uid == from {
+		if p.uid == b.uid {
 			for _, name := range p.variables {
-				has[name] = name != varCallback && name != varSlow
+				has[name] = name != varCallback && name != varSlow && b.stores.has(name)
 			}
 		}
 	}
@@ -86,11 +90,11 @@ func shared(from, to string) string {
 	return strings.Join(passed, "&")
 }
 
-// navigation leads from a dashboard to another one.
-func navigation(from string, to place) link {
+// navigation leads from this dashboard to another one.
+func (b *board) navigation(to place) link {
 	return link{dashboard.DashboardLink{
 		Title: to.title, Type: dashboard.DashboardLinkTypeLink, Icon: "dashboard",
-		Tooltip: "The same time range and variables", Url: ptr("/d/" + to.uid + "?" + shared(from, to.uid)),
+		Tooltip: "The same time range and variables", Url: ptr("/d/" + to.uid + "?" + b.shared(to.uid)),
 		Tags: []string{}, KeepTime: true,
 	}}
 }
@@ -101,8 +105,15 @@ type link struct{ dashboard.DashboardLink }
 
 func (l link) Build() (dashboard.DashboardLink, error) { return l.DashboardLink, nil }
 
-// row begins a new row.
-func (b *board) row(title string) {
+// row begins a new row, with the first panel that is added.
+func (b *board) row(title string) { b.pending = title }
+
+func (b *board) beginRow() {
+	title := b.pending
+	if title == "" {
+		return
+	}
+	b.pending = ""
 	b.wrap()
 	b.panels = append(b.panels, dashboard.PanelOrRowPanel{RowPanel: &dashboard.RowPanel{
 		Type: "row", Id: query.PanelID("row: " + title), Title: &title,
@@ -112,9 +123,18 @@ func (b *board) row(title string) {
 	b.y++
 }
 
-// add places panels of one height.
+// add places panels of one height. The first takes the place of those that are absent.
 func (b *board) add(height uint32, panels ...cog.Builder[dashboard.Panel]) {
-	for _, builder := range panels {
+	present := slices.DeleteFunc(slices.Clone(panels), func(p cog.Builder[dashboard.Panel]) bool {
+		v, ok := p.(view)
+		return ok && v.absent
+	})
+	if len(present) == 0 {
+		return
+	}
+	b.beginRow()
+	wider := len(present) < len(panels)
+	for i, builder := range present {
 		p, err := builder.Build()
 		if err != nil {
 			if b.err == nil {
@@ -123,6 +143,14 @@ func (b *board) add(height uint32, panels ...cog.Builder[dashboard.Panel]) {
 			return
 		}
 		width := p.GridPos.W
+		if i == 0 && wider {
+			width = columns
+			for _, other := range present[1:] {
+				if o, err := other.Build(); err == nil { // otherwise its turn comes
+					width -= o.GridPos.W
+				}
+			}
+		}
 		if b.x+width > columns {
 			b.wrap()
 		}

@@ -1,6 +1,7 @@
 package grafana
 
 import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
@@ -32,8 +33,8 @@ func callback(q query.Config, o Options) (dashboard.Dashboard, error) {
 }
 
 // follow leads from a panel to the traces and the logs of the callback.
-func follow(tags string) []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{toTraces("${callback}", tags), toLogs("${callback}")}
+func (b *board) follow(failed bool) []dashboard.DashboardLink {
+	return append(b.toTraces(spans{callback: "${callback}", failed: failed}), b.toLogs("${callback}")...)
 }
 
 func (b *board) callbackSuccess() view {
@@ -43,7 +44,7 @@ func (b *board) callbackSuccess() view {
 		description: "Share of its runs that ended in success, of all but the skipped and the coalesced. Green at the objective, " + percent(slo) + ".",
 		targets:     []target{{expr: b.ofCallback().SuccessRatio()}},
 		steps:       falling(1-burnFast*(1-slo), slo), max: ptr(1.), noValue: "no traffic or data", decimals: ptr(2.),
-		links: follow("error=true"),
+		links: b.follow(true),
 	}.stat()
 }
 
@@ -64,7 +65,7 @@ func (b *board) callbackFailures() view {
 			expr: b.ofCallback().Over("1d").With(query.BadOutcomes()).Increase(names.MetricCallbacks),
 		}},
 		steps: none(), decimals: ptr(0.),
-		links: follow("error=true"),
+		links: b.follow(true),
 	}.stat()
 }
 
@@ -92,7 +93,7 @@ func (b *board) callbackStuck() view {
 		description: "Runs that go on past their deadline and do not listen: each is a goroutine that leaks. The log says on which line it hangs.",
 		targets:     []target{{expr: b.ofCallback().Sum(names.MetricStuck)}},
 		steps:       none(), decimals: ptr(0.),
-		links: follow("error=true"),
+		links: b.follow(true),
 	}.stat()
 }
 
@@ -107,7 +108,7 @@ func (b *board) failureStates() view {
 			legend: "{{outcome}}",
 		}},
 		mappings: []dashboard.ValueMapping{says(0, "none", green), says(1, "some", orange), says(2, "more than one a second", red)},
-		links:    follow("error=true"),
+		links:    b.follow(true),
 	}.states())
 }
 
@@ -124,7 +125,7 @@ func (b *board) callbackDurations() view {
 			{expr: s.Max(names.MetricCallbackTimeout), legend: "timeout"},
 		},
 		colors: byQuantile, limits: []string{"timeout"},
-		links: follow(""),
+		links: b.follow(false),
 	}.lines()
 }
 
@@ -134,29 +135,29 @@ func (b *board) durationByResult() view {
 		description: "Whether it fails fast or slowly; at most a tenth above the timeout.",
 		targets:     []target{{expr: b.ofCallback().RunTimeByResult(0.95), legend: "{{result}}", exemplars: true}},
 		colors:      palette{{names.ResultSuccess, green}, {names.ResultFailure, red}},
-		links:       follow(""),
+		links:       b.follow(false),
 	}.lines()
 }
 
 func (b *board) failureLogs() view {
-	return panel{
+	return b.records(panel{
 		title: "Its failures' logs", width: 14, noValue: "no failure is in the log",
 		description: "Records of runs that did not do well: what went wrong and where. Open one for its stack, its trace and the trace of its request.",
-	}.records(logsOf("${callback}"))
+	}, func(s logStore) variants.Dataquery { return s.failureLines("${callback}", false) })
 }
 
 func (b *board) failedTraces() view {
-	return panel{
+	return b.traces(panel{
 		title: "Its failed traces", width: 10, noValue: "none that has ended: one that hangs has no span yet, see the log",
 		description: "Spans of runs that ended in an error. A span has the trace of its request as afterglow.request.trace_id, as Grafana does not show its link: copy it into Explore.",
-	}.traces(JaegerQuery{Operation: names.SpanProcess + " ${callback}", Tags: "error=true"})
+	}, spans{callback: "${callback}", failed: true})
 }
 
 func (b *board) slowTraces() view {
-	return panel{
+	return b.traces(panel{
 		title: "Its slow traces", width: 10, noValue: "none has taken so long, and ended",
 		description: "Spans of runs that took longer than Slower than, above, says. The longest child span is what it waited for.",
-	}.traces(JaegerQuery{Operation: names.SpanProcess + " ${callback}", MinDuration: "${" + varSlow + "}"})
+	}, spans{callback: "${callback}", slower: "${" + varSlow + "}"})
 }
 
 func (b *board) stuck(title, by string, width uint32) view {
@@ -164,10 +165,14 @@ func (b *board) stuck(title, by string, width uint32) view {
 	if by == "callback" {
 		s = b.ofCallback()
 	}
+	legend := "{{" + by + "}}"
+	if by == varInstance {
+		legend += ofInstance
+	}
 	return panel{
 		title: title, unit: "short", width: width,
 		description: "Callbacks that run on past their deadline and do not listen: each is a goroutine that leaks.",
-		targets:     []target{{expr: s.Sum(names.MetricStuck, by), legend: "{{" + by + "}}"}},
+		targets:     []target{{expr: s.Sum(names.MetricStuck, by), legend: legend}},
 		stacked:     true,
 	}.lines()
 }
@@ -176,6 +181,6 @@ func (b *board) lastSuccess() view {
 	return panel{
 		title: "Since its last success", unit: "s", width: 6,
 		description: "By instance. A line that only rises is an instance where it has stopped.",
-		targets:     []target{{expr: b.ofCallback().SinceSuccess("instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofCallback().SinceSuccess("instance"), legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }

@@ -51,11 +51,6 @@ func (b *board) tasks(state string) string {
 	return b.ofStore().With(names.LabelState+`="`+state+`"`).Max(names.MetricDurableTasks, names.LabelRunner, names.LabelQueue)
 }
 
-// toDurableTask leads from a series that has the label callback to its page, its traces and its logs.
-func (b *board) toDurableTask() []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{b.toCallback(), toTraces(ofSeries(varCallback), ""), toLogs(ofSeries(varCallback))}
-}
-
 const noStore = "no process shows the store"
 
 func (b *board) dueNow() view {
@@ -111,7 +106,7 @@ func (b *board) leaderNow() view {
 	return panel{
 		title: "Leader", unit: "none", width: 3,
 		description: "Whether a process leads: it makes scheduled tasks due, enqueues periodic ones, and deletes those whose retention is over.",
-		targets:     []target{{expr: "min(" + b.ofService().With(matchRunner).Max(names.MetricDurableLeaders, names.LabelRunner) + ")"}},
+		targets:     []target{{expr: "min(" + b.ofService().With(matchRunner).Max(names.MetricDurableLeaders, varCluster, varPlace, names.LabelRunner) + ")"}},
 		steps:       []step{{color: red}, {1, green}}, noValue: noStore,
 		mappings: []dashboard.ValueMapping{says(1, "there is one", green), says(0, "none", red)},
 	}.stat()
@@ -144,6 +139,8 @@ func (b *board) durableQueues() view {
 	}.table([]key{
 		{label: names.LabelQueue, title: "Queue"},
 		{label: names.LabelRunner, title: "Runner", width: 110},
+		{label: varCluster, title: "Cluster", width: 90},
+		{label: varPlace, title: "Namespace", width: 115},
 	}, []column{
 		{title: "Oldest due", unit: "s", width: 115, expr: b.ofStore().Max(names.MetricDurableOldestDue, by...), steps: rising(60, tooOld)},
 		{title: "Due", unit: "short", width: 90, expr: b.tasks(names.StateDue), decimals: ptr(0.)},
@@ -160,7 +157,7 @@ func (b *board) dueByQueue() view {
 	return panel{
 		title: "Due, by queue", unit: "short", width: 8, noValue: noStore,
 		description: "Tasks that wait for a worker, up to 100,000 of each queue. A line that only rises: the workers of all processes do not keep up, or there are none.",
-		targets:     []target{{expr: b.tasks(names.StateDue), legend: "{{runner}} {{queue}}"}},
+		targets:     []target{{expr: b.tasks(names.StateDue), legend: "{{runner}} {{queue}}" + ofPlace}},
 	}.lines()
 }
 
@@ -168,7 +165,7 @@ func (b *board) oldestDue() view {
 	return panel{
 		title: "Oldest due, by queue", unit: "s", width: 8, softMax: 1, noValue: noStore,
 		description: "For how long the task that waits longest has been due. A line that rises at 45 degrees is a queue that stands still. Dashed: five minutes, where an alert begins.",
-		targets:     []target{{expr: b.ofStore().Max(names.MetricDurableOldestDue, names.LabelRunner, names.LabelQueue), legend: "{{runner}} {{queue}}"}},
+		targets:     []target{{expr: b.ofStore().Max(names.MetricDurableOldestDue, names.LabelRunner, names.LabelQueue), legend: "{{runner}} {{queue}}" + ofPlace}},
 		steps:       []step{{color: green}, {tooOld, red}}, showSteps: true,
 	}.lines()
 }
@@ -194,7 +191,7 @@ func (b *board) pausedStates() view {
 		targets: []target{{
 			expr: "topk(8, " + b.ofStore().Max(names.MetricDurablePaused, names.LabelQueue) + ")" +
 				` or on () label_replace(vector(0), "` + names.LabelQueue + `", "` + noStore + `", "", "")`,
-			legend: "{{queue}}",
+			legend: "{{queue}}" + ofPlace,
 		}},
 		mappings: []dashboard.ValueMapping{says(0, "open", green), says(1, "paused", orange)},
 	}.states())
@@ -204,6 +201,6 @@ func (b *board) processesByQueue() view {
 	return panel{
 		title: "Processes at work, by queue", unit: "short", width: 12, decimals: ptr(0.), noValue: "no heartbeats, or no process shows the store",
 		description: "Processes that work a queue and whose heartbeat is in time. At 0, nobody runs its tasks.",
-		targets:     []target{{expr: b.processes(), legend: "{{runner}} {{queue}}"}},
+		targets:     []target{{expr: b.processes(), legend: "{{runner}} {{queue}}" + ofPlace}},
 	}.lines()
 }

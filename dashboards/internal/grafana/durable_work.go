@@ -1,6 +1,7 @@
 package grafana
 
 import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
@@ -48,7 +49,7 @@ func (b *board) deadByTask() view {
 		targets: []target{{
 			expr: b.ofTasks().With(query.DeadOutcomes()).Increase(names.MetricCallbacks, names.LabelCallback, names.LabelOutcome), legend: "{{callback}}: {{outcome}}",
 		}},
-		links: b.toDurableTask(),
+		links: b.toCallbackAndSignals(false),
 	}.lines()
 }
 
@@ -57,7 +58,7 @@ func (b *board) durableRetries() view {
 		title: "Retries, by task", unit: "ops", width: 8,
 		description: "Attempts that failed and are followed by another one.",
 		targets:     []target{{expr: b.ofTasks().Rate(names.MetricRetries, names.LabelCallback), legend: "{{callback}}"}},
-		links:       b.toDurableTask(),
+		links:       b.toCallbackAndSignals(false),
 	}.lines()
 }
 
@@ -65,7 +66,7 @@ func (b *board) attemptsByInstance() view {
 	return panel{
 		title: "Attempts, by instance", unit: "ops", width: 8,
 		description: "Who does the work. A process that works a queue and starts nothing while tasks are due is not well.",
-		targets:     []target{{expr: b.ofCallback().Rate(names.MetricDurableAttempts, "instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofCallback().Rate(names.MetricDurableAttempts, "instance"), legend: "{{instance}}" + ofInstance}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
 }
@@ -91,7 +92,7 @@ func (b *board) durableRunTime() view {
 		title: "Run time p99, by task", unit: "s", width: 8,
 		description: "How long attempts run, failures included; at most a tenth above the timeout. The dots are exemplars: each leads to its trace, and that to the request's.",
 		targets:     []target{{expr: b.ofTasks().RunTime(0.99, names.LabelCallback), legend: "{{callback}}", exemplars: true}},
-		links:       b.toDurableTask(),
+		links:       b.toCallbackAndSignals(false),
 	}.lines()
 }
 
@@ -100,7 +101,7 @@ func (b *board) returned() view {
 		title: "Returned, by task", unit: "none", width: 8, bars: true, decimals: ptr(0.), interval: "1m", noValue: "none",
 		description: "Attempts that were taken from processes that had died. The tasks run again. One task that returns again and again may be what kills them.",
 		targets:     []target{{expr: b.ofCallback().Increase(names.MetricDurableReturned, names.LabelCallback), legend: "{{callback}}"}},
-		links:       b.toDurableTask(),
+		links:       b.toCallbackAndSignals(false),
 	}.lines()
 }
 
@@ -109,7 +110,7 @@ func (b *board) interrupted() view {
 		title: "Interrupted, by task", unit: "none", width: 8, bars: true, decimals: ptr(0.), interval: "1m", noValue: "none",
 		description: "Attempts that a shutdown or a lost lease has ended. They do not count, and the tasks run again. Many at each deploy: Shutdown has too little time.",
 		targets:     []target{{expr: b.ofCallback().Increase(names.MetricDurableInterrupted, names.LabelCallback), legend: "{{callback}}"}},
-		links:       b.toDurableTask(),
+		links:       b.toCallbackAndSignals(false),
 	}.lines()
 }
 
@@ -117,7 +118,7 @@ func (b *board) leasesLost() view {
 	return panel{
 		title: "Leases lost, by instance", unit: "none", width: 8, bars: true, decimals: ptr(0.), interval: "1m", noValue: "none",
 		description: "How often a process could not write its heartbeat in time and canceled all that it ran: the database is slow or away, or the process stood still.",
-		targets:     []target{{expr: b.ofRunner().Increase(names.MetricDurableLeasesLost, "instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofRunner().Increase(names.MetricDurableLeasesLost, "instance"), legend: "{{instance}}" + ofInstance}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
 }
@@ -134,14 +135,14 @@ func (b *board) storeErrors() view {
 	return panel{
 		title: "Reads of the store that failed", unit: "none", width: 12, bars: true, decimals: ptr(0.), interval: "1m", noValue: "none",
 		description: "Reads for the metrics that failed, or took longer than 10 seconds, by instance. The log says why.",
-		targets:     []target{{expr: b.ofRunner().Increase(names.MetricDurableStoreErrors, "instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofRunner().Increase(names.MetricDurableStoreErrors, "instance"), legend: "{{instance}}" + ofInstance}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
 }
 
 func (b *board) durableFailureLogs() view {
-	return panel{
+	return b.records(panel{
 		title: "Failures' logs", width: 24, noValue: "no failure is in the log",
 		description: "Records of attempts that failed for good, of the runners and tasks that are chosen: what went wrong and where. Open one for its stack, its trace and the trace of its request.",
-	}.records(failuresOf("$callback") + ` | ` + names.KeyRunner + `=~"$runner" | line_format ` + "`" + failureLine + "`")
+	}, func(s logStore) variants.Dataquery { return s.failureLines("$callback", true) })
 }

@@ -18,6 +18,15 @@ type Options struct {
 	Datasource string // name of the Prometheus data source to start with
 	Folder     string // that the provisioning file loads them into
 
+	// What keeps the traces, Jaeger, Tempo or None, and the logs, Loki, VictoriaLogs or
+	// None. Panels and links ask it in its own syntax; without one, they are left out.
+	Traces, Logs string
+
+	// LogSelector says which records are the service's, in the language of what keeps the
+	// logs; it may have the dashboards' variables, such as $job and $namespace. "": those
+	// whose service_name, or service.name, is the job.
+	LogSelector string
+
 	// Of the alerts' panels: the page that the runbook is read on, and the alerts
 	// that may fire, each of which has an entry there.
 	RunbookURL string
@@ -27,7 +36,7 @@ type Options struct {
 // DefaultOptions are those that the committed files are generated with.
 func DefaultOptions() Options {
 	return Options{
-		Datasource: "default", Folder: "Afterglow",
+		Datasource: "default", Folder: "Afterglow", Traces: Jaeger, Logs: Loki,
 		RunbookURL: "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
 	}
 }
@@ -36,6 +45,9 @@ func DefaultOptions() Options {
 func Files(q query.Config, o Options) (map[string][]byte, error) {
 	if strings.TrimSpace(o.Datasource) == "" {
 		return nil, errors.New(`the data source is empty: use its name in Grafana, or "default"`)
+	}
+	if _, err := newStores(o); err != nil {
+		return nil, err
 	}
 	files := make(map[string][]byte)
 	for name, build := range map[string]func(query.Config, Options) (dashboard.Dashboard, error){

@@ -51,7 +51,7 @@ func (b *board) durations(width uint32) view {
 			expr:   b.ofCallback().RunTime(0.99, "callback"),
 			legend: "{{callback}}", exemplars: true,
 		}},
-		links: []dashboard.DashboardLink{b.toCallback(), toTraces("${__field.labels.callback}", ""), toLogs("${__field.labels.callback}")},
+		links: b.toCallbackAndSignals(false),
 	}.lines()
 }
 

@@ -3,11 +3,11 @@ package grafana
 import (
 	"encoding/json"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-
-	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // The dashboards' uids. Alerts link to them.
@@ -34,7 +34,7 @@ func ofRow(label string) string    { return "${__data.fields." + label + "}" }
 // to leads to a dashboard, with the variables of this one, except those that are
 // given as name and value.
 func (b *board) to(uid, title string, given ...string) dashboard.DashboardLink {
-	passed := shared(b.uid, uid)
+	passed := b.shared(uid)
 	var own []string
 	for i := 0; i < len(given); i += 2 {
 		passed = strings.Trim(strings.Replace("&"+passed+"&", "&${"+given[i]+":queryparam}&", "&", 1), "&")
@@ -43,14 +43,23 @@ func (b *board) to(uid, title string, given ...string) dashboard.DashboardLink {
 	return dataLink(title, "/d/"+uid+"?"+strings.Join(append(own, passed, "${__url_time_range}"), "&"), false)
 }
 
+// ofPlaceOfRow are the variables of where a row's process runs; see [inPlace].
+var ofPlaceOfRow = []string{varCluster, ofRow(inCluster), varPlace, ofRow(inNamespace)}
+
 // toCallback leads from a series that has the label callback to its dashboard.
 func (b *board) toCallback() dashboard.DashboardLink {
 	return b.to(uidCallback, "Callback "+ofSeries(varCallback), varCallback, ofSeries(varCallback))
 }
 
+// toCallbackAndSignals leads from such a series to its dashboard, its traces and its logs.
+func (b *board) toCallbackAndSignals(failed bool) []dashboard.DashboardLink {
+	of := ofSeries(varCallback)
+	return slices.Concat([]dashboard.DashboardLink{b.toCallback()}, b.toTraces(spans{callback: of, failed: failed}), b.toLogs(of))
+}
+
 // toCallbackOfRow leads there from a row of a table.
 func (b *board) toCallbackOfRow() dashboard.DashboardLink {
-	return b.to(uidCallback, "Callback "+ofRow(varCallback), varCallback, ofRow(varCallback), varRunner, ofRow(varRunner))
+	return b.to(uidCallback, "Callback "+ofRow(varCallback), slices.Concat(ofPlaceOfRow, []string{varCallback, ofRow(varCallback), varRunner, ofRow(varRunner)})...)
 }
 
 // toRuntime leads to the processes.
@@ -65,26 +74,11 @@ func (b *board) toInstance() dashboard.DashboardLink {
 
 // toInstanceOfRow leads there from a row of a table.
 func (b *board) toInstanceOfRow() dashboard.DashboardLink {
-	return b.to(uidRuntime, "Instance "+ofRow(varInstance), varInstance, ofRow(varInstance))
+	return b.to(uidRuntime, "Instance "+ofRow(varInstance), slices.Concat(ofPlaceOfRow, []string{varInstance, ofRow(varInstance)})...)
 }
 
 // toSLO leads to what the budget is made of.
 func (b *board) toSLO() dashboard.DashboardLink { return b.to(uidSLO, "SLO") }
-
-// toTraces searches Jaeger for the spans of a callback, which is an expression
-// such as ${callback}; tags are in logfmt.
-func toTraces(callback, tags string) dashboard.DashboardLink {
-	return explore("Traces", varTraces, map[string]any{
-		"queryType": "search", "service": "${job}", "operation": names.SpanProcess + " " + callback, "tags": tags, "limit": 20,
-	})
-}
-
-// toLogs searches Loki for the records of a callback.
-func toLogs(callback string) dashboard.DashboardLink {
-	return explore("Logs", varLogs, map[string]any{
-		"expr": logsOf(callback), "queryType": "range",
-	})
-}
 
 // explore opens Grafana's Explore with a query, over the dashboard's time.
 func explore(title, variable string, q map[string]any) dashboard.DashboardLink {
@@ -101,8 +95,12 @@ func explore(title, variable string, q map[string]any) dashboard.DashboardLink {
 	}
 	// Grafana has to see its variables, so they stay as they are.
 	escaped := strings.NewReplacer("%24%7B", "${", "%7D", "}", "+", "%20").Replace(url.QueryEscape(string(panes)))
+	escaped = formatted.ReplaceAllString(escaped, "$${$1:")
 	return dataLink(title, "/explore?schemaVersion=1&orgId=1&panes="+closeBraces(escaped), true)
 }
+
+// formatted is a variable that says how its values are written.
+var formatted = regexp.MustCompile(`\$\{(\w+)%3A`)
 
 // closeBraces escapes each closing brace that does not end a variable.
 func closeBraces(s string) string {

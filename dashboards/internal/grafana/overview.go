@@ -116,7 +116,7 @@ func (b *board) burnLines(width uint32) view {
 	return panel{
 		title: "Error budget burn rate, 1 h", unit: "suffix:x", width: width,
 		description: "How many times too fast the error budget is spent. Dashed: 1, 6 and 14.4, where alerts begin. All instances. Needs the recording rules.",
-		targets:     []target{{expr: b.recorded().Foreign(b.config.RecordedBurn("1h")), legend: "{{runner}}"}},
+		targets:     []target{{expr: b.recorded().Foreign(b.config.RecordedBurn("1h")), legend: "{{runner}}" + ofPlace}},
 		steps:       burnSteps(), showSteps: true,
 		links: []dashboard.DashboardLink{b.toSLO()},
 	}.lines()
@@ -176,7 +176,7 @@ func (b *board) worst() view {
 			legend: "{{callback}}: {{outcome}}",
 		}},
 		noValue: "none failed",
-		links:   []dashboard.DashboardLink{b.toCallback(), toTraces("${__field.labels.callback}", "error=true"), toLogs("${__field.labels.callback}")},
+		links:   b.toCallbackAndSignals(true),
 	}.lines()
 }
 

@@ -51,8 +51,12 @@ type step struct {
 // view is a panel that is built already, or why it is not.
 type view struct {
 	dashboard.Panel
-	err error
+	err    error
+	absent bool
 }
+
+// absent is a panel of what nobody keeps. The panel beside it takes its place.
+var absent = view{absent: true}
 
 // Build implements cog.Builder.
 func (v view) Build() (dashboard.Panel, error) { return v.Panel, v.err }

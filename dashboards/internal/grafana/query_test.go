@@ -38,6 +38,12 @@ func requireAnswers(t *testing.T, series string, all ...asked) {
 // requireAnswersAt is requireAnswers at another time.
 func requireAnswersAt(t *testing.T, at time.Duration, series string, all ...asked) {
 	t.Helper()
+	requireAnswersIn(t, at, ".*", series, all...)
+}
+
+// requireAnswersIn is the same where a reader has chosen namespaces.
+func requireAnswersIn(t *testing.T, at time.Duration, namespace, series string, all ...asked) {
+	t.Helper()
 	type object = map[string]any
 	var input, tests []object
 	for _, line := range strings.Split(strings.TrimSpace(series), "\n") {
@@ -51,8 +57,8 @@ func requireAnswersAt(t *testing.T, at time.Duration, series string, all ...aske
 			samples = append(samples, object{"labels": labels, "value": value})
 		}
 		expr := strings.NewReplacer(
-			"$__rate_interval", "5m", "$__range", "10m", `"$job"`, `"shop"`, `"$job|"`, `"shop|"`, "$cluster", ".*", "$namespace", ".*",
-			"$instance", ".*", "$runner", ".*", "$callback", ".*",
+			"$__rate_interval", "5m", "$__range", "10m", `"$job"`, `"shop"`, `"$job|"`, `"shop|"`, "$cluster", ".*", "$namespace", namespace,
+			"$pod", ".*", "$instance", ".*", "$runner", ".*", "$callback", ".*", "$queue", ".*",
 		).Replace(exprOf(t, a.board, a.title, a.n))
 		tests = append(tests, object{"expr": expr, "eval_time": at.String(), "exp_samples": samples})
 	}
@@ -156,33 +162,6 @@ func TestTheInstanceThatIsFullIsSeen(t *testing.T) {
 		asked{"overview", "Queue depth in 15 minutes", 0, one(100)}) // it ends at its own capacity
 }
 
-// Two clusters have an instance of the same name, and one of the two is in trouble.
-const sameName = `
-	afterglow_queue_depth{cluster="eu", job="shop", instance="a", runner="r"} 80x10
-	afterglow_queue_depth{cluster="us", job="shop", instance="a", runner="r"} 1x10
-	afterglow_queue_capacity{cluster="eu", job="shop", instance="a", runner="r"} 100x10
-	afterglow_queue_capacity{cluster="us", job="shop", instance="a", runner="r"} 1024x10
-	afterglow_queue_oldest_seconds{cluster="eu", job="shop", instance="a", runner="r"} 40x10
-	afterglow_queue_oldest_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
-	afterglow_callbacks_stuck{cluster="eu", job="shop", instance="a", runner="r", callback="c"} 2x10
-	afterglow_callbacks_stuck{cluster="us", job="shop", instance="a", runner="r", callback="c"} 0x10
-	afterglow_queue_stalled_seconds{cluster="eu", job="shop", instance="a", runner="r"} 30x10
-	afterglow_queue_stalled_seconds{cluster="us", job="shop", instance="a", runner="r"} 0x10
-	go_goroutines{cluster="eu", job="shop", instance="a"} 500x10
-	go_goroutines{cluster="us", job="shop", instance="a"} 20x10
-`
-
-func TestInstancesOfOneNameAreKeptApart(t *testing.T) {
-	const instances = "Instances, the fullest first"
-	eu, us := `{cluster="eu", instance="a", runner="r"}`, `{cluster="us", instance="a", runner="r"}`
-	requireAnswers(t, sameName,
-		asked{"overview", instances, 0, answer{eu: 0.8, us: 1. / 1024}}, asked{"overview", instances, 2, answer{eu: 40, us: 0}},
-		asked{"overview", instances, 4, answer{eu: 2, us: 0}},
-		asked{"overview", "Queue depth", 0, answer{"{}": 80}}, asked{"overview", "Queue depth", 2, answer{"{}": 100}},
-		asked{"runtime", "Queue depth", 0, answer{eu: 80, us: 1}}, asked{"runtime", "Queue stands still", 0, answer{eu: 30, us: 0}},
-		asked{"runtime", "Goroutines", 0, answer{`{cluster="eu", instance="a"}`: 500, `{cluster="us", instance="a"}`: 20}})
-}
-
 // A scenario is minutes old. Here a week passes, in which three times as much is asked
 // for at last.
 func TestLastWeekIsSeenBesideToday(t *testing.T) {
@@ -248,7 +227,7 @@ func TestAnAlertThatFiresIsARowWithItsEntryAndItsStart(t *testing.T) {
 		ALERTS{alertname="AfterglowTimeouts", alertstate="pending", severity="warning", job="shop", runner="r", callback="c"} 1x10
 		ALERTS_FOR_STATE{alertname="AfterglowTimeouts", severity="warning", job="shop", runner="r", callback="c"} 300x10`,
 		asked{"overview", "Firing now", 0, answer{
-			`{alertname="AfterglowPanics", callback="c", entry="AfterglowPanics", runner="r", severity="warning"}`: 300_000,
+			`{alertname="AfterglowPanics", callback="c", entry="AfterglowPanics", in_cluster="All", in_namespace="All", runner="r", severity="warning"}`: 300_000,
 		}})
 	overview := string(files(t)["grafana/overview.json"])
 	for _, name := range alerts {
@@ -265,7 +244,7 @@ func TestWhatADrainLostHasTheVersionThatLostIt(t *testing.T) {
 		afterglow_build_info{job="shop", instance="a", version="v1", goversion="go1.26"} 1x6
 		afterglow_build_info{job="shop", instance="a", version="v2", goversion="go1.26"} _x6 1x3`,
 		asked{"runtime", "Lost after it was accepted, by callback", 0, answer{
-			`{callback="c", instance="a", outcome="dropped", runner="r", version="v1"}`: 30,
+			`{callback="c", in_cluster="All", in_namespace="All", instance="a", outcome="dropped", runner="r", version="v1"}`: 30,
 		}})
 }
 

@@ -83,7 +83,7 @@ func (b *board) up() view {
 	return panel{
 		title: "Scrapes", unit: "short", width: 12,
 		description: "Whether Prometheus reached each instance: of the ten that it reached least in the time range.",
-		targets:     []target{{expr: onlyOf(b.ofJob().Foreign("up"), "bottomk", "avg_over_time("+b.ofJob().Foreign("up")+"[$__range] @ end())", varInstance), legend: "{{instance}}"}},
+		targets:     []target{{expr: onlyOf(b.ofJob().Foreign("up"), "bottomk", "avg_over_time("+b.ofJob().Foreign("up")+"[$__range] @ end())", varInstance), legend: "{{instance}}" + ofInstance}},
 		mappings:    []dashboard.ValueMapping{says(1, "up", green), says(0, "down", red)},
 	}.states()
 }
@@ -92,7 +92,7 @@ func (b *board) saturated() view {
 	return panel{
 		title: "Workers busy, by instance", unit: "percentunit", width: 12,
 		description: "Share of the workers' time that callbacks take, of the ten that are busiest over the time range. Orange from 80 %, red from 95 %.",
-		targets:     []target{{expr: onlyOf(b.ofRunner().Utilization(), "topk", b.ofRunner().BusySeconds("$__range"), varInstance, varRunner), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: onlyOf(b.ofRunner().Utilization(), "topk", b.ofRunner().BusySeconds("$__range"), varInstance, varRunner), legend: "{{instance}} {{runner}}" + ofInstance}},
 		steps:       rising(0.8, 0.95), decimals: ptr(0.), max: ptr(1.),
 	}.states()
 }
@@ -109,7 +109,7 @@ func (b *board) instanceDepth() view {
 		title: "Queue depth", unit: "short", width: 8,
 		description: "Callbacks that wait for a worker on each instance, and the most that may on one.",
 		targets: []target{
-			{expr: s.Sum(names.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Sum(names.MetricQueueDepth, "instance", "runner"), legend: "{{instance}} {{runner}}" + ofInstance},
 			{expr: s.Max(names.MetricQueueCapacity), legend: "capacity"},
 		},
 		limits: []string{"capacity"},
@@ -122,10 +122,10 @@ func (b *board) instanceBusy() view {
 		title: "Workers busy", unit: "short", width: 8,
 		description: "Workers that run a callback on each instance, those of them that will not be free at a deadline, as it has passed or there is none, and the most workers there are on one.",
 		targets: []target{
-			{expr: s.Sum(names.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}"},
+			{expr: s.Sum(names.MetricWorkersBusy, "instance", "runner"), legend: "{{instance}} {{runner}}" + ofInstance},
 			{
 				expr:   s.Sum(names.MetricWorkersBusy, "instance", "runner") + " - " + s.Sum(names.MetricWorkersOnTime, "instance", "runner"),
-				legend: "{{instance}} {{runner}}: no deadline to come",
+				legend: "{{instance}} {{runner}}: no deadline to come" + ofInstance,
 			},
 			{expr: s.Max(names.MetricWorkers), legend: "workers"},
 		},
@@ -137,7 +137,7 @@ func (b *board) longest() view {
 	return panel{
 		title: "Longest running", unit: "s", width: 8,
 		description: "For how long the callback has run that has been running longest, on each instance. Stuck ones whose worker has been replaced are not here: they hold up nobody.",
-		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Max(names.MetricLongestRunning, "instance", "runner"), legend: "{{instance}} {{runner}}" + ofInstance}},
 	}.lines()
 }
 
@@ -145,7 +145,7 @@ func (b *board) stalled() view {
 	return panel{
 		title: "Queue stands still", unit: "s", width: 8, softMax: 1,
 		description: "For how long callbacks of each instance have waited for a worker and no worker has taken one. A line that rises at 45 degrees is a queue that is stuck, or waits for long work. What Limits holds back is not counted.",
-		targets:     []target{{expr: b.ofRunner().Max(names.MetricQueueStalled, "instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().Max(names.MetricQueueStalled, "instance", "runner"), legend: "{{instance}} {{runner}}" + ofInstance}},
 	}.lines()
 }
 
@@ -153,7 +153,7 @@ func (b *board) oldestByInstance() view {
 	return panel{
 		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
 		description: "How long the longest-waiting callback of each instance has been due, one that Limits holds back included.",
-		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: b.ofRunner().OldestAge("instance", "runner"), legend: "{{instance}} {{runner}}" + ofInstance}},
 	}.lines()
 }
 
@@ -161,7 +161,7 @@ func (b *board) instanceRate() view {
 	return panel{
 		title: "Callbacks ended", unit: "ops", width: 8,
 		description: "How many callbacks each instance brings to an end. One that gets its requests and ends none is stuck.",
-		targets:     []target{{expr: b.ofRunner().Rate(names.MetricCallbacks, "instance"), legend: "{{instance}}"}},
+		targets:     []target{{expr: b.ofRunner().Rate(names.MetricCallbacks, "instance"), legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -169,7 +169,7 @@ func (b *board) restarts() view {
 	return panel{
 		title: "Age of the process", unit: "s", width: 8,
 		description: "Since when each instance runs. Where a line falls, it was started again.",
-		targets:     []target{{expr: "time() - max by (" + eachInstance + ") (" + b.ofJob().Foreign("process_start_time_seconds") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "time() - max by (" + eachInstance + ") (" + b.ofJob().Foreign("process_start_time_seconds") + ")", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -177,7 +177,7 @@ func (b *board) goroutines() view {
 	return panel{
 		title: "Goroutines", unit: "short", width: 8,
 		description: "A line that only rises is a leak: look for callbacks that are stuck.",
-		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_goroutines") + ")", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -187,7 +187,7 @@ func (b *board) gcPauses() view {
 	return panel{
 		title: "GC pause, longest", unit: "s", width: 8,
 		description: "The longest stop for the garbage collector of those that Go remembers.",
-		targets:     []target{{expr: "max by (" + eachInstance + ") (" + longest + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + longest + ")", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -197,7 +197,7 @@ func (b *board) schedulerLatency() view {
 		description: "How long goroutines that could run wait for a processor. Needs collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler).",
 		targets: []target{{
 			expr:   "histogram_quantile(0.99, sum by (le, " + eachInstance + ") (rate(" + b.ofJob().Foreign("go_sched_latencies_seconds_bucket") + "[" + rateInterval + "])))",
-			legend: "{{instance}}",
+			legend: "{{instance}}" + ofInstance,
 		}},
 	}.lines()
 }
@@ -206,7 +206,7 @@ func (b *board) heap() view {
 	return panel{
 		title: "Heap in use", unit: "bytes", width: 8,
 		description: "Memory of objects that live or are not yet swept. Queued callbacks keep what they captured.",
-		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_memstats_heap_inuse_bytes") + ")", legend: "{{instance}}"}},
+		targets:     []target{{expr: "max by (" + eachInstance + ") (" + b.ofJob().Foreign("go_memstats_heap_inuse_bytes") + ")", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -214,7 +214,7 @@ func (b *board) cpu() view {
 	return panel{
 		title: "CPU", unit: "short", width: 8,
 		description: "Processors that each instance keeps busy, handlers included.",
-		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("process_cpu_seconds_total") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("process_cpu_seconds_total") + "[" + rateInterval + "]))", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }
 
@@ -222,6 +222,6 @@ func (b *board) gcRate() view {
 	return panel{
 		title: "GC cycles", unit: "ops", width: 8,
 		description: "How often the garbage collector runs.",
-		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("go_gc_duration_seconds_count") + "[" + rateInterval + "]))", legend: "{{instance}}"}},
+		targets:     []target{{expr: "sum by (" + eachInstance + ") (rate(" + b.ofJob().Foreign("go_gc_duration_seconds_count") + "[" + rateInterval + "]))", legend: "{{instance}}" + ofInstance}},
 	}.lines()
 }

@@ -60,7 +60,7 @@ func (b *board) oldest() view {
 	return panel{
 		title: "Oldest waiting", unit: "s", width: 8, softMax: 1,
 		description: "How long the longest-waiting callback has been due, on the five instances where that is longest. A line that rises at 45 degrees is a queue that is stuck, or one callback that Limits holds back: Queue stands still (Runtime) tells which.",
-		targets:     []target{{expr: "topk(5, " + b.ofRunner().OldestAge("instance", "runner") + ")", legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: "topk(5, " + b.ofRunner().OldestAge("instance", "runner") + ")", legend: "{{instance}} {{runner}}" + ofInstance}},
 		links:       []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
 }
@@ -92,7 +92,7 @@ func (b *board) utilization() view {
 	return panel{
 		title: "Workers busy", unit: "percentunit", width: 8,
 		description: "Share of the workers' time that callbacks take, on the five instances where that is most.",
-		targets:     []target{{expr: "topk(5, " + b.ofRunner().Utilization() + ")", legend: "{{instance}} {{runner}}"}},
+		targets:     []target{{expr: "topk(5, " + b.ofRunner().Utilization() + ")", legend: "{{instance}} {{runner}}" + ofInstance}},
 		steps:       rising(0.8, 0.95), showSteps: true, max: ptr(1.),
 		links: []dashboard.DashboardLink{b.toInstance()},
 	}.lines()
@@ -104,21 +104,22 @@ func (b *board) instances() view {
 	return panel{
 		title: "Instances, the fullest first", width: 24, noValue: "no instance is seen",
 		description: "Each instance leads to its own page. Full is a queue or workers at 100 %: from there on callbacks are rejected, or wait.",
-	}.table([]key{
-		{label: varCluster, title: "Cluster", width: 90},
-		{label: varPlace, title: "Namespace", width: 115},
+	}.table(append([]key{
+		{label: varCluster, title: "Cluster", width: 80},
+		{label: varPlace, title: "Namespace", width: 100},
+		{label: varPod, title: "Pod", width: 150},
 		{label: "instance", title: "Instance", links: []dashboard.DashboardLink{b.toInstanceOfRow()}},
-		{label: "runner", title: "Runner", width: 100},
-	}, []column{
+		{label: "runner", title: "Runner", width: 90},
+	}, placeOfRow...), inPlaces([]column{
 		{title: "Queue filled", unit: "percentunit", width: 105, expr: s.Fill(by...), steps: rising(0.5, 0.8), decimals: ptr(0.)},
 		{title: "Workers busy", unit: "percentunit", width: 110, expr: s.Busiest(by...), steps: rising(0.8, 0.95), decimals: ptr(0.)},
-		{title: "Oldest waiting", unit: "s", width: 125, expr: s.OldestAge(by...), steps: rising(1, 30)},
-		{title: "Longest running", unit: "s", width: 130, expr: s.Max(names.MetricLongestRunning, by...), steps: rising(30, 300)},
+		{title: "Oldest waiting", unit: "s", width: 115, expr: s.OldestAge(by...), steps: rising(1, 30)},
+		{title: "Longest running", unit: "s", width: 120, expr: s.Max(names.MetricLongestRunning, by...), steps: rising(30, 300)},
 		{title: "Stuck", unit: "short", width: 65, expr: s.Sum(names.MetricStuck, by...), steps: none(), decimals: ptr(0.)},
-		{title: "Ended a second", unit: "ops", width: 125, expr: s.Rate(names.MetricCallbacks, by...)},
-		{title: "Bad a second", unit: "ops", width: 110, expr: s.With(query.BadOutcomes()).Rate(names.MetricCallbacks, by...), steps: some()},
+		{title: "Ended a second", unit: "ops", width: 115, expr: s.Rate(names.MetricCallbacks, by...)},
+		{title: "Bad a second", unit: "ops", width: 105, expr: s.With(query.BadOutcomes()).Rate(names.MetricCallbacks, by...), steps: some()},
 		{title: "Success", unit: "percentunit", width: 90, expr: s.SuccessRatio(by...), steps: falling(1-burnFast*(1-b.config.SLO()), b.config.SLO()), decimals: ptr(2.)},
-	}, "Queue filled", true)
+	}), "Queue filled", true)
 }
 
 // places is how full each kind of places is. Limits of several instances or runners do
@@ -126,7 +127,7 @@ func (b *board) instances() view {
 func (b *board) places(width uint32, by ...string) view {
 	legend := "{{state}}"
 	if len(by) > 0 {
-		legend = "{{instance}} {{runner}}: {{state}}"
+		legend = "{{instance}} {{runner}}: {{state}}" + ofInstance
 	}
 	p := panel{
 		title: "Places, by state", unit: "percentunit", width: width, softMax: 1,

@@ -77,7 +77,7 @@ func (b *board) errorShare() view {
 		description: "Of the callbacks of the last 5 minutes. Dashed: what the objective allows.",
 		targets: []target{{
 			expr:   s.Foreign(b.config.RecordedBad()) + " / " + s.Foreign(b.config.RecordedCounted()),
-			legend: "{{runner}}",
+			legend: "{{runner}}" + ofPlace,
 		}},
 		steps: []step{{color: green}, {1 - b.config.SLO(), red}}, showSteps: true,
 	}.lines()
@@ -133,7 +133,7 @@ func (b *board) startedInTime() view {
 		description: "Of the callbacks started in the last 5 minutes. Dashed: the objective.",
 		targets: []target{{
 			expr:   "1 - " + s.Foreign(b.config.RecordedLate()) + " / " + s.Foreign(b.config.RecordedStarts()),
-			legend: "{{runner}}",
+			legend: "{{runner}}" + ofPlace,
 		}},
 		steps: []step{{color: red}, {b.config.LatencySLO(), green}}, showSteps: true, max: ptr(1.),
 	}.lines()

@@ -2,12 +2,11 @@ package grafana
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
-	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/loki"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 )
 
@@ -30,6 +29,32 @@ type column struct {
 	decimals    *float64
 }
 
+// Labels that links take the place of a row from.
+const (
+	inCluster   = "in_" + varCluster
+	inNamespace = "in_" + varPlace
+)
+
+// placeOfRow are the hidden columns of these labels.
+var placeOfRow = []key{{label: inCluster, hidden: true}, {label: inNamespace, hidden: true}}
+
+// inPlace gives each row the place that its links lead to. A row without a cluster has
+// no cell for it, and a link would pass the name of the cell; so it says All there.
+func inPlace(expr string) string {
+	for _, l := range []string{varCluster, varPlace} {
+		expr = fmt.Sprintf(`label_replace(label_replace(%s, "in_%[2]s", "All", "%[2]s", ""), "in_%[2]s", "$1", "%[2]s", "(.+)")`, expr, l)
+	}
+	return expr
+}
+
+// inPlaces is the same for all columns.
+func inPlaces(columns []column) []column {
+	for i := range columns {
+		columns[i].expr = inPlace(columns[i].expr)
+	}
+	return columns
+}
+
 // table has a row for each set of the keys' values, in the order of one column.
 func (p panel) table(keys []key, columns []column, sortBy string, descending bool) view {
 	for _, c := range columns {
@@ -42,20 +67,6 @@ func (p panel) table(keys []key, columns []column, sortBy string, descending boo
 		Align: common.FieldTextAlignmentAuto,
 	}, byThresholds())
 	v.Transformations = arrange(keys, columns)
-	return v
-}
-
-// logTable is a table of what Loki counts.
-func (p panel) logTable(keys []key, columns []column) view {
-	v := p.table(keys, columns, columns[0].title, true)
-	source := ref("loki", varLogs)
-	v.Datasource = &source
-	v.Targets = nil
-	for i, c := range columns {
-		v.Targets = append(v.Targets, loki.Dataquery{
-			Expr: c.expr, QueryType: ptr("instant"), RefId: ptr(refID(i)), Datasource: &source,
-		})
-	}
 	return v
 }
 
@@ -143,20 +154,4 @@ func onlyWrong(steps []step) []step {
 // filled are cells that have the color of their value.
 func filled() map[string]any {
 	return map[string]any{"type": "color-background", "mode": "basic"}
-}
-
-// traces lists spans by operation and tags, as a table that links to each. Their
-// name is that of the panel.
-func (p panel) traces(q JaegerQuery) view {
-	p.unit = "none"
-	p.overrides = append(p.overrides,
-		override("Trace name", property("custom.hidden", true)),
-		override("Start time", property("custom.width", 190)),
-		override("Duration", property("custom.width", 110)))
-	v := p.view("table", tableOptions("", false), &table.FieldConfig{Align: common.FieldTextAlignmentAuto}, nil)
-	source := ref("jaeger", varTraces)
-	v.Datasource = &source
-	q.RefID, q.QueryType, q.Service, q.Limit, q.Datasource = "A", "search", "${job}", 20, &source
-	v.Targets = []variants.Dataquery{q}
-	return v
 }

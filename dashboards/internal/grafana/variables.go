@@ -17,6 +17,7 @@ const (
 	varLogs     = "logs"
 	varCluster  = query.LabelCluster
 	varPlace    = query.LabelNamespace
+	varPod      = query.LabelPod
 	varJob      = "job"
 	varInstance = "instance"
 	varRunner   = names.LabelRunner
@@ -32,6 +33,7 @@ const (
 	matchCluster  = `cluster=~"$cluster"`
 	matchPlace    = `namespace=~"$namespace"`
 	matchJob      = `job="$job"`
+	matchPod      = `pod=~"$pod"`
 	matchInstance = `instance=~"$instance"`
 	matchRunner   = `runner=~"$runner"`
 	matchCallback = `callback=~"$callback"`
@@ -41,12 +43,22 @@ const (
 // eachInstance tells instances apart, as PromQL lists labels.
 var eachInstance = query.Told(varInstance)
 
+// What a legend ends with, so that two places of one name differ. Who has no such
+// labels sees nothing there.
+const (
+	ofPlace    = " {{namespace}} {{cluster}}"
+	ofInstance = " {{pod}}" + ofPlace
+)
+
 // rateInterval is Grafana's: four scrapes at least, more when zoomed out.
 const rateInterval = "$__rate_interval"
 
 // variables are defined in the order they are given.
 func (b *board) variables(which ...string) {
 	for _, name := range which {
+		if !b.stores.has(name) {
+			continue
+		}
 		b.builder.WithVariable(b.variable(name))
 	}
 }
@@ -54,12 +66,12 @@ func (b *board) variables(which ...string) {
 func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 	switch name {
 	case varMetrics:
-		return datasource(name, "Prometheus", "prometheus", "Prometheus with the metrics and the recording rules of Afterglow").
+		return source{"prometheus", "Prometheus", "Prometheus with the metrics and the recording rules of Afterglow"}.variable(name).
 			Current(option(b.options.Datasource))
 	case varTraces:
-		return datasource(name, "Jaeger", "jaeger", "Jaeger that keeps the service's traces")
+		return b.stores.traces.source().variable(name)
 	case varLogs:
-		return datasource(name, "Loki", "loki", "Loki that keeps the service's logs, under the label service_name")
+		return b.stores.logs.source().variable(name)
 	case varCluster:
 		return all(b.labelValues(name, "Cluster", "Label of the targets, or external label, if there is one",
 			b.config.Selector(b.config.Metric(names.MetricBuildInfo))))
@@ -69,12 +81,15 @@ func (b *board) variable(name string) cog.Builder[dashboard.VariableModel] {
 	case varJob:
 		return b.labelValues(name, "Job", "The service: Prometheus' job, which is also service.name of its traces and logs",
 			b.config.Selector(b.config.Metric(names.MetricBuildInfo), matchCluster, matchPlace))
+	case varPod:
+		return all(b.labelValues(name, "Pod", "Label of the targets in Kubernetes, if there is one",
+			b.ofService().Series(names.MetricBuildInfo)))
 	case varSlow:
 		return dashboard.NewCustomVariableBuilder(name).Label("Slower than").Description("The least duration of the traces on Its slow traces").
 			Values(dashboard.StringOrMap{String: ptr(strings.Join(durations, ","))}).Options(options(durations, "1s")).Current(option("1s"))
 	case varInstance:
 		return all(b.labelValues(name, "Instance", "Process of the service",
-			b.ofService().Series(names.MetricBuildInfo)))
+			b.ofService().With(matchPod).Series(names.MetricBuildInfo)))
 	case varRunner:
 		return all(b.labelValues(name, "Runner", "runner.Config.Name, or durable.Config.Name",
 			b.ofService().With(b.modes()...).Series(names.MetricWorkers)))
@@ -99,8 +114,9 @@ func (b *board) modes() []string {
 	return nil
 }
 
-func datasource(name, label, kind, description string) *dashboard.DatasourceVariableBuilder {
-	return dashboard.NewDatasourceVariableBuilder(name).Label(label).Type(kind).Description(description)
+// variable chooses a data source of the kind.
+func (s source) variable(name string) *dashboard.DatasourceVariableBuilder {
+	return dashboard.NewDatasourceVariableBuilder(name).Label(s.label).Type(s.kind).Description(s.description)
 }
 
 // labelValues is a variable of the values that the label of its name has.
@@ -147,7 +163,7 @@ func (b *board) ofService() query.Scope {
 }
 
 // ofJob is for metrics of the processes that are chosen.
-func (b *board) ofJob() query.Scope { return b.ofService().With(matchInstance) }
+func (b *board) ofJob() query.Scope { return b.ofService().With(matchPod, matchInstance) }
 
 // ofRunner is for metrics of a runner.
 func (b *board) ofRunner() query.Scope { return b.ofJob().With(matchRunner) }

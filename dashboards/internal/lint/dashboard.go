@@ -32,6 +32,7 @@ func (c Catalog) Dashboard(text []byte, recorded []string, boards []Board) (foun
 	layout(d, report)
 	variables(d, raw, report)
 	links(d, raw, boards, report)
+	sources(d, raw, report)
 	for _, p := range d.Panels {
 		if p.Panel != nil {
 			c.panel(*p.Panel, recorded, report)
@@ -124,6 +125,7 @@ func (c Catalog) target(p dashboard.Panel, q prometheus.Dataquery, recorded []st
 	if s := Legend(e, legend); s != "" {
 		report("%s", s)
 	}
+	placesInLegend(e, legend, recorded, report)
 }
 
 // layout checks places and ids.

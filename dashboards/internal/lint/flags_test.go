@@ -47,9 +47,9 @@ func TestTheMatcherIsInEverySelectorOfEveryQuery(t *testing.T) {
 	})
 }
 
-func TestTheNamespaceIsInEveryQuery(t *testing.T) {
+func TestTheMetricPrefixIsInEveryQuery(t *testing.T) {
 	o := query.DefaultOptions()
-	o.Namespace = "shop_jobs"
+	o.MetricPrefix = "shop_jobs"
 	renamed := 0
 	everyQuery(t, o, func(t *testing.T, expr string) {
 		require.NotContains(t, expr, "afterglow_")
@@ -77,7 +77,9 @@ func TestTheObjectivesAreInQueriesThresholdsAndTexts(t *testing.T) {
 }
 
 func TestTheDataSourceIsWhatTheDashboardsStartWith(t *testing.T) {
-	files, _ := generated(t, query.DefaultOptions(), grafana.Options{Datasource: "thanos", Folder: "Shop / Background"})
+	o := grafana.DefaultOptions()
+	o.Datasource, o.Folder = "thanos", "Shop / Background"
+	files, _ := generated(t, query.DefaultOptions(), o)
 	for name, text := range files {
 		if !strings.HasSuffix(name, ".json") {
 			require.Contains(t, string(text), "folder: Shop / Background\n")

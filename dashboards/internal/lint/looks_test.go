@@ -37,7 +37,7 @@ func custom(p object) object { return defaults(p)["custom"].(object) }
 // query fails, and what it shows is wrong.
 func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 	const (
-		selector = `{cluster=~"$cluster", namespace=~"$namespace", job="$job", instance=~"$instance", runner=~"$runner"}`
+		selector = `{cluster=~"$cluster", namespace=~"$namespace", job="$job", pod=~"$pod", instance=~"$instance", runner=~"$runner"}`
 		ofBusy   = "rate(afterglow_worker_busy_seconds_total" + selector + "[$__rate_interval])"
 	)
 	_, catalog := exposed(t)
@@ -150,10 +150,10 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 		}, "Its failed traces: columns are cut: no width for [Trace ID Trace name]"},
 		{"columns wider than their table", "overview", func(t *testing.T, d object) {
 			panelOf(t, d, "Firing now")["gridPos"].(object)["w"] = 10.
-		}, "Firing now: columns are cut: they take 555 pixels of 460"},
+		}, "Firing now: columns are cut: they take 634 pixels of 460"},
 		{"a row for each query", "overview", func(t *testing.T, d object) {
 			ask(t, d, "Callbacks", "sum by (callback) (afterglow_callbacks_stuck"+selector+")")
-		}, "Callbacks: a row is of [callback runner], and a query has [callback]"},
+		}, "Callbacks: a row is of [callback cluster in_cluster in_namespace namespace runner], and a query has [callback]"},
 		{"a table of all times", "overview", func(t *testing.T, d object) {
 			target(panelOf(t, d, "Callbacks"))["instant"] = false
 		}, "Callbacks: a table wants one value a row"},
@@ -162,10 +162,10 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 			target(panelOf(t, d, "Run time, all of them"))["exemplar"] = true
 		}, "Run time, all of them: exemplars cover a heatmap"},
 		{"instances of two clusters added up", "runtime", func(t *testing.T, d object) {
-			replace(t, panelOf(t, d, "Oldest waiting"), "by (cluster, namespace, instance", "by (namespace, instance")
+			replace(t, panelOf(t, d, "Oldest waiting"), "by (cluster, namespace, pod, instance", "by (namespace, pod, instance")
 		}, "Oldest waiting: max by instance, and not cluster"},
 		{"instances of two namespaces taken for one", "overview", func(t *testing.T, d object) {
-			replace(t, panelOf(t, d, "Queue depth"), "on (cluster, namespace, instance", "on (cluster, instance")
+			replace(t, panelOf(t, d, "Queue depth"), "on (cluster, namespace, pod, instance", "on (cluster, pod, instance")
 		}, "Queue depth: on instance, and not namespace"},
 		{"an axis that reaches to 100 at 0", "overview", func(t *testing.T, d object) {
 			delete(custom(panelOf(t, d, "Retries")), "axisSoftMax")
@@ -197,7 +197,7 @@ func TestWhatLooksWrongInGrafanaIsFound(t *testing.T) {
 			panelOf(t, d, "Alerts")["gridPos"].(object)["h"] = 5
 		}, "rows, and has room for the names of "},
 		{"as many rows as there are instances", "runtime", func(t *testing.T, d object) {
-			ask(t, d, "Scrapes", `up{cluster=~"$cluster", namespace=~"$namespace", job="$job", instance=~"$instance"}`)
+			ask(t, d, "Scrapes", `up{cluster=~"$cluster", namespace=~"$namespace", job="$job", pod=~"$pod", instance=~"$instance"}`)
 		}, "Scrapes: may have any number of rows"},
 		{"two panels of one name", "overview", func(t *testing.T, d object) {
 			panelOf(t, d, "Workers")["title"] = "Workers busy"

@@ -34,8 +34,15 @@ func saysNothing(p dashboard.Panel, report reporter) {
 		return
 	}
 	for _, t := range p.Targets {
-		if q, ok := t.(*loki.Dataquery); ok && !strings.Contains(q.Expr, "| line_format ") {
-			report("a log panel without line_format: its lines are all the same message")
+		switch q := t.(type) {
+		case *loki.Dataquery:
+			if !strings.Contains(q.Expr, "| line_format ") {
+				report("a log panel without line_format: its lines are all the same message")
+			}
+		default:
+			if !strings.Contains(text(fields(t)["expr"]), " as _msg") {
+				report("a log panel that formats no _msg: its lines are all the same message")
+			}
 		}
 	}
 }

@@ -97,7 +97,7 @@ func TestTheRunbooksQueriesMetricsAndFlagsExist(t *testing.T) {
 	require.NoError(t, err)
 	_, catalog := exposed(t)
 	_, rulesText := generated(t, query.DefaultOptions(), grafana.DefaultOptions())
-	flags := append(flagsOf(t, "../../../examples/shop/config.go"), flagsOf(t, "../../cmd/generate/main.go")...)
+	flags := append(flagsOf(t, "../../../examples/shop/config.go"), flagsOf(t, "../../cmd/generate/settings.go")...)
 	labels := make(map[string][]string)
 	for _, g := range groups(t, asCommitted) {
 		for _, r := range g.Rules {

@@ -10,7 +10,7 @@ import (
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// Of an instance, what fills up and what it fills. Without the namespace, which
+// Of an instance, what fills up and what it fills. Without the prefix, which
 // can be another.
 var (
 	filling = bare(names.MetricQueueDepth, names.MetricQueueHighWater, names.MetricQueuePlaces, names.MetricWorkersBusy, names.MetricWorkerBusyTime)

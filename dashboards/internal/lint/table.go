@@ -15,8 +15,11 @@ const (
 	restPixels = 120
 )
 
-// traceColumns are those of a search in Jaeger.
-var traceColumns = []string{"Trace ID", "Trace name", "Start time", "Duration"}
+// traceColumns are those of a search, by the kind of data source.
+var traceColumns = map[string][]string{
+	"jaeger": {"Trace ID", "Trace name", "Start time", "Duration"},
+	"tempo":  {"Trace Service", "Trace Name", "Span ID", "Start time", "Name", "Duration"},
+}
 
 // columnsFit checks that no column of a table is cut: each has a width or is
 // hidden, but one, which has what the others leave.
@@ -24,7 +27,10 @@ func columnsFit(p dashboard.Panel, report reporter) {
 	if p.Type != "table" {
 		return
 	}
-	columns := traceColumns
+	var columns []string
+	if p.Datasource != nil && p.Datasource.Type != nil {
+		columns = traceColumns[*p.Datasource.Type]
+	}
 	if len(p.Transformations) > 0 {
 		columns, _ = arranged(p)
 	}

@@ -3,21 +3,23 @@ package query
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// DefaultNamespace is what the names of the telemetry package start with.
-const DefaultNamespace = "afterglow"
+// DefaultPrefix is what the names of the telemetry package start with.
+const DefaultPrefix = "afterglow"
 
 // Config says how the metrics are found and what is promised of them. Make it
 // with [New].
 type Config struct {
-	namespace  string
+	prefix     string // of the metrics' names
 	matchers   []*labels.Matcher
 	slo        float64
 	latencySLO float64
@@ -26,9 +28,9 @@ type Config struct {
 // Options are what a user may choose. The zero value is not usable: see
 // [DefaultOptions].
 type Options struct {
-	// Namespace is what the metrics' names start with instead of afterglow,
+	// MetricPrefix is what the metrics' names start with instead of afterglow,
 	// for those who prefix or relabel them.
-	Namespace string
+	MetricPrefix string
 
 	// Matcher is added to every selector, such as `cluster="eu",env=~"prod.*"`.
 	// Recorded series keep its labels, which must be those of targets: every
@@ -45,16 +47,16 @@ type Options struct {
 
 // DefaultOptions are those that the committed files are generated with.
 func DefaultOptions() Options {
-	return Options{Namespace: DefaultNamespace, SLO: 0.999, LatencySLO: 0.99}
+	return Options{MetricPrefix: DefaultPrefix, SLO: 0.999, LatencySLO: 0.99}
 }
 
-var namespace = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+var prefix = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // New checks o.
 func New(o Options) (Config, error) {
-	c := Config{namespace: o.Namespace, slo: o.SLO, latencySLO: o.LatencySLO}
-	if !namespace.MatchString(o.Namespace) {
-		return c, fmt.Errorf("namespace %q cannot start the name of a metric", o.Namespace)
+	c := Config{prefix: o.MetricPrefix, slo: o.SLO, latencySLO: o.LatencySLO}
+	if !prefix.MatchString(o.MetricPrefix) {
+		return c, fmt.Errorf("metric prefix %q cannot start the name of a metric", o.MetricPrefix)
 	}
 	for name, v := range map[string]float64{"slo": o.SLO, "latency slo": o.LatencySLO} {
 		if !(v > 0 && v < 1) { // also refuses NaN
@@ -83,9 +85,9 @@ func budget(slo float64) string {
 	return strconv.FormatFloat(1-slo, 'g', 12, 64)
 }
 
-// Metric is a name of the telemetry package in the namespace.
+// Metric is a name of the telemetry package, with the prefix.
 func (c Config) Metric(name string) string {
-	return c.namespace + strings.TrimPrefix(name, DefaultNamespace)
+	return c.prefix + strings.TrimPrefix(name, DefaultPrefix)
 }
 
 // Selector selects the series of a metric, of the telemetry package or
@@ -108,10 +110,12 @@ func (c Config) Selector(metric string, matchers ...string) string {
 const (
 	LabelCluster   = "cluster"
 	LabelNamespace = "namespace"
+	LabelPod       = "pod" // what people call an instance in Kubernetes, where its address says little
 )
 
 // Labels are what an aggregation keeps: cluster, namespace, the labels of the
 // configured matchers, job, and those given. `sum by (` + c.Labels("runner") + `)`.
+// An instance keeps its pod.
 // A label that the series do not have is empty on both sides of a comparison, so
 // nothing changes for those who have neither.
 func (c Config) Labels(names ...string) string {
@@ -120,6 +124,9 @@ func (c Config) Labels(names ...string) string {
 		all = append(all, m.Name)
 	}
 	all = append(all, "job")
+	if slices.Contains(names, model.InstanceLabel) {
+		all = append(all, LabelPod)
+	}
 	all = append(all, names...)
 	return strings.Join(unique(all), ", ")
 }

@@ -31,9 +31,9 @@ func TestMatchersAreInEverySelectorAndKeptByAggregations(t *testing.T) {
 	require.Equal(t, "cluster, namespace, env, job", c.Labels())
 }
 
-func TestTheNamespaceReplacesAfterglow(t *testing.T) {
+func TestTheMetricPrefixReplacesAfterglow(t *testing.T) {
 	o := query.DefaultOptions()
-	o.Namespace = "shop_after"
+	o.MetricPrefix = "shop_after"
 	c, err := query.New(o)
 	require.NoError(t, err)
 	require.Equal(t, "shop_after_callbacks_total", c.Metric(names.MetricCallbacks))
@@ -57,15 +57,15 @@ func TestOptionsThatCannotBeUsedAreRefusedWithWhatToDo(t *testing.T) {
 		"a percentage is no share":           {func(o *query.Options) { o.SLO = 99.9 }, "slo 99.9 is not between 0 and 1"},
 		"an objective that is no number":     {func(o *query.Options) { o.SLO = math.NaN() }, "slo NaN is not between 0 and 1"},
 		"a latency that is no number":        {func(o *query.Options) { o.LatencySLO = math.NaN() }, "latency slo NaN is not between 0 and 1"},
-		"a namespace with a dash":            {func(o *query.Options) { o.Namespace = "shop-after" }, `"shop-after" cannot start the name of a metric`},
-		"no namespace":                       {func(o *query.Options) { o.Namespace = "" }, "cannot start the name of a metric"},
+		"a prefix with a dash":               {func(o *query.Options) { o.MetricPrefix = "shop-after" }, `"shop-after" cannot start the name of a metric`},
+		"no prefix":                          {func(o *query.Options) { o.MetricPrefix = "" }, "cannot start the name of a metric"},
 		"a matcher without quotes":           {func(o *query.Options) { o.Matcher = "cluster=eu" }, `write it as in cluster="eu"`},
 		"a matcher that closes the selector": {func(o *query.Options) { o.Matcher = `a="b"} or up{` }, `write it as in cluster="eu"`},
 		"a matcher in braces":                {func(o *query.Options) { o.Matcher = ` {cluster="eu"}` }, "leave the braces out"},
 		"a matcher that ends in a brace":     {func(o *query.Options) { o.Matcher = `cluster="eu"}` }, "leave the braces out"},
-		"a matcher on the name":              {func(o *query.Options) { o.Matcher = `cluster="eu",__name__="up"` }, "use -namespace"},
+		"a matcher on the name":              {func(o *query.Options) { o.Matcher = `cluster="eu",__name__="up"` }, "use -metric-prefix"},
 		"a label that equals two values":     {func(o *query.Options) { o.Matcher = `job="a",env="x",job="b"` }, `the label job cannot have two values: match either, as in job=~"a|b"`},
-		"a matcher on names":                 {func(o *query.Options) { o.Matcher = `__name__=~"afterglow.*"` }, "use -namespace"},
+		"a matcher on names":                 {func(o *query.Options) { o.Matcher = `__name__=~"afterglow.*"` }, "use -metric-prefix"},
 		"a matcher on the instance":          {func(o *query.Options) { o.Matcher = `instance="a:8081"` }, "dashboards let you choose it"},
 	} {
 		t.Run(name, func(t *testing.T) {

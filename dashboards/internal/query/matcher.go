@@ -49,8 +49,8 @@ func unfit(label string) string {
 	const instead = "match what every series of your processes has, such as job or cluster"
 	switch label {
 	case model.MetricNameLabel:
-		return "every query names its metrics itself: use -namespace if yours do not start with " + DefaultNamespace
-	case model.InstanceLabel, names.LabelRunner, names.LabelCallback:
+		return "every query names its metrics itself: use -metric-prefix if yours do not start with " + DefaultPrefix
+	case model.InstanceLabel, LabelPod, names.LabelRunner, names.LabelCallback:
 		return "dashboards let you choose it, and alerts tell it apart: " + instead
 	case names.LabelOutcome, names.LabelReason, names.LabelState, names.LabelResult, names.LabelSignal, names.LabelMode, names.LabelQueue,
 		names.LabelVersion, names.LabelGoVersion,

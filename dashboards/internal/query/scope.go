@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
 // Scope writes expressions over series that certain matchers select. Rates are
@@ -87,10 +89,14 @@ func aggregate(op string, by []string, expr string) string {
 }
 
 // Told are labels that tell series apart, as PromQL lists them. An instance is told by
-// its cluster and namespace too: two clusters may have instances of the same name.
+// its cluster, namespace and pod too: two clusters may have instances of the same name.
+// So may their stores have queues of the same name.
 func Told(by ...string) string {
 	var all []string
-	if slices.Contains(by, model.InstanceLabel) {
+	switch {
+	case slices.Contains(by, model.InstanceLabel):
+		all = append(all, LabelCluster, LabelNamespace, LabelPod)
+	case slices.Contains(by, names.LabelQueue):
 		all = append(all, LabelCluster, LabelNamespace)
 	}
 	for _, l := range by {

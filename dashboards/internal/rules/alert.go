@@ -54,7 +54,7 @@ func Alerts(q query.Config, o Options) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.boards, err = readBoards(q); err != nil {
+	if w.boards, err = readBoards(q, o.Dashboards); err != nil {
 		return nil, err
 	}
 	var groups []Group
@@ -105,6 +105,7 @@ func (w writer) alerts() []groupOf {
 func (w writer) group(name string, alerts []alert) (Group, error) {
 	g := Group{Name: name}
 	for _, a := range alerts {
+		a.panel = w.panel(a)
 		link, err := w.link(a)
 		if err != nil {
 			return g, err
@@ -112,6 +113,7 @@ func (w writer) group(name string, alerts []alert) (Group, error) {
 		if a.panel != "" {
 			a.description += " Panel: " + a.panel + "."
 		}
+		a.description = strings.ReplaceAll(a.description, "{{ $labels.instance }}", alertInstance)
 		r := Rule{
 			Alert:  a.name,
 			Expr:   a.expr,

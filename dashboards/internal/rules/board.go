@@ -19,8 +19,8 @@ type board struct {
 	variables map[string]bool
 }
 
-func readBoards(q query.Config) (boards, error) {
-	files, err := grafana.Files(q, grafana.DefaultOptions())
+func readBoards(q query.Config, o grafana.Options) (boards, error) {
+	files, err := grafana.Files(q, o)
 	if err != nil {
 		return nil, err
 	}

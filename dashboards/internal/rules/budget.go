@@ -117,10 +117,11 @@ func (w writer) unlessOver(fast string, recorded func(window string) string) str
 
 // latest names the instance in which most callbacks start late.
 func (w writer) latest() string {
-	late := fmt.Sprintf("(sum by (instance) (%s) - sum by (instance) (%s))",
+	late := fmt.Sprintf("(sum by (%[1]s) (%[2]s) - sum by (%[1]s) (%[3]s))",
+		byInstance,
 		w.increase("1h", names.MetricQueueWait+"_count", w.same("runner")...),
 		w.increase("1h", names.MetricQueueWait+"_bucket", append(w.same("runner"), withinASecond)...))
-	return w.lookup(most(late), " Worst instance: {{ .Labels.instance }}, with {{ .Value | humanizePercentage }} of those that start late.")
+	return w.lookup(most(late), " Worst instance: "+foundInstance+", with {{ .Value | humanizePercentage }} of those that start late.")
 }
 
 // bad is how many callbacks of each runner have ended badly.

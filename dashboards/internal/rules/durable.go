@@ -88,6 +88,6 @@ func (w writer) durableAlerts() []alert {
 
 // finder names the instance that has taken most from dead processes.
 func (w writer) finder() string {
-	found := fmt.Sprintf("sum by (instance) (%s)", w.increase("15m", names.MetricDurableReturned, w.same(ofCallback...)...))
-	return w.lookup(most(found), " Look at {{ .Labels.instance }} first: it has found {{ .Value | humanizePercentage }} of them.")
+	found := fmt.Sprintf("sum by (%s) (%s)", byInstance, w.increase("15m", names.MetricDurableReturned, w.same(ofCallback...)...))
+	return w.lookup(most(found), " Look at "+foundInstance+" first: it has found {{ .Value | humanizePercentage }} of them.")
 }

@@ -15,6 +15,20 @@ import (
 // leastBefore is what a link shows before the start of an alert, even compressed.
 const leastBefore = 5 * time.Minute
 
+// instead are the panels to look at where nobody keeps logs or traces.
+var instead = map[string]string{
+	"Its failures' logs": "When it failed",
+	"Its slow traces":    "Run time against timeout",
+}
+
+// panel is the one of its dashboard that an alert leads to.
+func (w writer) panel(a alert) string {
+	if other, ok := instead[a.panel]; ok && w.boards[a.dashboard].panels[a.panel] == 0 {
+		return other
+	}
+	return a.panel
+}
+
 // link leads to the panel that shows what the alert is about, from a while before
 // the alert's start until now: an engineer who reads it the next morning still sees
 // how it began.
@@ -32,7 +46,7 @@ func (w writer) link(a alert) (string, error) {
 	for _, l := range w.labels(slices.DeleteFunc(slices.Clone(a.labels), func(l string) bool { return l == model.JobLabel })...) {
 		switch {
 		case !b.variables[l]:
-		case l == query.LabelCluster || l == query.LabelNamespace:
+		case l == query.LabelCluster || l == query.LabelNamespace || l == query.LabelPod:
 			places += fmt.Sprintf("{{ with $labels.%s }}&var-%[1]s={{ . | urlquery }}{{ end }}", l)
 		default:
 			parts = append(parts, fmt.Sprintf("var-%s={{ $labels.%[1]s | urlquery }}", l))

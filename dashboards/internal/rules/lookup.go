@@ -60,11 +60,18 @@ func (w writer) saysCulprit(query string) string {
 	return w.lookup(query, " Most of what fails ({{ .Value | humanizePercentage }}): callback {{ .Labels.callback }}, outcome {{ .Labels.outcome }}.")
 }
 
+// An instance has an address, which says little in Kubernetes, and there a pod.
+const (
+	byInstance    = query.LabelPod + ", " + model.InstanceLabel
+	foundInstance = "{{ .Labels.instance }}{{ with .Labels.pod }} ({{ . }}){{ end }}"
+	alertInstance = "{{ $labels.instance }}{{ with $labels.pod }} ({{ . }}){{ end }}"
+)
+
 // worst names the instance that has most of the increase of a counter, of which the
 // alert has these labels.
 func (w writer) worst(window, metric string, labels []string, matchers ...string) string {
-	grown := fmt.Sprintf("sum by (%s) (%s)", model.InstanceLabel, w.increase(window, metric, append(w.same(labels...), matchers...)...))
-	return w.lookup(most(grown), " Worst instance: {{ .Labels.instance }}, with {{ .Value | humanizePercentage }} of them.")
+	grown := fmt.Sprintf("sum by (%s) (%s)", byInstance, w.increase(window, metric, append(w.same(labels...), matchers...)...))
+	return w.lookup(most(grown), " Worst instance: "+foundInstance+", with {{ .Value | humanizePercentage }} of them.")
 }
 
 // busiest names the callback that takes most of the workers' time.

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/afterglow-go/afterglow/dashboards/internal/grafana"
 	"github.com/afterglow-go/afterglow/dashboards/internal/query"
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
@@ -29,6 +30,11 @@ type Options struct {
 	// only names the files.
 	WebhookDir string
 
+	// Receivers are receivers of an Alertmanager that is there already, by the name that
+	// they have here: page, ticket or deadman. The part for its configuration uses them, and
+	// has receivers of its own for the others.
+	Receivers map[string]string
+
 	// MayBeSilent is a regular expression of the whole names of callbacks that
 	// AfterglowCallbackSilent leaves out, such as `report\..*|cleanup`: work
 	// that comes and goes otherwise than every day alike. "": none.
@@ -39,6 +45,10 @@ type Options struct {
 	// `report|batch-.*`: those that run by night, or that are scaled to zero.
 	// Every other job that was seen within the day must run. "": all must.
 	MayBeAbsent string
+
+	// Dashboards are those that alerts link to. If they have no logs or no traces, an
+	// alert leads to another panel instead.
+	Dashboards grafana.Options
 
 	// Compress is how many times faster than real time the rules judge: 300
 	// makes an hour of them 12 seconds. It is for demonstrations and tests, in
@@ -54,6 +64,7 @@ func DefaultOptions() Options {
 		RunbookURL:   "https://github.com/afterglow-go/afterglow/blob/main/dashboards/RUNBOOK.md",
 		DashboardURL: "http://localhost:3000",
 		WebhookDir:   "/etc/alertmanager/webhooks",
+		Dashboards:   grafana.DefaultOptions(),
 		Compress:     1,
 	}
 }
@@ -67,6 +78,11 @@ func (o Options) validate() error {
 	}
 	if _, err := labels.NewMatcher(labels.MatchNotRegexp, model.JobLabel, o.MayBeAbsent); err != nil {
 		return fmt.Errorf("jobs that may be absent: use a regular expression of their names: %w", err)
+	}
+	for name, value := range o.Receivers {
+		if name != page && name != ticket && name != deadman || strings.TrimSpace(value) == "" {
+			return fmt.Errorf("receiver %s=%s: name yours for %s, %s or %s, as in %[3]s=pagerduty", name, value, page, ticket, deadman)
+		}
 	}
 	for name, value := range map[string]string{"runbook URL": o.RunbookURL, "dashboard URL": o.DashboardURL, "webhook directory": o.WebhookDir} {
 		if strings.TrimSpace(value) == "" {

@@ -51,7 +51,7 @@ func TestPrometheusTakesTheRulesWhateverTheOptions(t *testing.T) {
 		"defaults":   func(*query.Options, *rules.Options) {},
 		"matchers":   func(q *query.Options, _ *rules.Options) { q.Matcher = `cluster="eu", env=~"prod.*"` },
 		"job":        func(q *query.Options, _ *rules.Options) { q.Matcher = `job=~"shop.*"` },
-		"namespace":  func(q *query.Options, _ *rules.Options) { q.Namespace = "shop_after" },
+		"prefix":     func(q *query.Options, _ *rules.Options) { q.MetricPrefix = "shop_after" },
 		"objectives": func(q *query.Options, _ *rules.Options) { q.SLO, q.LatencySLO = 0.95, 0.9999 },
 		"rare work":  func(_ *query.Options, o *rules.Options) { o.MayBeSilent = `report\..*|"odd"` },
 		"rare jobs":  func(_ *query.Options, o *rules.Options) { o.MayBeAbsent = "batch-.*|`odd`|50%" },

@@ -13,19 +13,19 @@ import (
 
 // Group is a group of rules, which Prometheus evaluates in their order.
 type Group struct {
-	Name  string `yaml:"name"`
-	Rules []Rule `yaml:"rules"`
+	Name  string `yaml:"name" json:"name"`
+	Rules []Rule `yaml:"rules" json:"rules"`
 }
 
 // Rule is a recording rule or an alert, as in a rule file.
 type Rule struct {
-	Record        string            `yaml:"record,omitempty"`
-	Alert         string            `yaml:"alert,omitempty"`
-	Expr          string            `yaml:"expr"`
-	For           model.Duration    `yaml:"for,omitempty"`
-	KeepFiringFor model.Duration    `yaml:"keep_firing_for,omitempty"`
-	Labels        map[string]string `yaml:"labels,omitempty"`
-	Annotations   map[string]string `yaml:"annotations,omitempty"`
+	Record        string            `yaml:"record,omitempty" json:"record,omitempty"`
+	Alert         string            `yaml:"alert,omitempty" json:"alert,omitempty"`
+	Expr          string            `yaml:"expr" json:"expr"`
+	For           model.Duration    `yaml:"for,omitempty" json:"for,omitempty"`
+	KeepFiringFor model.Duration    `yaml:"keep_firing_for,omitempty" json:"keep_firing_for,omitempty"`
+	Labels        map[string]string `yaml:"labels,omitempty" json:"labels,omitempty"`
+	Annotations   map[string]string `yaml:"annotations,omitempty" json:"annotations,omitempty"`
 }
 
 // Name is what the rule records or alerts of.
@@ -57,7 +57,11 @@ func Files(q query.Config, o Options) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	alertmanager, err := newAlertmanager(q, o)
+	alertmanager, err := NewAlertmanager(q, o)
+	if err != nil {
+		return nil, err
+	}
+	part, err := NewPart(q, o)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +73,7 @@ func Files(q query.Config, o Options) (map[string][]byte, error) {
 		"prometheus/recording.rules.yml": groups{recording},
 		"prometheus/alerts.rules.yml":    groups{alerts},
 		"alertmanager/alertmanager.yml":  alertmanager,
+		"alertmanager/part.yml":          part,
 	} {
 		b := bytes.NewBufferString(heads[path])
 		if o.Compress != 1 {
@@ -94,5 +99,9 @@ var heads = map[string]string{
 `,
 	"alertmanager/alertmanager.yml": `# Written by cmd/generate: change that, or its flags. Each url_file holds the
 # address that one receiver's notifications are posted to.
+`,
+	"alertmanager/part.yml": `# Written by cmd/generate: change that, or its flags. It is no whole configuration:
+# put the route first among the routes of yours, and the lists at the end of yours.
+# The flag -merge does that.
 `,
 }

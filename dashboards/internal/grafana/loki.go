@@ -4,17 +4,23 @@ import (
 	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
-	"github.com/grafana/grafana-foundation-sdk/go/common"
-	"github.com/grafana/grafana-foundation-sdk/go/logs"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/loki"
 
 	"github.com/afterglow-go/afterglow/telemetry/names"
 )
 
-// failures are the messages of records about callbacks that did not do well.
-var failures = []string{
-	names.LogFailed, names.LogPanicked, names.LogTimedOut, names.LogCanceled,
-	names.LogDropped, names.LogAbandoned, names.LogStuck, names.LogRejected,
+// lokiStore asks Loki, in LogQL.
+type lokiStore struct{ selector, inLink string }
+
+const lokiSelector = `{service_name="${job}"}`
+
+func (s lokiStore) source() source {
+	description := "Loki that keeps the service's logs"
+	if s.selector == lokiSelector {
+		description += ", under the label service_name"
+	}
+	return source{"loki", "Loki", description}
 }
 
 // field is a key of a record as Loki has it.
@@ -28,13 +34,13 @@ const message = "or .msg __line__"
 // of a value of JSON: an error can have the same words. The keys are fields of JSON
 // lines, or structured metadata if the records came by OTLP: then there is no
 // JSON, which is no error.
-func recordsOf(messages ...string) string {
-	return `{service_name="${job}"} |~ ` + "`" + `(^|": ?")(` + strings.Join(messages, "|") + ")`" + ` | json | drop __error__, __error_details__`
+func (s lokiStore) recordsOf(messages ...string) string {
+	return s.selector + ` |~ ` + "`" + `(^|": ?")(` + strings.Join(messages, "|") + ")`" + ` | json | drop __error__, __error_details__`
 }
 
 // failuresOf is LogQL for the failure records of the service's callbacks.
-func failuresOf(callback string) string {
-	return recordsOf(failures...) + ` | ` + names.KeyCallback + `=~"` + callback + `"`
+func (s lokiStore) failuresOf(callback string) string {
+	return s.recordsOf(failures...) + ` | ` + names.KeyCallback + `=~"` + callback + `"`
 }
 
 // after writes a field after a text, if the record has it.
@@ -50,11 +56,20 @@ func seconds(before, key string) string {
 	return "{{ with " + field(key) + " }}" + before + "{{ round . 3 }} s{{ end }}"
 }
 
-// logsOf is the same, each record as a line that says what went wrong. What a
+// failureLines has each record as a line that says what went wrong. What a
 // line says of its message does not match what was asked for: Grafana would
 // highlight all of it.
-func logsOf(callback string) string {
-	return failuresOf(callback) + " | line_format `" + failureLine + "`"
+func (s lokiStore) failureLines(callback string, ofRunner bool) variants.Dataquery {
+	expr := s.failuresOf(callback)
+	if ofRunner {
+		expr += ` | ` + names.KeyRunner + `=~"$runner"`
+	}
+	return s.lines(expr + " | line_format `" + failureLine + "`")
+}
+
+func (s lokiStore) explore(callback string) map[string]any {
+	s.selector = s.inLink
+	return map[string]any{"expr": s.failuresOf(callback) + " | line_format `" + failureLine + "`", "queryType": "range"}
 }
 
 // top writes the file and line of the first frame of a stack after a text.
@@ -69,46 +84,43 @@ var failureLine = `{{ trimPrefix "callback " (` + message + `) }}` +
 	seconds(" · after ", names.KeyDuration) + after(" · on ", "http.route") +
 	between(" · ", names.KeySuppressed, " more left out")
 
-// drainLogs is LogQL for the records of the shutdowns of the runners that are
-// chosen, with what each lost.
-func drainLogs() string {
-	return recordsOf(names.LogDrainStarted, names.LogDrainFinished) + ` | ` + names.KeyRunner + `=~"$runner" | line_format ` + "`" +
+// drainLines are of the runners that are chosen.
+func (s lokiStore) drainLines() variants.Dataquery {
+	return s.lines(s.recordsOf(names.LogDrainStarted, names.LogDrainFinished) + ` | ` + names.KeyRunner + `=~"$runner" | line_format ` + "`" +
 		`{{ trimPrefix "drain " (` + message + `) }}` + after(" · runner ", names.KeyRunner) +
 		after(" · pending ", names.KeyPending) + after(" · completed ", names.KeyCompleted) + after(" · lost ", names.KeyLost) +
 		after(": ", names.KeyLostNames) + after(" · refs ", names.KeyLostRefs) + seconds(" · took ", names.KeyDuration) +
-		after(" · version ", "service.version") + "`"
+		after(" · version ", "service.version") + "`")
 }
 
-// errorsOf are LogQL that count the failure records of callbacks by what went
+// errors are LogQL that count the failure records of callbacks by what went
 // wrong, the ten most frequent, and say when the first and the last was written,
 // in milliseconds. Numbers in texts are left out: an id would make each error
 // another one.
-func errorsOf(callback string) (count, first, last string) {
+func (s lokiStore) errors(callback string, keys []key, columns []column) ([]variants.Dataquery, []dashboard.DataTransformerConfig) {
 	const by = " by (callback, type, what)"
 	what := "or " + field(names.KeyExceptionMessage) + " " + field(names.KeyError) + " " + field(names.KeyReason) +
 		` (trimPrefix "callback " (` + message + `))`
-	of := failuresOf(callback) + " | label_format type=`{{ or " + field(names.KeyErrorType) + " " + field(names.KeyExceptionType) +
+	of := s.failuresOf(callback) + " | label_format type=`{{ or " + field(names.KeyErrorType) + " " + field(names.KeyExceptionType) +
 		" " + field(names.KeyOutcome) + " " + field(names.KeyReason) + " }}`" +
 		", what=`{{ trunc 160 (regexReplaceAll \"[0-9]+\" (" + what + ") \"#\") }}`" +
 		", at=`{{ __timestamp__ | unixEpoch }}`"
-	count = "topk(10, sum" + by + " (count_over_time(" + of + " [$__range])))"
+	count := "topk(10, sum" + by + " (count_over_time(" + of + " [$__range])))"
 	seen := func(function string) string {
 		return "(" + function + "_over_time(" + of + " | unwrap at [$__range])" + by + " * 1000) and " + count
 	}
-	return count, seen("min"), seen("max")
+	var queries []variants.Dataquery
+	for i, expr := range []string{count, seen("min"), seen("max")} {
+		queries = append(queries, loki.Dataquery{
+			Expr: expr, QueryType: ptr("instant"), RefId: ptr(refID(i)), Datasource: ptr(s.source().ref(varLogs)),
+		})
+	}
+	return queries, arrange(keys, columns)
 }
 
-// records shows log records.
-func (p panel) records(expr string) view {
-	p.unit = "none"
-	v := p.view("logs", &logs.Options{
-		ShowTime: true, WrapLogMessage: true, EnableLogDetails: true,
-		SortOrder: common.LogsSortOrderDescending, DedupStrategy: common.LogsDedupStrategyNone,
-	}, nil, nil)
-	source := ref("loki", varLogs)
-	v.Datasource = &source
-	v.Targets = []variants.Dataquery{loki.Dataquery{
-		Expr: expr, QueryType: ptr("range"), MaxLines: ptr(int64(100)), RefId: ptr("A"), Datasource: &source,
-	}}
-	return v
+// lines asks for records.
+func (s lokiStore) lines(expr string) variants.Dataquery {
+	return loki.Dataquery{
+		Expr: expr, QueryType: ptr("range"), MaxLines: ptr(int64(100)), RefId: ptr("A"), Datasource: ptr(s.source().ref(varLogs)),
+	}
 }
