@@ -25,7 +25,7 @@ func (s Seconds) String() string { return human(time.Duration(s)) }
 // Request is the request that a callback ran after.
 type Request struct {
 	Method   string  `json:"method,omitempty"` // of an RPC without one, its system
-	Route    string  `json:"route,omitempty"` // its pattern; a path may have secrets in it, so it is not shown
+	Route    string  `json:"route,omitempty"`  // its pattern; a path may have secrets in it, so it is not shown
 	Status   int     `json:"status,omitempty"`
 	Code     string  `json:"code,omitempty"` // of an RPC's response
 	Duration Seconds `json:"duration_seconds"`

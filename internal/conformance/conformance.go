@@ -69,6 +69,10 @@ type Server struct {
 	// handler has returned.
 	Exact bool
 
+	// How says by what the server knows that a response has ended and, if it is not Exact,
+	// what it promises in place of that. It is for the table of [Summary].
+	How string
+
 	// window is the size of HTTP/2's frame that gives back the window of a body that the
 	// handler has not read. It follows the response, and the client may have read it as well.
 	// 0: there is none.
