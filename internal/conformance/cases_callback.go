@@ -164,7 +164,7 @@ func values(e *env) {
 		defer cancel(errFailed)
 		return runner.After(asked, "values", func(ctx context.Context) error {
 			<-asked.Done()
-			if c.Context.Done() != nil { // that of some servers never ends
+			if c.Context.Done() != nil && e.server.Without[Overlapping] == "" { // that of some servers never ends, or waits for this callback
 				<-c.Context.Done()
 			}
 			var problem error

@@ -25,6 +25,8 @@ const (
 	Panicking Capability = "panicking"
 	// Nesting: the requests of one server can pass through several runners.
 	Nesting Capability = "nesting"
+	// Overlapping: a request is served while callbacks of an earlier one run.
+	Overlapping Capability = "overlap of callbacks and requests"
 	// Handlers: it serves an http.Handler, by Server.HTTP.
 	Handlers Capability = "http.Handler"
 	// Hijacking: a handler can take its connection over.
