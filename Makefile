@@ -6,7 +6,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . benchmarks dashboards durable examples integrations/fasthttp integrations/fiber integrations/grpc integrations/lambda integrations/routers
+MODULES := . benchmarks dashboards durable examples \
+	integrations/chi integrations/connect integrations/echov4 integrations/echov5 integrations/fasthttp integrations/fiber integrations/gin integrations/grpc integrations/lambda integrations/routers
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 
