@@ -58,7 +58,7 @@ func tell(ctx context.Context, spec connect.Spec, peer connect.Peer, err error, 
 	if peer.Protocol != connect.ProtocolConnect { // gRPC and gRPC-Web
 		system, code = "grpc", strings.ToUpper(code)
 		if code == "CANCELED" {
-			code = "CANCELLED"
+			code = "CANCELLED" //nolint:misspell // that is how gRPC spells it
 		}
 		if err == nil && returned {
 			code = "OK"

@@ -107,7 +107,7 @@ func TestAnRPCIsNamedAndSaysHowItHasEnded(t *testing.T) {
 						system, code = protocol, ""
 					}
 					if refused {
-						code, outcomes = map[string]string{"grpc": "CANCELLED", "connectrpc": "canceled"}[system], "1 success, 1 skipped"
+						code, outcomes = map[string]string{"grpc": "CANCELLED", "connectrpc": "canceled"}[system], "1 success, 1 skipped" //nolint:misspell // that is how gRPC spells it
 						require.Equal(t, connect.CodeCanceled, connect.CodeOf(req.Err))
 					}
 					require.Equal(t, system, req.RPC)

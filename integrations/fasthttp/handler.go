@@ -21,7 +21,7 @@ func Handler(after *runner.Runner, next fasthttp.RequestHandler) fasthttp.Reques
 		if around := requestOf(c); around != nil {
 			base = around.scope
 		}
-		_, leave := Open(c, base, after)
+		_, leave := Open(base, c, after)
 		returned := false
 		defer func() { leave(!returned) }()
 		next(c)

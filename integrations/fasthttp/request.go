@@ -12,11 +12,11 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// Open opens a scope of after for the request of c, within base. [Handler] and adapters of
+// Open opens a scope of after within base, for the request of c. [Handler] and adapters of
 // frameworks are made of it. The adapter calls leave when the handler has returned or panicked, with
 // c as fasthttp has given it. What follows is fasthttp's: the scope is released when it closes the
 // user values of c, and the request is described then, as error handlers have answered by then.
-func Open(c *fasthttp.RequestCtx, base context.Context, after *runner.Runner) (scope context.Context, leave func(panicked bool)) {
+func Open(base context.Context, c *fasthttp.RequestCtx, after *runner.Runner) (scope context.Context, leave func(panicked bool)) {
 	r := &request{c: c, outer: requestOf(c), start: time.Now()}
 	r.scope, r.release = after.RequestScope(base)
 	c.SetUserValue(requestKey{}, r)

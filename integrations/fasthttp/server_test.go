@@ -34,7 +34,7 @@ func serveOn(t testing.TB, ln net.Listener, h fasthttp.RequestHandler) {
 		if err := srv.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		_ = <-served // it says that it was stopped
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 // New returns middleware that gives each request a scope of after: c.Context() leads to it.
 func New(after *runner.Runner) fiber.Handler {
 	return func(c fiber.Ctx) error {
-		scope, leave := fasthttpafter.Open(c.RequestCtx(), c.Context(), after)
+		scope, leave := fasthttpafter.Open(c.Context(), c.RequestCtx(), after)
 		c.SetContext(scope)
 		returned := false
 		defer func() {

@@ -27,7 +27,7 @@ func serveOn(t testing.TB, ln net.Listener, app *fiber.App) {
 		if err := app.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		_ = <-served // it says that it was stopped
 	})
 }
 

@@ -73,7 +73,7 @@ func nameOf(c codes.Code) string {
 
 var names = [...]string{
 	codes.OK:                 "OK",
-	codes.Canceled:           "CANCELLED",
+	codes.Canceled:           "CANCELLED", //nolint:misspell // that is how gRPC spells it
 	codes.Unknown:            "UNKNOWN",
 	codes.InvalidArgument:    "INVALID_ARGUMENT",
 	codes.DeadlineExceeded:   "DEADLINE_EXCEEDED",

@@ -221,7 +221,7 @@ func TestCallbacksRunUnderServeHTTP(t *testing.T) {
 	web := &http.Server{Handler: srv, Protocols: protocols, ReadHeaderTimeout: patience}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(ln) }()
-	t.Cleanup(func() { _ = web.Close(); <-served })
+	t.Cleanup(func() { _ = web.Close(); _ = <-served })
 	answer, err := placeOrder(t.Context(), connect(t, ln.Addr(), nil), "book")
 	require.NoError(t, err)
 	require.Equal(t, "placed", answer)

@@ -82,7 +82,7 @@ func serve(t testing.TB, ln net.Listener, s shop, options ...grpc.ServerOption) 
 	go func() { served <- srv.Serve(ln) }()
 	t.Cleanup(func() {
 		srv.Stop()
-		<-served
+		_ = <-served // it says that it was stopped
 	})
 	return srv
 }

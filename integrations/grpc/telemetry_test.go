@@ -110,7 +110,7 @@ func notFound(err error) error {
 func attributesOf(s tracetest.SpanStub) map[attribute.Key]string {
 	all := make(map[attribute.Key]string)
 	for _, kv := range s.Attributes {
-		all[kv.Key] = kv.Value.Emit()
+		all[kv.Key] = kv.Value.String()
 	}
 	return all
 }

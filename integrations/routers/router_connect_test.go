@@ -75,7 +75,7 @@ func connectServer(at mounting, stream bool) conformance.Server {
 		without[conformance.Streaming] = "a unary response is one message"
 	}
 	return conformance.Server{
-		Name: "connect-go " + kind + ", " + string(at), Exact: true, Without: without,
+		Name: "connect-go " + kind + ", " + string(at), Exact: true, How: conformance.Bound, Without: without,
 		Serve: func(t testing.TB, ln net.Listener, dial conformance.Dial, h conformance.Handler, runners ...*runner.Runner) conformance.Client {
 			t.Helper()
 			handler := callHandler(h, stream)
