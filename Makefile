@@ -6,7 +6,9 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # The modules of go.work. This is the one place that lists them for make.
-MODULES := . benchmarks dashboards dashboards/operator deploy/tests durable examples integrations/otelsetup integrations/routers
+MODULES := . benchmarks dashboards dashboards/operator deploy/tests durable examples \
+	integrations/chi integrations/connect integrations/echov4 integrations/echov5 integrations/fasthttp integrations/fiber \
+	integrations/gin integrations/grpc integrations/lambda integrations/otelsetup integrations/routers
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 

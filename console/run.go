@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,9 +24,10 @@ func (s Seconds) String() string { return human(time.Duration(s)) }
 
 // Request is the request that a callback ran after.
 type Request struct {
-	Method   string  `json:"method,omitempty"`
-	Route    string  `json:"route,omitempty"` // its pattern; a path may have secrets in it, so it is not shown
+	Method   string  `json:"method,omitempty"` // of an RPC without one, its system
+	Route    string  `json:"route,omitempty"`  // its pattern; a path may have secrets in it, so it is not shown
 	Status   int     `json:"status,omitempty"`
+	Code     string  `json:"code,omitempty"` // of an RPC's response
 	Duration Seconds `json:"duration_seconds"`
 	Ended    string  `json:"ended,omitempty"` // "aborted", "timed out" or "panicked"; empty: well
 	Error    string  `json:"error,omitempty"`
@@ -33,7 +35,7 @@ type Request struct {
 
 func requestOf(req runner.Request) *Request {
 	r := &Request{
-		Method: clean(req.Method, maxName), Route: clean(req.Pattern, maxRoute), Status: req.Status,
+		Method: clean(cmp.Or(req.Method, req.RPC), maxName), Route: clean(req.Pattern, maxRoute), Status: req.Status, Code: clean(req.Code, maxName),
 		Duration: Seconds(req.Duration), Error: said(req.Err),
 	}
 	switch {

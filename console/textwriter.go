@@ -186,6 +186,9 @@ func requestText(r *Request) string {
 	if r.Status != 0 {
 		route = fmt.Sprintf("%s %d", route, r.Status)
 	}
+	if r.Code != "" {
+		route += " " + r.Code
+	}
 	return strings.TrimSpace(or(route) + " " + r.Ended)
 }
 

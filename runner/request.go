@@ -14,7 +14,8 @@ import (
 //
 // Of a scope that was opened by hand it has Pattern (see [SetPattern]), Start,
 // Duration, Aborted and Err, and the other fields of the HTTP request around it, if
-// there is one.
+// there is one. Of an RPC it has RPC and Code, Pattern is the full name of the method,
+// and Header is the metadata.
 type Request struct {
 	Method     string
 	Pattern    string // the route that matched, as http.ServeMux or SetPattern sets it; may be empty
@@ -32,6 +33,9 @@ type Request struct {
 	TimedOut bool          // the handler took too long, and the client got another answer or none. See Succeeded
 	Panicked bool          // the handler panicked, http.ErrAbortHandler included, or called runtime.Goexit
 	Err      error         // what a scope that was opened by hand was released with, or what SetError was told
+
+	RPC  string // the system of an RPC, as OpenTelemetry's rpc.system.name has it: "grpc", "connectrpc"; empty: it is none
+	Code string // the status code of an RPC, as its system spells it: "OK", "NOT_FOUND"
 }
 
 // Succeeded reports whether the request did what it should: its status is below
@@ -90,6 +94,20 @@ func SetError(ctx context.Context, err error) {
 		s.failure.Store(&err)
 	}
 }
+
+// SetRPC says that the request of ctx is an RPC of that system, such as "connectrpc", and how
+// it has ended, such as "OK", for [Request].RPC and Code and the spans of its callbacks. They
+// then have rpc.* in place of http.*. The name of the method is for [SetPattern], and a failure
+// for [SetError]. Call it before the handler returns, or the scope is released. Without a scope
+// it does nothing.
+func SetRPC(ctx context.Context, system, code string) {
+	for s := originOf(ctx).scope; s != nil; s = s.outer {
+		s.call.Store(&rpc{system, code})
+	}
+}
+
+// rpc is what SetRPC was told.
+type rpc struct{ system, code string }
 
 // requestOf returns the request of the scope, or of the nearest one around it that
 // has one.

@@ -22,6 +22,7 @@ type scope struct {
 	state   atomic.Uint32
 	pattern atomic.Pointer[string] // see SetPattern
 	failure atomic.Pointer[error]  // see SetError
+	call    atomic.Pointer[rpc]    // see SetRPC
 
 	lookLabels sync.Once
 	labelsSeen any // pprof's, of the context around the scope; written by lookLabels
@@ -126,6 +127,9 @@ func (s *scope) freeze() {
 	}
 	if failure := s.failure.Load(); failure != nil && s.request.Err == nil {
 		s.request.Err = *failure
+	}
+	if call := s.call.Load(); call != nil {
+		s.request.RPC, s.request.Code = call.system, call.code
 	}
 	s.frozen.Store(true)
 }

@@ -13,7 +13,7 @@ import (
 // describe says what a process span says of its callback, or the attempt, beside
 // the names that it was started with.
 func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.Outcome) []attribute.KeyValue {
-	attrs := append(make([]attribute.KeyValue, 0, 17),
+	attrs := append(make([]attribute.KeyValue, 0, 18),
 		attribute.String(names.AttrOutcome, outcome.String()),
 		attribute.Float64(names.AttrQueueWait, info.QueueWait().Seconds()))
 	if info.AskedAfter {
@@ -39,8 +39,11 @@ func (t *tracing) describe(p *process, info *runner.StartedInfo, outcome runner.
 }
 
 // appendRequest adds what is bounded about a request: the route that matched,
-// not the path, and the method if it is one that HTTP knows.
+// not the path, and the method if it is one that HTTP knows. An RPC has its own words.
 func appendRequest(attrs []attribute.KeyValue, req runner.Request) []attribute.KeyValue {
+	if req.RPC != "" {
+		return appendRPC(attrs, req)
+	}
 	if route := routeOf(req.Pattern); route != "" {
 		attrs = append(attrs, semconv.HTTPRoute(bounded(route, maxRoute)))
 	}
@@ -50,6 +53,18 @@ func appendRequest(attrs []attribute.KeyValue, req runner.Request) []attribute.K
 		attrs = append(attrs, semconv.HTTPRequestMethodKey.String(req.Method))
 	default: // A client may send any word.
 		attrs = append(attrs, semconv.HTTPRequestMethodOther)
+	}
+	return attrs
+}
+
+// appendRPC is appendRequest for an RPC.
+func appendRPC(attrs []attribute.KeyValue, req runner.Request) []attribute.KeyValue {
+	attrs = append(attrs, semconv.RPCSystemNameKey.String(bounded(req.RPC, maxRoute)))
+	if method := strings.TrimPrefix(req.Pattern, "/"); method != "" {
+		attrs = append(attrs, semconv.RPCMethod(bounded(method, maxRoute)))
+	}
+	if req.Code != "" {
+		attrs = append(attrs, semconv.RPCResponseStatusCode(bounded(req.Code, maxRoute)))
 	}
 	return attrs
 }

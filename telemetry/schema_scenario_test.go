@@ -57,6 +57,9 @@ func shopScenario(t *testing.T, seen *evidence) {
 		ctx, request := g.provider.Tracer("server").Start(t.Context(), "POST /orders/{id}")
 		r.Middleware(mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/orders/7", http.NoBody))
 		request.End()
+		rpc, respond := r.RequestScope(t.Context())
+		require.NoError(t, r.After(rpc, "order.receipt", succeed))
+		respond(runner.Request{Pattern: "/shop.v1.Orders/Place", RPC: "grpc", Code: "OK"})
 		time.Sleep(10 * time.Second)
 		seen.scrape(t, g) // order.deaf is stuck
 		close(deaf)

@@ -102,6 +102,31 @@ func TestAMethodThatHTTPDoesNotKnowIsOther(t *testing.T) {
 	require.NotContains(t, attrs(g.span("process a").Attributes), "http.route")
 }
 
+func TestAnRPCHasItsOwnAttributes(t *testing.T) {
+	g := newRig(t, nil)
+	r := g.runner(runner.Config{})
+	for name, call := range map[string]runner.Request{
+		"known":   {Pattern: "/shop.v1.Orders/Place", RPC: "grpc", Code: "NOT_FOUND", Method: http.MethodPost},
+		"unknown": {RPC: "grpc"},
+	} {
+		ctx, release := r.RequestScope(t.Context())
+		require.NoError(t, r.After(ctx, name, succeed))
+		release(call)
+	}
+	g.shutdown(r)
+	known, unknown := attrs(g.span("process known").Attributes), attrs(g.span("process unknown").Attributes)
+	require.Equal(t, "grpc", known["rpc.system.name"])
+	require.Equal(t, "shop.v1.Orders/Place", known["rpc.method"])
+	require.Equal(t, "NOT_FOUND", known["rpc.response.status_code"])
+	require.Equal(t, "grpc", unknown["rpc.system.name"])
+	for _, absent := range []string{"http.route", "http.request.method"} {
+		require.NotContains(t, known, absent)
+	}
+	for _, absent := range []string{"rpc.method", "rpc.response.status_code"} {
+		require.NotContains(t, unknown, absent)
+	}
+}
+
 func TestTheRequestsSpanNamesWhatItAskedFor(t *testing.T) {
 	g := newRig(t, nil)
 	r := g.runner(runner.Config{Name: "shop", Queue: 1})

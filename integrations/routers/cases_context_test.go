@@ -14,7 +14,7 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 	"github.com/stretchr/testify/require"
 
-	"github.com/afterglow-go/afterglow/integrations/routers/ginafter"
+	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
 	"github.com/afterglow-go/afterglow/runner"
 )
 

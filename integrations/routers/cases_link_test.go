@@ -3,12 +3,14 @@ package routers
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/riandyrn/otelchi"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
@@ -42,6 +44,7 @@ func links(t *testing.T, f framework, at mounting, outer, inner bool) {
 	require.Less(t, res.Status, http.StatusMultipleChoices, res.Body)
 	drain(t, after)
 	srv.Close() // and so otelhttp has ended its spans
+	requireRoute(t, spanOf(t, exporter, "process order.email"), f)
 	switch {
 	case inner:
 		requireLink(t, exporter, "inner")
@@ -50,6 +53,23 @@ func links(t *testing.T, f framework, at mounting, outer, inner bool) {
 	default:
 		require.Empty(t, spanOf(t, exporter, "process order.email").Links)
 	}
+}
+
+// requireRoute holds a span to the route of orders, in the words of HTTP or of RPCs.
+func requireRoute(t *testing.T, span tracetest.SpanStub, f framework) {
+	t.Helper()
+	got := make(map[attribute.Key]string)
+	for _, kv := range span.Attributes {
+		got[kv.Key] = kv.Value.String()
+	}
+	if f.rpc != "" {
+		require.Equal(t, f.rpc, got["rpc.system.name"])
+		require.Equal(t, f.pattern[1:], got["rpc.method"])
+		require.NotContains(t, got, attribute.Key("http.route"))
+		return
+	}
+	require.Equal(t, f.pattern[strings.IndexByte(f.pattern, '/'):], got["http.route"])
+	require.NotContains(t, got, attribute.Key("rpc.method"))
 }
 
 func requireLink(t *testing.T, exporter *tracetest.InMemoryExporter, to string) {

@@ -93,9 +93,11 @@ Written by ` + "`go generate`" + ` in this directory, and held by TestConformanc
 - **ok**: the case has passed; it is not about that moment
 - **–**: left out, for the reason below the table
 
-## The suite of every server
+## The promise
 
 `)
+	b.WriteString(conformance.Summary(servers))
+	b.WriteString("\n## The suite of every server\n\n")
 	b.WriteString(short(shown).String())
 	b.WriteString("\n## What frameworks do around Middleware and within it\n\n")
 	b.WriteString(short(cases).String())

@@ -15,7 +15,8 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/afterglow-go/afterglow/integrations/routers/ginafter"
+	connectafter "github.com/afterglow-go/afterglow/integrations/connect"
+	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -195,13 +196,7 @@ func Example_connect() {
 		return connect.NewResponse(wrapperspb.String("Thank you")), err
 	}
 
-	routes.Handle(procedure, connect.NewUnaryHandler(procedure, placeOrder, connect.WithInterceptors(
-		connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
-			return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-				runner.SetPattern(ctx, req.Spec().Procedure)
-				return next(ctx, req)
-			}
-		}))))
+	routes.Handle(procedure, connect.NewUnaryHandler(procedure, placeOrder, connect.WithInterceptors(connectafter.Interceptor())))
 	srv := &http.Server{Handler: after.Middleware(routes)}
 	runner.Bind(srv)
 

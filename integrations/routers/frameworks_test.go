@@ -59,6 +59,7 @@ type framework struct {
 	orders func(place place, use ...middleware) http.Handler
 
 	pattern string // of the route of orders
+	rpc     string // its system, if orders are RPCs
 	created int    // status of an order placed; 0: 201
 
 	// request turns an order's request into the framework's; nil: POST /orders/id.

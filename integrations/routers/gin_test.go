@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/afterglow-go/afterglow/integrations/routers/ginafter"
+	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 	"github.com/afterglow-go/afterglow/telemetry/names"

@@ -5,6 +5,11 @@ go 1.26.0
 require (
 	connectrpc.com/connect v1.21.1
 	github.com/afterglow-go/afterglow v0.0.0
+	github.com/afterglow-go/afterglow/integrations/chi v0.0.0
+	github.com/afterglow-go/afterglow/integrations/connect v0.0.0
+	github.com/afterglow-go/afterglow/integrations/echov4 v0.0.0
+	github.com/afterglow-go/afterglow/integrations/echov5 v0.0.0
+	github.com/afterglow-go/afterglow/integrations/gin v0.0.0
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gorilla/handlers v1.5.2
@@ -16,6 +21,7 @@ require (
 	github.com/riandyrn/otelchi v0.12.2
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
+	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
 	go.uber.org/goleak v1.3.0
@@ -62,7 +68,6 @@ require (
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
-	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
@@ -74,4 +79,11 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 )
 
-replace github.com/afterglow-go/afterglow => ../..
+replace (
+	github.com/afterglow-go/afterglow => ../..
+	github.com/afterglow-go/afterglow/integrations/chi => ../chi
+	github.com/afterglow-go/afterglow/integrations/connect => ../connect
+	github.com/afterglow-go/afterglow/integrations/echov4 => ../echov4
+	github.com/afterglow-go/afterglow/integrations/echov5 => ../echov5
+	github.com/afterglow-go/afterglow/integrations/gin => ../gin
+)

@@ -7,6 +7,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 
+	chiafter "github.com/afterglow-go/afterglow/integrations/chi"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -15,7 +16,9 @@ var chiRouter = framework{
 	recoverer: func(next http.Handler) http.Handler { return chiQuiet(chimiddleware.Recoverer(next)) },
 	any: func(h http.Handler, use ...middleware) http.Handler {
 		router := chi.NewRouter()
-		router.Use(use...)
+		for _, m := range use {
+			router.Use(chiafter.WrapMiddleware(m))
+		}
 		router.Handle("/*", h)
 		return router
 	},
@@ -26,7 +29,7 @@ var chiRouter = framework{
 			if m == nil {
 				m = chimiddleware.Recoverer
 			}
-			router.Use(m)
+			router.Use(chiafter.WrapMiddleware(m))
 		}
 		router.Use(chiPattern)
 		router.Post("/orders/{id}", func(w http.ResponseWriter, req *http.Request) {

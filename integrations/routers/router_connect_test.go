@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	connectafter "github.com/afterglow-go/afterglow/integrations/connect"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -27,9 +28,9 @@ type (
 // A handler of connect is an http.Handler, and that is where a middleware goes.
 // An interceptor returns before connect has written the response.
 var connectUnary = framework{
-	name: "connect-go", pattern: placeOrder, recovery: recoversInside, created: http.StatusOK,
+	name: "connect-go", pattern: placeOrder, rpc: "connectrpc", recovery: recoversInside, created: http.StatusOK,
 	orders: func(place place, use ...middleware) http.Handler {
-		options := []connect.HandlerOption{connect.WithInterceptors(connectPattern())}
+		options := []connect.HandlerOption{connect.WithInterceptors(connectafter.Interceptor())}
 		var layers []middleware
 		for _, m := range use {
 			if m != nil {
@@ -63,17 +64,6 @@ var codes = map[int]connect.Code{
 	http.StatusInternalServerError: connect.CodeInternal,
 }
 
-// connectPattern names the procedure for the callbacks: the pattern of http.ServeMux
-// is that of the whole service.
-func connectPattern() connect.Interceptor {
-	return connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
-		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-			runner.SetPattern(ctx, req.Spec().Procedure)
-			return next(ctx, req)
-		}
-	})
-}
-
 // connectServer serves the suite's calls as RPCs.
 func connectServer(at mounting, stream bool) conformance.Server {
 	kind, without := "unary", map[conformance.Capability]string{
@@ -81,12 +71,11 @@ func connectServer(at mounting, stream bool) conformance.Server {
 	}
 	if stream {
 		kind = "stream"
-		without[conformance.Statuses] = "the response has begun with status 200, and its last message has the error"
 	} else {
 		without[conformance.Streaming] = "a unary response is one message"
 	}
 	return conformance.Server{
-		Name: "connect-go " + kind + ", " + string(at), Exact: true, Without: without,
+		Name: "connect-go " + kind + ", " + string(at), Exact: true, How: conformance.Bound, Without: without,
 		Serve: func(t testing.TB, ln net.Listener, dial conformance.Dial, h conformance.Handler, runners ...*runner.Runner) conformance.Client {
 			t.Helper()
 			handler := callHandler(h, stream)
@@ -131,7 +120,7 @@ func callHandler(h conformance.Handler, stream bool) http.Handler {
 				Write: func(p []byte) error { return s.Send(wrapperspb.Bytes(p)) },
 				Flush: func() error { return nil }, // Send does
 			})
-		})
+		}, connect.WithInterceptors(connectafter.Interceptor()))
 	}
 	return connect.NewUnaryHandler(placeOrder, func(ctx context.Context, req *connect.Request[message]) (*connect.Response[message], error) {
 		var all []byte
@@ -140,7 +129,7 @@ func callHandler(h conformance.Handler, stream bool) http.Handler {
 			Write: func(p []byte) error { all = append(all, p...); return nil },
 		})
 		return connect.NewResponse(wrapperspb.Bytes(all)), err
-	})
+	}, connect.WithInterceptors(connectafter.Interceptor()))
 }
 
 func unaryClient(client *connect.Client[message, message]) conformance.Client {

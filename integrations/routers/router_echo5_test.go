@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v5"
 	echomiddleware "github.com/labstack/echo/v5/middleware"
 
+	echoafter "github.com/afterglow-go/afterglow/integrations/echov5"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -15,7 +16,7 @@ var echo5 = framework{
 	any: func(h http.Handler, use ...middleware) http.Handler {
 		e := echo.New()
 		for _, m := range use {
-			e.Use(echo.WrapMiddleware(m))
+			e.Use(echoafter.WrapMiddleware(m))
 		}
 		e.Any("/*", echo.WrapHandler(h))
 		return e
@@ -26,7 +27,7 @@ var echo5 = framework{
 			if m == nil {
 				e.Use(echomiddleware.RecoverWithConfig(echomiddleware.RecoverConfig{DisablePrintStack: true}))
 			} else {
-				e.Use(echo.WrapMiddleware(m))
+				e.Use(echoafter.WrapMiddleware(m))
 			}
 		}
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/afterglow-go/afterglow/integrations/routers/ginafter"
+	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )

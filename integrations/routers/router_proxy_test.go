@@ -62,6 +62,7 @@ func proxied() conformance.Server {
 	s := conformance.NetHTTP(conformance.HTTP1, true, nil)
 	serve := s.HTTP
 	s.Name = "behind ReverseProxy"
+	s.How += ", with the proxy"
 	s.HTTP = func(t testing.TB, ln net.Listener, dial conformance.Dial, h http.Handler) *http.Client {
 		t.Helper()
 		client := serve(t, ln, dial, h)

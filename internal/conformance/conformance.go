@@ -25,6 +25,8 @@ const (
 	Panicking Capability = "panicking"
 	// Nesting: the requests of one server can pass through several runners.
 	Nesting Capability = "nesting"
+	// Overlapping: a request is served while callbacks of an earlier one run.
+	Overlapping Capability = "overlap of callbacks and requests"
 	// Handlers: it serves an http.Handler, by Server.HTTP.
 	Handlers Capability = "http.Handler"
 	// Hijacking: a handler can take its connection over.
@@ -68,6 +70,10 @@ type Server struct {
 	// response has been handed to the kernel. Otherwise the promise is that its
 	// handler has returned.
 	Exact bool
+
+	// How says by what the server knows that a response has ended and, if it is not Exact,
+	// what it promises in place of that. It is for the table of [Summary].
+	How string
 
 	// window is the size of HTTP/2's frame that gives back the window of a body that the
 	// handler has not read. It follows the response, and the client may have read it as well.

@@ -25,6 +25,9 @@ const (
 	HTTP2Cleartext Protocol = "HTTP/2 cleartext"
 )
 
+// Bound is how a server of net/http that is bound knows the end of a response.
+const Bound = "runner.Bind: the state of the connection"
+
 // Mount returns what serves h under middleware, the first of them outermost, for
 // example a router. A request of any method and path gets to h.
 type Mount func(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler
@@ -40,11 +43,13 @@ func wrap(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Ha
 // NetHTTP is a server of net/http, with or without Bind. mount is its
 // Server.Mount.
 func NetHTTP(p Protocol, bind bool, mount Mount) Server {
-	s := Server{Name: string(p) + " unbound", Mount: mount}
+	s := Server{Name: string(p) + " unbound", How: "the server's handler has returned", Mount: mount}
 	set := func(*http.Server) error { return nil }
 	if bind {
 		s.Name = string(p) + " bound"
-		s.Exact = p == HTTP1
+		if p == HTTP1 {
+			s.Exact, s.How = true, Bound
+		}
 		set = func(srv *http.Server) error { runner.Bind(srv); return nil }
 	}
 	return s.ofNetHTTP(p, set)
@@ -52,7 +57,7 @@ func NetHTTP(p Protocol, bind bool, mount Mount) Server {
 
 // ExactHTTP2 is NetHTTP for a protocol of HTTP/2, with exacth2.Configure.
 func ExactHTTP2(p Protocol, mount Mount) Server {
-	s := Server{Name: string(p) + " exact", Exact: true, window: 13, Mount: mount}
+	s := Server{Name: string(p) + " exact", Exact: true, How: "exacth2: the frames of the connection", window: 13, Mount: mount}
 	if p == HTTP2 {
 		s.window += 22 // what TLS 1.3 adds to it
 	}

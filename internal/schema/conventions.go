@@ -8,6 +8,9 @@ func conventions() []Name {
 	return []Name{
 		{Value: string(semconv.HTTPRouteKey), Meaning: "Route of the request that asked for the callback, never its path. At most 256 bytes."},
 		{Value: string(semconv.HTTPRequestMethodKey), Meaning: "Its method, `_OTHER` if HTTP does not know it."},
+		{Value: string(semconv.RPCSystemNameKey), Meaning: "System of an RPC that asked for the callback. An RPC has these three in place of `http.*`."},
+		{Value: string(semconv.RPCMethodKey), Meaning: "Its full method, without the slash in front. At most 256 bytes."},
+		{Value: string(semconv.RPCResponseStatusCodeKey), Meaning: "How it ended, as its system spells it."},
 		{Value: string(semconv.CodeFunctionNameKey), Meaning: "Function that asked for the callback."},
 		{Value: string(semconv.CodeFilePathKey), Meaning: "File of that call."},
 		{Value: string(semconv.CodeLineNumberKey), Meaning: "Line of that call."},

@@ -15,7 +15,8 @@ const MaxHold = time.Minute
 // that net/http takes it for a connection without TLS.
 type wire struct {
 	net.Conn
-	ahead string // to be read before what the connection has
+	ahead    string // to be read before what the connection has
+	followed bool   // of another server than net/http: see Follow
 
 	mu      sync.Mutex // guards what follows, and the streams
 	in, out frames
@@ -104,7 +105,7 @@ func (w *wire) followWritten(p []byte) {
 		case w.out.kind() == framePushPromise:
 			w.promiseLocked(w.out.promised())
 		case w.out.kind() == frameGoAway:
-			w.leaving = true
+			w.leaving = !w.followed // others announce the end of a connection, and still take streams
 		}
 	}
 	closing := w.closing
@@ -183,6 +184,11 @@ func (w *wire) returned(s *stream) {
 		return
 	}
 	s.returned = time.Now()
+	w.awakeLocked()
+}
+
+// awakeLocked sets the alarm, as a handler has returned before its response has ended.
+func (w *wire) awakeLocked() {
 	if w.alarm == nil {
 		w.alarm = time.AfterFunc(MaxHold, w.sweep)
 	}
@@ -239,7 +245,10 @@ func (w *wire) finish() {
 		w.alarm.Stop()
 		w.alarm = nil
 	}
-	for number := range w.streams {
+	for number, s := range w.streams {
+		if s == nil && w.followed {
+			w.early.add(number)
+		}
 		gone = w.endLocked(number, false, gone)
 	}
 	w.mu.Unlock()

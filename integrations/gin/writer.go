@@ -1,19 +1,3 @@
-// Package ginafter mounts a middleware of net/http, a runner's above all, within a
-// gin engine.
-//
-// The simple way needs no package: the Middleware goes around the engine, and one
-// gin.HandlerFunc names the routes.
-//
-//	engine.Use(func(c *gin.Context) { runner.SetPattern(c.Request.Context(), c.FullPath()) })
-//	srv := &http.Server{Handler: after.Middleware(engine)}
-//
-// Use this package if only some routes of an engine have the runner:
-//
-//	engine.Group("/orders").Use(ginafter.WrapMiddleware(after.Middleware))
-//
-// gin keeps a status to itself until the first byte of the body. An adapter that leaves
-// gin's writer in place hides the status from the runner, and callbacks with
-// When(Request.Succeeded) then run after a 500.
 package ginafter
 
 import (
@@ -23,32 +7,7 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/afterglow-go/afterglow/runner"
 )
-
-// WrapMiddleware makes a gin.HandlerFunc of a middleware, as echo.WrapMiddleware does
-// for echo. The handlers after it get the ResponseWriter and the request that the
-// middleware hands on. If it hands on nothing, they are not called. The
-// route's pattern is named for the callbacks of the request.
-func WrapMiddleware(m func(http.Handler) http.Handler) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		called := false
-		m(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			called = true
-			runner.SetPattern(req.Context(), c.FullPath())
-			res := &writer{c.Writer, w}
-			c.Writer, c.Request = res, req
-			c.Next()
-			if res.Status() != http.StatusOK {
-				res.tell() // gin may send it when the middleware has returned
-			}
-		})).ServeHTTP(c.Writer, c.Request)
-		if !called {
-			c.Abort()
-		}
-	}
-}
 
 // writer is gin's ResponseWriter with the middleware's around it.
 type writer struct {

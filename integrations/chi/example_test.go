@@ -1,0 +1,67 @@
+package chiafter_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/go-chi/chi/v5"
+
+	chiafter "github.com/afterglow-go/afterglow/integrations/chi"
+	"github.com/afterglow-go/afterglow/runner"
+)
+
+// The client has its answer before the mail is sent.
+func ExampleNew() {
+	after, err := runner.New(runner.Config{})
+	if err != nil {
+		panic(err)
+	}
+	router := chi.NewRouter()
+	router.Use(chiafter.New(after))
+	router.Post("/orders/{id}", func(w http.ResponseWriter, r *http.Request) {
+		err := chiafter.After(r.Context(), "order.email", func(ctx context.Context) error {
+			return sendMail(ctx, chi.URLParamFromCtx(ctx, "id"))
+		})
+		if err != nil {
+			http.Error(w, "busy, please try again", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+	})
+	srv := &http.Server{Handler: router}
+	runner.Bind(srv)
+
+	placeOrder(srv)
+	_, lost := after.Shutdown(context.Background()) // when srv.Shutdown has returned
+	fmt.Println(lost)
+	// Unordered output:
+	// 201
+	// mail for order 7, after /orders/{id}
+	// <nil>
+}
+
+func sendMail(ctx context.Context, id string) error {
+	req, _ := runner.RequestFrom(ctx)
+	fmt.Printf("mail for order %s, after %s\n", id, req.Pattern)
+	return nil
+}
+
+// placeOrder prints the status of the answer.
+func placeOrder(srv *http.Server) {
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = srv
+	s.Start()
+	defer s.Close()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.URL+"/orders/7", http.NoBody)
+	if err != nil {
+		panic(err)
+	}
+	res, err := s.Client().Do(req)
+	if err != nil {
+		panic(err)
+	}
+	_ = res.Body.Close()
+	fmt.Println(res.StatusCode)
+}
