@@ -5,10 +5,8 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
-# The modules of go.work. This is the one place that lists them for make.
-MODULES := . benchmarks dashboards dashboards/operator deploy/tests durable examples \
-	integrations/chi integrations/connect integrations/echov4 integrations/echov5 integrations/fasthttp integrations/fiber \
-	integrations/gin integrations/grpc integrations/lambda integrations/otelsetup integrations/routers
+# The modules of go.work, which is the one place that lists them.
+MODULES := $(shell sed -n 's|^\t\./\(.*\)|\1|p; s|^\t\.$$|.|p' go.work)
 # Modules of build tools: outside go.work, as their requirements conflict.
 TOOLS := tools/lint tools/gotestsum tools/jaeger tools/prometheus tools/alertmanager tools/victorialogs
 
