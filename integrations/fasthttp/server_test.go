@@ -28,13 +28,13 @@ func (silent) Printf(string, ...any) {}
 func serveOn(t testing.TB, ln net.Listener, h fasthttp.RequestHandler) {
 	t.Helper()
 	srv := &fasthttp.Server{Handler: h, Logger: silent{}, ReadTimeout: patience}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
+	served := make(chan struct{})
+	go func() { _ = srv.Serve(ln); close(served) }()
 	t.Cleanup(func() {
 		if err := srv.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		_ = <-served // it says that it was stopped
+		<-served
 	})
 }
 

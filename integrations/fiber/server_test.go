@@ -21,13 +21,13 @@ const patience = 30 * time.Second
 // serveOn serves app until the end of the test.
 func serveOn(t testing.TB, ln net.Listener, app *fiber.App) {
 	t.Helper()
-	served := make(chan error, 1)
-	go func() { served <- app.Listener(ln, fiber.ListenConfig{DisableStartupMessage: true}) }()
+	served := make(chan struct{})
+	go func() { _ = app.Listener(ln, fiber.ListenConfig{DisableStartupMessage: true}); close(served) }()
 	t.Cleanup(func() {
 		if err := app.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		_ = <-served // it says that it was stopped
+		<-served
 	})
 }
 

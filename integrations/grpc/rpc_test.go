@@ -219,9 +219,9 @@ func TestCallbacksRunUnderServeHTTP(t *testing.T) {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	web := &http.Server{Handler: srv, Protocols: protocols, ReadHeaderTimeout: patience}
-	served := make(chan error, 1)
-	go func() { served <- web.Serve(ln) }()
-	t.Cleanup(func() { _ = web.Close(); _ = <-served })
+	served := make(chan struct{})
+	go func() { _ = web.Serve(ln); close(served) }()
+	t.Cleanup(func() { _ = web.Close(); <-served })
 	answer, err := placeOrder(t.Context(), connect(t, ln.Addr(), nil), "book")
 	require.NoError(t, err)
 	require.Equal(t, "placed", answer)

@@ -78,11 +78,11 @@ func serve(t testing.TB, ln net.Listener, s shop, options ...grpc.ServerOption) 
 	t.Helper()
 	srv := grpc.NewServer(options...)
 	srv.RegisterService(&description, s)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
+	served := make(chan struct{})
+	go func() { _ = srv.Serve(ln); close(served) }()
 	t.Cleanup(func() {
 		srv.Stop()
-		_ = <-served // it says that it was stopped
+		<-served
 	})
 	return srv
 }
