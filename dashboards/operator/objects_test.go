@@ -59,7 +59,7 @@ func TestTheOperatorReadsTheRules(t *testing.T) {
 			require.NotEmpty(t, g.Name)
 			for _, rule := range g.Rules {
 				require.NotEmpty(t, rule.Expr.String())
-				require.True(t, (rule.Alert == "") != (rule.Record == ""))
+				require.NotEqual(t, rule.Alert == "", rule.Record == "")
 				count++
 			}
 		}
