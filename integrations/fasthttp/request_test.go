@@ -2,6 +2,8 @@ package fasthttpafter_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -148,6 +150,30 @@ func TestAHijackedConnectionHasNoResponse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/socket", receive(t, got).URL.Path)
 	close(leave)
+}
+
+// Of pipelined requests fasthttp does not say when each response has left. Each callback runs, and sees its own.
+func TestPipelinedRequestsLoseNoCallback(t *testing.T) {
+	const n = 20
+	after := newRunner(t, runner.Config{})
+	got := make(chan runner.Request, n)
+	s := start(t, after, func(c *fasthttp.RequestCtx) { seen(t, c, got) })
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	var all strings.Builder
+	want := make(map[string]bool)
+	for i := range n {
+		path := fmt.Sprint("/orders/", i)
+		want[path] = true
+		fmt.Fprintf(&all, "GET %s HTTP/1.1\r\nHost: shop\r\n\r\n", path)
+	}
+	_, err = io.WriteString(conn, all.String())
+	require.NoError(t, err)
+	for range n {
+		delete(want, receive(t, got).URL.Path)
+	}
+	require.Empty(t, want)
 }
 
 // A handler that empties its user values closes ours: callbacks must not run before it returns.

@@ -58,8 +58,8 @@ func suite() []conformance.Server {
 	return append(append(servers, proxied()), echoStarts()...)
 }
 
-// The promise on HTTP/2 is weaker, and its table is not kept: how many callbacks
-// are early differs from run to run.
+// The promise on HTTP/2 is exact with exacth2. Without it the promise is weaker, and the table is not kept: how
+// many callbacks are early differs from run to run.
 func TestConformanceOfHTTP2(t *testing.T) {
 	if testing.Short() {
 		t.Skip("HTTP/1.1 is enough for a quick look at the mounting")
@@ -70,7 +70,7 @@ func TestConformanceOfHTTP2(t *testing.T) {
 			continue
 		}
 		for _, at := range mountings {
-			servers = append(servers, f.server(conformance.HTTP2, at))
+			servers = append(servers, f.server(conformance.HTTP2, at), f.exactHTTP2(at))
 		}
 	}
 	conformance.Run(t, servers...)
@@ -87,6 +87,7 @@ func render(servers []conformance.Server, shown, cases conformance.Table, reason
 	b.WriteString(`# What was shown with real routers
 
 Written by ` + "`go generate`" + ` in this directory, and held by TestConformance. All servers are bound and speak HTTP/1.1.
+On HTTP/2 with package exacth2, TestConformanceOfHTTP2 holds the same frameworks to the same promise.
 *Around*: Middleware is around the whole engine. *Within*: it was added in the framework's own way, as the [README](README.md) shows.
 
 - **exact**: no callback started before the last byte of its response was with the kernel

@@ -119,7 +119,18 @@ func (f framework) mount(at mounting) conformance.Mount {
 
 // server returns the framework as a server of the suite.
 func (f framework) server(p conformance.Protocol, at mounting) conformance.Server {
-	s := conformance.NetHTTP(p, true, f.mount(at))
+	return f.lacking(conformance.NetHTTP(p, true, f.mount(at)), at)
+}
+
+// exactHTTP2 is server for HTTP/2 with exacth2.
+func (f framework) exactHTTP2(at mounting) conformance.Server {
+	s := f.lacking(conformance.ExactHTTP2(conformance.HTTP2, f.mount(at)), at)
+	s.Name += ", exact"
+	return s
+}
+
+// lacking gives a server its name, and takes from it what the framework has not.
+func (f framework) lacking(s conformance.Server, at mounting) conformance.Server {
 	s.Name = f.name + ", " + string(at)
 	if s.Without == nil {
 		s.Without = make(map[conformance.Capability]string)
