@@ -38,6 +38,6 @@ func TestFiguresAndPagesDoNotWaitForThoseWhoWrite(t *testing.T) {
 			}
 		}
 		end()
-		receive(t, blocked) // an error, if a slow machine has taken longer than the write has waited
+		_ = receive(t, blocked) // an error, if a slow machine has taken longer than the write has waited
 	})
 }

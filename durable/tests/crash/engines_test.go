@@ -65,7 +65,7 @@ func isLockedSQLite(t testing.TB, dsn string) bool {
 	t.Helper()
 	db, err := sql.Open("sqlite", strings.TrimPrefix(dsn, sqlite.Scheme)+"?_txlock=immediate") // which does not wait
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { require.NoError(t, db.Close()) }()
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err == nil {
 		require.NoError(t, tx.Rollback())
