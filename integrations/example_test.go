@@ -19,7 +19,7 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// The README shows the lines of these examples that matter.
+// docs/platforms.md shows the lines of these examples that matter.
 
 func newRunner(cfg runner.Config) *runner.Runner {
 	after, err := runner.New(cfg)

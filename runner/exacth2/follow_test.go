@@ -1,6 +1,8 @@
 package exacth2
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,17 +19,28 @@ func followed(t *testing.T) (*talk, *Conn) {
 	return k, conn
 }
 
-// when notes what WhenEnded has told.
-func when(c *Conn, number uint32) (told *[]bool) {
-	told = new([]bool)
-	c.WhenEnded(number, func(whole bool) { *told = append(*told, whole) })
-	return told
+// told is what WhenEnded has told, by whichever goroutine.
+type told struct {
+	mu  sync.Mutex
+	all []bool // guarded by mu
 }
 
-func requireTold(t *testing.T, told *[]bool, want ...bool) {
+func when(c *Conn, number uint32) *told {
+	got := new(told)
+	c.WhenEnded(number, func(whole bool) {
+		got.mu.Lock()
+		defer got.mu.Unlock()
+		got.all = append(got.all, whole)
+	})
+	return got
+}
+
+func requireTold(t *testing.T, got *told, want ...bool) {
 	t.Helper()
-	if len(*told) != len(want) || len(want) == 1 && (*told)[0] != want[0] {
-		t.Fatalf("told %v, not %v", *told, want)
+	got.mu.Lock()
+	defer got.mu.Unlock()
+	if !slices.Equal(got.all, want) {
+		t.Fatalf("told %v, not %v", got.all, want)
 	}
 }
 
@@ -35,12 +48,12 @@ func TestAFollowedConnectionTellsTheEndOfItsStreams(t *testing.T) {
 	k, c := followed(t)
 	k.asks(1)
 	k.server(frameData, 0, 1, 'x')
-	told := when(c, 1)
-	requireTold(t, told)
+	got := when(c, 1)
+	requireTold(t, got)
 	k.ends(1)
-	requireTold(t, told, true)
+	requireTold(t, got, true)
 	k.resets(1) // means nothing any more
-	requireTold(t, told, true)
+	requireTold(t, got, true)
 	k.remembers(0, 0)
 }
 
@@ -59,9 +72,9 @@ func TestAFollowedConnectionTellsAtOnceOfAStreamThatHasEnded(t *testing.T) {
 func TestAFollowedConnectionTellsOfAReset(t *testing.T) {
 	k, c := followed(t)
 	k.asks(1)
-	told := when(c, 1)
+	got := when(c, 1)
 	k.resets(1)
-	requireTold(t, told, false)
+	requireTold(t, got, false)
 }
 
 // The handler of the second stream returns when the connection has been closed, and that of
@@ -72,11 +85,11 @@ func TestAFollowedConnectionTellsOfItsEnd(t *testing.T) {
 	k.asks(3)
 	k.asks(5)
 	k.ends(5)
-	told := when(c, 1)
+	got := when(c, 1)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	requireTold(t, told, false)
+	requireTold(t, got, false)
 	requireTold(t, when(c, 3), false)
 	requireTold(t, when(c, 5), true)
 	k.remembers(0, 0)
@@ -87,22 +100,22 @@ func TestAFollowedConnectionTakesStreamsAfterGOAWAY(t *testing.T) {
 	k, c := followed(t)
 	k.server(frameGoAway, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	k.asks(1)
-	told := when(c, 1)
-	requireTold(t, told)
+	got := when(c, 1)
+	requireTold(t, got)
 	k.ends(1)
-	requireTold(t, told, true)
+	requireTold(t, got, true)
 }
 
 func TestAFollowedStreamIsHeldForMaxHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, c := followed(t)
 		k.asks(1)
-		told := when(c, 1)
+		got := when(c, 1)
 		time.Sleep(MaxHold - time.Nanosecond)
 		synctest.Wait()
-		requireTold(t, told)
+		requireTold(t, got)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		requireTold(t, told, false)
+		requireTold(t, got, false)
 	})
 }
