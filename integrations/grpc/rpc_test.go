@@ -161,15 +161,17 @@ func TestAClientThatLeavesIsSeen(t *testing.T) {
 
 func TestADeadlineOfTheClientIsSeen(t *testing.T) {
 	after := newRunner(t, runner.Config{})
-	got := make(chan runner.Request, 1)
+	got, gone := make(chan runner.Request, 1), make(chan struct{})
 	cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 		seen(t, ctx, got)
 		<-ctx.Done()
+		<-gone // the client's clock is another one
 		return nil, nil
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := placeOrder(ctx, cc, "book")
+	close(gone)
 	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
 	require.False(t, receive(t, got).Succeeded())
 }
