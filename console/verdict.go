@@ -60,11 +60,11 @@ func level(alert Level, lasted, wanted time.Duration) Level {
 
 func (j *judge) add(v Verdict) {
 	v.Runner = j.s.name
-	j.found = append(j.found, j.c.told(v))
+	j.found = append(j.found, j.c.withAlert(v))
 }
 
-// told adds what there is to say of the verdict's alert.
-func (c *Console) told(v Verdict) Verdict {
+// withAlert adds what there is to say of the verdict's alert.
+func (c *Console) withAlert(v Verdict) Verdict {
 	if v.Alert == "" {
 		return v
 	}

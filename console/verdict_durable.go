@@ -8,7 +8,7 @@ import (
 // verdicts says what is wrong with the queue, by what was read last.
 func (d *durable) verdicts() (found []Verdict) {
 	s := d.state()
-	add := func(v Verdict) { found = append(found, d.console.told(v)) }
+	add := func(v Verdict) { found = append(found, d.console.withAlert(v)) }
 	if s.Problem != "" {
 		add(Verdict{Level: Watch, Text: fmt.Sprintf("%s cannot be read", d.Name), Why: s.Problem, Link: "durable", LinkText: d.Name})
 	}
@@ -41,7 +41,7 @@ func (d *durable) overdue(q DurableQueue, due DurableState) Verdict {
 	return v
 }
 
-func (d *durable) deadLetters(s durableFigures) (v Verdict, any bool) {
+func (d *durable) deadLetters(s durableFigures) (v Verdict, ok bool) {
 	dead, more := 0, false
 	for _, q := range s.Queues {
 		for _, st := range q.States {

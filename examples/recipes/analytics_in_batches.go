@@ -80,12 +80,12 @@ func (a *Analytics) flushLocked() {
 // Close sends what has come since the last flush. Call it when Serve or Shutdown has returned.
 func (a *Analytics) Close(ctx context.Context) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.timer != nil {
 		a.timer.Stop()
 	}
 	batch := a.waiting
 	a.waiting = nil
+	a.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
 	}

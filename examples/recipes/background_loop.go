@@ -14,12 +14,17 @@ func Every(ctx context.Context, r *runner.Runner, name string, interval time.Dur
 	return r.Go(ctx, name+".loop", func(ctx context.Context) error {
 		ticks := time.NewTicker(interval)
 		defer ticks.Stop()
+		draining := runner.Draining(ctx)
 		for {
+			select {
+			case <-draining: // the deploy: end here, and nothing is lost
+				return nil
+			default:
+			}
 			_ = r.Do(ctx, name, fn, runner.Timeout(interval), runner.Wraps(fn)) // observers see how it ends
 			select {
 			case <-ticks.C:
-			case <-runner.Draining(ctx): // the deploy: end here, and nothing is lost
-				return nil
+			case <-draining:
 			case <-ctx.Done(): // the drain has given up on a round
 				return context.Cause(ctx)
 			}

@@ -42,3 +42,23 @@ func TestALoopEndsWithTheDeployAndLosesNoRound(t *testing.T) {
 		}
 	})
 }
+
+// When the round ends, the next tick has come, and so has the deploy.
+func TestARoundThatIsLateIsTheLastOneOfADeploy(t *testing.T) {
+	for range 20 { // a select takes either
+		synctest.Test(t, func(t *testing.T) {
+			r, err := runner.New(runner.Config{Workers: 1})
+			require.NoError(t, err)
+			rounds := 0
+			require.NoError(t, recipes.Every(t.Context(), r, "prices.refresh", time.Minute, func(context.Context) error {
+				rounds++
+				time.Sleep(time.Minute + time.Second/2)
+				return nil
+			}))
+			time.Sleep(30 * time.Second)
+			report, err := r.Shutdown(t.Context())
+			require.NoError(t, err, report.String())
+			require.Equal(t, 1, rounds)
+		})
+	}
+}

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/afterglow-go/afterglow/runner"
@@ -19,6 +20,6 @@ func AfterUnlessTakenBack(ctx context.Context, name string, fn func(context.Cont
 			return nil
 		}
 		return fn(ctx)
-	}, append(opts, runner.Wraps(fn), runner.When(func(runner.Request) bool { return state.Load() != taken }))...)
+	}, slices.Concat(opts, []runner.Option{runner.Wraps(fn), runner.When(func(runner.Request) bool { return state.Load() != taken })})...)
 	return func() bool { return state.CompareAndSwap(pending, taken) }, err
 }

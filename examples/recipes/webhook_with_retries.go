@@ -21,7 +21,8 @@ type Webhook struct {
 // longestWait bounds what a partner can ask for. A callback that waits takes a place.
 const longestWait = 10 * time.Minute
 
-// After asks for the delivery. It makes up to ten attempts within some minutes.
+// After asks for the delivery. It makes up to ten attempts: within some minutes, or
+// later if the partner asks for it.
 func (h *Webhook) After(ctx context.Context, id string, body []byte) error {
 	return runner.After(ctx, "order.webhook", func(ctx context.Context) error { return h.deliver(ctx, id, body) },
 		runner.Timeout(5*time.Second), // of each attempt
@@ -60,7 +61,7 @@ func (h *Webhook) deliver(ctx context.Context, id string, body []byte) error {
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(seconds) * time.Second, true
+		return time.Duration(max(0, min(seconds, int(longestWait/time.Second)))) * time.Second, true
 	}
 	date, err := http.ParseTime(value)
 	return date.Sub(now), err == nil

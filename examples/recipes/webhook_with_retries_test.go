@@ -40,6 +40,8 @@ func TestAWebhookComesBackWhenThePartnerSays(t *testing.T) {
 		"seconds":                   {[]answer{{429, "120"}, {ok, ""}}, 2 * time.Minute, 2 * time.Minute, runner.OutcomeSuccess},
 		"a date":                    {[]answer{{503, "in 3 minutes"}, {ok, ""}}, 3*time.Minute - time.Second, 3 * time.Minute, runner.OutcomeSuccess},
 		"too long":                  {[]answer{{503, "86400"}, {ok, ""}}, 10 * time.Minute, 10 * time.Minute, runner.OutcomeSuccess},
+		"beyond all time":           {[]answer{{503, "9223372036854775807"}, {ok, ""}}, 10 * time.Minute, 10 * time.Minute, runner.OutcomeSuccess},
+		"in the past":               {[]answer{{503, "-60"}, {ok, ""}}, 0, time.Second, runner.OutcomeSuccess},
 		"nothing said":              {[]answer{{500, ""}, {502, ""}, {ok, ""}}, 1500 * time.Millisecond, 3 * time.Second, runner.OutcomeSuccess},
 		"what will not change":      {[]answer{{410, "120"}}, 0, 0, runner.OutcomeError},
 		"what cannot be understood": {[]answer{{503, "soon"}, {ok, ""}}, 500 * time.Millisecond, time.Second, runner.OutcomeSuccess},
