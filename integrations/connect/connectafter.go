@@ -2,6 +2,8 @@ package connectafter
 
 import (
 	"context"
+	"errors"
+	"os"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -53,7 +55,7 @@ func tell(ctx context.Context, spec connect.Spec, peer connect.Peer, err error, 
 	}
 	system, code := "connectrpc", ""
 	if err != nil {
-		code = connect.CodeOf(err).String()
+		code = codeOf(err).String()
 	}
 	if peer.Protocol != connect.ProtocolConnect { // gRPC and gRPC-Web
 		system, code = "grpc", strings.ToUpper(code)
@@ -65,4 +67,19 @@ func tell(ctx context.Context, spec connect.Spec, peer connect.Peer, err error, 
 		}
 	}
 	runner.SetRPC(ctx, system, code)
+}
+
+// codeOf returns the code that the client gets. connect gives errors of contexts a code after the
+// interceptors.
+func codeOf(err error) connect.Code {
+	if _, coded := errors.AsType[*connect.Error](err); coded {
+		return connect.CodeOf(err)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return connect.CodeCanceled
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return connect.CodeDeadlineExceeded
+	}
+	return connect.CodeOf(err)
 }

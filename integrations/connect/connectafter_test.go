@@ -3,8 +3,10 @@ package connectafter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -118,6 +120,57 @@ func TestAnRPCIsNamedAndSaysHowItHasEnded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// connect gives errors of contexts, and no others, a code after the interceptors.
+func TestTheCodeIsTheOneThatTheClientGets(t *testing.T) {
+	for _, refusal := range []error{
+		context.Canceled,
+		context.DeadlineExceeded,
+		os.ErrDeadlineExceeded,
+		fmt.Errorf("the shop: %w", context.DeadlineExceeded),
+		connect.NewError(connect.CodeNotFound, context.Canceled),
+		errors.New("no"),
+	} {
+		for _, procedure := range []string{placeOrder, watchOrder} {
+			t.Run(procedure+" "+refusal.Error(), func(t *testing.T) {
+				after, err := runner.New(runner.Config{})
+				require.NoError(t, err)
+				seen := make(chan runner.Request, 1)
+				srv := serve(t, after.Middleware(refusing(t, refusal, seen)))
+				_, err = call(t.Context(), srv, procedure, "7")
+				require.Error(t, err)
+				req := <-seen
+				_, drained := after.Shutdown(t.Context())
+				require.NoError(t, drained)
+				require.Equal(t, connect.CodeOf(err).String(), req.Code)
+			})
+		}
+	}
+}
+
+// refusing answers each RPC with an error, and hands on the request that a callback sees.
+func refusing(t *testing.T, refusal error, seen chan<- runner.Request) http.Handler {
+	procedures := http.NewServeMux()
+	options := connect.WithInterceptors(connectafter.Interceptor())
+	refuse := func(ctx context.Context) error {
+		err := runner.After(ctx, "order.log", func(ctx context.Context) error {
+			req, _ := runner.RequestFrom(ctx)
+			seen <- req
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return refusal
+	}
+	procedures.Handle(placeOrder, connect.NewUnaryHandler(placeOrder, func(ctx context.Context, _ *connect.Request[text]) (*connect.Response[text], error) {
+		return nil, refuse(ctx)
+	}, options))
+	procedures.Handle(watchOrder, connect.NewServerStreamHandler(watchOrder, func(ctx context.Context, _ *connect.Request[text], _ *connect.ServerStream[text]) error {
+		return refuse(ctx)
+	}, options))
+	return procedures
 }
 
 // connect may recover a panic. The RPC has failed.

@@ -17,9 +17,11 @@
 // closes user values when it has written and flushed the response, and one of them is ours.
 // A body that is streamed (SetBodyStreamWriter) is part of the response.
 //
-// fasthttp gives a RequestCtx and its memory to the next request. Nothing that a callback reads with
-// [runner.RequestFrom], or from the values of its context, is that memory: both are copies. What
-// your function closes over is yours to copy.
+// fasthttp gives a RequestCtx and its memory to the next request. What a callback reads with
+// [runner.RequestFrom] is a copy. Of the user values, which it reads from its context, those that
+// are strings or byte slices are copies. All others are handed on as they are: a struct, a map or a
+// slice of strings may hold parts of the request, so copy these before you set them. What your
+// function closes over is yours to copy, too.
 //
 // # Limits
 //

@@ -39,7 +39,7 @@ func After(c *fasthttp.RequestCtx, name string, fn func(context.Context) error, 
 
 // Context returns a context that may be kept when fasthttp uses c again, with the scope of c and a
 // copy of its user values as they are now. Strings and byte slices among them are copied, as they
-// are often parts of the request. It does not end with the request.
+// are often parts of the request. What other values hold is not. It does not end with the request.
 func Context(c *fasthttp.RequestCtx) context.Context {
 	base := context.Background()
 	if r := requestOf(c); r != nil {

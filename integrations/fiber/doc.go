@@ -16,7 +16,8 @@
 // # What holds
 //
 // Fiber is built on fasthttp, and what package fasthttpafter says holds here: a callback starts only once
-// the last byte of its response has been handed to the kernel, and what it reads is a copy.
+// the last byte of its response has been handed to the kernel, and what it reads is a copy, except
+// for locals that are neither strings nor byte slices.
 // The status is that of Fiber's ErrorHandler, which answers when the middleware has returned.
 // [runner.Request].Pattern is the route, such as "/orders/:id".
 //

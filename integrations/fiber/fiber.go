@@ -18,7 +18,8 @@ func New(after *runner.Runner) fiber.Handler {
 		c.SetContext(scope)
 		returned := false
 		defer func() {
-			if !c.IsMiddleware() { // then no route has matched
+			// What middleware timeout has abandoned is used by its handler, and may be at any route.
+			if !c.IsAbandoned() && !c.IsMiddleware() { // of middleware: no route has matched
 				runner.SetPattern(scope, strings.Clone(c.FullPath()))
 			}
 			leave(!returned)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +161,32 @@ func TestATimeoutIsSeen(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, status)
 	require.False(t, receive(t, got).Succeeded())
+}
+
+// The handler that middleware timeout leaves behind moves the fiber.Ctx on. The race detector sees it
+// if New reads the route then.
+func TestAnAbandonedHandlerMayGoOn(t *testing.T) {
+	after := newRunner(t, runner.Config{})
+	got, routed := make(chan runner.Request, 1), make(chan struct{})
+	app := fiber.New()
+	app.Use(fiberafter.New(after), func(c fiber.Ctx) error {
+		seen(t, c, got)
+		return c.Next()
+	}, timeout.New(func(c fiber.Ctx) error {
+		<-c.Context().Done()
+		for !c.IsAbandoned() {
+			runtime.Gosched()
+		}
+		return c.Next()
+	}, timeout.Config{Timeout: 20 * time.Millisecond}))
+	app.Post("/orders/:id", func(fiber.Ctx) error { close(routed); return nil })
+	status, _, err := start(t, app).order(t.Context(), "/orders/7")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestTimeout, status)
+	receive(t, routed)
+	req := receive(t, got)
+	require.True(t, req.TimedOut)
+	require.Empty(t, req.Pattern)
 }
 
 // Under load each callback sees its own request, whatever Fiber uses again. Half of the callbacks run when all

@@ -37,9 +37,7 @@ func (f *followed) Clone() credentials.TransportCredentials {
 type connections struct{ byAddr sync.Map }
 
 func (c *connections) add(nc net.Conn) net.Conn {
-	known := &connection{Conn: exacth2.Follow(nc), inner: nc, remote: unique(nc.RemoteAddr()), all: c}
-	c.byAddr.Store(known.remote, known)
-	return known
+	return &connection{Conn: exacth2.Follow(nc), remote: unique(nc.RemoteAddr()), all: c}
 }
 
 // at returns the connection with that address; nil: it did not pass through the credentials.
@@ -55,23 +53,31 @@ func (c *connections) at(a net.Addr) *connection {
 // connection is what grpc reads and writes.
 type connection struct {
 	*exacth2.Conn
-	inner  net.Conn
 	remote net.Addr
 	all    *connections
+	known  sync.Once // guards that it is stored once, and not after Close
 }
 
 // RemoteAddr implements [net.Conn].
 func (c *connection) RemoteAddr() net.Addr { return c.remote }
 
+// Read implements [net.Conn]. From the first one on, grpc closes c and not only what it wraps, so it
+// is stored no sooner.
+func (c *connection) Read(p []byte) (int, error) {
+	c.known.Do(func() { c.all.byAddr.Store(c.remote, c) })
+	return c.Conn.Read(p)
+}
+
 // Close implements [net.Conn].
 func (c *connection) Close() error {
+	c.known.Do(func() {})
 	c.all.byAddr.Delete(c.remote)
 	return c.Conn.Close()
 }
 
 // SyscallConn serves channelz, which shows the options of sockets.
 func (c *connection) SyscallConn() (syscall.RawConn, error) {
-	if inner, ok := c.inner.(syscall.Conn); ok {
+	if inner, ok := c.Conn.Conn.(syscall.Conn); ok {
 		return inner.SyscallConn()
 	}
 	return nil, errors.ErrUnsupported

@@ -50,7 +50,7 @@ func (h *handler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 // HandleRPC implements [stats.Handler]. An RPC whose method is not known has no End, and no handler.
 func (h *handler) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	switch event.(type) {
-	case *stats.InHeader, *stats.OutPayload, *stats.End:
+	case *stats.InHeader, *stats.Begin, *stats.OutPayload, *stats.End:
 	default:
 		return
 	}
@@ -61,6 +61,10 @@ func (h *handler) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	switch event := event.(type) {
 	case *stats.InHeader:
 		c.in = event
+	case *stats.Begin: // each has an End
+		if nc := h.connectionOf(ctx); nc != nil {
+			nc.Begin()
+		}
 	case *stats.OutPayload:
 		c.bytes.Add(int64(event.Length))
 	case *stats.End:
@@ -72,13 +76,16 @@ func (h *handler) HandleRPC(ctx context.Context, event stats.RPCStats) {
 // frame into its queue.
 func (h *handler) end(ctx context.Context, c *call, event *stats.End) {
 	req := c.describe(ctx, event)
-	nc, _ := ctx.Value(connectionKey{h}).(*connection)
+	nc := h.connectionOf(ctx)
 	number, ok := h.numberOf(grpc.ServerTransportStreamFromContext(ctx))
 	if nc == nil || !ok {
 		h.weaker.Do(func() {
 			grpclog.Warningf("grpcafter: callbacks start when grpc has queued the end of their RPC, perhaps before it has left: the connection or the stream is not known (%T)",
 				grpc.ServerTransportStreamFromContext(ctx))
 		})
+		if nc != nil {
+			nc.WhenEnded(0, func(bool) {})
+		}
 		c.release(req)
 		return
 	}
@@ -86,6 +93,12 @@ func (h *handler) end(ctx context.Context, c *call, event *stats.End) {
 		req.Aborted = !whole
 		c.release(req)
 	})
+}
+
+// connectionOf returns the connection of an RPC; nil: it is not known.
+func (h *handler) connectionOf(ctx context.Context) *connection {
+	nc, _ := ctx.Value(connectionKey{h}).(*connection)
+	return nc
 }
 
 // field is where a type has the number of a stream.

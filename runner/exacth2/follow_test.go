@@ -95,6 +95,72 @@ func TestAFollowedConnectionTellsOfItsEnd(t *testing.T) {
 	k.remembers(0, 0)
 }
 
+// A server may have no limit of streams. Of those that were reset, or cut by the end of the
+// connection, none is forgotten while its handler runs.
+func TestAFollowedConnectionForgetsNoStreamWhoseHandlerRuns(t *testing.T) {
+	const many = 2*maxEarly + 2
+	for name, cut := range map[string]func(k *talk, c *Conn, number uint32){
+		"reset": func(k *talk, _ *Conn, number uint32) { k.resets(number) },
+		"closed": func(k *talk, c *Conn, _ uint32) {
+			if err := c.Close(); err != nil {
+				k.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, c := followed(t)
+			for i := range uint32(many) {
+				k.asks(1 + 2*i)
+				c.Begin()
+			}
+			for i := range uint32(many) {
+				cut(k, c, 1+2*i)
+			}
+			for i := range uint32(many) {
+				requireTold(t, when(c, 1+2*i), false)
+			}
+			k.remembers(0, 0)
+		})
+	}
+}
+
+// The handler of stream 1 goes on for long after its reset. Those of others end.
+func TestAFollowedConnectionRemembersAResetHoweverManyFollow(t *testing.T) {
+	k, c := followed(t)
+	k.asks(1)
+	c.Begin()
+	k.resets(1)
+	for i := range uint32(4 * maxEarly) {
+		k.asks(3 + 2*i)
+		c.Begin()
+		k.resets(3 + 2*i)
+		requireTold(t, when(c, 3+2*i), false)
+	}
+	if len(k.wire.early.order) > 2*maxEarly {
+		t.Fatalf("%d streams are kept for one", len(k.wire.early.order))
+	}
+	requireTold(t, when(c, 1), false)
+	k.remembers(0, 0)
+}
+
+// Once the handlers have returned, there is room for no more than without them.
+func TestAFollowedConnectionForgetsStreamsWithoutAHandler(t *testing.T) {
+	k, c := followed(t)
+	for i := range uint32(maxEarly) {
+		k.asks(1 + 2*i)
+		c.Begin()
+		k.ends(1 + 2*i)
+		requireTold(t, when(c, 1+2*i), true)
+	}
+	c.Begin()
+	requireTold(t, when(c, 0), true)
+	for i := range uint32(2 * maxEarly) {
+		k.asks(1 + 2*(maxEarly+i))
+		k.resets(1 + 2*(maxEarly+i))
+	}
+	k.remembers(0, maxEarly)
+}
+
 // gRPC announces the end of a connection, and takes the streams that are on their way.
 func TestAFollowedConnectionTakesStreamsAfterGOAWAY(t *testing.T) {
 	k, c := followed(t)

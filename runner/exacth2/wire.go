@@ -23,7 +23,8 @@ type wire struct {
 	streams map[uint32]*stream // that have begun, and whose responses have not ended; nil: its handler has not begun
 	newest  uint32             // stream that the client has begun
 	leaving bool               // GOAWAY has been written, so net/http ignores newer streams
-	early   resets             // before handlers have begun
+	early   resets             // before handlers have begun; of a followed wire, before they have returned
+	running int                // handlers of a followed wire that have begun, and have not returned
 	writing bool               // Write has been called, and has not returned
 	closing bool               // Close has been called, so no write begins
 	closed  bool               // every stream has ended
@@ -150,7 +151,7 @@ func (w *wire) endLocked(number uint32, whole bool, gone *stream) *stream {
 // read the whole request. That means nothing.
 func (w *wire) resetLocked(number uint32, gone *stream) *stream {
 	if s, open := w.streams[number]; open && s == nil {
-		w.early.add(number)
+		w.early.add(number, maxEarly+w.running)
 	}
 	return w.endLocked(number, false, gone)
 }
@@ -247,7 +248,7 @@ func (w *wire) finish() {
 	}
 	for number, s := range w.streams {
 		if s == nil && w.followed {
-			w.early.add(number)
+			w.early.add(number, maxEarly+w.running)
 		}
 		gone = w.endLocked(number, false, gone)
 	}
