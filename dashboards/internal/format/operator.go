@@ -48,6 +48,7 @@ type monitor struct {
 	Selector  map[string]map[string]string `yaml:"selector"`
 	Pods      []endpoint                   `yaml:"podMetricsEndpoints,omitempty"`
 	Services  []endpoint                   `yaml:"endpoints,omitempty"`
+	Native    bool                         `yaml:"scrapeNativeHistograms"`
 	Classic   bool                         `yaml:"scrapeClassicHistograms"` // quantiles are of classic buckets
 	Protocols []string                     `yaml:"scrapeProtocols"`
 }
@@ -60,6 +61,8 @@ type namespaces struct {
 type endpoint struct {
 	Port        string    `yaml:"port"`
 	Path        string    `yaml:"path"`
+	Interval    string    `yaml:"interval"`
+	Timeout     string    `yaml:"scrapeTimeout"`
 	Relabelings []relabel `yaml:"relabelings,omitempty"`
 }
 
@@ -68,14 +71,22 @@ type relabel struct {
 	Replacement string `yaml:"replacement"`
 }
 
+// A process that ends waits for the last scrape for as long as it was told, the example
+// shop for 20 s. The operator's own interval of 30 s would be too long.
+const (
+	scrapeInterval = "15s"
+	scrapeTimeout  = "10s"
+)
+
 func (o Options) monitor() monitor {
-	e := endpoint{Port: o.Port, Path: "/metrics"}
+	e := endpoint{Port: o.Port, Path: "/metrics", Interval: scrapeInterval, Timeout: scrapeTimeout}
 	if o.Cluster != "" {
 		e.Relabelings = []relabel{{"cluster", o.Cluster}}
 	}
 	m := monitor{
-		JobLabel: nameLabel, Selector: map[string]map[string]string{"matchLabels": o.Selector}, Classic: true,
-		Protocols: []string{"OpenMetricsText1.0.0", "PrometheusText0.0.4"}, // exemplars need the first
+		JobLabel: nameLabel, Selector: map[string]map[string]string{"matchLabels": o.Selector}, Native: true, Classic: true,
+		// Only the first has native histograms. Of the texts, only OpenMetrics has exemplars.
+		Protocols: []string{"PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"},
 	}
 	switch {
 	case slices.Equal(o.Namespaces, []string{"*"}):
