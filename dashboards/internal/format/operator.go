@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
@@ -124,9 +125,9 @@ type (
 		Equal  []string  `yaml:"equal,flow"`
 	}
 	matcher struct {
-		Name  string `yaml:"name"`
-		Type  string `yaml:"matchType"`
-		Value string `yaml:"value"`
+		Name  string    `yaml:"name"`
+		Type  matchType `yaml:"matchType"`
+		Value string    `yaml:"value"`
 	}
 	configReceiver struct {
 		Name     string          `yaml:"name"`
@@ -141,6 +142,14 @@ type (
 		Key  string `yaml:"key"`
 	}
 )
+
+// matchType is how a matcher compares. It is written in quotes: to YAML 1.1, a bare = is no text.
+type matchType string
+
+// MarshalYAML implements [yaml.Marshaler].
+func (m matchType) MarshalYAML() (any, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: string(m)}, nil
+}
 
 // webhooks is the Secret that has the receivers' addresses.
 const webhooks = "afterglow-webhooks"
@@ -204,7 +213,7 @@ func matchersOf(texts []string) (all []matcher, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s is no matcher: %w", text, err)
 		}
-		all = append(all, matcher{name, kind, value})
+		all = append(all, matcher{name, matchType(kind), value})
 	}
 	return all, nil
 }
