@@ -165,7 +165,7 @@ func TestAnOrOfTheLogSelectorIsInParenthesesInEachQueryAndLink(t *testing.T) {
 		quoted, err := json.Marshal(want)
 		require.NoError(t, err)
 		inJSON := strings.TrimSuffix(strings.TrimPrefix(string(quoted), `"`), `"`)
-		require.True(t, strings.Contains(board, `"expr": "`+inJSON+` _msg:~`), "the query: %s", selector)
+		require.Contains(t, board, `"expr": "`+inJSON+` _msg:~`, selector)
 		inParentheses := strings.HasPrefix(want, "(")
 		require.Equal(t, inParentheses, strings.Contains(board, `%22expr%22%3A%22%28`), "the link: %s", selector)
 	}
