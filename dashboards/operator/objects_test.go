@@ -3,6 +3,7 @@ package operator_test
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +78,8 @@ func TestTheOperatorReadsTheMonitors(t *testing.T) {
 	require.Equal(t, "eu", *pods.Spec.PodMetricsEndpoints[0].RelabelConfigs[0].Replacement)
 	require.Equal(t, o.Selector, pods.Spec.Selector.MatchLabels)
 	require.True(t, *pods.Spec.ScrapeClassicHistograms)
+	require.True(t, *pods.Spec.ScrapeNativeHistograms)
+	require.Equal(t, monitoringv1.PrometheusProto, pods.Spec.ScrapeProtocols[0], "no other protocol has native histograms")
 	require.Contains(t, pods.Spec.ScrapeProtocols, monitoringv1.OpenMetricsText1_0_0)
 
 	require.Equal(t, monitoringv1.NamespaceSelector{MatchNames: []string{"shop", "mail"}}, pods.Spec.NamespaceSelector)
@@ -88,6 +91,28 @@ func TestTheOperatorReadsTheMonitors(t *testing.T) {
 	require.Equal(t, o.Selector, services.Spec.Selector.MatchLabels)
 	require.True(t, services.Spec.NamespaceSelector.Any)
 	require.True(t, *services.Spec.ScrapeClassicHistograms)
+	require.True(t, *services.Spec.ScrapeNativeHistograms)
+}
+
+func TestTheMonitorsScrapeAsThePodMonitorOfTheExampleDoes(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/kubernetes/components/pod-monitor/podmonitor.yaml")
+	require.NoError(t, err)
+	example := decoded[monitoringv1.PodMonitor](t, text).Spec
+	want := example.PodMetricsEndpoints[0]
+	require.NotEmpty(t, want.Interval)
+	require.NotEmpty(t, want.ScrapeTimeout)
+
+	o := named()
+	pods := decoded[monitoringv1.PodMonitor](t, written(t, format.PrometheusRule, o)["kubernetes/podmonitor.yaml"]).Spec
+	require.Equal(t, want.Interval, pods.PodMetricsEndpoints[0].Interval)
+	require.Equal(t, want.ScrapeTimeout, pods.PodMetricsEndpoints[0].ScrapeTimeout)
+	require.Equal(t, example.ScrapeNativeHistograms, pods.ScrapeNativeHistograms)
+	require.Equal(t, example.ScrapeClassicHistograms, pods.ScrapeClassicHistograms)
+
+	o.Monitor = format.MonitorServices
+	services := decoded[monitoringv1.ServiceMonitor](t, written(t, format.PrometheusRule, o)["kubernetes/servicemonitor.yaml"]).Spec
+	require.Equal(t, want.Interval, services.Endpoints[0].Interval)
+	require.Equal(t, want.ScrapeTimeout, services.Endpoints[0].ScrapeTimeout)
 }
 
 func TestTheOperatorReadsTheAlertmanagerConfig(t *testing.T) {

@@ -131,10 +131,9 @@ func (f *fleet) deletes() {
 	r := f.leaves()
 	news := time.AfterFunc(newsTime, func() { f.balancer.remove(r.endpoint) })
 	defer news.Stop()
-	paused := make(chan struct{})
-	pause := time.AfterFunc(pauseTime, func() { close(paused) })
-	defer pause.Stop()
-	<-paused
+	pause, cancel := context.WithTimeout(f.ts.t.Context(), pauseTime)
+	defer cancel()
+	<-pause.Done()
 	// On a machine that stands still the news would be later than the pause.
 	f.ts.eventually(func() bool { return f.balancer.isFree(r.endpoint) }, "the balancer knows")
 	f.ends(r)

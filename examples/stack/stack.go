@@ -27,7 +27,7 @@ type options struct {
 	compression float64            // of time, by rules and notifications; 0: none
 	interval    time.Duration      // of scrapes and evaluations in compressed time; 0: a second
 	shopFlags   []string           // of the first shop
-	shopEnd     time.Duration      // what a shop may take to end; 0: ten seconds
+	shopEnd     time.Duration      // what a shop may take to end; 0: thirty seconds
 }
 
 // stack is what runs.

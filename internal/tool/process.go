@@ -37,7 +37,7 @@ type Command struct {
 	// Ready is the URL that answers 200 once the tool can be used.
 	Ready string
 
-	// EndTime is how long it may take to end before it is killed. 0: ten seconds.
+	// EndTime is how long it may take to end before it is killed. 0: thirty seconds.
 	EndTime time.Duration
 
 	// Output gets what the tool prints, besides what is kept of it.

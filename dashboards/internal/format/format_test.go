@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,6 +137,16 @@ func TestTheObjectsOfTheOperatorAreSmallEnoughForKubectlApply(t *testing.T) {
 		require.NoError(t, err)
 		require.Less(t, len(inJSON), mostAnnotations, path)
 	}
+}
+
+// To YAML 1.1 a bare = is a type of its own, and some parsers refuse it.
+func TestNoTextOfAnObjectIsABareEqualsSign(t *testing.T) {
+	bare := regexp.MustCompile(`(?m)[:-] =\s*$`)
+	require.Regexp(t, bare, "matchType: =\n")
+	for path, text := range write(t, format.PrometheusRule, format.DefaultOptions()) {
+		require.NotRegexp(t, bare, string(text), path)
+	}
+	require.Contains(t, string(write(t, format.PrometheusRule, format.DefaultOptions())["kubernetes/alertmanagerconfig.yaml"]), `matchType: "="`)
 }
 
 func TestTheMonitorIsOfPodsOrOfServicesOrNone(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -13,7 +13,8 @@ import (
 )
 
 // Merge adds what our alerts need to the configuration of an Alertmanager that is there
-// already. All else stays as it is, comments too. What an earlier Merge has added is replaced.
+// already. All else stays as it is, comments too. What an earlier Merge of the same flags has
+// added is replaced.
 // Receivers are those that must be there already.
 func (c Content) Merge(config []byte, receivers map[string]string) ([]byte, error) {
 	var doc yaml.Node
@@ -32,7 +33,17 @@ func (c Content) Merge(config []byte, receivers map[string]string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	remove(theirs, func(n *yaml.Node) bool { return strings.HasPrefix(scalar(child(n, "name")), rules.OwnReceiver) })
+	isTheirs := make(map[string]bool)
+	for _, name := range receivers {
+		if isOf(c.part.Receivers, name) {
+			return nil, fmt.Errorf("the receiver %s is one of those that are added: name another one", name)
+		}
+		isTheirs[name] = true
+	}
+	remove(theirs, func(n *yaml.Node) bool {
+		name := scalar(child(n, "name"))
+		return isOf(c.own.Receivers, name) && !isTheirs[name]
+	})
 	for _, name := range receivers {
 		if !slices.ContainsFunc(theirs.Content, func(n *yaml.Node) bool { return scalar(child(n, "name")) == name }) {
 			return nil, fmt.Errorf("it has no receiver %s", name)
@@ -46,10 +57,9 @@ func (c Content) Merge(config []byte, receivers map[string]string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	remove(routes, func(n *yaml.Node) bool {
-		m := child(n, "matchers")
-		return m != nil && len(m.Content) == 1 && scalar(m.Content[0]) == rules.Ours
-	})
+	if err := removeEqual(routes, []rules.Route{c.part.Route}, receiverAndTimes...); err != nil {
+		return nil, err
+	}
 	before := routes.Content
 	routes.Content = nil
 	if err := add(routes, []rules.Route{c.part.Route}); err != nil {
@@ -61,10 +71,9 @@ func (c Content) Merge(config []byte, receivers map[string]string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	remove(inhibit, func(n *yaml.Node) bool {
-		m := child(n, "source_matchers")
-		return m != nil && len(m.Content) > 0 && strings.Contains(scalar(m.Content[0]), `"Afterglow`)
-	})
+	if err := removeEqual(inhibit, c.part.Inhibit); err != nil {
+		return nil, err
+	}
 	if err := add(inhibit, c.part.Inhibit); err != nil {
 		return nil, err
 	}
@@ -113,6 +122,59 @@ func sequence(n *yaml.Node, key string) (*yaml.Node, error) {
 
 func remove(list *yaml.Node, ours func(*yaml.Node) bool) {
 	list.Content = slices.DeleteFunc(list.Content, ours)
+}
+
+// receiverAndTimes are what flags change in our route.
+var receiverAndTimes = []string{"receiver", "group_wait", "group_interval", "repeat_interval"}
+
+// isOf reports whether one of the receivers has a name.
+func isOf(receivers []rules.Receiver, name string) bool {
+	return slices.ContainsFunc(receivers, func(r rules.Receiver) bool { return r.Name == name })
+}
+
+// removeEqual removes what equals one of our values, whatever these keys have. All else is the user's,
+// about our alerts too.
+func removeEqual[T any](list *yaml.Node, ours []T, except ...string) error {
+	var own yaml.Node
+	if err := own.Encode(ours); err != nil {
+		return err
+	}
+	var values []any
+	for _, n := range own.Content {
+		v, err := plain(n, except)
+		if err != nil {
+			return err
+		}
+		values = append(values, v)
+	}
+	remove(list, func(n *yaml.Node) bool {
+		v, err := plain(n, except)
+		return err == nil && slices.ContainsFunc(values, func(own any) bool { return reflect.DeepEqual(own, v) })
+	})
+	return nil
+}
+
+// plain is the value of a node, without these keys at any depth.
+func plain(n *yaml.Node, except []string) (v any, err error) {
+	err = n.Decode(&v)
+	strip(v, except)
+	return v, err
+}
+
+func strip(v any, keys []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range keys {
+			delete(v, key)
+		}
+		for _, below := range v {
+			strip(below, keys)
+		}
+	case []any:
+		for _, below := range v {
+			strip(below, keys)
+		}
+	}
 }
 
 // add appends values to a list.

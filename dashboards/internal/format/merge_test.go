@@ -103,6 +103,48 @@ func TestAMergedConfigurationSendsForeignAlertsWhereTheyWentAndOursToOurs(t *tes
 	}
 }
 
+// The user's receivers may begin as ours do, and the user may have routes and rules about our alerts.
+func TestAMergeRemovesNothingOfTheUsers(t *testing.T) {
+	const theirs = `route:
+  receiver: afterglow-oncall
+  routes:
+    - receiver: afterglow-oncall
+      matchers:
+        - alertname=~"Afterglow.+"
+      continue: true
+inhibit_rules:
+  - source_matchers:
+      - alertname="AfterglowJobAbsent"
+    target_matchers:
+      - alertname="SiteDown"
+    equal: [namespace]
+receivers:
+  - name: afterglow-oncall
+    webhook_configs:
+      - url: http://127.0.0.1:9/oncall
+  - name: afterglow-page-2
+    webhook_configs:
+      - url: http://127.0.0.1:9/page
+`
+	for _, receivers := range []map[string]string{nil, {"page": "afterglow-oncall"}} {
+		config := merge(t, theirs, receivers)
+		for _, has := range []string{"name: afterglow-oncall\n", "name: afterglow-page-2\n", "continue: true\n", `alertname="SiteDown"`} {
+			require.Equal(t, 1, strings.Count(config, has), "%s in %s", has, config)
+		}
+		out, err := command(t, "amtool", "check-config", saved(t, config))
+		require.NoError(t, err, out)
+		require.Contains(t, out, "9 inhibit rules", "theirs, and our eight")
+		require.Equal(t, config, merge(t, config, receivers), "a second merge changes nothing")
+	}
+	to := merge(t, merge(t, theirs, nil), map[string]string{"page": "afterglow-oncall"})
+	require.Equal(t, merge(t, theirs, map[string]string{"page": "afterglow-oncall"}), to, "other receivers replace ours")
+	require.Equal(t, "afterglow-oncall", routed(t, saved(t, to), "alertname=AfterglowQueueStuck", "severity=critical"))
+
+	both := map[string]string{"page": "afterglow-ticket"}
+	_, err := content(t, both).Merge([]byte(theirs), both)
+	require.ErrorContains(t, err, "the receiver afterglow-ticket is one of those that are added")
+}
+
 func TestWhatIsNoConfigurationIsNotMerged(t *testing.T) {
 	for config, says := range map[string]string{
 		"":                                   "it has no keys",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/afterglow-go/afterglow/dashboards/internal/rules"
 )
@@ -48,6 +49,7 @@ type monitor struct {
 	Selector  map[string]map[string]string `yaml:"selector"`
 	Pods      []endpoint                   `yaml:"podMetricsEndpoints,omitempty"`
 	Services  []endpoint                   `yaml:"endpoints,omitempty"`
+	Native    bool                         `yaml:"scrapeNativeHistograms"`
 	Classic   bool                         `yaml:"scrapeClassicHistograms"` // quantiles are of classic buckets
 	Protocols []string                     `yaml:"scrapeProtocols"`
 }
@@ -60,6 +62,8 @@ type namespaces struct {
 type endpoint struct {
 	Port        string    `yaml:"port"`
 	Path        string    `yaml:"path"`
+	Interval    string    `yaml:"interval"`
+	Timeout     string    `yaml:"scrapeTimeout"`
 	Relabelings []relabel `yaml:"relabelings,omitempty"`
 }
 
@@ -68,14 +72,22 @@ type relabel struct {
 	Replacement string `yaml:"replacement"`
 }
 
+// A process that ends waits for the last scrape for as long as it was told, the example
+// shop for 20 s. The operator's own interval of 30 s would be too long.
+const (
+	scrapeInterval = "15s"
+	scrapeTimeout  = "10s"
+)
+
 func (o Options) monitor() monitor {
-	e := endpoint{Port: o.Port, Path: "/metrics"}
+	e := endpoint{Port: o.Port, Path: "/metrics", Interval: scrapeInterval, Timeout: scrapeTimeout}
 	if o.Cluster != "" {
 		e.Relabelings = []relabel{{"cluster", o.Cluster}}
 	}
 	m := monitor{
-		JobLabel: nameLabel, Selector: map[string]map[string]string{"matchLabels": o.Selector}, Classic: true,
-		Protocols: []string{"OpenMetricsText1.0.0", "PrometheusText0.0.4"}, // exemplars need the first
+		JobLabel: nameLabel, Selector: map[string]map[string]string{"matchLabels": o.Selector}, Native: true, Classic: true,
+		// Only the first has native histograms. Of the texts, only OpenMetrics has exemplars.
+		Protocols: []string{"PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"},
 	}
 	switch {
 	case slices.Equal(o.Namespaces, []string{"*"}):
@@ -113,9 +125,9 @@ type (
 		Equal  []string  `yaml:"equal,flow"`
 	}
 	matcher struct {
-		Name  string `yaml:"name"`
-		Type  string `yaml:"matchType"`
-		Value string `yaml:"value"`
+		Name  string    `yaml:"name"`
+		Type  matchType `yaml:"matchType"`
+		Value string    `yaml:"value"`
 	}
 	configReceiver struct {
 		Name     string          `yaml:"name"`
@@ -130,6 +142,14 @@ type (
 		Key  string `yaml:"key"`
 	}
 )
+
+// matchType is how a matcher compares. It is written in quotes: to YAML 1.1, a bare = is no text.
+type matchType string
+
+// MarshalYAML implements [yaml.Marshaler].
+func (m matchType) MarshalYAML() (any, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: string(m)}, nil
+}
 
 // webhooks is the Secret that has the receivers' addresses.
 const webhooks = "afterglow-webhooks"
@@ -193,7 +213,7 @@ func matchersOf(texts []string) (all []matcher, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s is no matcher: %w", text, err)
 		}
-		all = append(all, matcher{name, kind, value})
+		all = append(all, matcher{name, matchType(kind), value})
 	}
 	return all, nil
 }

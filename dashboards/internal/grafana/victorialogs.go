@@ -59,9 +59,23 @@ func among(field, variable string) string {
 	return quoted(field) + ":~`^(?:${" + variable + ":regex})$`"
 }
 
+var (
+	logsQLText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|` + "`[^`]*`")
+	logsQLOr   = regexp.MustCompile(`(?i)\bor\b`)
+)
+
+// operand is a filter that others may follow. Filters that follow one another bind tighter
+// than or: without parentheses they would hold for its last part only.
+func operand(filter string) string {
+	if logsQLOr.MatchString(logsQLText.ReplaceAllString(filter, `""`)) {
+		return "(" + filter + ")"
+	}
+	return filter
+}
+
 // recordsOf is LogsQL for records with these messages.
 func (s victoriaStore) recordsOf(messages ...string) string {
-	return s.selector + ` _msg:~"^(` + strings.Join(messages, "|") + `)"`
+	return operand(s.selector) + ` _msg:~"^(` + strings.Join(messages, "|") + `)"`
 }
 
 var plainVariable = regexp.MustCompile(`^\$\{?(\w+)\}?$`)

@@ -149,6 +149,28 @@ func TestTheLogSelectorIsInEachQueryAndLinkOfLogs(t *testing.T) {
 	}
 }
 
+// LogsQL binds filters that follow one another tighter than or.
+func TestAnOrOfTheLogSelectorIsInParenthesesInEachQueryAndLink(t *testing.T) {
+	for selector, want := range map[string]string{
+		`{app="$job"} or app:="$job"`:       `({app="$job"} or app:="$job")`,
+		`app:="$job" OR service:='$job'`:    `(app:="$job" OR service:='$job')`,
+		`{app="$job"} kind:="this or that"`: `{app="$job"} kind:="this or that"`,
+		"{app=\"$job\"} kind:~`a or \"b`":   "{app=\"$job\"} kind:~`a or \"b`",
+		`{app="$job"} vendor:=order`:        `{app="$job"} vendor:=order`,
+	} {
+		o := grafana.DefaultOptions()
+		o.Logs, o.LogSelector = grafana.VictoriaLogs, selector
+		files, _ := generated(t, query.DefaultOptions(), o)
+		board := string(files["grafana/callback.json"])
+		quoted, err := json.Marshal(want)
+		require.NoError(t, err)
+		inJSON := strings.TrimSuffix(strings.TrimPrefix(string(quoted), `"`), `"`)
+		require.Contains(t, board, `"expr": "`+inJSON+` _msg:~`, selector)
+		inParentheses := strings.HasPrefix(want, "(")
+		require.Equal(t, inParentheses, strings.Contains(board, `%22expr%22%3A%22%28`), "the link: %s", selector)
+	}
+}
+
 func TestStoresThatCannotBeAskedAreRefused(t *testing.T) {
 	q, err := query.New(query.DefaultOptions())
 	require.NoError(t, err)
