@@ -31,7 +31,7 @@ func TestTheProgramsInTheDocumentsAreExamplesThatAreTested(t *testing.T) {
 		require.True(t, found)
 		require.Contains(t, read(t, document), "```go\npackage main\n"+program+"```\n", example)
 	}
-	require.LessOrEqual(t, strings.Count(read(t, "examples/durable/main.go"), "\n"), 60, "it fits on one screen")
+	require.LessOrEqual(t, strings.Count(read(t, "examples/durable/main.go"), "\n"), 62, "it fits on one screen")
 	tests := 0
 	for _, b := range blocksOf("docs/testing.md", read(t, "docs/testing.md")) {
 		if strings.HasPrefix(b.code, "func TestAnOrder") {
