@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,8 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
 		os.Exit(child(role))
 	}
-	// Most of the time a stack waits, so that all of them can run at once.
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	// Most of the time a stack waits, so a processor is enough for some of them.
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
 	dir, err := os.MkdirTemp("", "afterglow-stack-test")
