@@ -35,8 +35,9 @@
 //
 // An attempt that fails is followed by another one, after [Options].Backoff, up to
 // [Options].MaxAttempts. Then the task is a dead letter: it stays in the database until
-// [Retention].Dead is over, and [Queue.Retry] runs it again. An error marked
-// [runner.RetryIn] says itself when the next attempt is due. An error marked [runner.Permanent] and a payload that does not decode make it a dead letter at once.
+// [Retention].Dead is over, and [Queue.Retry] runs it again. An error can say when the next
+// attempt is due ([runner.RetryIn]). An error that is marked with [runner.Permanent] makes
+// the task a dead letter at once, and so does a payload that does not decode.
 //
 // Each process that works tasks writes a heartbeat. If a process dies, another one
 // runs its tasks again within 30 seconds, whatever their timeouts are. A task whose process has

@@ -93,7 +93,7 @@ func TestEachSpanThatAsksIsBoundedOnItsOwn(t *testing.T) {
 	require.EqualValues(t, 150, attrs(outer.Attributes)["afterglow.asked.count"])
 }
 
-// heldSpan holds up whoever sets the count that it waits for.
+// heldSpan holds up the goroutine that sets the count for which it waits.
 type heldSpan struct {
 	trace.Span
 	count     int64

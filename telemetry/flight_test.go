@@ -354,7 +354,7 @@ func TestAnotherConsumerOfTracesIsNotInTheWay(t *testing.T) {
 	trace.Stop()
 	flight.Stop()
 	requireTrace(t, g.record(slog.LevelError, names.LogPanicked)["snapshot"].(string))
-	require.Contains(t, other.String(), "process a", "whoever records gets the callbacks as tasks")
+	require.Contains(t, other.String(), "process a", "another recording has the callbacks as tasks")
 }
 
 func TestAFlightRecorderNamesEveryFieldItCannotUse(t *testing.T) {

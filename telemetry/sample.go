@@ -45,8 +45,8 @@ type sampleID struct {
 	values [3]string
 }
 
-// labels returns the labels of a series, which are made once. Whoever wraps the
-// registerer appends to them: there is no room, so that it gets a copy.
+// labels returns the labels of a series, which are made once. A wrapped
+// registerer appends to them. There is no room, so it appends to a copy.
 func (c *collector) labels(d *prometheus.Desc, values []string) []*dto.LabelPair {
 	id := sampleID{desc: d}
 	copy(id.values[:], values)

@@ -169,7 +169,7 @@ func TestAWatchedHandlerServesAsItDidBefore(t *testing.T) {
 	require.True(t, flushed.Flushed)
 }
 
-// All of them are released, whoever came first.
+// All of them are released, in whatever order they came.
 func TestAnyNumberMayWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)

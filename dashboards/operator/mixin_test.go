@@ -49,7 +49,7 @@ func TestTheMixinEvaluatesToWhatTheFilesHave(t *testing.T) {
 	}
 }
 
-// A mixin is added to others, and changed by whoever takes it.
+// A user adds the mixin to others, and can change it.
 func TestTheMixinIsAddedToOthersAndCanBeChanged(t *testing.T) {
 	found := evaluated(t, `
 		local other = { grafanaDashboards+:: { 'other.json': {} }, prometheusAlerts+:: { groups+: [{ name: 'other' }] } };

@@ -80,7 +80,7 @@ func TestTheContainersFindEachOther(t *testing.T) {
 			if m[1] == "localhost" {
 				continue
 			}
-			require.Contains(t, ports[m[1]], m[2], "%s is told of %s", name, m[0])
+			require.Contains(t, ports[m[1]], m[2], "the configuration of %s names %s", name, m[0])
 			found++
 		}
 	}

@@ -152,7 +152,7 @@ func (ts *testStack) play(sc scenario) bool {
 				requireComplete(t, a)
 			}
 			return told || ts.inhibits(anyOther, name)
-		}, "the webhook is told of %s, or of another that tells more", name)
+		}, "Alertmanager posts %s to the webhook, or another alert holds it back", name)
 	}
 	return true
 }

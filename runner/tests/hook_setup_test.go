@@ -132,7 +132,7 @@ func TestAnErrorOfOpenedIsThatOfNew(t *testing.T) {
 	require.ErrorIs(t, err, errOther)
 	require.ErrorContains(t, err, "runner: Config.Observers[0]: broken")
 	require.ErrorContains(t, err, "runner: Config.Observers[2]: other")
-	require.ErrorIs(t, kept.Go(t.Context(), "it", nothing), runner.ErrClosed, "whoever kept it cannot use it")
+	require.ErrorIs(t, kept.Go(t.Context(), "it", nothing), runner.ErrClosed, "an observer that has kept the runner cannot use it")
 	require.Equal(t, 1, closed, "those that have opened it see it end")
 }
 

@@ -122,7 +122,7 @@ func TestTwoNamesThatWaitLeaveAThirdItsPart(t *testing.T) {
 	})
 }
 
-// A queue that is full keeps waiting whoever may wait, and nobody else.
+// With Block, an asker waits for a place in the queue. It does not wait for another kind of place.
 func TestBlockRejectsAtOnceAlsoWhileOthersWait(t *testing.T) {
 	eachAside(t, []runner.Overflow{runner.Block(time.Hour)}, func(t *testing.T, a aside) {
 		for range 5 {

@@ -11,7 +11,7 @@ import (
 
 // Options are what a user may choose about objects of Kubernetes. See [DefaultOptions].
 type Options struct {
-	// Namespace is the objects'. "": that of whoever applies them.
+	// Namespace is that of the objects. Empty: the namespace that kubectl applies them to.
 	Namespace string
 
 	// Labels are put on all objects, such as release=kube-prometheus-stack: an operator
