@@ -76,7 +76,8 @@ func TestTheStackOfARunningCallbackStaysAfterItsEnd(t *testing.T) {
 	require.Contains(t, live.At.File, "main_test.go")
 
 	g.release()
-	require.Eventually(t, func() bool { return r.Stats().Pending() == 0 }, 5*time.Second, time.Millisecond)
+	_, err := r.Shutdown(t.Context()) // then the console has seen the end
+	require.NoError(t, err)
 	ended := getJSON[run](t, c, address)
 	require.False(t, ended.Live)
 	require.Equal(t, live.Stack, ended.Stack)

@@ -112,12 +112,13 @@ func TestTheConsoleRunsNothingThatItShows(t *testing.T) {
 	b.noMistakes()
 }
 
-func prefixes() map[string]struct {
+func prefixes(t *testing.T) map[string]struct {
 	mount func(http.Handler) http.Handler
 	path  string
 } {
 	proxied := func(h http.Handler) http.Handler {
 		inner := httptest.NewServer(h)
+		t.Cleanup(inner.Close)
 		to, err := url.Parse(inner.URL)
 		if err != nil {
 			panic(err)
@@ -153,7 +154,7 @@ func prefixes() map[string]struct {
 }
 
 func TestTheConsoleWorksBehindEachPrefixInTheBrowser(t *testing.T) {
-	for name, p := range prefixes() {
+	for name, p := range prefixes(t) {
 		t.Run(name, func(t *testing.T) {
 			server, _ := consoleServer(t, p.mount)
 			b := openBrowser(t, server.URL)
