@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	chiafter "github.com/afterglow-go/afterglow/integrations/chi"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
@@ -65,12 +65,12 @@ func TestTheLinkAndTheRouteAreRightWhereverOtelchiStands(t *testing.T) {
 			router.Use(order(chiafter.New(after), otelchi.Middleware("shop", otelchi.WithTracerProvider(provider)))...)
 			router.Route("/orders", func(orders chi.Router) {
 				orders.Post("/{id}", func(_ http.ResponseWriter, r *http.Request) {
-					if err := chiafter.After(r.Context(), "order.log", see(seen)); err != nil {
+					if err := chiafter.After(r.Context(), "order.log", adaptertest.Seen(seen)); err != nil {
 						t.Error(err)
 					}
 				})
 			})
-			_, req := place(t, router, "/orders/7", seen)
+			_, req := adaptertest.Place(t, router, "/orders/7", seen)
 			require.Equal(t, "/orders/{id}", req.Pattern)
 			_, err = after.Shutdown(t.Context())
 			require.NoError(t, err)
@@ -96,48 +96,16 @@ func TestTheLinkAndTheRouteAreRightWhereverOtelchiStands(t *testing.T) {
 
 // Around the router nothing is known of the route, and without a route there is no parameter.
 func TestItMayStandAroundTheRouter(t *testing.T) {
-	after, seen := newRunner(t), make(chan runner.Request, 1)
+	after, seen := adaptertest.NewRunner(t, runner.Config{}), make(chan runner.Request, 1)
 	h := chiafter.New(after)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if err := chiafter.After(r.Context(), "order.log", see(seen)); err != nil {
+		if err := chiafter.After(r.Context(), "order.log", adaptertest.Seen(seen)); err != nil {
 			t.Error(err)
 		}
 	}))
-	_, req := place(t, h, "/orders/7", seen)
+	_, req := adaptertest.Place(t, h, "/orders/7", seen)
 	require.Empty(t, req.Pattern)
 }
 
 func TestAfterWithoutARunnerIsAMistake(t *testing.T) {
 	require.ErrorIs(t, chiafter.After(t.Context(), "order.email", func(context.Context) error { return nil }), runner.ErrNoScope)
-}
-
-func newRunner(t *testing.T) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(runner.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = after.Shutdown(context.Background()) })
-	return after
-}
-
-// place sends an order, and returns the status of the answer and the request that its callback ran after.
-func place(t *testing.T, h http.Handler, path string, seen <-chan runner.Request) (status int, req runner.Request) {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	runner.Bind(srv.Config)
-	srv.Start()
-	defer srv.Close()
-	out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, http.NoBody)
-	require.NoError(t, err)
-	res, err := srv.Client().Do(out)
-	require.NoError(t, err)
-	_ = res.Body.Close()
-	return res.StatusCode, <-seen
-}
-
-// see is a callback that hands on the request it runs after.
-func see(to chan<- runner.Request) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, _ := runner.RequestFrom(ctx)
-		to <- req
-		return nil
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	echoafter "github.com/afterglow-go/afterglow/integrations/echov4"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -35,15 +36,15 @@ func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
 
 // echo writes an error when its middleware has returned.
 func TestAnErrorHasItsStatusAndItsRoute(t *testing.T) {
-	after, seen := newRunner(t), make(chan runner.Request, 1)
+	after, seen := adaptertest.NewRunner(t, runner.Config{}), make(chan runner.Request, 1)
 	e := echo.New()
 	e.Group("/orders", echoafter.New(after)).POST("/:id", func(c echo.Context) error {
-		if err := echoafter.After(c, "order.log", see(seen)); err != nil {
+		if err := echoafter.After(c, "order.log", adaptertest.Seen(seen)); err != nil {
 			t.Error(err)
 		}
 		return echo.NewHTTPError(http.StatusConflict, "no")
 	})
-	status, req := place(t, e, "/orders/7", seen)
+	status, req := adaptertest.Place(t, e, "/orders/7", seen)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, http.StatusConflict, req.Status)
 	require.Equal(t, "/orders/:id", req.Pattern)
@@ -51,7 +52,7 @@ func TestAnErrorHasItsStatusAndItsRoute(t *testing.T) {
 
 // A middleware that copies the request hides the pattern from what is outside.
 func TestTheRouteIsNamedThroughACopiedRequest(t *testing.T) {
-	after, seen := newRunner(t), make(chan runner.Request, 1)
+	after, seen := adaptertest.NewRunner(t, runner.Config{}), make(chan runner.Request, 1)
 	e := echo.New()
 	e.Use(echoafter.New(after), func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -59,8 +60,8 @@ func TestTheRouteIsNamedThroughACopiedRequest(t *testing.T) {
 			return next(c)
 		}
 	})
-	e.POST("/orders/:id", func(c echo.Context) error { return echoafter.After(c, "order.log", see(seen)) })
-	_, req := place(t, e, "/orders/7", seen)
+	e.POST("/orders/:id", func(c echo.Context) error { return echoafter.After(c, "order.log", adaptertest.Seen(seen)) })
+	_, req := adaptertest.Place(t, e, "/orders/7", seen)
 	require.Equal(t, "/orders/:id", req.Pattern)
 }
 
@@ -68,36 +69,4 @@ func TestAfterWithoutARunnerIsAMistake(t *testing.T) {
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 	c := echo.New().NewContext(req, httptest.NewRecorder())
 	require.ErrorIs(t, echoafter.After(c, "order.email", func(context.Context) error { return nil }), runner.ErrNoScope)
-}
-
-func newRunner(t *testing.T) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(runner.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = after.Shutdown(context.Background()) })
-	return after
-}
-
-// place sends an order, and returns the status of the answer and the request that its callback ran after.
-func place(t *testing.T, h http.Handler, path string, seen <-chan runner.Request) (status int, req runner.Request) {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	runner.Bind(srv.Config)
-	srv.Start()
-	defer srv.Close()
-	out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, http.NoBody)
-	require.NoError(t, err)
-	res, err := srv.Client().Do(out)
-	require.NoError(t, err)
-	_ = res.Body.Close()
-	return res.StatusCode, <-seen
-}
-
-// see is a callback that hands on the request it runs after.
-func see(to chan<- runner.Request) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, _ := runner.RequestFrom(ctx)
-		to <- req
-		return nil
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	fasthttpafter "github.com/afterglow-go/afterglow/integrations/fasthttp"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -98,7 +99,7 @@ func streamed(t testing.TB, h conformance.Handler) fasthttp.RequestHandler {
 
 // ask is a client of both.
 func ask(transport *http.Transport, addr string) conformance.Client {
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: adaptertest.Patience}
 	return func(ctx context.Context, request string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/?q="+url.QueryEscape(request), http.NoBody)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	fasthttpafter "github.com/afterglow-go/afterglow/integrations/fasthttp"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -31,7 +32,7 @@ func callerOf(info runner.AcceptedInfo) string {
 // Under load each callback sees its own request, whatever fasthttp uses again. Half of the callbacks run
 // when all requests have been answered.
 func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
-	after := newRunner(t, runner.Config{Workers: 8, Queue: 4 * requests, Limits: map[string]int{"order.webhook": 4}})
+	after := adaptertest.NewRunner(t, runner.Config{Workers: 8, Queue: 4 * requests, Limits: map[string]int{"order.webhook": 4}})
 	answered := make(chan struct{})
 	var mu sync.Mutex
 	var wrong []string
@@ -82,7 +83,7 @@ func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
 	}
 	wg.Wait()
 	close(answered)
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Less(t, len(contexts), requests, "no RequestCtx was used again: there was nothing to test")
 	require.Empty(t, wrong[:min(len(wrong), 10)], "%d in all", len(wrong))
 	require.Equal(t, fmt.Sprintf("%d success", 3*requests), after.Stats().Outcomes.String())

@@ -15,11 +15,12 @@ import (
 	"github.com/valyala/fasthttp"
 
 	fasthttpafter "github.com/afterglow-go/afterglow/integrations/fasthttp"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
 func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	s := start(t, after, func(c *fasthttp.RequestCtx) {
 		runner.SetPattern(fasthttpafter.Context(c), "/orders/{id}")
@@ -29,7 +30,7 @@ func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
 	status, body, err := s.order(t.Context(), "/orders/7?gift=1", "X-Id", "7", "X-Id", "8", "Cookie", "session=s")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, status)
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.Equal(t, http.MethodPost, req.Method)
 	require.Equal(t, &url.URL{Path: "/orders/7", RawQuery: "gift=1"}, req.URL)
 	require.Equal(t, "/orders/{id}", req.Pattern)
@@ -44,7 +45,7 @@ func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
 	require.NotEmpty(t, req.RemoteAddr)
 	require.Equal(t, http.StatusConflict, req.Status)
 	require.EqualValues(t, len(body), req.Bytes)
-	require.WithinDuration(t, time.Now(), req.Start, patience)
+	require.WithinDuration(t, time.Now(), req.Start, adaptertest.Patience)
 	require.False(t, req.Succeeded())
 }
 
@@ -53,7 +54,7 @@ type valueKey struct{}
 // fasthttp uses the memory of a request again for the next one of the connection. The callback
 // looks when it has.
 func TestWhatACallbackReadsIsACopy(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	next, got := make(chan struct{}), make(chan string, 1)
 	s := start(t, after, func(c *fasthttp.RequestCtx) {
 		if string(c.Path()) != "/orders/first" {
@@ -80,7 +81,7 @@ func TestWhatACallbackReadsIsACopy(t *testing.T) {
 		require.NoError(t, err)
 	}
 	close(next)
-	require.Equal(t, "POST /orders/first q=one "+s.addr+" first a=first /orders/first first", receive(t, got))
+	require.Equal(t, "POST /orders/first q=one "+s.addr+" first a=first /orders/first first", adaptertest.Receive(t, got))
 }
 
 // Some routers put such strings into the user values.
@@ -99,20 +100,20 @@ func TestAContextKeepsTheUserValues(t *testing.T) {
 
 // The RequestCtx itself is no context to ask with: the callback would read what fasthttp writes.
 func TestAfterOfTheRunnerRefusesARequestCtx(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	refused := make(chan error, 1)
 	s := start(t, after, func(c *fasthttp.RequestCtx) {
 		refused <- runner.After(c, "order.email", func(context.Context) error { return nil })
 	})
 	_, _, err := s.order(t.Context(), "/")
 	require.NoError(t, err)
-	require.ErrorIs(t, receive(t, refused), runner.ErrNoScope)
+	require.ErrorIs(t, adaptertest.Receive(t, refused), runner.ErrNoScope)
 	var outside fasthttp.RequestCtx
 	require.ErrorIs(t, fasthttpafter.After(&outside, "order.email", func(context.Context) error { return nil }), runner.ErrNoScope)
 }
 
 func TestATimeoutHandlerWithinIsSeen(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, leave := make(chan runner.Request, 2), make(chan struct{})
 	s := start(t, after, fasthttp.TimeoutHandler(func(c *fasthttp.RequestCtx) {
 		seen(t, c, got)
@@ -124,19 +125,19 @@ func TestATimeoutHandlerWithinIsSeen(t *testing.T) {
 	status, _, err := s.order(t.Context(), "/slow")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, status)
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.True(t, req.TimedOut)
 	require.False(t, req.Succeeded())
 	close(leave)
-	require.True(t, receive(t, got).TimedOut)
+	require.True(t, adaptertest.Receive(t, got).TimedOut)
 	_, _, err = s.order(t.Context(), "/fast")
 	require.NoError(t, err)
-	require.True(t, receive(t, got).Succeeded())
+	require.True(t, adaptertest.Receive(t, got).Succeeded())
 }
 
 // The connection goes on for as long as its user likes.
 func TestAHijackedConnectionHasNoResponse(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, leave := make(chan runner.Request, 1), make(chan struct{})
 	s := start(t, after, func(c *fasthttp.RequestCtx) {
 		seen(t, c, got)
@@ -148,14 +149,14 @@ func TestAHijackedConnectionHasNoResponse(t *testing.T) {
 	defer conn.Close()
 	_, err = conn.Write([]byte("GET /socket HTTP/1.1\r\nHost: shop\r\n\r\n"))
 	require.NoError(t, err)
-	require.Equal(t, "/socket", receive(t, got).URL.Path)
+	require.Equal(t, "/socket", adaptertest.Receive(t, got).URL.Path)
 	close(leave)
 }
 
 // Of pipelined requests fasthttp does not say when each response has left. Each callback runs, and sees its own.
 func TestPipelinedRequestsLoseNoCallback(t *testing.T) {
 	const n = 20
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, n)
 	s := start(t, after, func(c *fasthttp.RequestCtx) { seen(t, c, got) })
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.addr)
@@ -171,14 +172,14 @@ func TestPipelinedRequestsLoseNoCallback(t *testing.T) {
 	_, err = io.WriteString(conn, all.String())
 	require.NoError(t, err)
 	for range n {
-		delete(want, receive(t, got).URL.Path)
+		delete(want, adaptertest.Receive(t, got).URL.Path)
 	}
 	require.Empty(t, want)
 }
 
 // A handler that empties its user values closes ours: callbacks must not run before it returns.
 func TestResetUserValuesReleasesNothingBeforeTheHandlerHasReturned(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	s := start(t, after, func(c *fasthttp.RequestCtx) {
 		seen(t, c, got)
@@ -189,12 +190,12 @@ func TestResetUserValuesReleasesNothingBeforeTheHandlerHasReturned(t *testing.T)
 	})
 	_, _, err := s.order(t.Context(), "/")
 	require.NoError(t, err)
-	require.True(t, receive(t, got).Succeeded())
+	require.True(t, adaptertest.Receive(t, got).Succeeded())
 }
 
 // A program that recovers from panics around Handler answers them.
 func TestAPanicThatIsRecoveredOutsideIsSeen(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	h := fasthttpafter.Handler(after, func(c *fasthttp.RequestCtx) {
 		seen(t, c, got)
@@ -211,7 +212,7 @@ func TestAPanicThatIsRecoveredOutsideIsSeen(t *testing.T) {
 	status, _, err := s.order(t.Context(), "/")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusInternalServerError, status)
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.True(t, req.Panicked)
 	require.Equal(t, http.StatusInternalServerError, req.Status)
 }
@@ -223,7 +224,7 @@ func TestTheLineThatAsksIsTheProgramsOwn(t *testing.T) {
 		at = callerOf(info)
 		return ctx
 	}
-	after := newRunner(t, runner.Config{Observers: []runner.Observer{{
+	after := adaptertest.NewRunner(t, runner.Config{Observers: []runner.Observer{{
 		WantsCaller: func(context.Context) bool { return true }, Accepted: line,
 	}}})
 	s := start(t, after, func(c *fasthttp.RequestCtx) {

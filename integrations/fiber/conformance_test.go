@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	fiberafter "github.com/afterglow-go/afterglow/integrations/fiber"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -99,7 +100,7 @@ func streamed(t testing.TB, h conformance.Handler) fiber.Handler {
 
 // ask is a client of both.
 func ask(transport *http.Transport, addr string) conformance.Client {
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: adaptertest.Patience}
 	return func(ctx context.Context, request string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/?q="+url.QueryEscape(request), http.NoBody)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	fiberafter "github.com/afterglow-go/afterglow/integrations/fiber"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	app := fiber.New()
 	app.Use(fiberafter.New(after))
@@ -38,7 +39,7 @@ func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
 	status, _, err := s.order(t.Context(), "/orders/7?gift=1", "X-Id", "7")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusCreated, status)
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.Equal(t, "/orders/:id", req.Pattern)
 	require.Equal(t, http.MethodPost, req.Method)
 	require.Equal(t, "/orders/7", req.URL.Path)
@@ -50,7 +51,7 @@ func TestACallbackReadsTheRequestThatItRunsAfter(t *testing.T) {
 
 // Fiber's ErrorHandler answers when the middleware has returned. Middleware asks, too.
 func TestTheStatusIsThatOfTheErrorHandler(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	app := fiber.New()
 	app.Use(fiberafter.New(after), func(c fiber.Ctx) error {
@@ -65,7 +66,7 @@ func TestTheStatusIsThatOfTheErrorHandler(t *testing.T) {
 		status, _, err := s.order(t.Context(), path)
 		require.NoError(t, err)
 		require.Equal(t, want, status)
-		req := receive(t, got)
+		req := adaptertest.Receive(t, got)
 		require.Equal(t, want, req.Status, path)
 		require.False(t, req.Succeeded())
 		if path == "/nowhere" {
@@ -77,7 +78,7 @@ func TestTheStatusIsThatOfTheErrorHandler(t *testing.T) {
 }
 
 func TestAPanicThatIsRecoveredOutsideIsSeen(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	app := fiber.New()
 	app.Use(recover.New(), fiberafter.New(after))
@@ -88,14 +89,14 @@ func TestAPanicThatIsRecoveredOutsideIsSeen(t *testing.T) {
 	status, _, err := start(t, app).order(t.Context(), "/")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusInternalServerError, status)
-	require.True(t, receive(t, got).Panicked)
+	require.True(t, adaptertest.Receive(t, got).Panicked)
 }
 
 type valueKey struct{}
 
 // Fiber and fasthttp use the memory of a request again for the next one. The callback looks when they have.
 func TestWhatACallbackReadsIsACopy(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	next, got := make(chan struct{}), make(chan string, 1)
 	app := fiber.New()
 	app.Use(fiberafter.New(after))
@@ -121,12 +122,12 @@ func TestWhatACallbackReadsIsACopy(t *testing.T) {
 		require.NoError(t, err)
 	}
 	close(next)
-	require.Equal(t, "POST /orders/first /:kind/:id "+s.addr+" first first mine", receive(t, got))
+	require.Equal(t, "POST /orders/first /:kind/:id "+s.addr+" first first mine", adaptertest.Receive(t, got))
 }
 
 // A fiber.Ctx is no context to ask with: the callback would read what Fiber writes.
 func TestAfterOfTheRunnerRefusesAFiberCtx(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	answers := make(chan error, 3)
 	nothing := func(context.Context) error { return nil }
 	app := fiber.New()
@@ -142,13 +143,13 @@ func TestAfterOfTheRunnerRefusesAFiberCtx(t *testing.T) {
 		_, _, err := s.order(t.Context(), path)
 		require.NoError(t, err)
 	}
-	require.ErrorIs(t, receive(t, answers), runner.ErrNoScope)
-	require.ErrorIs(t, receive(t, answers), runner.ErrNoScope)
-	require.NoError(t, receive(t, answers))
+	require.ErrorIs(t, adaptertest.Receive(t, answers), runner.ErrNoScope)
+	require.ErrorIs(t, adaptertest.Receive(t, answers), runner.ErrNoScope)
+	require.NoError(t, adaptertest.Receive(t, answers))
 }
 
 func TestATimeoutIsSeen(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	app := fiber.New()
 	app.Use(fiberafter.New(after))
@@ -160,13 +161,13 @@ func TestATimeoutIsSeen(t *testing.T) {
 	status, _, err := start(t, app).order(t.Context(), "/")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, status)
-	require.False(t, receive(t, got).Succeeded())
+	require.False(t, adaptertest.Receive(t, got).Succeeded())
 }
 
 // The handler that middleware timeout leaves behind moves the fiber.Ctx on. The race detector sees it
 // if New reads the route then.
 func TestAnAbandonedHandlerMayGoOn(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, routed := make(chan runner.Request, 1), make(chan struct{})
 	app := fiber.New()
 	app.Use(fiberafter.New(after), func(c fiber.Ctx) error {
@@ -183,8 +184,8 @@ func TestAnAbandonedHandlerMayGoOn(t *testing.T) {
 	status, _, err := start(t, app).order(t.Context(), "/orders/7")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, status)
-	receive(t, routed)
-	req := receive(t, got)
+	adaptertest.Receive(t, routed)
+	req := adaptertest.Receive(t, got)
 	require.True(t, req.TimedOut)
 	require.Empty(t, req.Pattern)
 }
@@ -192,7 +193,7 @@ func TestAnAbandonedHandlerMayGoOn(t *testing.T) {
 // Under load each callback sees its own request, whatever Fiber uses again. Half of the callbacks run when all
 // requests have been answered.
 func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
-	after := newRunner(t, runner.Config{Workers: 8, Queue: 4 * requests, Limits: map[string]int{"order.webhook": 4}})
+	after := adaptertest.NewRunner(t, runner.Config{Workers: 8, Queue: 4 * requests, Limits: map[string]int{"order.webhook": 4}})
 	answered := make(chan struct{})
 	var mu sync.Mutex
 	var wrong []string
@@ -244,7 +245,7 @@ func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
 	}
 	wg.Wait()
 	close(answered)
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Less(t, len(contexts), requests, "no fiber.Ctx was used again: there was nothing to test")
 	require.Empty(t, wrong[:min(len(wrong), 10)], "%d in all", len(wrong))
 	require.Equal(t, fmt.Sprintf("%d success", 3*requests), after.Stats().Outcomes.String())

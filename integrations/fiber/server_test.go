@@ -6,17 +6,14 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/stretchr/testify/require"
 
 	fiberafter "github.com/afterglow-go/afterglow/integrations/fiber"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
-
-// patience bounds every wait.
-const patience = 30 * time.Second
 
 // serveOn serves app until the end of the test.
 func serveOn(t testing.TB, ln net.Listener, app *fiber.App) {
@@ -45,7 +42,7 @@ func start(t testing.TB, app *fiber.App) site {
 	serveOn(t, ln, app)
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	t.Cleanup(transport.CloseIdleConnections)
-	return site{ln.Addr().String(), &http.Client{Transport: transport, Timeout: patience}}
+	return site{ln.Addr().String(), &http.Client{Transport: transport, Timeout: adaptertest.Patience}}
 }
 
 // order sends a request, and returns the status and the body of its response.
@@ -64,33 +61,6 @@ func (s site) order(ctx context.Context, path string, header ...string) (status 
 	defer res.Body.Close()
 	all, err := io.ReadAll(res.Body)
 	return res.StatusCode, string(all), err
-}
-
-func newRunner(t testing.TB, cfg runner.Config) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { drain(t, after) })
-	return after
-}
-
-// drain returns when every callback has ended.
-func drain(t testing.TB, after *runner.Runner) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	report, err := after.Shutdown(ctx)
-	require.NoError(t, err, report)
-}
-
-func receive[T any](t testing.TB, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		require.Fail(t, "nothing came")
-	}
-	return v
 }
 
 // seen asks for a callback that hands on the request it runs after.

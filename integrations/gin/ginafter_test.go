@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -47,15 +48,15 @@ func TestUnderLoadEachCallbackSeesItsOwnRequest(t *testing.T) {
 }
 
 func TestAGroupHasTheRunnerAndNamesItsRoutes(t *testing.T) {
-	after, seen := newRunner(t), make(chan runner.Request, 1)
+	after, seen := adaptertest.NewRunner(t, runner.Config{}), make(chan runner.Request, 1)
 	engine := newEngine()
 	engine.Group("/orders").Use(ginafter.New(after)).POST("/:id", func(c *gin.Context) {
-		if err := ginafter.After(c, "order.log", see(seen)); err != nil {
+		if err := ginafter.After(c, "order.log", adaptertest.Seen(seen)); err != nil {
 			t.Error(err)
 		}
 		c.AbortWithStatus(http.StatusConflict)
 	})
-	status, req := place(t, engine, "/orders/7", seen)
+	status, req := adaptertest.Place(t, engine, "/orders/7", seen)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, http.StatusConflict, req.Status, "gin keeps it to itself until the end")
 	require.Equal(t, "/orders/:id", req.Pattern)
@@ -66,7 +67,7 @@ type valueKey struct{}
 // The values of the request's context stay, whatever the engine's ContextWithFallback.
 func TestAfterKeepsTheValuesOfTheRequestsContext(t *testing.T) {
 	for _, fallback := range []bool{false, true} {
-		after, got := newRunner(t), make(chan any, 1)
+		after, got := adaptertest.NewRunner(t, runner.Config{}), make(chan any, 1)
 		engine := newEngine()
 		engine.ContextWithFallback = fallback
 		engine.Use(ginafter.New(after))
@@ -75,13 +76,13 @@ func TestAfterKeepsTheValuesOfTheRequestsContext(t *testing.T) {
 			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), valueKey{}, "mine"))
 			err := ginafter.After(c, "order.email", func(ctx context.Context) error {
 				got <- ctx.Value(valueKey{})
-				return see(seen)(ctx)
+				return adaptertest.Seen(seen)(ctx)
 			})
 			if err != nil {
 				t.Error(err)
 			}
 		})
-		_, _ = place(t, engine, "/", seen)
+		_, _ = adaptertest.Place(t, engine, "/", seen)
 		require.Equal(t, "mine", <-got)
 	}
 }
@@ -90,36 +91,4 @@ func TestAfterWithoutARunnerIsAMistake(t *testing.T) {
 	c := gin.CreateTestContextOnly(httptest.NewRecorder(), newEngine())
 	c.Request = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 	require.ErrorIs(t, ginafter.After(c, "order.email", func(context.Context) error { return nil }), runner.ErrNoScope)
-}
-
-func newRunner(t *testing.T) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(runner.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = after.Shutdown(context.Background()) })
-	return after
-}
-
-// place sends an order, and returns the status of the answer and the request that its callback ran after.
-func place(t *testing.T, h http.Handler, path string, seen <-chan runner.Request) (status int, req runner.Request) {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
-	runner.Bind(srv.Config)
-	srv.Start()
-	defer srv.Close()
-	out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, http.NoBody)
-	require.NoError(t, err)
-	res, err := srv.Client().Do(out)
-	require.NoError(t, err)
-	_ = res.Body.Close()
-	return res.StatusCode, <-seen
-}
-
-// see is a callback that hands on the request it runs after.
-func see(to chan<- runner.Request) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, _ := runner.RequestFrom(ctx)
-		to <- req
-		return nil
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -25,7 +26,7 @@ const (
 // the callbacks run when all RPCs have been answered, and grpc has used again what it uses again.
 func TestUnderLoadEachCallbackSeesItsOwnRPC(t *testing.T) {
 	observer, provider, exporter := newTelemetry(t)
-	after := newRunner(t, runner.Config{Workers: 8, Queue: 4 * rpcs, Limits: map[string]int{"order.webhook": 4}, Observers: []runner.Observer{observer}})
+	after := adaptertest.NewRunner(t, runner.Config{Workers: 8, Queue: 4 * rpcs, Limits: map[string]int{"order.webhook": 4}, Observers: []runner.Observer{observer}})
 	answered := make(chan struct{})
 	var mu sync.Mutex
 	ofRPC := make(map[string]trace.SpanContext) // the RPC's span, by its id
@@ -82,7 +83,7 @@ func TestUnderLoadEachCallbackSeesItsOwnRPC(t *testing.T) {
 	wg.Wait()
 	close(answered)
 	srv.GracefulStop()
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Empty(t, wrong[:min(len(wrong), 10)], "%d in all", len(wrong))
 	require.Equal(t, fmt.Sprintf("%d success", 2*rpcs), after.Stats().Outcomes.String())
 	links := 0

@@ -10,13 +10,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
 // grpc limits no streams. The handlers of these go on when the client has left, and return no error.
 func TestHoweverManyRPCsAreCutAtOnceEachIsAborted(t *testing.T) {
 	const rpcs = 5000 // exacth2 remembers 4096 for handlers that have not begun
-	after := newRunner(t, runner.Config{Queue: rpcs})
+	after := adaptertest.NewRunner(t, runner.Config{Queue: rpcs})
 	running, cut, left := make(chan struct{}, rpcs), make(chan struct{}, rpcs), make(chan struct{})
 	got := make(chan runner.Request, rpcs)
 	ln := listen(t)
@@ -39,17 +40,17 @@ func TestHoweverManyRPCsAreCutAtOnceEachIsAborted(t *testing.T) {
 		})
 	}
 	for range rpcs {
-		receive(t, running)
+		adaptertest.Receive(t, running)
 	}
 	leave()
 	clients.Wait()
 	for range rpcs {
-		receive(t, cut)
+		adaptertest.Receive(t, cut)
 	}
 	close(left)
 	whole := 0
 	for range rpcs {
-		if req := receive(t, got); !req.Aborted {
+		if req := adaptertest.Receive(t, got); !req.Aborted {
 			whole++
 		}
 	}

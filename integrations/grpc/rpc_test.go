@@ -18,11 +18,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
 func TestACallbackReadsTheRPCThatItRunsAfter(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 		seen(t, ctx, got)
@@ -33,7 +34,7 @@ func TestACallbackReadsTheRPCThatItRunsAfter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "placed", answer)
 
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.Equal(t, "grpc", req.RPC)
 	require.Equal(t, place, req.Pattern)
 	require.Equal(t, "OK", req.Code)
@@ -45,7 +46,7 @@ func TestACallbackReadsTheRPCThatItRunsAfter(t *testing.T) {
 	require.NotEmpty(t, req.RemoteAddr)
 	require.EqualValues(t, 8, req.Bytes, "a message of six bytes with a tag and a length")
 	require.Empty(t, req.Method)
-	require.WithinDuration(t, time.Now(), req.Start, patience)
+	require.WithinDuration(t, time.Now(), req.Start, adaptertest.Patience)
 	require.True(t, req.Succeeded())
 	require.True(t, req.NotAborted())
 	require.False(t, req.TimedOut)
@@ -66,7 +67,7 @@ func TestAFailedRPCClosesWhen(t *testing.T) {
 		"turned into success": {handler: func() ([]byte, error) { return nil, errors.New("no") }, options: []grpc.ServerOption{grpc.UnaryInterceptor(forgive)}, code: "OK"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			after := newRunner(t, runner.Config{})
+			after := adaptertest.NewRunner(t, runner.Config{})
 			got := make(chan runner.Request, 1)
 			cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 				if err := runner.After(ctx, "order.email", func(context.Context) error { return nil }, runner.When(runner.Request.Succeeded)); err != nil {
@@ -76,8 +77,8 @@ func TestAFailedRPCClosesWhen(t *testing.T) {
 				return c.handler()
 			}, c.options...)
 			_, err := placeOrder(t.Context(), cc, "book")
-			req := receive(t, got)
-			drain(t, after)
+			req := adaptertest.Receive(t, got)
+			adaptertest.Drain(t, after)
 			require.Equal(t, c.code, req.Code)
 			if c.code == "OK" {
 				require.NoError(t, err)
@@ -101,7 +102,7 @@ func forgive(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.Unary
 }
 
 func TestAStreamsCallbacksWaitForItsEnd(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, more := make(chan runner.Request, 1), make(chan struct{})
 	ln := listen(t)
 	serve(t, ln, orders{onWatch: func(ctx context.Context, _ []byte, send func([]byte) error) error {
@@ -125,7 +126,7 @@ func TestAStreamsCallbacksWaitForItsEnd(t *testing.T) {
 	close(more)
 	require.NoError(t, s.RecvMsg(new(message)))
 	require.Equal(t, codes.DataLoss, status.Code(s.RecvMsg(new(message))))
-	req := receive(t, got)
+	req := adaptertest.Receive(t, got)
 	require.Equal(t, watch, req.Pattern)
 	require.Equal(t, "DATA_LOSS", req.Code)
 }
@@ -136,7 +137,7 @@ func TestAClientThatLeavesIsSeen(t *testing.T) {
 		"closes its connection": func(_ func(), cc *grpc.ClientConn) { _ = cc.Close() },
 	} {
 		t.Run(how, func(t *testing.T) {
-			after := newRunner(t, runner.Config{})
+			after := adaptertest.NewRunner(t, runner.Config{})
 			got, entered := make(chan runner.Request, 1), make(chan struct{})
 			cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 				seen(t, ctx, got)
@@ -153,14 +154,14 @@ func TestAClientThatLeavesIsSeen(t *testing.T) {
 			}()
 			<-entered
 			leave(cancel, cc)
-			require.Error(t, receive(t, answer))
-			require.False(t, receive(t, got).NotAborted())
+			require.Error(t, adaptertest.Receive(t, answer))
+			require.False(t, adaptertest.Receive(t, got).NotAborted())
 		})
 	}
 }
 
 func TestADeadlineOfTheClientIsSeen(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, gone := make(chan runner.Request, 1), make(chan struct{})
 	cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 		seen(t, ctx, got)
@@ -173,12 +174,12 @@ func TestADeadlineOfTheClientIsSeen(t *testing.T) {
 	_, err := placeOrder(ctx, cc, "book")
 	close(gone)
 	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
-	require.False(t, receive(t, got).Succeeded())
+	require.False(t, adaptertest.Receive(t, got).Succeeded())
 }
 
 // Interceptors look at the types of these.
 func TestThePeerIsWhatItIsWithoutARunner(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	ofServer, ofClient := certified(t)
 	ln := listen(t)
 	serve(t, ln, orders{onPlace: func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -197,7 +198,7 @@ func TestThePeerIsWhatItIsWithoutARunner(t *testing.T) {
 
 // With other credentials nothing is known of the connection. Callbacks run all the same.
 func TestCallbacksRunOnConnectionsThatAreNotFollowed(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	cc := start(t, after, func(ctx context.Context, _ []byte) ([]byte, error) {
 		seen(t, ctx, got)
@@ -205,12 +206,12 @@ func TestCallbacksRunOnConnectionsThatAreNotFollowed(t *testing.T) {
 	}, grpc.Creds(plain()))
 	_, err := placeOrder(t.Context(), cc, "book")
 	require.NoError(t, err)
-	require.True(t, receive(t, got).NotAborted())
+	require.True(t, adaptertest.Receive(t, got).NotAborted())
 }
 
 // grpc can serve RPCs under net/http, too.
 func TestCallbacksRunUnderServeHTTP(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan runner.Request, 1)
 	srv := grpc.NewServer(grpcafter.ServerOptions(nil, after)...)
 	srv.RegisterService(&description, orders{onPlace: func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -220,18 +221,18 @@ func TestCallbacksRunUnderServeHTTP(t *testing.T) {
 	ln := listen(t)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	web := &http.Server{Handler: srv, Protocols: protocols, ReadHeaderTimeout: patience}
+	web := &http.Server{Handler: srv, Protocols: protocols, ReadHeaderTimeout: adaptertest.Patience}
 	served := make(chan struct{})
 	go func() { _ = web.Serve(ln); close(served) }()
 	t.Cleanup(func() { _ = web.Close(); <-served })
 	answer, err := placeOrder(t.Context(), connect(t, ln.Addr(), nil), "book")
 	require.NoError(t, err)
 	require.Equal(t, "placed", answer)
-	require.Equal(t, place, receive(t, got).Pattern)
+	require.Equal(t, place, adaptertest.Receive(t, got).Pattern)
 }
 
 func TestAnUnknownMethodAsksForNothing(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	cc := start(t, after, nil)
 	err := cc.Invoke(t.Context(), "/shop.v1.Orders/Nothing", new(message), new(message))
 	require.Equal(t, codes.Unimplemented, status.Code(err))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -15,9 +14,6 @@ import (
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
 	"github.com/afterglow-go/afterglow/runner"
 )
-
-// patience bounds every wait.
-const patience = 30 * time.Second
 
 const (
 	service = "shop.v1.Orders"
@@ -130,33 +126,6 @@ func watchOrder(ctx context.Context, cc *grpc.ClientConn, order string) (string,
 		return "", err
 	}
 	return readAll(s)
-}
-
-func newRunner(t testing.TB, cfg runner.Config) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { drain(t, after) })
-	return after
-}
-
-// drain returns when every callback has ended.
-func drain(t testing.TB, after *runner.Runner) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	report, err := after.Shutdown(ctx)
-	require.NoError(t, err, report)
-}
-
-func receive[T any](t testing.TB, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		require.Fail(t, "nothing came")
-	}
-	return v
 }
 
 // start serves a unary method under a runner, and returns a client.

@@ -7,12 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
 // An RPC that is under way when GracefulStop begins is answered, and its callbacks run.
 func TestGracefulStopLosesNoCallback(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	entered, leave := make(chan struct{}), make(chan struct{})
 	ln := listen(t)
 	srv := serve(t, ln, orders{onPlace: func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -35,15 +36,15 @@ func TestGracefulStopLosesNoCallback(t *testing.T) {
 	go func() { srv.GracefulStop(); close(stopped) }()
 	require.Equal(t, 1, after.Stats().Reserved, "the RPC is open")
 	close(leave)
-	require.Equal(t, "placed", receive(t, answer))
-	receive(t, stopped)
-	drain(t, after)
+	require.Equal(t, "placed", adaptertest.Receive(t, answer))
+	adaptertest.Receive(t, stopped)
+	adaptertest.Drain(t, after)
 	require.Equal(t, "1 success", after.Stats().Outcomes.String())
 }
 
 // Stop cuts the connection: there is no response, and callbacks run.
 func TestStopReleasesCallbacks(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got, entered := make(chan runner.Request, 1), make(chan struct{})
 	ln := listen(t)
 	srv := serve(t, ln, orders{onPlace: func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -60,6 +61,6 @@ func TestStopReleasesCallbacks(t *testing.T) {
 	}()
 	<-entered
 	srv.Stop()
-	require.Error(t, receive(t, answer))
-	require.False(t, receive(t, got).NotAborted())
+	require.Error(t, adaptertest.Receive(t, answer))
+	require.False(t, adaptertest.Receive(t, got).NotAborted())
 }

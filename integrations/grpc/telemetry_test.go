@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	grpcafter "github.com/afterglow-go/afterglow/integrations/grpc"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
@@ -60,7 +61,7 @@ func TestTheLinkIsToTheSpanOfOtelgrpcWhereverItStands(t *testing.T) {
 		for method, call := range map[string]func(context.Context, *grpc.ClientConn, string) (string, error){place: placeOrder, watch: watchOrder} {
 			t.Run(where+method, func(t *testing.T) {
 				observer, provider, exporter := newTelemetry(t)
-				after := newRunner(t, runner.Config{Observers: []runner.Observer{observer}})
+				after := adaptertest.NewRunner(t, runner.Config{Observers: []runner.Observer{observer}})
 				ask := func(ctx context.Context) error {
 					return errors.Join(
 						runner.After(ctx, "order.email", func(context.Context) error { return nil }),
@@ -74,7 +75,7 @@ func TestTheLinkIsToTheSpanOfOtelgrpcWhereverItStands(t *testing.T) {
 				_, err := call(t.Context(), connect(t, ln.Addr(), nil), "book")
 				require.Equal(t, codes.NotFound, status.Code(err))
 				srv.GracefulStop() // and so otelgrpc has ended its spans
-				drain(t, after)
+				adaptertest.Drain(t, after)
 
 				callback := spanOf(t, exporter, "process order.email")
 				got := attributesOf(callback)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	lambdaafter "github.com/afterglow-go/afterglow/integrations/lambda"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -53,9 +54,9 @@ func serve(t testing.TB, ln net.Listener, dial conformance.Dial, h conformance.H
 	t.Helper()
 	p := start(t, handlerOf(h, runners))
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		i := p.begin(t, event{Order: r.URL.Query().Get("q")}, patience)
+		i := p.begin(t, event{Order: r.URL.Query().Get("q")}, adaptertest.Patience)
 		defer close(i.taken)
-		a := receive(t, i.answer)
+		a := adaptertest.Receive(t, i.answer)
 		status := http.StatusOK
 		if a.failed {
 			status = http.StatusBadGateway
@@ -73,7 +74,7 @@ func serve(t testing.TB, ln net.Listener, dial conformance.Dial, h conformance.H
 		transport.CloseIdleConnections()
 		front.Close()
 	})
-	client := &http.Client{Transport: transport, Timeout: patience}
+	client := &http.Client{Transport: transport, Timeout: adaptertest.Patience}
 	return func(ctx context.Context, request string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, front.URL+"?q="+url.QueryEscape(request), http.NoBody)
 		if err != nil {

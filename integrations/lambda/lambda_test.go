@@ -19,12 +19,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	lambdaafter "github.com/afterglow-go/afterglow/integrations/lambda"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
 // The response leaves, then the callbacks run, then the process asks for the next invocation.
 func TestCallbacksRunBetweenTheResponseAndTheNextInvocation(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	var p *platform
 	began, leave := make(chan string, 1), make(chan struct{})
 	p = start(t, lambdaafter.Handler(after, func(ctx context.Context, e event) (string, error) {
@@ -36,10 +37,10 @@ func TestCallbacksRunBetweenTheResponseAndTheNextInvocation(t *testing.T) {
 		})
 	}))
 	i := p.begin(t, event{Order: "7"}, time.Hour)
-	require.Equal(t, answer{contentType: "application/json", body: `"placed 7"`}, receive(t, i.answer))
+	require.Equal(t, answer{contentType: "application/json", body: `"placed 7"`}, adaptertest.Receive(t, i.answer))
 	require.Equal(t, 1, after.Stats().Reserved, "the platform has not accepted the response")
 	close(i.taken)
-	require.Equal(t, "next, response", receive(t, began))
+	require.Equal(t, "next, response", adaptertest.Receive(t, began))
 	require.Equal(t, "next, response", p.noted(), "the process asks for nothing while the callback runs")
 	close(leave)
 	require.Equal(t, `"placed 8"`, p.invoke(t, "8").body)
@@ -48,7 +49,7 @@ func TestCallbacksRunBetweenTheResponseAndTheNextInvocation(t *testing.T) {
 
 // aws-lambda-go has no hook after it has reported a failure.
 func TestCallbacksOfAFailureRunBeforeItIsReported(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	failed := errors.New("no such book")
 	got := make(chan error, 1)
 	var p *platform
@@ -66,15 +67,15 @@ func TestCallbacksOfAFailureRunBeforeItIsReported(t *testing.T) {
 	a := p.invoke(t, "7")
 	require.True(t, a.failed)
 	require.Contains(t, a.body, "no such book")
-	require.ErrorIs(t, receive(t, got), failed)
+	require.ErrorIs(t, adaptertest.Receive(t, got), failed)
 	require.Contains(t, p.noted(), "next, callback, error")
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Equal(t, "1 success, 1 skipped", after.Stats().Outcomes.String())
 }
 
 // After a panic the process ends.
 func TestCallbacksHaveEndedWhenAPanicGoesOn(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	var got error
 	h := lambdaafter.Handler(after, func(ctx context.Context, _ event) (string, error) {
 		err := runner.After(ctx, "order.log", func(ctx context.Context) error {
@@ -113,7 +114,7 @@ func TestTheWaitEndsWithTheInvocation(t *testing.T) {
 
 // The answer is that of the function without a runner, byte for byte.
 func TestTheAnswerIsTheSameAsWithoutARunner(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	same(t, after, map[string]string{"html": "<b>&</b>"})
 	same(t, after, []int(nil))
 	same(t, after, struct{}{})
@@ -141,7 +142,7 @@ func sent(t *testing.T, handler any) string {
 
 // A handler of net/http goes on while its response is streamed, and asks then.
 func TestAFunctionURLOfNetHTTPAsksWhileItStreams(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	ran := make(chan string, 1)
 	h := lambdaafter.Handler(after, lambdaurl.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "placed ")
@@ -159,7 +160,7 @@ func TestAFunctionURLOfNetHTTPAsksWhileItStreams(t *testing.T) {
 	require.True(t, strings.HasSuffix(string(body), "placed successfully"))
 	require.Equal(t, 1, after.Stats().Reserved)
 	require.NoError(t, res.Close())
-	require.Equal(t, "/orders", receive(t, ran))
+	require.Equal(t, "/orders", adaptertest.Receive(t, ran))
 }
 
 const (
@@ -169,7 +170,7 @@ const (
 
 // One runner serves several processes, as it does with several invocations at once (AWS_LAMBDA_MAX_CONCURRENCY).
 func TestUnderLoadEachCallbackSeesItsOwnInvocation(t *testing.T) {
-	after := newRunner(t, runner.Config{Workers: 8})
+	after := adaptertest.NewRunner(t, runner.Config{Workers: 8})
 	var mu sync.Mutex
 	var wrong []string
 	ran := 0
@@ -204,7 +205,7 @@ func TestUnderLoadEachCallbackSeesItsOwnInvocation(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Empty(t, wrong[:min(len(wrong), 10)], "%d in all", len(wrong))
 	require.Equal(t, 2*invocations, ran)
 }

@@ -15,14 +15,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/stretchr/testify/require"
 
 	lambdaafter "github.com/afterglow-go/afterglow/integrations/lambda"
-	"github.com/afterglow-go/afterglow/runner"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 )
-
-// patience bounds every wait.
-const patience = 30 * time.Second
 
 // event is what functions get.
 type event struct {
@@ -73,9 +69,9 @@ func start(t testing.TB, h func(context.Context, event) (*lambdaafter.Response, 
 		}
 		return h(ctx, e)
 	})
-	receive(t, p.asked) // it has read the variable
+	adaptertest.Receive(t, p.asked) // it has read the variable
 	t.Cleanup(func() {
-		p.begin(t, event{Stop: true}, patience)
+		p.begin(t, event{Stop: true}, adaptertest.Patience)
 		<-stopped
 	})
 	return p
@@ -141,7 +137,7 @@ func (p *platform) begin(t testing.TB, e event, left time.Duration) *invocation 
 	p.mu.Unlock()
 	select {
 	case p.invocations <- i:
-	case <-time.After(patience):
+	case <-time.After(adaptertest.Patience):
 		t.Error("the process does not ask for an invocation")
 	}
 	return i
@@ -152,32 +148,5 @@ func (p *platform) invoke(t testing.TB, order string) answer {
 	t.Helper()
 	i := p.begin(t, event{Order: order}, time.Hour)
 	defer close(i.taken)
-	return receive(t, i.answer)
-}
-
-func newRunner(t testing.TB, cfg runner.Config) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { drain(t, after) })
-	return after
-}
-
-// drain returns when every callback has ended.
-func drain(t testing.TB, after *runner.Runner) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	report, err := after.Shutdown(ctx)
-	require.NoError(t, err, report)
-}
-
-func receive[T any](t testing.TB, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		require.Fail(t, "nothing came")
-	}
-	return v
+	return adaptertest.Receive(t, i.answer)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -22,7 +23,7 @@ import (
 // an error, which echo writes when the chain has returned. around stands around Middleware.
 func refuses(t *testing.T, wait func(ctx context.Context), around ...echo.MiddlewareFunc) (http.Handler, <-chan runner.Request) {
 	t.Helper()
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	seen := make(chan runner.Request, 1)
 	e := echo.New()
 	e.Use(append(around, echo.WrapMiddleware(after.Middleware))...)
@@ -57,7 +58,7 @@ func TestErrorsUnderATimeoutOfTheContextReachTheClient(t *testing.T) {
 			h, seen := refuses(t, f, echomiddleware.ContextTimeout(timeout))
 			srv := serve(t, h)
 			require.Equal(t, http.StatusUnauthorized, send(t, srv, echo4.order(t.Context(), srv.URL, "7")).Status)
-			require.Equal(t, http.StatusUnauthorized, receive(t, seen).Status)
+			require.Equal(t, http.StatusUnauthorized, adaptertest.Receive(t, seen).Status)
 		})
 	}
 }
@@ -76,13 +77,13 @@ func TestErrorsReachAClientThatHasClosedItsHalf(t *testing.T) {
 	require.NoError(t, err)
 	_ = res.Body.Close()
 	require.Equal(t, http.StatusUnauthorized, res.StatusCode)
-	require.Equal(t, http.StatusUnauthorized, receive(t, seen).Status)
+	require.Equal(t, http.StatusUnauthorized, adaptertest.Receive(t, seen).Status)
 }
 
 // The same of gin: a service that recovers from panics outside of the runner's
 // Middleware, under a middleware that ends its context.
 func TestAPanicUnderAContextThatEndsIsAnsweredByGinsRecovery(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	engine := gin.New()
 	engine.Use(gin.RecoveryWithWriter(io.Discard), func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), time.Minute)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -15,7 +16,7 @@ import (
 // write some answers when their chain has returned.
 func answersAsWithout(t *testing.T, f framework, at mounting) {
 	plain := serve(t, f.orders(placeByID))
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	seen, mailed := make(chan runner.Request, 1), make(chan bool, 1)
 	srv := serve(t, f.engine(at, after.Middleware, func(v visit) error {
 		mail := func(context.Context) error { mailed <- true; return nil }
@@ -42,15 +43,15 @@ func answersAsWithout(t *testing.T, f framework, at mounting) {
 		without := send(t, plain, f.order(t.Context(), plain.URL, id))
 		require.Equal(t, status, without.Status)
 		require.Equal(t, without, send(t, srv, f.order(t.Context(), srv.URL, id)))
-		require.Equal(t, status, receive(t, seen).Status, "the frozen one")
+		require.Equal(t, status, adaptertest.Receive(t, seen).Status, "the frozen one")
 		if status == created {
-			receive(t, mailed)
+			adaptertest.Receive(t, mailed)
 		}
 	}
 	for _, path := range []string{"/nowhere", "/orders/7", placeOrder} { // GET is the wrong method for the others
 		require.Equal(t, send(t, plain, get(t, plain.URL+path)), send(t, srv, get(t, srv.URL+path)), path)
 	}
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.Equal(t, "6 success, 4 skipped", after.Stats().Outcomes.String(), "no mail after an error")
 }
 
@@ -64,7 +65,7 @@ func get(t *testing.T, url string) *http.Request {
 // recovers compares what becomes of a panic with the same engine without the runner.
 func recovers(t *testing.T, f framework, at mounting, inside bool) {
 	plain := serve(t, f.orders(func(visit) error { panic("broken") }, nil))
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	seen := make(chan runner.Request, 1)
 	broken := func(v visit) error {
 		err := runner.After(v.own, "order.log", func(ctx context.Context) error {
@@ -90,7 +91,7 @@ func recovers(t *testing.T, f framework, at mounting, inside bool) {
 	want := send(t, plain, f.order(t.Context(), plain.URL, "7"))
 	require.Equal(t, http.StatusInternalServerError, want.Status)
 	require.Equal(t, want, send(t, srv, f.order(t.Context(), srv.URL, "7")))
-	got := receive(t, seen)
+	got := adaptertest.Receive(t, seen)
 	require.False(t, got.Succeeded())
 	require.Equal(t, !inside, got.Panicked)
 	if inside {

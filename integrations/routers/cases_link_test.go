@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
@@ -22,7 +23,7 @@ import (
 // both, and looks at the link of the callback's span.
 func links(t *testing.T, f framework, at mounting, outer, inner bool) {
 	tel, provider, exporter := newTelemetry(t, telemetry.Config{})
-	after := newRunner(t, runner.Config{Observers: []runner.Observer{tel.Observer()}})
+	after := adaptertest.NewRunner(t, runner.Config{Observers: []runner.Observer{tel.Observer()}})
 	otel := func(name string) middleware {
 		return func(next http.Handler) http.Handler {
 			return otelhttp.NewHandler(next, name, otelhttp.WithTracerProvider(provider),
@@ -42,7 +43,7 @@ func links(t *testing.T, f framework, at mounting, outer, inner bool) {
 	srv := serve(t, h)
 	res := send(t, srv, f.order(t.Context(), srv.URL, "7"))
 	require.Less(t, res.Status, http.StatusMultipleChoices, res.Body)
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	srv.Close() // and so otelhttp has ended its spans
 	requireRoute(t, spanOf(t, exporter, "process order.email"), f)
 	switch {
@@ -100,7 +101,7 @@ func TestTheLinkIsToTheSpanOfOtelchiWhereverItStands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tel, provider, exporter := newTelemetry(t, telemetry.Config{})
-			after := newRunner(t, runner.Config{Observers: []runner.Observer{tel.Observer()}})
+			after := adaptertest.NewRunner(t, runner.Config{Observers: []runner.Observer{tel.Observer()}})
 			router := chi.NewRouter()
 			router.Use(order(after.Middleware, otelchi.Middleware("shop", otelchi.WithTracerProvider(provider)))...)
 			var asked trace.SpanContext
@@ -110,7 +111,7 @@ func TestTheLinkIsToTheSpanOfOtelchiWhereverItStands(t *testing.T) {
 			})
 			srv := serve(t, router)
 			require.Equal(t, http.StatusCreated, send(t, srv, chiRouter.order(t.Context(), srv.URL, "7")).Status)
-			drain(t, after)
+			adaptertest.Drain(t, after)
 			srv.Close()
 			requireLink(t, exporter, "/orders/{id}")
 			require.True(t, asked.IsValid())

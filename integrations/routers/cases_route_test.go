@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -22,7 +23,7 @@ type valueKey struct{}
 // orderOne places one order and returns what its callback has found.
 func orderOne(t *testing.T, f framework, at mounting, use ...middleware) found {
 	t.Helper()
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	got := make(chan found, 1)
 	srv := serve(t, f.engine(at, after.Middleware, func(v visit) error {
 		return runner.After(v.own, "order.email", func(ctx context.Context) error {
@@ -33,7 +34,7 @@ func orderOne(t *testing.T, f framework, at mounting, use ...middleware) found {
 	}, use...))
 	res := send(t, srv, f.order(t.Context(), srv.URL, "7"))
 	require.Less(t, res.Status, http.StatusMultipleChoices, res.Body)
-	one := receive(t, got)
+	one := adaptertest.Receive(t, got)
 	require.True(t, one.ok)
 	require.Equal(t, "7", one.request.Header.Get("X-Id"))
 	require.Equal(t, res.Status, one.request.Status)
@@ -66,7 +67,7 @@ func copiesRequest(t *testing.T, f framework, at mounting) {
 func TestMiddlewareInTwoPlacesIsHarmless(t *testing.T) {
 	for _, f := range frameworks() {
 		t.Run(f.name, func(t *testing.T) {
-			after := newRunner(t, runner.Config{})
+			after := adaptertest.NewRunner(t, runner.Config{})
 			got := make(chan runner.Request, 2)
 			h := f.engine(within, after.Middleware, func(v visit) error {
 				return runner.After(v.own, "order.email", func(ctx context.Context) error {
@@ -77,10 +78,10 @@ func TestMiddlewareInTwoPlacesIsHarmless(t *testing.T) {
 			})
 			srv := serve(t, after.Middleware(h))
 			res := send(t, srv, f.order(t.Context(), srv.URL, "7"))
-			one := receive(t, got)
+			one := adaptertest.Receive(t, got)
 			require.Equal(t, f.pattern, one.Pattern)
 			require.Equal(t, res.Status, one.Status)
-			drain(t, after)
+			adaptertest.Drain(t, after)
 			require.Equal(t, "1 success", after.Stats().Outcomes.String())
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 	"github.com/afterglow-go/afterglow/telemetry/names"
@@ -67,7 +68,7 @@ func TestAGinContextWithoutFallbackIsAMisuseThatIsLoggedAndCounted(t *testing.T)
 	registry := prometheus.NewRegistry()
 	tel, err := telemetry.New(telemetry.Config{Registerer: registry})
 	require.NoError(t, err)
-	after := newRunner(t, runner.Config{Queue: requests, Observers: []runner.Observer{tel.Observer()}})
+	after := adaptertest.NewRunner(t, runner.Config{Queue: requests, Observers: []runner.Observer{tel.Observer()}})
 	var asked, refused, right atomic.Int32
 	engine := gin.New()
 	engine.POST("/orders/:id", func(c *gin.Context) {
@@ -121,7 +122,7 @@ func TestAnAdapterThatKeepsGinsWriterHidesTheStatus(t *testing.T) {
 	}
 	for name, adapter := range map[string]func(middleware) gin.HandlerFunc{"naive": naive, "ginafter": ginafter.WrapMiddleware} {
 		t.Run(name, func(t *testing.T) {
-			after := newRunner(t, runner.Config{})
+			after := adaptertest.NewRunner(t, runner.Config{})
 			engine := gin.New()
 			engine.Use(adapter(after.Middleware))
 			engine.POST("/orders/:id", func(c *gin.Context) {
@@ -130,7 +131,7 @@ func TestAnAdapterThatKeepsGinsWriterHidesTheStatus(t *testing.T) {
 			})
 			srv := serve(t, engine)
 			require.Equal(t, http.StatusInternalServerError, send(t, srv, ginEngine.order(t.Context(), srv.URL, "7")).Status)
-			drain(t, after)
+			adaptertest.Drain(t, after)
 			want := map[string]string{"naive": "1 success", "ginafter": "1 skipped"}
 			require.Equal(t, want[name], after.Stats().Outcomes.String())
 		})
@@ -149,7 +150,7 @@ func TestAMiddlewareThatAnswersByItselfEndsTheChainOfGin(t *testing.T) {
 // Within gin the runner's writer stands between the handler and gin's, which serves
 // the next request by then.
 func TestACallbackThatKeepsTheWriterReachesNoOtherResponse(t *testing.T) {
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	for range 50 { // gin's pool may have lost the context
 		if keepsTheWriter(t, after) {
 			return

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 	"github.com/afterglow-go/afterglow/telemetry/names"
@@ -165,7 +166,7 @@ func visitAll(t *testing.T, f framework, engine func(*visits) http.Handler) {
 	tel, provider, exporter := newTelemetry(t, telemetry.Config{
 		LogRate: -1, Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	after := newRunner(t, runner.Config{
+	after := adaptertest.NewRunner(t, runner.Config{
 		Workers: 8, Queue: 2 * perOrder * requests, Limits: map[string]int{"order.webhook": 4}, Observers: []runner.Observer{tel.Observer()},
 	})
 	v := &visits{
@@ -177,7 +178,7 @@ func visitAll(t *testing.T, f framework, engine func(*visits) http.Handler) {
 	v.placeOrders(t, srv)
 	close(v.answered)
 	require.Eventually(t, func() bool { return after.Stats().Pending() == 0 }, time.Minute, 5*time.Millisecond)
-	drain(t, after)
+	adaptertest.Drain(t, after)
 
 	if f.recycles {
 		require.Less(t, len(v.contexts), requests, "no context was used again: there was nothing to test")

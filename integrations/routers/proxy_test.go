@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -27,7 +28,7 @@ func proxiedOrder(t *testing.T, backend *httptest.Server) (res *http.Response, s
 		Transport: transport, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to) },
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	after := newRunner(t, runner.Config{})
+	after := adaptertest.NewRunner(t, runner.Config{})
 	requests := make(chan runner.Request, 1)
 	srv := serve(t, after.Middleware(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		err := runner.After(req.Context(), "order.log", func(ctx context.Context) error {
@@ -45,7 +46,7 @@ func proxiedOrder(t *testing.T, backend *httptest.Server) (res *http.Response, s
 		_, err = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 	}
-	return res, receive(t, requests), err
+	return res, adaptertest.Receive(t, requests), err
 }
 
 func TestACallbackInFrontOfAProxySeesThatItsBackendHasBrokenOff(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -24,7 +25,7 @@ func TestErrorsReachTheRecorderOfATest(t *testing.T) {
 						h.ServeHTTP(w, req)
 						return w
 					}
-					after := newRunner(t, runner.Config{})
+					after := adaptertest.NewRunner(t, runner.Config{})
 					asks := func(v visit) error {
 						err := runner.After(v.own, "order.email", func(context.Context) error { return nil })
 						if err != nil {

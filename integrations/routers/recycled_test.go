@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
@@ -35,7 +36,7 @@ const ginKey = "order"
 func readLate(t *testing.T, engine func(after *runner.Runner, wait <-chan struct{}, got func(id, read string)) http.Handler, observers ...runner.Observer) (wrong int) {
 	t.Helper()
 	const orders = 400
-	after := newRunner(t, runner.Config{Queue: orders, Observers: observers})
+	after := adaptertest.NewRunner(t, runner.Config{Queue: orders, Observers: observers})
 	answered := make(chan struct{})
 	var others atomic.Int32
 	srv := serve(t, engine(after, answered, func(id, read string) {
@@ -58,7 +59,7 @@ func readLate(t *testing.T, engine func(after *runner.Runner, wait <-chan struct
 	}
 	wg.Wait()
 	close(answered)
-	drain(t, after)
+	adaptertest.Drain(t, after)
 	require.EqualValues(t, orders, after.Stats().Outcomes[runner.OutcomeSuccess])
 	return int(others.Load())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echov5 "github.com/labstack/echo/v5"
 
+	"github.com/afterglow-go/afterglow/internal/adaptertest"
 	"github.com/afterglow-go/afterglow/internal/conformance"
 	"github.com/afterglow-go/afterglow/runner"
 )
@@ -56,10 +57,10 @@ func startedBy(name string, f framework, start func(t testing.TB, ln net.Listene
 	s.HTTP = func(t testing.TB, ln net.Listener, dial conformance.Dial, h http.Handler) *http.Client {
 		t.Helper()
 		start(t, ln, h)
-		transport := &http.Transport{DialContext: dial, ExpectContinueTimeout: patience, DisableCompression: true}
+		transport := &http.Transport{DialContext: dial, ExpectContinueTimeout: adaptertest.Patience, DisableCompression: true}
 		t.Cleanup(transport.CloseIdleConnections)
 		return &http.Client{
-			Transport: transport, Timeout: patience,
+			Transport: transport, Timeout: adaptertest.Patience,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}

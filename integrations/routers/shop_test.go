@@ -1,13 +1,11 @@
 package routers
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -17,26 +15,6 @@ import (
 	"github.com/afterglow-go/afterglow/runner"
 	"github.com/afterglow-go/afterglow/telemetry"
 )
-
-// patience bounds every wait.
-const patience = 30 * time.Second
-
-func newRunner(t *testing.T, cfg runner.Config) *runner.Runner {
-	t.Helper()
-	after, err := runner.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { drain(t, after) })
-	return after
-}
-
-// drain returns when every callback has ended.
-func drain(t *testing.T, after *runner.Runner) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	report, err := after.Shutdown(ctx)
-	require.NoError(t, err, report)
-}
 
 // newTelemetry returns telemetry and where its spans end up.
 func newTelemetry(t *testing.T, cfg telemetry.Config) (*telemetry.Telemetry, *sdktrace.TracerProvider, *tracetest.InMemoryExporter) {
@@ -79,14 +57,4 @@ func send(t *testing.T, srv *httptest.Server, req *http.Request) response {
 	require.NoError(t, err)
 	res.Header.Del("Date")
 	return response{res.StatusCode, res.Header, string(body)}
-}
-
-func receive[T any](t *testing.T, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		require.Fail(t, "nothing came")
-	}
-	return v
 }
