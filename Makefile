@@ -58,6 +58,16 @@ test: setup ## run every test of every module under the race detector
 
 # The oldest supported release of Go is the one of go.mod, which all else runs with.
 NEWEST ?= go1.27.3
+PICTURES := docs/pictures
+.PHONY: pictures
+pictures: setup ## make the pictures of the README again: the shop, the console, a trace, a dashboard
+	@dir=$$(mktemp -d) && mkdir -p $(PICTURES) && \
+	go test -count=1 ./examples/shop -run 'ArriveInTheBrowser|FollowsATrace|ConsolesPicture' -args -screenshots "$$dir" && \
+	go test -count=1 ./examples/stack -run 'TestEachScenario/scenarios/panic_storm$$' -args -pictures "$$dir" && \
+	cp "$$dir/desktop-light-after.png" $(PICTURES)/shop.png && cp "$$dir/console-picture.png" $(PICTURES)/console.png && \
+	cp "$$dir/desktop-light-trace.png" $(PICTURES)/trace.png && cp "$$dir/panic-storm/callback-small.png" $(PICTURES)/dashboard.png && \
+	rm -r "$$dir" && ls -l $(PICTURES)
+
 .PHONY: newest
 newest: ## run the tests of the library with the newest release of Go (NEWEST=go1.27.3)
 	@GOTOOLCHAIN=$(NEWEST) go test -shuffle=on $(TESTFLAGS) ./console/... ./histogram/... ./runner/... ./telemetry/...

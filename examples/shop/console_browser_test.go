@@ -6,11 +6,9 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +19,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
-
-var consolePicture = flag.String("console.picture", "", "`file` to write the picture of the console to, for the README")
 
 // axe is axe-core, which looks for what keeps people from using a page.
 //
@@ -288,9 +284,7 @@ func TestTheConsoleWorksWithoutJavaScript(t *testing.T) {
 // hostileText must not run, wherever a page shows it.
 // consoleServer is a console of its own with hostile content, for tests that need no shop.
 // prefixes are the ways to mount a console, with the path of its first page.
-// TestTheConsolesPicture makes the picture of the README:
-//
-//	go test ./examples/shop -run TestTheConsolesPicture -console.picture=$PWD/console/console.png
+// TestTheConsolesPicture makes one of the pictures that make pictures asks for.
 //
 //go:noinline
 func TestTheConsolesPicture(t *testing.T) {
@@ -300,12 +294,9 @@ func TestTheConsolesPicture(t *testing.T) {
 	b.open(s.ops + consolePath)
 	b.arrives(`document.querySelectorAll("#verdicts li").length >= 2 && document.querySelectorAll("#charts figure canvas").length === 6`)
 	b.arrives(contains("#verdicts", "faults.go:"))
-	if *consolePicture == "" {
-		return
+	if *screenshots == "" {
+		return // the charts are worth a picture after half a minute
 	}
 	b.arrives(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 30`)
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	require.NoError(t, err)
-	require.Less(t, len(png), 150<<10, "the picture is too large for a README")
-	require.NoError(t, os.WriteFile(*consolePicture, png, 0o644))
+	b.shoot("console-picture")
 }

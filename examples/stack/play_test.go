@@ -64,6 +64,7 @@ func (c *coverage) play(t *testing.T, sc scenario) bool {
 		require.NoError(t, ts.stop())
 		return false
 	}
+	ts.draw(sc.name)
 	ts.walks(sc.name, c.boards)
 	c.follow(ts, sc.name)
 	if sc.repair != nil {
