@@ -196,7 +196,7 @@ func plan(question string, quick bool) measure.Plan {
 		measure.QuestionMemory:     {3, 0},
 		measure.QuestionHTTP:       {7, time.Second},
 		measure.QuestionScrape:     {5, 200 * time.Millisecond},
-		measure.QuestionConsole:    {11, 4 * time.Second}, // a page is made once a second
+		measure.QuestionConsole:    {11, 8 * time.Second}, // a page is made once a second
 		measure.QuestionParts:      {11, 30 * time.Millisecond},
 	}
 	short := map[string]size{

@@ -79,16 +79,7 @@ func (c Cost) figures() Figures {
 func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	p := c.New(Size)
 	defer p.Close()
-	var ended sync.WaitGroup
-	submit := p.Prepare(func() {
-		work.Do()
-		ended.Done()
-	})
-	batch := func() {
-		ended.Add(work.Batch)
-		produce(p, submit, work.Batch, producers)
-		ended.Wait()
-	}
+	batch := work.batches(p, producers)
 	warmUp(batch, d)
 	requests := requestCost(p)
 	settle()
@@ -97,6 +88,20 @@ func Run(c pool.Contestant, work Work, producers int, d time.Duration) Cost {
 	cost.Allocs = max(0, cost.Allocs-requests.Allocs)
 	cost.Bytes = max(0, cost.Bytes-requests.Bytes)
 	return cost
+}
+
+// batches returns what hands a batch of tasks over and waits for its end.
+func (work Work) batches(p pool.Pool, producers int) func() {
+	ended := new(sync.WaitGroup)
+	submit := p.Prepare(func() {
+		work.Do()
+		ended.Done()
+	})
+	return func() {
+		ended.Add(work.Batch)
+		produce(p, submit, work.Batch, producers)
+		ended.Wait()
+	}
 }
 
 // warmUp does some batches. The memory of a new process costs page faults, and

@@ -35,13 +35,18 @@ func Consoles() []Contestant {
 	}
 }
 
+// Looked is a pool that somebody can look at.
+type Looked interface {
+	// Look opens the viewers, and returns what closes them.
+	Look() (away func())
+}
+
 // watched is a runner with a console.
 type watched struct {
 	direct
 	console *console.Console
-	server  *httptest.Server // nil: nobody looks
-	stop    context.CancelFunc
-	reading *sync.WaitGroup
+	server  *httptest.Server
+	viewers int
 }
 
 func newWatched(viewers int) func(Size) Pool {
@@ -50,21 +55,26 @@ func newWatched(viewers int) func(Size) Pool {
 		must(err)
 		cfg := blocking(s)
 		cfg.Observers = []runner.Observer{c.Observer()}
-		ctx, stop := context.WithCancel(context.Background())
-		w := watched{direct: direct{NewObserved(cfg, NoopTracer)}, console: c, stop: stop, reading: new(sync.WaitGroup)}
-		if viewers > 0 {
-			w.server = httptest.NewServer(c)
-		}
-		for range viewers {
-			w.view(ctx)
-		}
-		return w
+		return watched{direct{NewObserved(cfg, NoopTracer)}, c, httptest.NewServer(c), viewers}
+	}
+}
+
+// Look returns when each of the viewers has its first figures.
+func (w watched) Look() (away func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	var reading sync.WaitGroup
+	for range w.viewers {
+		w.view(ctx, &reading)
+	}
+	return func() {
+		stop()
+		reading.Wait()
 	}
 }
 
 // view opens a live page, waits for its first figures, and reads on. What reading takes
 // is in the figures too, as it is done in this process.
-func (w watched) view(ctx context.Context) {
+func (w watched) view(ctx context.Context, reading *sync.WaitGroup) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+"/stream?page=overview", http.NoBody)
 	must(err)
 	resp, err := w.server.Client().Do(req)
@@ -74,19 +84,15 @@ func (w watched) view(ctx context.Context) {
 		line, err = in.ReadString('\n')
 		must(err)
 	}
-	w.reading.Go(func() {
+	reading.Go(func() {
 		defer resp.Body.Close()
 		_, _ = io.Copy(io.Discard, in) // until it is canceled
 	})
 }
 
-// Close ends the viewers, the console and the runner.
+// Close ends the console and the runner.
 func (w watched) Close() {
-	w.stop()
-	w.reading.Wait()
 	w.console.Close()
-	if w.server != nil {
-		w.server.Close()
-	}
+	w.server.Close()
 	w.direct.Close()
 }

@@ -182,7 +182,7 @@ func consoleTargets(book *measure.Book, ours func(string) string) []Target {
 		return measure.Case{Setting: measure.ConsoleSetting(), Contestant: contestant, Metric: metric}
 	}
 	throughput := func(contestant string) float64 {
-		return 1 / book.Ratio(at(ours(contestant), measure.MetricTime), at(ours(pool.NoConsole), measure.MetricTime))
+		return 1 / book.Median(at(ours(contestant), measure.MetricBeside))
 	}
 	return []Target{
 		{Of: "a console that is mounted, nobody looks", Limit: Limit{Text: "at least 0.99 × the throughput without", Bound: 0.99, Kind: Least}, Measured: throughput(pool.ConsoleMounted)},
