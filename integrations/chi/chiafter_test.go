@@ -70,7 +70,7 @@ func TestTheLinkAndTheRouteAreRightWhereverOtelchiStands(t *testing.T) {
 					}
 				})
 			})
-			_, req := adaptertest.Place(t, router, "/orders/7", seen)
+			_, req := adaptertest.Place(t, after, router, "/orders/7", seen)
 			require.Equal(t, "/orders/{id}", req.Pattern)
 			_, err = after.Shutdown(t.Context())
 			require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestItMayStandAroundTheRouter(t *testing.T) {
 			t.Error(err)
 		}
 	}))
-	_, req := adaptertest.Place(t, h, "/orders/7", seen)
+	_, req := adaptertest.Place(t, after, h, "/orders/7", seen)
 	require.Empty(t, req.Pattern)
 }
 

@@ -44,7 +44,7 @@ func TestAnErrorHasItsStatusAndItsRoute(t *testing.T) {
 		}
 		return echo.NewHTTPError(http.StatusConflict, "no")
 	})
-	status, req := adaptertest.Place(t, e, "/orders/7", seen)
+	status, req := adaptertest.Place(t, after, e, "/orders/7", seen)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, http.StatusConflict, req.Status)
 	require.Equal(t, "/orders/:id", req.Pattern)
@@ -61,7 +61,7 @@ func TestTheRouteIsNamedThroughACopiedRequest(t *testing.T) {
 		}
 	})
 	e.POST("/orders/:id", func(c *echo.Context) error { return echoafter.After(c, "order.log", adaptertest.Seen(seen)) })
-	_, req := adaptertest.Place(t, e, "/orders/7", seen)
+	_, req := adaptertest.Place(t, after, e, "/orders/7", seen)
 	require.Equal(t, "/orders/:id", req.Pattern)
 }
 

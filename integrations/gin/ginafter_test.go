@@ -56,7 +56,7 @@ func TestAGroupHasTheRunnerAndNamesItsRoutes(t *testing.T) {
 		}
 		c.AbortWithStatus(http.StatusConflict)
 	})
-	status, req := adaptertest.Place(t, engine, "/orders/7", seen)
+	status, req := adaptertest.Place(t, after, engine, "/orders/7", seen)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, http.StatusConflict, req.Status, "gin keeps it to itself until the end")
 	require.Equal(t, "/orders/:id", req.Pattern)
@@ -67,7 +67,7 @@ type valueKey struct{}
 // The values of the request's context stay, whatever the engine's ContextWithFallback.
 func TestAfterKeepsTheValuesOfTheRequestsContext(t *testing.T) {
 	for _, fallback := range []bool{false, true} {
-		after, got := adaptertest.NewRunner(t, runner.Config{}), make(chan any, 1)
+		after, got := adaptertest.NewRunner(t, runner.Config{}), make(chan any, 2)
 		engine := newEngine()
 		engine.ContextWithFallback = fallback
 		engine.Use(ginafter.New(after))
@@ -82,7 +82,7 @@ func TestAfterKeepsTheValuesOfTheRequestsContext(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		_, _ = adaptertest.Place(t, engine, "/", seen)
+		_, _ = adaptertest.Place(t, after, engine, "/", seen)
 		require.Equal(t, "mine", <-got)
 	}
 }

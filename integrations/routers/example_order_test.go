@@ -42,14 +42,18 @@ func sendMail(ctx context.Context, id string) error {
 	return nil
 }
 
-// placeOneOrder prints the response, and then the mail.
-func placeOneOrder(after *runner.Runner, srv *http.Server, path, body string) {
+// placeOneOrder serves h, and prints the response and then the mail.
+func placeOneOrder(after *runner.Runner, h http.Handler, path, body string) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- srv.Serve(listener) }()
+	go func() {
+		_, err := after.Serve(ctx, &http.Server{Handler: h}, listener, runner.Budgets{})
+		ended <- err
+	}()
 	transport := new(http.Transport)
 	res, err := (&http.Client{Transport: transport}).Post("http://"+listener.Addr().String()+path, "application/json", strings.NewReader(body))
 	if err != nil {
@@ -60,10 +64,8 @@ func placeOneOrder(after *runner.Runner, srv *http.Server, path, body string) {
 	fmt.Println(strings.TrimSpace(fmt.Sprint(res.StatusCode, " ", string(text))))
 	fmt.Println(<-mails)
 	transport.CloseIdleConnections()
-	if err := errors.Join(srv.Shutdown(context.Background()), <-ended); !errors.Is(err, http.ErrServerClosed) {
-		log.Fatal(err)
-	}
-	if _, err := after.Shutdown(context.Background()); err != nil {
+	cancel()
+	if err := <-ended; err != nil {
 		log.Fatal(err)
 	}
 }

@@ -16,11 +16,10 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	connectafter "github.com/afterglow-go/afterglow/integrations/connect"
-	ginafter "github.com/afterglow-go/afterglow/integrations/gin"
 	"github.com/afterglow-go/afterglow/runner"
 )
 
-// The README shows the lines of these examples that are about the router.
+// The README and docs/frameworks.md show the lines of these examples that are about the router.
 
 func Example_gin() {
 	after, engine := newRunnerOfExample(), gin.New()
@@ -31,28 +30,8 @@ func Example_gin() {
 		err := runner.After(c.Request.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
 		c.Status(status(err))
 	})
-	srv := &http.Server{Handler: after.Middleware(engine)} // around the engine
-	runner.Bind(srv)
 
-	placeOneOrder(after, srv, "/orders/7", "")
-	// Output:
-	// 201
-	// mail for order 7, placed at /orders/:id
-}
-
-func Example_ginGroup() {
-	after, engine := newRunnerOfExample(), gin.New()
-
-	orders := engine.Group("/orders").Use(ginafter.WrapMiddleware(after.Middleware)) // it names the routes as well
-
-	orders.POST("/:id", func(c *gin.Context) {
-		id := c.Param("id")
-		err := runner.After(c.Request.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
-		c.Status(status(err))
-	})
-	srv := &http.Server{Handler: engine}
-	runner.Bind(srv)
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, engine, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/:id
@@ -61,16 +40,14 @@ func Example_ginGroup() {
 func Example_chi() {
 	after, router := newRunnerOfExample(), chi.NewRouter()
 
-	router.Use(after.Middleware)
+	router.Use(after.Middleware) // within that of Serve, so that chi can name the route
 	router.Post("/orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id := chi.URLParam(r, "id") // read here, or use r.PathValue("id"): chi uses its own context again
 		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
 		w.WriteHeader(status(err))
 	})
-	srv := &http.Server{Handler: router}
-	runner.Bind(srv)
 
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, router, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/{id}
@@ -92,9 +69,7 @@ func Example_chiCopied() {
 		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, r.PathValue("id")) })
 		w.WriteHeader(status(err))
 	})
-	srv := &http.Server{Handler: router}
-	runner.Bind(srv)
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, router, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/{id}
@@ -103,7 +78,6 @@ func Example_chiCopied() {
 func Example_echo() {
 	after, e := newRunnerOfExample(), echo.New()
 
-	e.Use(echo.WrapMiddleware(after.Middleware))
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			runner.SetPattern(c.Request().Context(), c.Path())
@@ -115,10 +89,8 @@ func Example_echo() {
 		err := runner.After(c.Request().Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
 		return c.NoContent(status(err))
 	})
-	srv := &http.Server{Handler: e}
-	runner.Bind(srv)
 
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, e, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/:id
@@ -127,16 +99,12 @@ func Example_echo() {
 func Example_echoV5() {
 	after, e := newRunnerOfExample(), echov5.New()
 
-	e.Use(echov5.WrapMiddleware(after.Middleware)) // it names the routes as well
-
 	e.POST("/orders/:id", func(c *echov5.Context) error {
 		id := c.Param("id")
 		err := runner.After(c.Request().Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
 		return c.NoContent(status(err))
 	})
-	srv := &http.Server{Handler: e}
-	runner.Bind(srv)
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, e, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/:id
@@ -145,7 +113,7 @@ func Example_echoV5() {
 func Example_gorillaMux() {
 	after, router := newRunnerOfExample(), mux.NewRouter()
 
-	router.Use(after.Middleware, func(next http.Handler) http.Handler {
+	router.Use(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			pattern, _ := mux.CurrentRoute(r).GetPathTemplate()
 			runner.SetPattern(r.Context(), pattern)
@@ -157,9 +125,7 @@ func Example_gorillaMux() {
 		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, mux.Vars(r)["id"]) })
 		w.WriteHeader(status(err))
 	})
-	srv := &http.Server{Handler: router}
-	runner.Bind(srv)
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, router, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/{id}
@@ -178,10 +144,8 @@ func Example_httprouter() {
 		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, params.ByName("id")) })
 		w.WriteHeader(status(err))
 	})
-	srv := &http.Server{Handler: after.Middleware(router)}
-	runner.Bind(srv)
 
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, router, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/:id
@@ -197,10 +161,8 @@ func Example_connect() {
 	}
 
 	routes.Handle(procedure, connect.NewUnaryHandler(procedure, placeOrder, connect.WithInterceptors(connectafter.Interceptor())))
-	srv := &http.Server{Handler: after.Middleware(routes)}
-	runner.Bind(srv)
 
-	placeOneOrder(after, srv, procedure, `"7"`)
+	placeOneOrder(after, routes, procedure, `"7"`)
 	// Output:
 	// 200 "Thank you"
 	// mail for order 7, placed at /shop.v1.OrderService/PlaceOrder
@@ -230,9 +192,7 @@ func Example_keepValues() {
 		})
 		w.WriteHeader(status(err))
 	})
-	srv := &http.Server{Handler: router}
-	runner.Bind(srv)
-	placeOneOrder(after, srv, "/orders/7", "")
+	placeOneOrder(after, router, "/orders/7", "")
 	// Output:
 	// 201
 	// mail for order 7, placed at /orders/{id}

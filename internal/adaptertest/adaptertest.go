@@ -3,6 +3,7 @@ package adaptertest
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -54,18 +55,42 @@ func Seen(to chan<- runner.Request) func(context.Context) error {
 	}
 }
 
-// Place serves h, sends it an order, and returns the status of the answer. The request of
-// its callback comes from seen.
-func Place(t testing.TB, h http.Handler, path string, seen <-chan runner.Request) (status int, req runner.Request) {
+// Place sends an order to h, bound and then by Serve, and returns the status of the answer
+// and the request that its callback ran after, which are the same both times. It ends the
+// runner.
+func Place(t testing.TB, after *runner.Runner, h http.Handler, path string, seen <-chan runner.Request) (status int, req runner.Request) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	runner.Bind(srv.Config)
 	srv.Start()
 	defer srv.Close()
-	out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, http.NoBody)
+	status, req = post(t, srv.URL+path), Receive(t, seen)
+
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	res, err := srv.Client().Do(out)
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() {
+		_, err := after.Serve(ctx, &http.Server{Handler: h}, ln, runner.Budgets{})
+		ended <- err
+	}()
+	require.Equal(t, status, post(t, "http://"+ln.Addr().String()+path))
+	served := Receive(t, seen)
+	end()
+	require.NoError(t, <-ended)
+	require.Equal(t, []any{req.Pattern, req.Status, req.Panicked}, []any{served.Pattern, served.Status, served.Panicked})
+	return status, req
+}
+
+// post sends an order, and returns the status of the answer.
+func post(t testing.TB, url string) (status int) {
+	t.Helper()
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+	require.NoError(t, err)
+	res, err := (&http.Client{Transport: transport, Timeout: Patience}).Do(out)
 	require.NoError(t, err)
 	_ = res.Body.Close()
-	return res.StatusCode, Receive(t, seen)
+	return res.StatusCode
 }
