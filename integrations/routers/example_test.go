@@ -40,9 +40,9 @@ func Example_gin() {
 func Example_chi() {
 	after, router := newRunnerOfExample(), chi.NewRouter()
 
-	router.Use(after.Middleware) // within that of Serve, so that chi can name the route
+	router.Use(after.Middleware) // once more, within that of Serve: this one learns the route from chi
 	router.Post("/orders/{id}", func(w http.ResponseWriter, r *http.Request) {
-		id := chi.URLParam(r, "id") // read here, or use r.PathValue("id"): chi uses its own context again
+		id := chi.URLParam(r, "id") // read here: chi uses its own context again for another request
 		err := runner.After(r.Context(), "order.email", func(ctx context.Context) error { return sendMail(ctx, id) })
 		w.WriteHeader(status(err))
 	})
