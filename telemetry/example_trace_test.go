@@ -38,9 +38,9 @@ func ExampleNew() {
 		return
 	}
 	_ = r.Go(context.Background(), "order.email", func(context.Context) error { return nil })
-	report, err := r.Shutdown(context.Background())
-	fmt.Println(report.Completed, "completed,", err)
-	// Output: 1 completed, <nil>
+	_, err = r.Shutdown(context.Background())
+	fmt.Println(r.Stats().Outcomes, err)
+	// Output: 1 success <nil>
 }
 
 // A drain's report names the traces of what it has lost.

@@ -2,7 +2,8 @@
 // nothing is linked but modernc.org/sqlite, which is Go.
 //
 // The file is on a local disk. Several processes of one machine may use it at once; for more than one machine
-// see package postgres. One process writes at a time. If the system stops a process in the middle of a write, as
+// see package postgres. One process writes at a time, and the lock is not fair: others that wait look for it every
+// tenth of a second, so one that writes without a pause may keep them waiting. Enqueue many tasks with EnqueueAll. If the system stops a process in the middle of a write, as
 // SIGSTOP or a debugger does, the others can write when that process goes on, or is killed.
 package sqlite
 

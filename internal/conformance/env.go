@@ -157,7 +157,9 @@ type after func(ctx context.Context, name string, fn func(context.Context) error
 func (e *env) askOf(ctx context.Context, how after) (returned func()) {
 	var over atomic.Bool
 	err := how(ctx, "conformance.watch", func(ctx context.Context) error {
-		s := start{written: e.meter.written.Load(), returned: over.Load(), alive: ctx.Err() == nil}
+		// What a client has read was with the kernel, also if the write has not returned yet: a
+		// client that resets its stream then makes the callback due.
+		s := start{written: max(e.meter.written.Load(), e.meter.read.Load()), returned: over.Load(), alive: ctx.Err() == nil}
 		s.request, _ = runner.RequestFrom(ctx)
 		e.starts <- s
 		return nil

@@ -69,13 +69,19 @@ func (c Cell) console() Figures {
 	warmUp(its, shift)
 	warmUp(others, shift)
 	var cost, without Cost
-	for spent := time.Duration(0); spent < c.For; spent += 2 * shift {
+	plainShift := func() {
 		settle()
 		without = without.plus(repeat(others, work.Batch, shift))
-		away := look()
-		settle()
-		cost = cost.plus(repeat(its, work.Batch, shift))
-		away()
+	}
+	for spent := time.Duration(0); spent < c.For; spent += 4 * shift { // each is the first as often as the second
+		plainShift()
+		for range 2 {
+			away := look()
+			settle()
+			cost = cost.plus(repeat(its, work.Batch, shift))
+			away()
+		}
+		plainShift()
 	}
 	figures := cost.figures()
 	figures[MetricBeside] = cost.Time / without.Time

@@ -181,8 +181,8 @@ func consoleTargets(book *measure.Book, ours func(string) string) []Target {
 	at := func(contestant, metric string) measure.Case {
 		return measure.Case{Setting: measure.ConsoleSetting(), Contestant: contestant, Metric: metric}
 	}
-	throughput := func(contestant string) float64 {
-		return 1 / book.Median(at(ours(contestant), measure.MetricBeside))
+	throughput := func(contestant string) float64 { // beside what two runners without a console differ by
+		return book.Median(at(ours(pool.NoConsole), measure.MetricBeside)) / book.Median(at(ours(contestant), measure.MetricBeside))
 	}
 	return []Target{
 		{Of: "a console that is mounted, nobody looks", Limit: Limit{Text: "at least 0.99 × the throughput without", Bound: 0.99, Kind: Least}, Measured: throughput(pool.ConsoleMounted)},

@@ -159,34 +159,45 @@ func child(text string) int {
 const politePatience = 5 * time.Second
 
 // load enqueues tasks until ctx ends: two of three alone, one with an order in a transaction.
+// It rests for as long as the last one took, if that is longer: a file of SQLite that one
+// process writes to without a pause is locked for all others.
 func (w *worker) load(ctx context.Context) {
 	random := rand.New(rand.NewPCG(w.Seed, 1)) //nolint:gosec // repeatable
-	ticker := time.NewTicker(time.Second / time.Duration(w.Rate))
-	defer ticker.Stop()
+	every := time.Second / time.Duration(w.Rate)
+	next := time.NewTimer(every)
+	defer next.Stop()
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 		}
-		in := job{fmt.Sprintf("%s-%d", w.Name, n), w.hold(random)}
-		if random.IntN(3) == 0 {
-			w.place(in, random.IntN(5) == 0, time.Duration(random.IntN(int(maxInTx))))
-			continue
-		}
-		var opts []durable.EnqueueOption
-		later := time.Duration(0)
-		if random.IntN(10) == 0 {
-			later = time.Second
-			opts = append(opts, durable.In(later))
-		}
-		say(wordAsk, in.Key)
-		if _, err := w.work.Enqueue(context.Background(), w.opened, in, opts...); err != nil {
-			say(wordFail, in.Key, err)
-			continue
-		}
-		say(wordAck, in.Key, later)
+		began := time.Now()
+		w.ask(n, random)
+		took := time.Since(began)
+		next.Reset(max(every-took, took))
 	}
+}
+
+// ask enqueues a task.
+func (w *worker) ask(n int, random *rand.Rand) {
+	in := job{fmt.Sprintf("%s-%d", w.Name, n), w.hold(random)}
+	if random.IntN(3) == 0 {
+		w.place(in, random.IntN(5) == 0, time.Duration(random.IntN(int(maxInTx))))
+		return
+	}
+	var opts []durable.EnqueueOption
+	later := time.Duration(0)
+	if random.IntN(10) == 0 {
+		later = time.Second
+		opts = append(opts, durable.In(later))
+	}
+	say(wordAsk, in.Key)
+	if _, err := w.work.Enqueue(context.Background(), w.opened, in, opts...); err != nil {
+		say(wordFail, in.Key, err)
+		return
+	}
+	say(wordAck, in.Key, later)
 }
 
 // hold is how long a task takes: most are quick, some outlast several leases.
