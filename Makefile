@@ -64,8 +64,8 @@ pictures: setup ## make the pictures of the README again: the shop, the console,
 	@dir=$$(mktemp -d) && mkdir -p $(PICTURES) && \
 	go test -count=1 ./examples/shop -run 'ArriveInTheBrowser|FollowsATrace|ConsolesPicture' -args -screenshots "$$dir" && \
 	go test -count=1 ./examples/stack -run 'TestEachScenario/scenarios/panic_storm$$' -args -pictures "$$dir" && \
-	cp "$$dir/desktop-light-after.png" $(PICTURES)/shop.png && cp "$$dir/console-picture.png" $(PICTURES)/console.png && \
-	cp "$$dir/desktop-light-trace.png" $(PICTURES)/trace.png && cp "$$dir/panic-storm/callback-small.png" $(PICTURES)/dashboard.png && \
+	for name in shop console trace; do cp "$$dir/picture-$$name.png" $(PICTURES)/$$name.png || exit; done && \
+	cp "$$dir/panic-storm/callback-small.png" $(PICTURES)/dashboard.png && \
 	rm -r "$$dir" && ls -l $(PICTURES)
 
 .PHONY: newest

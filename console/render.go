@@ -218,9 +218,10 @@ func (h *Head) link(key, value string) string {
 
 const sparkWidth, sparkHeight = 120, 24
 
-// spark draws a line. It has no style of its own, as the page's policy allows none.
+// spark draws a line, if there is more than a dash to draw. It has no style of its own, as the page's
+// policy allows none.
 func spark(values []float64) template.HTML {
-	if len(values) < 2 {
+	if len(values) < sparkPoints/5 {
 		return `<svg class="spark" viewBox="0 0 120 24" aria-hidden="true"></svg>`
 	}
 	most := 0.0

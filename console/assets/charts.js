@@ -93,11 +93,11 @@ export class Charts {
     const plot = new window.uPlot({
       width: this.width(figure), height,
       series: [{ value: (_, v) => (v === null ? "–" : new Date(v * 1000).toLocaleTimeString([], { hour12: false })) }, ...series],
-      axes: [{ ...axis, size: 26, values: (_, all) => all.map(t => clock(t, all.length > 1 && all[1] - all[0] < 60)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
+      axes: [{ ...axis, size: 26, space: 72, values: (_, all) => all.map(t => clock(t, all.length > 1 && all[1] - all[0] < 60)) }, { ...axis, size: 52, values: (_, all) => all.map(v => words(v, kind.unit)) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, kind.unit === "s" ? 0.001 : 1) * 1.08] } },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "afterglow" } },
       legend: { live: true },
-      padding: [null, 24, null, null], // half of the last time
+      padding: [null, 32, null, null], // half of the last time
     }, rows(), figure);
     return { plot, rows, figure, text, kind, index };
   }

@@ -196,6 +196,21 @@ func (b *browser) shoot(name string) {
 	require.NoError(b.t, os.WriteFile(filepath.Join(b.dir, name+"-full.png"), full, 0o644))
 }
 
+// picture makes a small picture of the window for the README, if pictures are asked for.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	size := js[[]int64](b, `[innerWidth, innerHeight]`)
+	b.do(chromedp.EmulateViewport(size[0], size[1], chromedp.EmulateScale(.75)))
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	require.NoError(b.t, err)
+	require.Less(b.t, len(png), 150<<10, "the picture is too large for a README")
+	require.NoError(b.t, os.WriteFile(filepath.Join(b.dir, "picture-"+name+".png"), png, 0o644))
+	b.do(chromedp.EmulateViewport(size[0], size[1]))
+}
+
 // press sends keys to whatever has the focus.
 func (b *browser) press(keys string) {
 	b.t.Helper()
@@ -235,6 +250,7 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 		"after-work is done after the answer")
 	require.Contains(t, b.text("#best"), "Firefly jar", "the cache was rebuilt")
 	b.shoot("desktop-light-after")
+	b.picture("shop")
 
 	// The same, inline: everything happens before the answer, which is late.
 	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))

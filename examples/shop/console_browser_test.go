@@ -298,5 +298,5 @@ func TestTheConsolesPicture(t *testing.T) {
 		return // the charts are worth a picture after half a minute
 	}
 	b.arrives(`Number(document.querySelector("#charts").dataset.points ?? 0) >= 30`)
-	b.shoot("console-picture")
+	b.picture("console")
 }

@@ -56,6 +56,7 @@ func TestVisitorFollowsATraceInTheBrowser(t *testing.T) {
 	require.True(t, js[bool](b, `(rects => rects[0].right <= rects.at(-1).right)(
 		[...document.querySelectorAll(".track rect")].map(e => e.getBoundingClientRect()))`), "the mail is done after the answer")
 	b.shoot("desktop-light-trace")
+	b.picture("trace")
 
 	link := func(text string) chromedp.Action[chromedp.Void] {
 		return chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll(".step a")].find(a => a.textContent === "` + text + `").click()`)

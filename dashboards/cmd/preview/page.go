@@ -186,7 +186,10 @@ func (p panel) figure(all []series) string {
 	}
 	word, color := p.field("").display(v)
 	size := 34
-	if len(word) > 10 {
+	switch { // Grafana finds the largest that fits
+	case len(word) > 20:
+		size = 14
+	case len(word) > 10:
 		size = 20
 	}
 	return fmt.Sprintf(`<div class="stat" style="background:%s;font-size:%dpx">%s</div>`, color, size, html.EscapeString(orNoData(word)))
