@@ -204,6 +204,8 @@ func (b *browser) picture(name string) {
 	}
 	size := js[[]int64](b, `[innerWidth, innerHeight]`)
 	b.do(chromedp.EmulateViewport(size[0], size[1], chromedp.EmulateScale(.75)))
+	b.do(chromedp.Evaluate[chromedp.Void](`window.drawn = false; requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = true; }))`))
+	b.until(`window.drawn`) // charts are drawn again for the new scale
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	require.NoError(b.t, err)
 	require.Less(b.t, len(png), 150<<10, "the picture is too large for a README")
