@@ -7,9 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # The modules of go.work, which is the one place that lists them.
 MODULES := $(shell sed -n 's|^\t\./\(.*\)|\1|p; s|^\t\.$$|.|p' go.work)
-# Modules of build tools: outside go.work, as their requirements conflict.
-
-# Where internal/tool builds what these modules have.
+# Where internal/tool builds the tools. Their modules are outside go.work, as their requirements
+# conflict.
 BIN := $(CURDIR)/bin/$(shell go env GOVERSION)
 LINT := $(BIN)/golangci-lint
 GOTESTSUM := $(BIN)/gotestsum
