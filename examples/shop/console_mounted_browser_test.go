@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,26 +47,33 @@ func consoleServer(t *testing.T, mount func(http.Handler) http.Handler) (*httpte
 func leakHere(stop chan struct{}) { <-stop }
 
 func hostileTasks() console.Durable {
-	letters := []console.DeadLetter{{ID: "7", Name: hostileText, Queue: hostileText, Ref: hostileText, Error: hostileText, Stack: "main.receipt\n\t/src/receipt.go:88", Attempts: 10, Payload: hostileText}}
+	var retried atomic.Bool
+	all := []console.DeadLetter{{ID: "7", Name: hostileText, Queue: hostileText, Ref: hostileText, Error: hostileText, Stack: "main.receipt\n\t/src/receipt.go:88", Attempts: 10, Payload: hostileText}}
+	dead := func() []console.DeadLetter {
+		if retried.Load() {
+			return nil
+		}
+		return all
+	}
 	return console.Durable{
 		Name: "tasks",
 		Queues: func(context.Context) ([]console.DurableQueue, error) {
 			return []console.DurableQueue{{Name: hostileText, States: []console.DurableState{
-				{State: "due", Count: 3, Age: 5 * time.Second}, {State: "running", Count: 2}, {State: "retrying", Count: 4}, {State: "dead", Count: len(letters)},
+				{State: "due", Count: 3, Age: 5 * time.Second}, {State: "running", Count: 2}, {State: "retrying", Count: 4}, {State: "dead", Count: len(dead())},
 			}}}, nil
 		},
 		Groups: func(context.Context) (console.DeadGroups, error) {
-			if len(letters) == 0 {
+			if len(dead()) == 0 {
 				return console.DeadGroups{}, nil
 			}
 			return console.DeadGroups{Looked: 1, Groups: []console.DeadGroup{{ID: "g1", Name: "order.receipt", Error: hostileText, Count: 1, First: time.Now(), Last: time.Now()}}}, nil
 		},
 		Letters: func(context.Context, string, string, int) (console.DeadLetters, error) {
-			return console.DeadLetters{Tasks: letters}, nil
+			return console.DeadLetters{Tasks: dead()}, nil
 		},
 		Retry: func(context.Context, string, string) (int, bool, error) {
-			n := len(letters)
-			letters = nil
+			n := len(dead())
+			retried.Store(true)
 			return n, false, nil
 		},
 	}
