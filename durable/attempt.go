@@ -89,11 +89,11 @@ func attemptOf(ctx context.Context) *attempt {
 func (a *attempt) run() {
 	defer a.cancel(nil)
 	returned := make(chan error, 1)
-	go func() { // runtime.Goexit in the task ends this goroutine, and not River's
+	a.core.hands.run(func() {
 		err := errGoexit
 		defer func() { returned <- err }()
 		err = a.core.attempts.Do(a.asker(), a.name, a.call, runner.Timeout(a.timeout()), runner.Ref(a.carried.Ref))
-	}()
+	})
 	if err := <-returned; err != errGoexit && !a.isEnded.Load() { //nolint:errorlint // the very value
 		// No observer has seen an end, so the task has not begun.
 		a.refuse(err)

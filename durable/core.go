@@ -26,6 +26,7 @@ type core struct {
 	close func(context.Context) error // of the driver; nil: nothing
 
 	attempts  *runner.Runner    // runs each attempt, for as long as it lasts
+	hands     *hands            // on which attempts runs them
 	observers []runner.Observer // of enqueuing; those of attempts are wrapped around the same ones
 	books     *books
 	reader    *reader // nil: no telemetry
@@ -115,7 +116,7 @@ func open[Tx any](ctx context.Context, e engine.Engine[Tx], cfg Config, tasks []
 }
 
 func newCore(cfg Config, tasks []Definition) (*core, error) {
-	c := &core{cfg: cfg, log: cfg.Logger.With(slog.String(keyQueue, cfg.Name)), tasks: make(map[string]Definition), stopped: make(chan struct{}), shutDone: make(chan struct{})}
+	c := &core{cfg: cfg, hands: newHands(), log: cfg.Logger.With(slog.String(keyQueue, cfg.Name)), tasks: make(map[string]Definition), stopped: make(chan struct{}), shutDone: make(chan struct{})}
 	var errs []error
 	for _, t := range tasks {
 		if t == nil {

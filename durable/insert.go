@@ -25,6 +25,8 @@ type carried struct {
 	Request string                 `json:"request,omitempty"` // trace of the request, if another span has enqueued
 }
 
+func (c *carried) isEmpty() bool { return c.Ref == "" && c.Request == "" && len(c.Trace) == 0 }
+
 // propagator is the same in all processes, whatever the global one is.
 var propagator = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 
@@ -36,6 +38,9 @@ func (i *Item) metadata(ctx context.Context) []byte {
 	propagator.Inject(ctx, c.Trace)
 	if request := telemetry.RequestTraceID(ctx); request != telemetry.TraceID(ctx) {
 		c.Request = request
+	}
+	if c.isEmpty() {
+		return nil
 	}
 	size := 0
 	for _, v := range c.Trace {

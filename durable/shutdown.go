@@ -68,6 +68,7 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 	}
 	c.stop()
 	<-c.stopped
+	c.hands.end()
 	if l := c.current(); l != nil {
 		l.abandon()
 	}

@@ -91,7 +91,7 @@ func (a *attempt) keep(ctx context.Context) {
 
 // carriedBy returns what travels with a task. What does not decode was written by somebody else.
 func carriedBy(job *rivertype.JobRow) (c carried) {
-	if isEmptyMetadata(job.Metadata) {
+	if bytes.Equal(job.Metadata, emptyMetadata) {
 		return c
 	}
 	var m struct {
@@ -103,9 +103,5 @@ func carriedBy(job *rivertype.JobRow) (c carried) {
 	return c
 }
 
-// emptyMetadata is what an item without a reference and a span leaves, as each database writes it.
-var emptyMetadata = [][]byte{[]byte(`{"afterglow":{}}`), []byte(`{"afterglow": {}}`)}
-
-func isEmptyMetadata(m []byte) bool {
-	return bytes.Equal(m, emptyMetadata[0]) || bytes.Equal(m, emptyMetadata[1])
-}
+// emptyMetadata is that of a task with which nothing travels.
+var emptyMetadata = []byte(`{}`)
