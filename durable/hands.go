@@ -2,7 +2,7 @@ package durable
 
 // hands are the goroutines on which attempts run, apart from River's: runtime.Goexit in a task ends
 // one of them, and not River's. A hand that is free takes the next attempt, so its stack need not grow again.
-// There are as many as attempts have run at once, for as long as the process works.
+// Free ones stay until end, so there are about as many as attempts have run at once.
 type hands struct {
 	free chan func()   // to a hand that is free
 	done chan struct{} // closed by end
