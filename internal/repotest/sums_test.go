@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +46,32 @@ func TestTheWorkspacesChecksumsAreComplete(t *testing.T) {
 	after, err := os.ReadFile(filepath.Join(clone, "go.work.sum"))
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after), "run go list -m all, and commit go.work.sum")
+}
+
+// The tests run in the workspace, where the highest version of a dependency that any module asks
+// for is that of all. A user of one module gets what its own go.mod says.
+func TestEachModuleIsTestedWithTheVersionsThatItRequires(t *testing.T) {
+	for _, folder := range workspace(t) {
+		required, tested := versions(t, folder, "GOWORK=off"), versions(t, folder, "GOWORK=")
+		for path, version := range tested {
+			if required[path] != version {
+				t.Errorf("%s is tested with %s %s; there, run: GOWORK=off go get %[2]s@%[3]s && GOWORK=off go mod tidy", folder, path, version)
+			}
+		}
+	}
+}
+
+// versions are those of the modules whose packages the tests of a folder's module are built from.
+func versions(t *testing.T, folder, workspace string) map[string]string {
+	t.Helper()
+	out, err := command(t, filepath.Join(root(t), folder), []string{workspace},
+		"go", "list", "-deps", "-test", "-f", "{{with .Module}}{{.Path}} {{.Version}}{{end}}", "./...")
+	require.NoError(t, err)
+	found := map[string]string{}
+	for line := range strings.Lines(out) {
+		if path, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			found[path] = version
+		}
+	}
+	return found
 }
