@@ -109,7 +109,7 @@ tidy:
 
 .PHONY: lint
 lint: $(LINT) ## run the linters of .golangci.yml on every module
-	$(call each,$(LINT) run $(LINTFLAGS) ./...)
+	@$(LINT) run $(LINTFLAGS) $(PACKAGES)
 
 # go build knows whether a tool is up to date. If so, it only renews the file's time.
 $(BIN)/%: $(wildcard tools/*/go.mod)
