@@ -84,9 +84,9 @@ func build(ctx context.Context, source, dir, tags string, env []string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // what it leaves is never looked at
-	// No flags meant for the tests' own build; -trimpath and -s -w keep binaries small.
+	// No flags meant for the tests' own build; -s -w keeps binaries small.
 	return Go(ctx, source, tmp, append([]string{"GOWORK=off", "GOFLAGS=-buildvcs=false"}, env...),
-		"build", "-trimpath", "-ldflags=-s -w", "-tags="+tags, "-o", dir+string(filepath.Separator), "tool")
+		"build", "-ldflags=-s -w", "-tags="+tags, "-o", dir+string(filepath.Separator), "tool")
 }
 
 // Root returns the repository's top directory: where go.work and tools/ are.
