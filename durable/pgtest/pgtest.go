@@ -203,7 +203,7 @@ func (c *cluster) asUser() (*syscall.SysProcAttr, error) {
 		if err != nil {
 			return nil, err
 		}
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		runAs(attr, uint32(uid), uint32(gid))
 		return attr, os.Chown(c.dir, int(uid), int(gid))
 	}
 	return nil, errors.New("no user postgres or nobody to run Postgres as")

@@ -61,7 +61,7 @@ func buildPrograms(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := tool.Go(ctx, root, dir, nil, "build", "-trimpath", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate"); err != nil {
+	if err := tool.Go(ctx, root, dir, nil, "build", "-o", dir+string(filepath.Separator), "./examples/shop", "./dashboards/cmd/generate"); err != nil {
 		return fmt.Errorf("building the shop: %w", err)
 	}
 	return nil

@@ -109,7 +109,11 @@ func handler(q *sqlite.Queue) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.DefaultGatherer, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("POST /die", func(http.ResponseWriter, *http.Request) { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+	mux.HandleFunc("POST /die", func(http.ResponseWriter, *http.Request) {
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Kill()
+		}
+	})
 	enqueues := map[string]func(context.Context) error{
 		"order": func(ctx context.Context) error {
 			_, err := receipt.Enqueue(ctx, q, 7, durable.Ref("order 7"))

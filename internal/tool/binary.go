@@ -27,10 +27,6 @@ var modules = map[string]string{
 // most of Prometheus' build, and no test uses it.
 var tags = map[string]string{"prometheus": "remove_all_sd"}
 
-// environment is that of a module's build. With cgo, VictoriaLogs would link a library
-// that a module brings along compiled.
-var environment = map[string][]string{"victorialogs": {"CGO_ENABLED=0"}}
-
 var (
 	building sync.Mutex
 	built    = map[string]bool{} // the directories of modules that this process has built; guarded by building
@@ -61,7 +57,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 	if _, err := os.Stat(path); err != nil {
 		fmt.Fprintf(progress, "building %s (once; it may take minutes)\n", module)
 	}
-	if err := build(ctx, source, dir, tags[module], environment[module]); err != nil {
+	if err := build(ctx, source, dir, tags[module]); err != nil {
 		return "", fmt.Errorf("tool: building %s: %w", module, err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -73,7 +69,7 @@ func Binary(ctx context.Context, name string, progress io.Writer) (string, error
 
 // build builds those tools of a module that are not up to date in dir. `go tool`
 // would keep them in Go's cache, but it takes no build tags.
-func build(ctx context.Context, source, dir, tags string, env []string) error {
+func build(ctx context.Context, source, dir, tags string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -84,8 +80,9 @@ func build(ctx context.Context, source, dir, tags string, env []string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // what it leaves is never looked at
-	// No flags meant for the tests' own build; -s -w keeps binaries small.
-	return Go(ctx, source, tmp, append([]string{"GOWORK=off", "GOFLAGS=-buildvcs=false"}, env...),
+	// No flags meant for the tests' own build; -s -w keeps binaries small. With cgo, VictoriaLogs
+	// would link a library that a module brings along compiled, and the others gain nothing.
+	return Go(ctx, source, tmp, []string{"GOWORK=off", "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0"},
 		"build", "-ldflags=-s -w", "-tags="+tags, "-o", dir+string(filepath.Separator), "tool")
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package rates_test measures this package beside bare River, and what a database carries.
 package rates_test
 

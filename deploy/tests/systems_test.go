@@ -1,0 +1,28 @@
+package tests
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/go/packages"
+)
+
+// These are the systems that the tests do not run on here. To compile for them would take ten times
+// as long.
+func TestTheLibraryPassesTheTypeCheckOnOtherSystems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	for _, system := range []string{"darwin", "windows"} {
+		found, err := packages.Load(&packages.Config{
+			Mode: packages.LoadAllSyntax, Dir: repository, Tests: true,
+			Env: append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0"),
+		}, "./...", "./durable/...", "./examples/...")
+		require.NoError(t, err)
+		require.Greater(t, len(found), 100)
+		for p := range packages.Postorder(found) {
+			require.Empty(t, p.Errors, "%s, %s", system, p)
+		}
+	}
+}
