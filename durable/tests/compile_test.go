@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
 // program enqueues in a transaction of one driver, on a queue of another one or the same.
@@ -46,7 +48,7 @@ func TestTheTransactionOfAnotherDriverDoesNotCompile(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "program.go")
 		require.NoError(t, os.WriteFile(file, []byte(text+"}\n"), 0o600))
-		out, err := exec.CommandContext(t.Context(), "go", "build", "-p", "1", file).CombinedOutput() //nolint:gosec // the test's
+		out, err := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-p", "1"}, tool.BuildFlags()...), file)...).CombinedOutput() //nolint:gosec // the test's
 		return string(out), err
 	}
 	out, err := compile("ofSQLite", "ofPgx", "ofSQL", "ofSQLite.Tx(viaSQL)", "ofSQL.Tx(viaSQL)", "ofPgx.Tx(viaPgx)")

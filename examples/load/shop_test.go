@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
 var shopAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
@@ -35,11 +37,7 @@ func withShopBuilt(test func() int) int {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system clears its temporary files
 	shopBinary = filepath.Join(dir, "shop")
-	args := []string{"build", "-o", shopBinary}
-	if raceEnabled {
-		// It finds the shop's races, and what the tests have compiled is used.
-		args = append(args, "-race")
-	}
+	args := append([]string{"build", "-o", shopBinary}, tool.BuildFlags()...)
 	if out, err := exec.CommandContext(context.Background(), "go", append(args, "../shop")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the shop: %v\n%s", err, out)
 		return 1

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
 var program struct {
@@ -39,10 +41,7 @@ func startProgram(t *testing.T, args ...string) (*testShop, *exec.Cmd) {
 			return
 		}
 		program.dir, program.file = dir, filepath.Join(dir, "shop")
-		args := []string{"build", "-o", program.file}
-		if raceEnabled {
-			args = append(args, "-race") // the program's own races fail the test by its exit code
-		}
+		args := append([]string{"build", "-o", program.file}, tool.BuildFlags()...) // a race fails the test by the exit code
 		if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
 			t.Logf("%s", out)
 			program.err = err

@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
+	if err := os.Setenv("CGO_ENABLED", "0"); err != nil { // the image's programs need that, so a stack's are compiled with them
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "afterglow-stack-test")
 	if err != nil {
 		panic(err)

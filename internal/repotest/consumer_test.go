@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
 // consumer is a module of its own that uses this checkout.
@@ -66,7 +68,7 @@ func (c consumer) lendChecksums(t *testing.T) {
 // do runs the go command with what the module cache holds.
 func (c consumer) do(t *testing.T, args ...string) {
 	t.Helper()
-	_, err := command(t, c.dir, []string{"GOWORK=off", "GOPROXY=off", "GOFLAGS=-mod=mod"}, "go", args...)
+	_, err := command(t, c.dir, []string{"GOWORK=off", "GOPROXY=off", "GOFLAGS=-mod=mod " + strings.Join(tool.BuildFlags(), " ")}, "go", args...)
 	require.NoError(t, err)
 }
 

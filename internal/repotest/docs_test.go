@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/afterglow-go/afterglow/internal/tool"
 )
 
 // snippet is a block that is ready for the type checker.
@@ -110,7 +112,7 @@ func (r reader) importsOf(file *ast.File, known map[string]bool, packages map[st
 func exports(t *testing.T, paths []string) map[string]string {
 	t.Helper()
 	slices.Sort(paths)
-	out, err := command(t, root(t), nil, "go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, slices.Compact(paths)...)...)
+	out, err := command(t, root(t), nil, "go", slices.Concat([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, tool.BuildFlags(), slices.Compact(paths))...)
 	require.NoError(t, err, "a document names a package that no module of go.work requires")
 	files := make(map[string]string)
 	for line := range strings.Lines(out) {

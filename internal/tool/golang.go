@@ -4,8 +4,21 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strings"
 )
+
+// BuildFlags returns the flags of go build for what a test builds to run it: -race if the
+// test has it. Then the other program's races are found, and nothing is compiled that the
+// tests have not compiled.
+func BuildFlags() []string {
+	info, ok := debug.ReadBuildInfo()
+	if ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return []string{"-race"}
+	}
+	return nil
+}
 
 // Go runs the go command in a directory, with env beside the environment of this
 // process. When ctx ends it is killed with all that it has started, and what it
