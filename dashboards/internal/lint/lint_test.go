@@ -3,7 +3,9 @@ package lint_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -83,6 +85,25 @@ func gather(t *testing.T, g client.Gatherer) []*dto.MetricFamily {
 
 // generated are the files with some options.
 func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map[string][]byte, rulesText string) {
+	t.Helper()
+	key := fmt.Sprintf("%+v %+v", o, g)
+	if _, known := kept[key]; !known {
+		var files generatedFiles
+		files.dashboards, files.rules = generateFiles(t, o, g)
+		kept[key] = files
+	}
+	return maps.Clone(kept[key].dashboards), kept[key].rules
+}
+
+// kept are files by their options, of which most tests want the same. No test runs in parallel.
+var kept = make(map[string]generatedFiles)
+
+type generatedFiles struct {
+	dashboards map[string][]byte
+	rules      string
+}
+
+func generateFiles(t *testing.T, o query.Options, g grafana.Options) (dashboards map[string][]byte, rulesText string) {
 	t.Helper()
 	q, err := query.New(o)
 	require.NoError(t, err)

@@ -102,10 +102,7 @@ func (s situation) checks(t times) []int {
 func write(t *testing.T, all []trouble, test string, texts bool) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	q, err := query.New(query.DefaultOptions())
-	require.NoError(t, err)
-	files, err := rules.Files(q, rules.DefaultOptions())
-	require.NoError(t, err)
+	files := filesOf(t, query.DefaultOptions(), rules.DefaultOptions())
 	alerts := readRules(t, files["prometheus/alerts.rules.yml"])
 	if !texts {
 		alerts = withoutTexts(alerts)

@@ -29,16 +29,28 @@ func command(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
+// filesOf are those with some options.
+func filesOf(t *testing.T, q query.Options, o rules.Options) map[string][]byte {
+	t.Helper()
+	key := fmt.Sprintf("%+v %+v", q, o)
+	if kept[key] == nil {
+		config, err := query.New(q)
+		require.NoError(t, err)
+		kept[key], err = rules.Files(config, o)
+		require.NoError(t, err)
+	}
+	return kept[key]
+}
+
+// kept are files by their options, of which most tests want the same. No test runs in parallel.
+var kept = make(map[string]map[string][]byte)
+
 // generate writes the files with some options, and the tests beside them.
 func generate(t *testing.T, q query.Options, o rules.Options) (dir string) {
 	t.Helper()
-	config, err := query.New(q)
-	require.NoError(t, err)
-	files, err := rules.Files(config, o)
-	require.NoError(t, err)
 	dir = t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "prometheus", "tests"), os.DirFS("../../prometheus/tests")))
-	for name, text := range files {
+	for name, text := range filesOf(t, q, o) {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, text, 0o600))
