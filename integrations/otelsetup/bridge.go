@@ -13,21 +13,24 @@ import (
 )
 
 // newProducer returns the bridge from Prometheus's registries, with exemplars.
-func newProducer(gatherer prometheus.Gatherer) sdkmetric.Producer {
-	return producer{bridge.NewMetricProducer(bridge.WithGatherer(classic{gatherer}))}
+func newProducer(gatherer prometheus.Gatherer, f *failures) sdkmetric.Producer {
+	return producer{bridge.NewMetricProducer(bridge.WithGatherer(classic{gatherer, f}))}
 }
 
 // classic gathers histograms that are classic and native at once as classic
 // ones. The bridge would take the native half, of which it leaves out the
 // exemplars, and which not every collector can show. It reports an error and
 // returns what else has been gathered, as the bridge would drop it all.
-type classic struct{ prometheus.Gatherer }
+type classic struct {
+	prometheus.Gatherer
+	failures *failures
+}
 
 // Gather implements [prometheus.Gatherer].
 func (c classic) Gather() ([]*dto.MetricFamily, error) {
 	families, err := c.Gatherer.Gather()
 	if err != nil {
-		otel.Handle(&exportError{Metrics, err})
+		otel.Handle(&exportError{c.failures, Metrics, err})
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {

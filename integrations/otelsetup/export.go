@@ -71,18 +71,18 @@ type exporters struct {
 }
 
 // newExporters makes all or none.
-func newExporters(ctx context.Context, cfg Config, s settings) (e exporters, err error) {
+func (o *OTel) newExporters(ctx context.Context, s settings) (e exporters, err error) {
 	var errs []error
 	var undo []func(context.Context) error
 	made := func(signal string, shutdown func(context.Context) error, err error) {
 		if err == nil {
 			undo = append(undo, shutdown)
 		} else {
-			errs = append(errs, &exportError{signal, err})
+			errs = append(errs, fmt.Errorf("%s: %w", signal, err))
 		}
 	}
 	if s.metrics {
-		e.metrics, err = newReader(ctx, cfg)
+		e.metrics, err = o.newReader(ctx)
 		made(Metrics, func(ctx context.Context) error { return e.metrics.Shutdown(ctx) }, err)
 	}
 	if s.logs {
@@ -107,7 +107,7 @@ const spare = 16
 
 // export makes the providers, each with its exporter.
 func (o *OTel) export(ctx context.Context, s settings) error {
-	exporters, err := newExporters(ctx, o.cfg, s)
+	exporters, err := o.newExporters(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (o *OTel) export(ctx context.Context, s settings) error {
 	}
 	if s.logs {
 		queue := o.failures.queue(Logs, s.records)
-		batches := sdklog.NewBatchProcessor(logExporter{exporters.logs, queue})
+		batches := sdklog.NewBatchProcessor(logExporter{exporters.logs, o.failures, queue})
 		logs := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(recordQueue{batches, queue}))
 		o.ends = append(o.ends, end{signal: Logs, shutdown: logs.Shutdown, queue: queue})
 		o.Loggers = logs
@@ -130,7 +130,7 @@ func (o *OTel) export(ctx context.Context, s settings) error {
 	e := end{signal: Traces}
 	if s.traces {
 		e.queue = o.failures.queue(Traces, s.spans)
-		e.spans = &spanExporter{SpanExporter: exporters.traces, queue: e.queue}
+		e.spans = &spanExporter{SpanExporter: exporters.traces, failures: o.failures, queue: e.queue}
 		batches := sdktrace.NewBatchSpanProcessor(e.spans, sdktrace.WithMaxQueueSize(s.spans+spare))
 		opts = append(opts, sdktrace.WithSpanProcessor(spanQueue{batches, e.queue}))
 	}
@@ -177,11 +177,11 @@ func (o *OTel) warnOfTLS(upper string) {
 var fallback sync.Mutex
 
 // newReader returns what reads the gatherer at intervals, and exports it.
-func newReader(ctx context.Context, cfg Config) (sdkmetric.Reader, error) {
+func (o *OTel) newReader(ctx context.Context) (sdkmetric.Reader, error) {
 	fallback.Lock()
 	defer fallback.Unlock()
 	autoexport.WithFallbackMetricProducer(func(context.Context) (sdkmetric.Producer, error) {
-		return newProducer(cfg.Gatherer), nil
+		return newProducer(o.cfg.Gatherer, o.failures), nil
 	})
 	return autoexport.NewMetricReader(ctx)
 }

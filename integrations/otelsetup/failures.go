@@ -91,10 +91,10 @@ func (f *failures) Handle(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	signal := signalOf(err)
-	f.count.WithLabelValues(signal).Inc()
-	if suppressed, ok := f.speak(signal, time.Now()); ok {
-		f.log.Warn("telemetry could not be exported", "signal", signal, "error", err, "suppressed", suppressed)
+	owner, signal := f.origin(err)
+	owner.count.WithLabelValues(signal).Inc()
+	if suppressed, ok := owner.speak(signal, time.Now()); ok {
+		owner.log.Warn("telemetry could not be exported", "signal", signal, "error", err, "suppressed", suppressed)
 	}
 }
 
@@ -143,22 +143,24 @@ const other = "other"
 // signals are all that failures are told apart by.
 var signals = []string{Traces, Metrics, Logs, other}
 
-// signalOf tells which export an error is of. Exporters of spans and log
-// records are wrapped, so theirs say; a reader of metrics hides its exporter,
-// so there the text must do.
-func signalOf(err error) string {
+// origin tells where an error counts, and as what. The process has one handler,
+// and a setup whose end gave up may still export when the next one has started.
+// Exporters of spans and log records are wrapped, so theirs say; a reader of
+// metrics hides its exporter, so there the text must do.
+func (f *failures) origin(err error) (owner *failures, signal string) {
 	var export *exportError
 	switch {
 	case errors.As(err, &export):
-		return export.signal
+		return export.owner, export.signal
 	case strings.Contains(err.Error(), "upload metrics"), strings.Contains(err.Error(), "upload incomplete metrics"):
-		return Metrics
+		return f, Metrics
 	}
-	return other
+	return f, other
 }
 
 // exportError is of the export of a signal.
 type exportError struct {
+	owner  *failures // that it counts in
 	signal string
 	err    error
 }
@@ -170,7 +172,8 @@ func (e *exportError) Unwrap() error { return e.err }
 // batch processor tells to nobody but the process's handler.
 type spanExporter struct {
 	sdktrace.SpanExporter
-	queue *queue // that the spans have waited in
+	failures *failures
+	queue    *queue // that the spans have waited in
 
 	mu     sync.Mutex
 	ending bool  // guarded by mu
@@ -183,7 +186,7 @@ func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnl
 	if err == nil {
 		return nil
 	}
-	err = &exportError{Traces, err}
+	err = &exportError{e.failures, Traces, err}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ending {
@@ -209,13 +212,14 @@ func (e *spanExporter) lost() error {
 // logExporter likewise.
 type logExporter struct {
 	sdklog.Exporter
-	queue *queue
+	failures *failures
+	queue    *queue
 }
 
 func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error {
 	e.queue.leave(len(records))
 	if err := e.Exporter.Export(ctx, records); err != nil {
-		return &exportError{Logs, err}
+		return &exportError{e.failures, Logs, err}
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (o *OTel) Shutdown(ctx context.Context, runners ...*runner.Runner) error {
 		}
 		if err := e.shutdown(flush); err != nil {
 			if export := (*exportError)(nil); !errors.As(err, &export) {
-				err = &exportError{e.signal, err}
+				err = &exportError{o.failures, e.signal, err}
 			}
 			otel.Handle(err) // the SDK returns it and does not tell the handler
 			errs = append(errs, err)
