@@ -67,10 +67,10 @@ func (e *engineOf[Tx]) migrate(ctx context.Context) error {
 	}
 }
 
-// isContended reports whether an error of a migration looks as if another process migrates too.
+// isContended reports whether an error of a migration says that the database was in use.
 func isContended(err error) bool {
 	text := strings.ToLower(err.Error())
-	for _, s := range []string{"already exists", "duplicate", "locked", "busy", "deadlock", "concurrently", "unique constraint"} {
+	for _, s := range []string{"locked", "busy", "deadlock"} {
 		if strings.Contains(text, s) {
 			return true
 		}
@@ -81,48 +81,52 @@ func isContended(err error) bool {
 // migrationLock is the key of the advisory lock that a process has while it migrates on Postgres.
 const migrationLock = 0x6166746572676c6f // "afterglo"
 
-// migrateAlone migrates while no other process does, where the database has locks for that.
+// migrateAlone migrates while no other process does.
 func (e *engineOf[Tx]) migrateAlone(ctx context.Context) error {
-	if e.core.db.isSQLite {
-		return e.migrateOnce(ctx)
-	}
 	if e.validate(ctx) == nil {
 		return nil // without a lock, as most processes find the tables
 	}
 	return within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
+		if e.core.db.isSQLite { // while this transaction lasts, nobody else can write
+			return e.migrateOn(ctx, driverWithin[Tx]{e.Driver, tx})
+		}
 		if _, err := tx.PGAdvisoryXactLock(ctx, migrationLock); err != nil {
 			return err
 		}
-		return e.migrateOnce(ctx)
+		// Not in this transaction: a new value of an enum can only be used after the commit.
+		return e.migrateOn(ctx, e.Driver)
 	})
 }
 
-func (e *engineOf[Tx]) migrateOnce(ctx context.Context) error {
-	m, err := e.migrator()
+// driverWithin has River do in a transaction what it does in several: each of them is a savepoint.
+type driverWithin[Tx any] struct {
+	riverdriver.Driver[Tx]
+	tx riverdriver.ExecutorTx
+}
+
+func (d driverWithin[Tx]) GetExecutor() riverdriver.Executor { return d.tx }
+
+// migrateOn migrates River's tables, and then ours.
+func (e *engineOf[Tx]) migrateOn(ctx context.Context, driver riverdriver.Driver[Tx]) error {
+	m, err := e.migrator(driver)
 	if err != nil {
 		return err
 	}
-	v, err := m.Validate(ctx, nil)
-	if err != nil {
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return err
 	}
-	if !v.OK {
-		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-			return err
-		}
-	}
-	if err := e.knowsRiver(ctx, m); err != nil {
+	if err := e.knowsRiver(ctx, m, driver.GetExecutor()); err != nil {
 		return err
 	}
-	return e.core.db.migrate(ctx)
+	return e.core.db.migrate(ctx, driver.GetExecutor())
 }
 
 const sqlRiver = `SELECT coalesce(max(version), 0) FROM {migration} WHERE line = 'main'`
 
 // knowsRiver returns ErrSchema if a later version of River has made its tables.
-func (e *engineOf[Tx]) knowsRiver(ctx context.Context, m *rivermigrate.Migrator[Tx]) error {
+func (e *engineOf[Tx]) knowsRiver(ctx context.Context, m *rivermigrate.Migrator[Tx], on riverdriver.Executor) error {
 	var has int
-	if _, err := e.core.db.row(ctx, e.core.db.exec, sqlRiver, nil, &has); err != nil {
+	if _, err := e.core.db.row(ctx, on, sqlRiver, nil, &has); err != nil {
 		return fmt.Errorf("durable: looking at the tables: %w", err)
 	}
 	all := m.AllVersions()
@@ -139,13 +143,13 @@ func isNewer(whose string, has, known int) error {
 
 const olderHint = "open it once without Config.SkipMigrations, or run what is missing of what Migrations prints"
 
-func (e *engineOf[Tx]) migrator() (*rivermigrate.Migrator[Tx], error) {
-	return rivermigrate.New(e.Driver, &rivermigrate.Config{Logger: e.core.riverLogger(), Schema: e.core.cfg.Schema})
+func (e *engineOf[Tx]) migrator(driver riverdriver.Driver[Tx]) (*rivermigrate.Migrator[Tx], error) {
+	return rivermigrate.New(driver, &rivermigrate.Config{Logger: e.core.riverLogger(), Schema: e.core.cfg.Schema})
 }
 
 // validate returns ErrSchema if the tables are not those of this version.
 func (e *engineOf[Tx]) validate(ctx context.Context) error {
-	m, err := e.migrator()
+	m, err := e.migrator(e.Driver)
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (e *engineOf[Tx]) validate(ctx context.Context) error {
 	if !v.OK {
 		return fmt.Errorf("%w: River's tables: %s: %s", ErrSchema, strings.Join(v.Messages, "; "), olderHint)
 	}
-	if err := e.knowsRiver(ctx, m); err != nil {
+	if err := e.knowsRiver(ctx, m, e.core.db.exec); err != nil {
 		return err
 	}
 	has, err := e.core.db.version(ctx, e.core.db.exec)
@@ -186,11 +190,11 @@ func (d *database) version(ctx context.Context, on riverdriver.Executor) (has in
 }
 
 // migrate brings our own tables to this version.
-func (d *database) migrate(ctx context.Context) error {
-	if has, err := d.version(ctx, d.exec); err != nil || has >= len(ours) {
+func (d *database) migrate(ctx context.Context, on riverdriver.Executor) error {
+	if has, err := d.version(ctx, on); err != nil || has >= len(ours) {
 		return errors.Join(err, isNewer("Afterglow's", has, len(ours)))
 	}
-	return within(ctx, d.exec, func(tx riverdriver.ExecutorTx) error {
+	return within(ctx, on, func(tx riverdriver.ExecutorTx) error {
 		if err := tx.Exec(ctx, d.sql(sqlVersions)); err != nil {
 			return err
 		}

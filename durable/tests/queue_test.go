@@ -157,7 +157,7 @@ func TestARollingDeployWithANewTaskLosesNoAttempt(t *testing.T) {
 
 func TestManyProcessesMayOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s store) {
-		const n = 4
+		const n = 12
 		errs := make(chan error, n)
 		for range n {
 			go func() {
