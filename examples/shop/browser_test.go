@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -154,17 +155,25 @@ func (b *browser) text(css string) string {
 // js evaluates an expression in the page.
 func js[T any](b *browser, expression string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := evaluate[T](b, expression)
 	require.NoError(b.t, err)
 	return v
 }
 
-// until waits for an expression to be true in the page.
+func evaluate[T any](b *browser, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+}
+
+// until waits for an expression to be true in the page. A page that the browser is leaving has no answer.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return js[bool](b, expression) }, patience, 20*time.Millisecond, expression)
+	require.EventuallyWithT(b.t, func(c *assert.CollectT) {
+		is, err := evaluate[bool](b, expression)
+		require.NoError(c, err)
+		require.True(c, is)
+	}, patience, 20*time.Millisecond, expression)
 }
 
 // look sets the window and the preferred colors.
