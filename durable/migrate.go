@@ -98,7 +98,7 @@ func (e *engineOf[Tx]) migrateAlone(ctx context.Context) error {
 	})
 }
 
-// driverWithin has River do in a transaction what it does in several: each of them is a savepoint.
+// driverWithin has River migrate within one transaction. What fails has to roll back all of it.
 type driverWithin[Tx any] struct {
 	riverdriver.Driver[Tx]
 	tx riverdriver.ExecutorTx
