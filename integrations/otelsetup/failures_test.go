@@ -157,19 +157,20 @@ func TestABackendThatSaysItWasCanceledHasFailed(t *testing.T) {
 
 func TestFailuresCountInTheSetupWhoseExportFailed(t *testing.T) {
 	answer := make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-answer
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	t.Cleanup(b.Close)
+	t.Cleanup(release) // before Close, which waits for the handlers
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", b.URL)
-	t.Setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", b.URL)
 	first := start(t, unexported, func(c *otelsetup.Config) { c.FlushTime = 10 * time.Millisecond })
 	first.work(t)
 	require.Error(t, first.Shutdown(t.Context()), "it gives up")
 	before := first.failures(t)
 	second := start(t, unexported)
-	close(answer)
+	release()
 	require.Eventually(t, func() bool { return first.failures(t)["traces"] > before["traces"] }, 20*time.Second, 5*time.Millisecond)
 	require.Equal(t, counts{"traces": 0, "metrics": 0, "logs": 0, "other": 0}, second.failures(t))
 }
