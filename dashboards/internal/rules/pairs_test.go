@@ -3,9 +3,11 @@ package rules_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ import (
 )
 
 // startPrometheus runs one whose only alert fires, with an external label, until the
-// test ends.
+// test ends. It returns when it has sent the alert to each Alertmanager.
 func startPrometheus(t *testing.T, replica string, relabel any, managers ...*manager) {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,12 +45,32 @@ func startPrometheus(t *testing.T, replica string, relabel any, managers ...*man
 	}
 	ports, err := tool.FreePorts(1)
 	require.NoError(t, err)
-	p, err := tool.Start(t.Context(), tool.Command{Name: "prometheus", Ready: "http://127.0.0.1:" + ports[0] + "/-/ready", Args: []string{
+	url := "http://127.0.0.1:" + ports[0]
+	p, err := tool.Start(t.Context(), tool.Command{Name: "prometheus", Ready: url + "/-/ready", Args: []string{
 		"--config.file=" + filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:" + ports[0], "--log.level=error",
+		// What is sent before the Alertmanagers are known is dropped.
+		"--rules.alert.resend-delay=1s",
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	require.Eventually(t, func() bool { return sentTo(url) == len(managers) }, time.Minute, 50*time.Millisecond, "it has sent its alert")
+}
+
+var sent = regexp.MustCompile(`(?m)^prometheus_notifications_sent_total\{.*\} [1-9]`)
+
+// sentTo counts the Alertmanagers to which a Prometheus has sent alerts.
+func sentTo(url string) int {
+	resp, err := http.Get(url + "/metrics")
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0
+	}
+	return len(sent.FindAll(page, -1))
 }
 
 // tellingsOf counts what was received of the alert that fires, whatever else its labels say.
