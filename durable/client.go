@@ -109,7 +109,7 @@ func (e *engineOf[Tx]) worker(l *lease) (workClient, error) {
 	for _, p := range c.cfg.Periodic {
 		cfg.PeriodicJobs = append(cfg.PeriodicJobs, c.periodicJob(p))
 	}
-	return river.NewClient[Tx](fencedDriver[Tx]{e.Driver, l}, cfg)
+	return river.NewClient[Tx](driverOn[Tx]{e.Driver, fencedExecutor{e.core.db.exec, l}}, cfg)
 }
 
 // periodicJob is River's view of a periodic task.

@@ -33,7 +33,7 @@ type core struct {
 
 	stop    context.CancelFunc // ends the heartbeat
 	stopped chan struct{}      // closed when it has ended
-	leaving sync.WaitGroup     // River clients of lost leases that have not stopped
+	leaving sync.WaitGroup     // clients of leases that are over, until they have stopped
 
 	mu       sync.Mutex
 	lease    *lease // guarded by mu; nil: works nothing

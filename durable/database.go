@@ -138,3 +138,13 @@ func (d *database) keep(ctx context.Context, on riverdriver.Executor, id int64, 
 	_, err = on.JobUpdate(ctx, &riverdriver.JobUpdateParams{ID: id, MetadataDoMerge: true, Metadata: text, Schema: d.schema})
 	return err
 }
+
+// driverOn is a driver with another executor.
+type driverOn[Tx any] struct {
+	riverdriver.Driver[Tx]
+
+	exec riverdriver.Executor
+}
+
+// GetExecutor implements [riverdriver.Driver].
+func (d driverOn[Tx]) GetExecutor() riverdriver.Executor { return d.exec }

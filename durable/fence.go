@@ -7,21 +7,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// fencedDriver is a driver whose results count only while the process has its row in the
+// fencedExecutor is an executor whose results count only while the process has its row in the
 // database: the row that others delete, in one transaction with giving its tasks away. So
 // a process that was taken for dead overwrites nothing that the new owner of a task has written.
-type fencedDriver[Tx any] struct {
-	riverdriver.Driver[Tx]
-
-	lease *lease
-}
-
-// GetExecutor implements [riverdriver.Driver].
-func (d fencedDriver[Tx]) GetExecutor() riverdriver.Executor {
-	return fencedExecutor{d.Driver.GetExecutor(), d.lease}
-}
-
-// fencedExecutor is the executor of a fencedDriver.
 type fencedExecutor struct {
 	riverdriver.Executor
 

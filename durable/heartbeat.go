@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -85,20 +86,19 @@ func (l *lease) findCanceled(ctx context.Context) error {
 }
 
 // replace begins a new lease in place of a lost one. It tries until the database is there again, and
-// returns nil when ctx has ended.
+// returns nil when ctx has ended, or when Shutdown was called.
 func (c *core) replace(ctx context.Context, old *lease) *lease {
 	c.books.leaseLost()
 	c.log.ErrorContext(ctx, "heartbeat not written in time: the tasks that run here are canceled, and run again", slog.String(keyProcess, old.id), slog.Int(keyTasks, len(old.attempts())))
-	c.leaving.Go(func() { // it waits for tasks that ignore their contexts
-		_ = old.client.StopAndCancel(context.WithoutCancel(ctx))
-		old.abandon()
-	})
+	c.retire(ctx, old)
 	ticker := time.NewTicker(c.beatEvery())
 	defer ticker.Stop()
-	for {
-		if l, err := c.newLease(ctx); err == nil {
+	for !c.isDraining() {
+		l, err := c.newLease(ctx)
+		if err == nil {
 			return l
-		} else if ctx.Err() == nil {
+		}
+		if !errors.Is(err, ErrClosed) {
 			c.warn(ctx, "no new lease yet", err)
 		}
 		select {
@@ -107,4 +107,5 @@ func (c *core) replace(ctx context.Context, old *lease) *lease {
 		case <-ticker.C:
 		}
 	}
+	return nil
 }

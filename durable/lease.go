@@ -68,9 +68,43 @@ func (c *core) newLease(ctx context.Context) (*lease, error) {
 		return nil, fmt.Errorf("durable: starting to work: %w", err)
 	}
 	c.mu.Lock()
-	c.lease = l
+	isShut := c.draining
+	if !isShut {
+		c.lease = l
+	}
 	c.mu.Unlock()
+	if isShut { // Shutdown stops the lease that it found
+		c.retire(ctx, l)
+		return nil, ErrClosed
+	}
 	return l, nil
+}
+
+// retire ends a lease before its client, which waits for tasks that ignore their contexts. Shutdown waits for the client.
+func (c *core) retire(ctx context.Context, l *lease) {
+	l.lose()
+	c.leaving.Go(func() {
+		err := l.client.StopAndCancel(context.WithoutCancel(ctx))
+		l.abandon()
+		if err == nil {
+			_ = l.leave(ctx) // or others bury it
+		}
+	})
+}
+
+// awaitLeaving waits for the clients of leases that are over.
+func (c *core) awaitLeaving(ctx context.Context) error {
+	left := make(chan struct{})
+	go func() {
+		c.leaving.Wait()
+		close(left)
+	}()
+	select {
+	case <-left:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("durable: what a lost lease had is still being stopped: %w", context.Cause(ctx))
+	}
 }
 
 // idPrefix begins the ID of each lease with a heartbeat. A task that runs under such an ID without a row has no owner.

@@ -42,27 +42,25 @@ var ours = []string{`CREATE TABLE {process} (
 // openPatience is how long Open waits for the database, and for another process that migrates.
 const openPatience = 30 * time.Second
 
-// migrate brings the tables to this version. Several processes may do that at once.
+// migrate brings the tables to this version. Several processes may do that at once: each waits for its turn, for
+// openPatience at the most, and then has the time that it needs.
 func (e *engineOf[Tx]) migrate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	turn, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		err := e.migrateAlone(ctx)
+		err := e.migrateAlone(ctx, turn)
 		if err == nil {
 			return nil
 		}
-		if checked := e.validate(ctx); checked == nil {
-			return nil // another process was faster
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("durable: making the tables: %w", err)
-		case <-ticker.C:
-		}
 		if !isContended(err) {
 			return fmt.Errorf("durable: making the tables: %w", err)
+		}
+		select {
+		case <-turn.Done():
+			return fmt.Errorf("durable: making the tables: %w", err)
+		case <-ticker.C:
 		}
 	}
 }
@@ -81,30 +79,25 @@ func isContended(err error) bool {
 // migrationLock is the key of the advisory lock that a process has while it migrates on Postgres.
 const migrationLock = 0x6166746572676c6f // "afterglo"
 
-// migrateAlone migrates while no other process does.
-func (e *engineOf[Tx]) migrateAlone(ctx context.Context) error {
-	if e.validate(ctx) == nil {
-		return nil // without a lock, as most processes find the tables
+// migrateAlone migrates while no other process does. It waits for that until the turn's end.
+func (e *engineOf[Tx]) migrateAlone(ctx, turn context.Context) error {
+	if err := e.validate(turn); err == nil || !errors.Is(err, ErrSchema) {
+		return err // most processes find the tables
 	}
-	return within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
-		if e.core.db.isSQLite { // while this transaction lasts, nobody else can write
-			return e.migrateOn(ctx, driverWithin[Tx]{e.Driver, tx})
-		}
-		if _, err := tx.PGAdvisoryXactLock(ctx, migrationLock); err != nil {
+	if e.core.db.isSQLite { // while the transaction lasts, nobody else can write
+		return within(ctx, e.core.db.exec, func(tx riverdriver.ExecutorTx) error {
+			return e.migrateOn(ctx, driverOn[Tx]{e.Driver, tx})
+		})
+	}
+	// The lock has a connection of its own: the pool may have no second one.
+	return within(ctx, e.core.db.beats, func(tx riverdriver.ExecutorTx) error {
+		if _, err := tx.PGAdvisoryXactLock(turn, migrationLock); err != nil {
 			return err
 		}
 		// Not in this transaction: a new value of an enum can only be used after the commit.
 		return e.migrateOn(ctx, e.Driver)
 	})
 }
-
-// driverWithin has River migrate within one transaction. What fails has to roll back all of it.
-type driverWithin[Tx any] struct {
-	riverdriver.Driver[Tx]
-	tx riverdriver.ExecutorTx
-}
-
-func (d driverWithin[Tx]) GetExecutor() riverdriver.Executor { return d.tx }
 
 // migrateOn migrates River's tables, and then ours.
 func (e *engineOf[Tx]) migrateOn(ctx context.Context, driver riverdriver.Driver[Tx]) error {

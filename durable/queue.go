@@ -98,6 +98,7 @@ func (q *Queue) Snapshot() runner.Snapshot { return q.core.snapshot() }
 // does not count. One that does not return is abandoned: another process runs it again, within the bound of
 // a dead process.
 //
-// The Report names both, as that of a [runner.Runner] does. The error is nil if there are none. Tasks that wait in the database are in
+// The Report names both, as that of a [runner.Runner] does. The error is nil if there are none, all results are
+// written, and nothing of the queue goes on running. Tasks that wait in the database are in
 // no report: they are not lost. Shutdown may be called more than once; it then returns the same.
 func (q *Queue) Shutdown(ctx context.Context) (runner.Report, error) { return q.core.shutdown(ctx) }

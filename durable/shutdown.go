@@ -61,19 +61,28 @@ func (c *core) shutdownNow(ctx context.Context) (runner.Report, error) {
 	}
 	wrote := true
 	if stopped != nil {
-		if err := <-stopped; err != nil {
+		var err error
+		select {
+		case err = <-stopped:
+		case <-ctx.Done(): // Stop does not see it while the client of a lost lease is stopped already
+			err = context.Cause(ctx)
+		}
+		if err != nil {
 			wrote = false
 			errs = append(errs, fmt.Errorf("durable: what ran is not written completely, and runs again: %w", err))
 		}
 	}
 	c.stop()
 	<-c.stopped
+	if err := c.awaitLeaving(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	c.hands.end()
 	if l := c.current(); l != nil {
 		l.abandon()
 	}
-	if wrote {
-		errs = append(errs, c.leave(ctx))
+	if l := c.current(); l != nil && wrote {
+		errs = append(errs, l.leave(ctx))
 	}
 	if c.reader != nil {
 		errs = append(errs, c.reader.close(ctx))
@@ -91,10 +100,10 @@ func (c *core) current() *lease {
 	return c.lease
 }
 
-// leave deletes the row of this process, unless it still has tasks: those are given back by others.
-func (c *core) leave(ctx context.Context) error {
-	l := c.current()
-	if l == nil || !c.hasHeartbeat() {
+// leave deletes the row of the lease, unless it still has tasks: those are given back by others.
+func (l *lease) leave(ctx context.Context) error {
+	c := l.core
+	if !c.hasHeartbeat() {
 		return nil
 	}
 	l.lose()

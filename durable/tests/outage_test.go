@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -167,4 +169,65 @@ func TestShutdownEndsInTimeWhenTheDatabaseIsGone(t *testing.T) {
 	_, err = q.Shutdown(ctx)
 	t.Logf("Shutdown: %v", err)
 	require.Less(t, time.Since(began), 10*time.Second)
+}
+
+// holding is a handler that keeps who writes a record of that message.
+type holding struct {
+	slog.Handler
+
+	message       string
+	held, release chan struct{}
+}
+
+func (h holding) Handle(ctx context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, h.message) {
+		select {
+		case h.held <- struct{}{}:
+		case <-h.release:
+		}
+		<-h.release
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h holding) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.Handler = h.Handler.WithAttrs(attrs)
+	return h
+}
+
+func TestShutdownWaitsForTheClientOfALostLeaseUntilItsTimeIsOver(t *testing.T) {
+	for name, isBack := range map[string]bool{"another lease has followed": true, "none has": false} {
+		t.Run(name, func(t *testing.T) {
+			server := pgtest.Own(t)
+			s := store{t, server.DSN(), enginetest.Postgres}
+			h := holding{slog.NewTextHandler(io.Discard, nil), "Error attempting to resign", make(chan struct{}), make(chan struct{})}
+			q, err := s.open(t.Context(), s.dsn, durable.Config{DeadAfter: 2 * time.Second, Logger: slog.New(h)}, newLedger(t).task)
+			require.NoError(t, err)
+			require.Eventually(t, func() bool {
+				stats, err := q.Stats(context.Background())
+				return err == nil && stats.Leader != ""
+			}, patience, 20*time.Millisecond, "it leads, and so has something to give up")
+
+			server.Stop()
+			receive(t, h.held) // the lost lease's elector
+			defer close(h.release)
+			if isBack {
+				server.Start()
+				other := s.queue(durable.Config{Role: durable.EnqueueOnly})
+				require.Eventually(t, func() bool {
+					processes, err := other.Processes(context.Background())
+					return err == nil && len(processes) == 2
+				}, patience, 20*time.Millisecond)
+			}
+
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			shut := make(chan error)
+			go func() {
+				_, err := q.Shutdown(ctx)
+				shut <- err
+			}()
+			require.ErrorContains(t, receive(t, shut), "a lost lease")
+		})
+	}
 }

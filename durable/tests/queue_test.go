@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/afterglow-go/afterglow/durable"
+	"github.com/afterglow-go/afterglow/durable/pgtest"
+	"github.com/afterglow-go/afterglow/durable/postgres"
 )
 
 func TestTwoProcessesEnqueueAPeriodicTaskOnce(t *testing.T) {
@@ -172,6 +175,31 @@ func TestManyProcessesMayOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 			require.NoError(t, receive(t, errs))
 		}
 	})
+}
+
+func TestOneConnectionOfTheApplicationsPoolIsEnoughToMakeTheTables(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.DSN(t))
+	require.NoError(t, err)
+	cfg.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	const n = 4
+	errs := make(chan error, n)
+	for range n {
+		go func() {
+			q, err := postgres.New(ctx, pool, enqueueOnly)
+			if err == nil {
+				_, err = q.Shutdown(context.Background())
+			}
+			errs <- err
+		}()
+	}
+	for range n {
+		require.NoError(t, receive(t, errs))
+	}
 }
 
 func TestAPageOfListGoesOnWhereTheOneBeforeEnded(t *testing.T) {
