@@ -50,11 +50,9 @@ setup: ## install a C compiler, Chromium and Postgres, and build the servers tha
 	@./tools/setup.sh
 	@go run ./internal/tool/build $(notdir $(SERVERS) $(GOTESTSUM))
 
-# Most tests wait most of the time, so two processors are enough for three packages at once.
-PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
 .PHONY: test
 test: setup ## run every test of every module under the race detector
-	@$(GOTEST) -- -race -shuffle=on -timeout=45m -p $$(($(PROCESSORS) * 3 / 2)) $(TESTFLAGS) $(PACKAGES)
+	@$(GOTEST) -- -race -shuffle=on -timeout=45m -p $$(go run ./internal/tool/atonce) $(TESTFLAGS) $(PACKAGES)
 
 # The oldest supported release of Go is the one of go.mod, which all else runs with.
 NEWEST ?= go1.27.3

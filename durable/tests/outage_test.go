@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -179,6 +178,8 @@ type holding struct {
 	held, release chan struct{}
 }
 
+func (h holding) Enabled(context.Context, slog.Level) bool { return true }
+
 func (h holding) Handle(ctx context.Context, r slog.Record) error {
 	if strings.Contains(r.Message, h.message) {
 		select {
@@ -200,7 +201,7 @@ func TestShutdownWaitsForTheClientOfALostLeaseUntilItsTimeIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := pgtest.Own(t)
 			s := store{t, server.DSN(), enginetest.Postgres}
-			h := holding{slog.NewTextHandler(io.Discard, nil), "Error attempting to resign", make(chan struct{}), make(chan struct{})}
+			h := holding{slog.DiscardHandler, "Error attempting to resign", make(chan struct{}), make(chan struct{})}
 			q, err := s.open(t.Context(), s.dsn, durable.Config{DeadAfter: 2 * time.Second, Logger: slog.New(h)}, newLedger(t).task)
 			require.NoError(t, err)
 			require.Eventually(t, func() bool {

@@ -53,7 +53,10 @@ func (b *browser) accessible(what string) {
 	b.do(chromedp.Evaluate[chromedp.Void](axe())) // by the debugger, which the page's policy does not bind
 	b.do(chromedp.Evaluate[chromedp.Void](`window.found = null; axe.run({ resultTypes: ["violations"] }).then(r => window.found = JSON.stringify(r.violations
 		.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + (n.any[0]?.message ?? "")).slice(0, 4).join(" | ")))).catch(e => window.found = JSON.stringify(["axe: " + e]))`))
-	require.Eventually(b.t, func() bool { return js[bool](b, `window.found !== null`) }, 4*patience, 100*time.Millisecond, what)
+	require.Eventually(b.t, func() bool {
+		isFound, err := evaluate[bool](b, `window.found !== null`)
+		return err == nil && isFound
+	}, 4*patience, 100*time.Millisecond, what)
 	var violations []string
 	require.NoError(b.t, json.Unmarshal([]byte(js[string](b, `window.found`)), &violations))
 	require.Empty(b.t, violations, what)

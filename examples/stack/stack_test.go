@@ -44,8 +44,11 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
-	if err := os.Setenv("CGO_ENABLED", "0"); err != nil { // the image's programs need that, so a stack's are compiled with them
-		panic(err)
+	// The image's programs are built without cgo. With the same settings a stack's programs share what was compiled.
+	for name, value := range map[string]string{"CGO_ENABLED": "0", "GOFLAGS": ""} { // -race needs cgo
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "afterglow-stack-test")
 	if err != nil {

@@ -143,10 +143,10 @@ const other = "other"
 // signals are all that failures are told apart by.
 var signals = []string{Traces, Metrics, Logs, other}
 
-// origin tells where an error counts, and as what. The process has one handler,
-// and a setup whose end gave up may still export when the next one has started.
-// Exporters of spans and log records are wrapped, so theirs say; a reader of
-// metrics hides its exporter, so there the text must do.
+// origin returns the setup in which an error counts, and its signal. The process has one handler of
+// errors for all setups, and one whose Shutdown has given up may still export. The exporters of spans and of log
+// records are wrapped, so their errors name the setup. A reader of metrics hides its exporter: its errors
+// are known by their text, and count in the setup that has the handler.
 func (f *failures) origin(err error) (owner *failures, signal string) {
 	var export *exportError
 	switch {

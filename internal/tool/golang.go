@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// BuildFlags returns the flags of go build for what a test builds to run it: -race if the
-// test has it. Then the other program's races are found, and nothing is compiled that the
+// BuildFlags returns the flags of go build for the programs that a test builds and runs: -race if the
+// test was built with it. Then the programs' races are found, and nothing is compiled that the
 // tests have not compiled.
 func BuildFlags() []string {
 	info, ok := debug.ReadBuildInfo()

@@ -176,7 +176,7 @@ func TestALongReferenceIsCutBeforeTheRuneThatDoesNotFit(t *testing.T) {
 func TestAReferenceCostsTheOthersNothing(t *testing.T) {
 	r := newRunner(t, runner.Config{})
 	run := func(opts ...runner.Option) float64 {
-		const n = 1000 // a mean with its fraction: the race detector has a pool lose a part of what it holds
+		const n = 1000 // AllocsPerRun rounds its mean. Under the race detector a pool forgets some of its items, so the fraction counts.
 		return testing.AllocsPerRun(1, func() {
 			for range n {
 				if err := r.Do(t.Context(), "a", nothing, opts...); err != nil {

@@ -83,7 +83,7 @@ func gather(t *testing.T, g client.Gatherer) []*dto.MetricFamily {
 	return families
 }
 
-// generated are the files with some options.
+// generated returns the files that are generated with these options. They are generated once for all tests.
 func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map[string][]byte, rulesText string) {
 	t.Helper()
 	key := fmt.Sprintf("%+v %+v", o, g)
@@ -95,7 +95,7 @@ func generated(t *testing.T, o query.Options, g grafana.Options) (dashboards map
 	return maps.Clone(kept[key].dashboards), kept[key].rules
 }
 
-// kept are files by their options, of which most tests want the same. No test runs in parallel.
+// kept are the generated files, by their options. No test runs in parallel.
 var kept = make(map[string]generatedFiles)
 
 type generatedFiles struct {

@@ -29,7 +29,7 @@ func command(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// filesOf are those with some options.
+// filesOf returns the files that are generated with these options. They are generated once for all tests.
 func filesOf(t *testing.T, q query.Options, o rules.Options) map[string][]byte {
 	t.Helper()
 	key := fmt.Sprintf("%+v %+v", q, o)
