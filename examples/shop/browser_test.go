@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -140,7 +141,40 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	require.NoError(b.t, chromedp.Do(ctx, steps...))
+	for i, step := range steps {
+		if err := chromedp.Do(ctx, step); err != nil {
+			where, _ := evaluate[string](b, `location.href`)
+			require.NoError(b.t, err, "step %d, at %s", i+1, where)
+		}
+	}
+}
+
+// click clicks an element, as soon as it is there and nothing covers it. The page itself finds and clicks it: between a
+// look at where it is and a click of the mouse it moves, as when a page is filled in.
+func click(css string) chromedp.Action[chromedp.Void] {
+	hit := chromedp.Evaluate[bool]("(e => {" + `
+		if (!e) return false;
+		e.scrollIntoView({ block: "center", behavior: "instant" });
+		const r = e.getBoundingClientRect(), top = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+		if (!e.contains(top) && top?.closest("label")?.control !== e) return false;
+		e.click();
+		return true;
+	` + "})(document.querySelector(" + strconv.Quote(css) + "))")
+	return func(ctx context.Context, t *chromedp.Target) (v chromedp.Void, err error) {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			clicked, err := hit(ctx, t)
+			if clicked || err != nil && strings.Contains(err.Error(), "navigated") { // the click has led elsewhere
+				return v, nil
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return v, fmt.Errorf("%s cannot be clicked: %w", css, context.Cause(ctx))
+			}
+		}
+	}
 }
 
 func (b *browser) text(css string) string {
@@ -250,10 +284,10 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 
 	// With the mouse, answered first.
 	b.do(
-		chromedp.Click(chromedp.CSS(`.product:nth-child(5)`)),
+		click(`.product:nth-child(5)`),
 		chromedp.SendKeys(chromedp.CSS("#name"), "Ada Lovelace"),
 		chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.org"),
-		chromedp.Click(chromedp.CSS("#order button.main")),
+		click("#order button.main"),
 	)
 	first, after := b.shown("after", "")
 	require.Equal(t, 6, js[int](b, doneSteps))
@@ -264,7 +298,7 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 	b.picture("shop")
 
 	// The same, inline: everything happens before the answer, which is late.
-	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.do(click(`.switch input[value=inline]`), click("#order button.main"))
 	second, inline := b.shown("inline", first)
 	require.Greater(t, inline, after)
 	require.Equal(t, 6, js[int](b, doneSteps))
@@ -295,7 +329,7 @@ func TestVisitorSeesTheAfterWorkArriveInTheBrowser(t *testing.T) {
 	b.shoot("desktop-dark-after")
 
 	// The mails are there to read.
-	b.do(chromedp.Click(chromedp.CSS("#result-inbox")), chromedp.WaitVisible(chromedp.CSS(".mails")))
+	b.do(click("#result-inbox"), chromedp.WaitVisible(chromedp.CSS(".mails")))
 	require.Contains(t, b.text(".mails"), "Your order: Ember mug")
 	require.Contains(t, b.text(".mails"), "Dear Ada Lovelace")
 	b.shoot("desktop-dark-inbox")
@@ -316,7 +350,7 @@ func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
 		chromedp.Navigate(s.url),
 		chromedp.SendKeys(chromedp.CSS("#name"), "Ada Lovelace"),
 		chromedp.SendKeys(chromedp.CSS("#email"), "ada..lovelace@example.org"), // browsers let it pass
-		chromedp.Click(chromedp.CSS("#order button.main")),
+		click("#order button.main"),
 		chromedp.WaitVisible(chromedp.CSS("#error")),
 	)
 	require.Contains(t, b.text("#error"), "plain address")
@@ -324,7 +358,7 @@ func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
 	require.Equal(t, "true", js[string](b, `document.activeElement.ariaInvalid`))
 	b.shoot("desktop-light-mistake")
 
-	b.do(chromedp.SetValue(chromedp.CSS("#email"), "ada@example.org"), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.do(chromedp.SetValue(chromedp.CSS("#email"), "ada@example.org"), click("#order button.main"))
 	b.shown("after", "")
 	require.Equal(t, 2, js[int](b, doneSteps))
 	require.Contains(t, b.text("[data-name='cache.revalidate'] .how"), "timed out after 2.0 s")
@@ -341,7 +375,7 @@ func TestVisitorSeesWhatWentWrongInTheBrowser(t *testing.T) {
 		window.seen = [];
 		new MutationObserver(() => seen.push(button.textContent, getComputedStyle(document.getElementById("result")).opacity < 1)).observe(button, { childList: true });
 	}`))
-	b.do(chromedp.Click(chromedp.CSS(`.switch input[value=inline]`)), chromedp.Click(chromedp.CSS("#order button.main")))
+	b.do(click(`.switch input[value=inline]`), click("#order button.main"))
 	b.shown("inline", first)
 	require.Equal(t, []any{"Placing…", true, "Place the order", false}, js[[]any](b, `window.seen`))
 }
@@ -357,7 +391,7 @@ func (b *browser) phone() {
 	b.do(
 		chromedp.SendKeys(chromedp.CSS("#name"), "Grace Hopper"),
 		chromedp.SendKeys(chromedp.CSS("#email"), "grace@example.org"),
-		chromedp.Click(chromedp.CSS("#order button.main")),
+		click("#order button.main"),
 	)
 	b.shown("after", "")
 	require.True(t, js[bool](b, `document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out of a small screen")
@@ -365,7 +399,7 @@ func (b *browser) phone() {
 	b.look(390, 844, "dark")
 	b.shoot("phone-dark-after")
 
-	b.do(chromedp.SendKeys(chromedp.CSS("#signup-email"), "grace@example.org"), chromedp.Click(chromedp.CSS("#signup button")))
+	b.do(chromedp.SendKeys(chromedp.CSS("#signup-email"), "grace@example.org"), click("#signup button"))
 	b.until(`document.getElementById("signup-said").textContent.includes("Welcome")`)
 	require.Eventually(t, func() bool {
 		b.do(chromedp.Navigate(b.shop + "/inbox?to=grace@example.org"))

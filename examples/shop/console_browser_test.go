@@ -138,9 +138,9 @@ func TestTheConsoleIsLiveReadableAndAccessibleInTheBrowser(t *testing.T) {
 	b.shoot("console-overview-1400-dark")
 
 	// A pause stops it, and the page says that it is old.
-	b.do(chromedp.Click(chromedp.CSS("#pause")))
+	b.do(click("#pause"))
 	b.until(`document.body.classList.contains("stale") && document.getElementById("age").textContent.includes("paused")`)
-	b.do(chromedp.Click(chromedp.CSS("#pause")))
+	b.do(click("#pause"))
 	b.until(`!document.body.classList.contains("stale")`)
 
 	// A filter works while one types, is in the address, and survives a reload.
@@ -279,8 +279,8 @@ func TestTheConsoleWorksWithoutJavaScript(t *testing.T) {
 	b.shoot("console-without-javascript")
 	b.do(chromedp.SendKeys(chromedp.CSS("form.filter input[type=search]"), "webh"+kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS("#callbacks tbody tr:only-child")))
-	b.do(chromedp.Click(chromedp.CSS("#callbacks tbody th a")), chromedp.WaitVisible(chromedp.CSS("#recent tbody tr")))
-	b.do(chromedp.Click(chromedp.CSS("#groups td.main a")), chromedp.WaitVisible(chromedp.CSS("#failure .at")))
+	b.do(click("#callbacks tbody th a"), chromedp.WaitVisible(chromedp.CSS("#recent tbody tr")))
+	b.do(click("#groups td.main a"), chromedp.WaitVisible(chromedp.CSS("#failure .at")))
 	b.noMistakes()
 }
 

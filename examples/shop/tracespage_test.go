@@ -45,7 +45,7 @@ func TestVisitorFollowsATraceInTheBrowser(t *testing.T) {
 	s.complete(got.ID)
 	b := openBrowser(t, s.url, s.ops)
 	b.look(1280, 800, "light")
-	b.do(chromedp.Navigate(s.url+"/orders/"+got.ID), chromedp.Click(chromedp.CSS("#result-trace")), chromedp.WaitVisible(chromedp.CSS(".inbox .steps")))
+	b.do(chromedp.Navigate(s.url+"/orders/"+got.ID), click("#result-trace"), chromedp.WaitVisible(chromedp.CSS(".inbox .steps")))
 	spans := `document.querySelectorAll(".step").length`
 	require.Equal(t, 8, js[int](b, spans), "the request, its query and what it asked for")
 	require.Contains(t, b.text(".inbox"), "failed: injected fault: order.analytics fails")
