@@ -23,15 +23,27 @@ type operator struct {
 	clicks int
 }
 
-// isTold waits until an alert has come, and opens the dashboard that it links to.
-func (ts *testStack) isTold(alert string, boards []dashboard) *operator {
+// isTold waits until an alert has come, and opens the dashboard that it links to. What an alert says is
+// renewed by each evaluation. The first one may know no callback yet, or come before a slow run of the culprit has
+// ended. So it waits until the link leads to a page and, if that is the page of one callback, to the culprit's.
+// Empty: whichever callback it is.
+func (ts *testStack) isTold(alert, culprit string, boards []dashboard) *operator {
 	ts.t.Helper()
 	o := &operator{testStack: ts, boards: boards}
 	ts.eventually(func() bool {
 		o.alert = ts.told(alerts.Firing)[alert]
 		return o.alert.Name() != ""
 	}, "%s is told", alert)
-	o.open(o.alert.Annotations["dashboard_url"])
+	ts.eventually(func() bool {
+		p, err := openPage(ts.t, boards, o.alert.Annotations["dashboard_url"])
+		if blamed, has := p.values["callback"]; err != nil || has && culprit != "" && blamed != culprit {
+			o.renew()
+			return false
+		}
+		o.page = p
+		return true
+	}, "%s blames %s", alert, culprit)
+	o.clicks++
 	if o.page.panel != "" {
 		shown := ""
 		each(o.page.board.Panels, func(p panel) {
@@ -44,29 +56,20 @@ func (ts *testStack) isTold(alert string, boards []dashboard) *operator {
 	return o
 }
 
-// blames waits until the link leads to the page of a callback. What an alert says is
-// renewed by each evaluation. The first one may come before a slow run has ended.
-func (o *operator) blames(callback string) {
+// renew asks Prometheus what the alert says now.
+func (o *operator) renew() {
 	o.t.Helper()
-	o.eventually(func() bool {
-		var body struct {
-			Data struct {
-				Alerts []struct{ Labels, Annotations map[string]string }
-			}
+	var body struct {
+		Data struct {
+			Alerts []struct{ Labels, Annotations map[string]string }
 		}
-		o.get(o.prometheusURL+"/api/v1/alerts", &body)
-		for _, a := range body.Data.Alerts {
-			if a.Labels["alertname"] != o.alert.Name() {
-				continue
-			}
-			p, err := openPage(o.t, o.boards, a.Annotations["dashboard_url"])
-			if err == nil && p.values["callback"] == callback {
-				o.page = p
-				return true
-			}
+	}
+	o.get(o.prometheusURL+"/api/v1/alerts", &body)
+	for _, a := range body.Data.Alerts {
+		if a.Labels["alertname"] == o.alert.Name() {
+			o.alert.Annotations = a.Annotations
 		}
-		return false
-	}, "%s blames %s", o.alert.Name(), callback)
+	}
 }
 
 // open opens a dashboard.

@@ -129,10 +129,7 @@ func (ts *testStack) walks(scenario string, boards []dashboard) {
 	if !found {
 		return
 	}
-	o := ts.isTold(w.alert, boards)
-	if _, has := o.page.values["callback"]; has && w.culprit != "" {
-		o.blames(w.culprit)
-	}
+	o := ts.isTold(w.alert, w.culprit, boards)
 	w.walk(o)
 	require.Equal(ts.t, w.clicks, o.clicks, "clicks from %s to the line", w.alert)
 }
